@@ -1,0 +1,7 @@
+"""``python -m gitu_core``."""
+
+import sys
+
+from gitu_core.cli.main import main
+
+sys.exit(main())

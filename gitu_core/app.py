@@ -1,0 +1,187 @@
+"""`Gitu`: what embedders hold. Making one loads nothing; entering it wires the house (see `wiring.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from gitu_core.config import Profile, Settings
+    from gitu_core.contracts import ModelProvider
+    from gitu_core.contracts.ports import Clock, HistoryEntry, Session
+    from gitu_core.gateway import Job
+    from gitu_core.model import Part, Reply, ToolCall, ToolSpec, TurnEvent
+    from gitu_core.wiring import House
+
+    Approver = Callable[[ToolCall, ToolSpec, str], bool | Awaitable[bool]]
+    """Decides about a call that needs a person's yes; is handed the call, its tool and why it is asked."""
+
+
+class Gitu:
+    """An assistant.
+
+        async with Gitu(model="provider/model", tools=[my_function]) as gitu:
+            reply = await gitu.send("Hello", user="u1")
+            print(reply.text)
+
+    *model* is ``provider/model``, ``provider``, a sequence of these in order of preference, a `ModelProvider` object,
+    or empty for the best that can be used. *tools* are functions or tools of your own; *use* names installed plugins'
+    tools by pattern (``"*"`` = all). *plugins* are plugin objects of your own. *database* is a URL, *engine* your own
+    SQLAlchemy engine with *prefix* or *schema* for our tables. *config* is a ``gitu.toml``, or `Settings`. *deps* is
+    handed to your tools as ``ctx.deps``. *approve* decides about calls that need a person's yes.
+
+    It installs no signal handler, configures no logging and runs in your event loop.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str | Sequence[str] | ModelProvider = "",
+        tools: Sequence[Any] = (),
+        use: Sequence[str] = (),
+        plugins: Sequence[Any] = (),
+        instructions: str = "",
+        profiles: Sequence[Profile] = (),
+        home: str | Path | None = None,
+        database: str | None = None,
+        engine: Any = None,
+        prefix: str = "",
+        schema: str | None = None,
+        config: str | Path | Settings | None = None,
+        deps: Any = None,
+        approve: Approver | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._options: dict[str, Any] = {
+            "model": model, "tools": tuple(tools), "use": tuple(use), "plugins": tuple(plugins),
+            "instructions": instructions, "profiles": tuple(profiles), "home": home, "database": database,
+            "engine": engine, "prefix": prefix, "schema": schema, "config": config, "approve": approve, "clock": clock,
+        }  # fmt: skip
+        self._deps = deps
+        self._house: House | None = None
+
+    async def __aenter__(self) -> Self:
+        from gitu_core.wiring import House, Options
+
+        if self._house is not None:
+            raise RuntimeError("this Gitu is already open; make another one")
+        house = House(Options(**self._options))
+        await house.open()
+        self._house = house
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        house, self._house = self._house, None
+        if house is not None:
+            await house.close()
+
+    @property
+    def house(self) -> House:
+        """The wired parts, for what this class does not offer. `RuntimeError` outside of ``async with``."""
+        if self._house is None:
+            raise RuntimeError("Gitu is not open; use: async with Gitu(...) as gitu")
+        return self._house
+
+    # ---- talking --------------------------------------------------------------------------------
+
+    async def send(
+        self,
+        text: str | Sequence[Part],
+        *,
+        user: str = "local",
+        session: str = "",
+        output: Any = None,
+        deps: Any = None,
+        profile: str = "",
+        key: str = "",
+    ) -> Reply:
+        """Sends a message and waits for the reply.
+
+        *session* names a line of talk of this user (default: one a user). *output* is a pydantic model, or any type
+        pydantic can check, for structured output in ``reply.data``. *key* is an idempotency key: the same key again
+        is the same message. Raises the typed error that ended the turn; cancelling this call stops the turn.
+        """
+        job = await self.house.submit(text, user, session, output, deps or self._deps, profile, key, None)
+        reply = await self._wait(job)
+        self.house.raise_failure(reply)
+        return reply
+
+    async def stream(
+        self,
+        text: str | Sequence[Part],
+        *,
+        user: str = "local",
+        session: str = "",
+        output: Any = None,
+        deps: Any = None,
+        profile: str = "",
+        key: str = "",
+    ) -> AsyncIterator[TurnEvent]:
+        """Sends a message and gives the events of its turn as they come; the last is `TurnFinished` with the reply.
+
+        A turn that failed ends with a reply that holds its error. Leaving the loop early stops the turn.
+        """
+        from contextlib import suppress
+        from math import inf
+
+        import anyio
+
+        from gitu_core.model import TurnFinished
+
+        source, events = anyio.create_memory_object_stream[Any](inf)
+
+        def watch(event: TurnEvent) -> None:
+            with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the loop was left: nobody watches
+                source.send_nowait(event)
+
+        job = await self.house.submit(text, user, session, output, deps or self._deps, profile, key, watch)
+        try:
+            async for event in events:
+                yield event
+                if isinstance(event, TurnFinished):
+                    break
+        finally:
+            source.close()
+            events.close()
+            if not job.done.is_set():
+                job.stop()
+
+    async def _wait(self, job: Job) -> Reply:
+        try:
+            await job.done.wait()
+        except BaseException:  # cancellation of the caller stops the turn it waits for
+            job.stop()
+            raise
+        return self.house.reply_of(job)
+
+    # ---- sessions -------------------------------------------------------------------------------
+
+    async def sessions(self, user: str = "") -> Sequence[Session]:
+        """The sessions of a user, or of everybody, the last active first."""
+        return await self.house.store.sessions(user)
+
+    async def history(self, session: str, max_messages: int = 500) -> Sequence[HistoryEntry]:
+        """What was said in a session (its id), oldest first."""
+        return await self.house.store.history(session, max_tokens=10_000_000, max_messages=max_messages)
+
+    async def end_session(self, session: str) -> None:
+        """Ends a session; its conversation gets a new one at the next message."""
+        await self.house.store.end_session(session)
+
+    def stop(self, session: str) -> int:
+        """Stops what runs in a session; gives how many turns."""
+        return self.house.gateway.stop(session)
+
+    # ---- channels -------------------------------------------------------------------------------
+
+    async def run_channel(self, name: str) -> None:
+        """Runs one channel until it ends."""
+        await self.house.run_channels([name])
+
+    async def serve(self, *channels: str) -> None:
+        """Runs the channels named, or every enabled one that can run in the background, until cancelled."""
+        await self.house.run_channels(channels or self.house.channel_names(foreground=False))

@@ -1,0 +1,187 @@
+"""The calling half of a peer: calls that wait for their answer, and streams that are being read."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import msgspec
+
+from gitu_core.border.faults import unpack
+from gitu_core.border.frames import Call, Cancel, Credit, End, Failed, Item, Result, raw
+from gitu_core.border.outbox import Outbox, Ticket
+from gitu_core.border.plans import Method
+from gitu_core.border.proxies import Objects
+from gitu_core.errors import BorderError, Cancelled, GituError, NotReady, Unknown
+
+
+class _Waiting(Ticket):
+    """A call without its answer yet. `changed` is set when there is something to look at."""
+
+    __slots__ = ("changed", "done", "error", "id", "items", "limit", "value")
+
+    def __init__(self, id: int, limit: int = 0) -> None:
+        super().__init__()
+        self.id = id
+        self.limit = limit
+        self.changed = anyio.Event()
+        self.done = False
+        self.value: msgspec.Raw | None = None
+        self.error: GituError | None = None
+        self.items: deque[msgspec.Raw] = deque()
+
+    def end(self, error: GituError | None = None) -> None:
+        """The answer is complete."""
+        if not self.done:
+            self.done, self.error = True, error
+            self.changed.set()
+
+
+class Caller:
+    """Calls objects of the other side.
+
+    *limit* is in bytes a value, *window* the items that a stream may run ahead, *grace* the seconds that a
+    cancelled call is given to end on the other side.
+    """
+
+    def __init__(self, outbox: Outbox, *, limit: int, window: int, grace: float) -> None:
+        self.objects = Objects(self)
+        self.lost: GituError | None = None
+        self._outbox = outbox
+        self._limit = limit
+        self._window = max(1, window)
+        self._grace = grace
+        self._ids = itertools.count(1)
+        self._open: dict[int, _Waiting] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def call(self, ref: int, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """One call and its value. `NotReady`: it never left; `Unknown`: it left and no answer can come any
+        more."""
+        refs: list[int] = []
+        waiting = await self._begin(ref, method, args, kwargs, refs, credit=0)
+        try:
+            if not waiting.done:
+                await waiting.changed.wait()
+            if waiting.error is not None:
+                raise waiting.error
+            if waiting.value is None:
+                what = f"{method.name} ended like a stream"
+                raise BorderError(what, hint="both sides must run the same version")
+            # Read while what was lent is still known: the answer may be one of those objects.
+            return self._value(method, waiting.value)
+        finally:
+            await self._finish(waiting, refs)
+
+    async def stream(
+        self, ref: int, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> AsyncIterator[Any]:
+        """Items as they come. Closing the iterator early stops the other side's generator."""
+        refs: list[int] = []
+        waiting = await self._begin(ref, method, args, kwargs, refs, credit=self._window)
+        taken = 0
+        try:
+            while True:
+                while waiting.items:
+                    item = waiting.items.popleft()
+                    taken += 1
+                    if taken * 2 >= self._window and not waiting.done:
+                        self._outbox.post(Credit(waiting.id, taken))
+                        taken = 0
+                    yield self._value(method, item)
+                if waiting.done:
+                    break
+                waiting.changed = anyio.Event()
+                await waiting.changed.wait()
+        finally:
+            await self._finish(waiting, refs)
+        if waiting.error is not None:
+            raise waiting.error
+
+    def receive(self, frame: Result | Failed | Item | End) -> None:
+        """Takes an answer. What answers no open call came too late and is dropped."""
+        waiting = self._open.get(frame.id)
+        if waiting is None or waiting.done:
+            return
+        if isinstance(frame, Item):
+            if len(waiting.items) >= waiting.limit:
+                self._outbox.post(Cancel(frame.id))
+                waiting.end(BorderError("the other side sent more items than it may", hint="isolate that plugin"))
+                return
+            waiting.items.append(frame.value)
+            waiting.changed.set()
+        elif isinstance(frame, Failed):
+            waiting.end(unpack(frame.fault))
+        elif isinstance(frame, Result):
+            waiting.value = frame.value
+            waiting.end()
+        else:
+            waiting.end()
+
+    def close(self, reason: GituError) -> None:
+        """The connection is gone: calls that left are `Unknown`, calls that did not are `NotReady`."""
+        self.lost = reason
+        for waiting in list(self._open.values()):
+            if waiting.sent:
+                waiting.end(Unknown(f"the connection was lost before the answer came: {reason.message}",
+                                    hint="find out what happened before trying again"))  # fmt: skip
+            else:
+                waiting.end(self._not_ready(reason))
+        self.objects.clear()
+
+    async def _begin(
+        self,
+        ref: int,
+        method: Method,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        refs: list[int],
+        credit: int,
+    ) -> _Waiting:
+        try:
+            packed = method.pack(args, kwargs, lambda value, plan: self.objects.lend(value, plan, refs))
+            payload = raw(method.args_codec, packed, self._limit)
+            await self._outbox.room()
+            if self.lost is not None:
+                raise self._not_ready(self.lost)
+        except BaseException:  # whatever went wrong, nothing was sent, so nothing stays lent
+            self.objects.drop(refs)
+            raise
+        waiting = _Waiting(next(self._ids), credit)
+        self._open[waiting.id] = waiting
+        self._outbox.post(Call(waiting.id, ref, method.name, payload, credit), waiting)
+        return waiting
+
+    async def _finish(self, waiting: _Waiting, refs: list[int]) -> None:
+        """Ends a call in every case. One that still runs is cancelled, and waited for like a local one
+        would be."""
+        try:
+            if not waiting.done:
+                waiting.withdrawn = True
+                if waiting.sent:
+                    self._outbox.post(Cancel(waiting.id))
+                    await self._wait_for_end(waiting)
+        finally:
+            waiting.end(Cancelled("the call was cancelled"))
+            self._open.pop(waiting.id, None)
+            self.objects.drop(refs)
+
+    async def _wait_for_end(self, waiting: _Waiting) -> None:
+        with anyio.move_on_after(self._grace, shield=True):
+            while not waiting.done:
+                waiting.items.clear()
+                waiting.changed = anyio.Event()
+                await waiting.changed.wait()
+
+    def _value(self, method: Method, data: msgspec.Raw) -> Any:
+        value = method.result_codec.decode(data)
+        return method.result.into(value, self.objects.accept) if method.result.into else value
+
+    @staticmethod
+    def _not_ready(reason: GituError) -> NotReady:
+        return NotReady(f"nothing was sent: {reason.message}", hint="try again when the other side is back")

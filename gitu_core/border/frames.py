@@ -1,0 +1,158 @@
+"""What travels between two peers: one frame a line of JSON, an array that begins with the frame's kind.
+
+Call ids are chosen by the caller; `Call`, `Credit` and `Cancel` travel with the call, the others against it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from gitu_core.border.codec import Codec
+from gitu_core.border.faults import Fault
+from gitu_core.contracts import SEAMS, WIRE_VERSION
+from gitu_core.errors import BorderError, IncompatibleError
+
+NOTHING = msgspec.Raw(b"null")
+"""An absent payload."""
+
+
+class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
+    """The first frame of each side: its versions, and the object that it offers (`NOTHING` where it offers
+    none)."""
+
+    wire: int
+    contracts: dict[str, int]
+    offer: msgspec.Raw = NOTHING
+
+
+class Call(msgspec.Struct, frozen=True, array_like=True, tag="call"):
+    """Calls a method of an exported object. `credit` is the number of items that may be sent; 0 = a unary
+    call."""
+
+    id: int
+    ref: int
+    method: str
+    args: msgspec.Raw
+    credit: int = 0
+
+
+class Result(msgspec.Struct, frozen=True, array_like=True, tag="result"):
+    """The value of a unary call."""
+
+    id: int
+    value: msgspec.Raw
+
+
+class Failed(msgspec.Struct, frozen=True, array_like=True, tag="error"):
+    """A call or stream ended with an error."""
+
+    id: int
+    fault: Fault
+
+
+class Item(msgspec.Struct, frozen=True, array_like=True, tag="item"):
+    """One item of a stream."""
+
+    id: int
+    value: msgspec.Raw
+
+
+class End(msgspec.Struct, frozen=True, array_like=True, tag="end"):
+    """A stream is complete."""
+
+    id: int
+
+
+class Credit(msgspec.Struct, frozen=True, array_like=True, tag="credit"):
+    """Allows `count` more items of a stream."""
+
+    id: int
+    count: int
+
+
+class Cancel(msgspec.Struct, frozen=True, array_like=True, tag="cancel"):
+    """Stops a call or a stream; it still answers, so that the caller knows when it has ended."""
+
+    id: int
+
+
+class Release(msgspec.Struct, frozen=True, array_like=True, tag="release"):
+    """The holder of a returned object no longer needs it. `count` is how often it was returned to the
+    holder, so that an object which is on its way once more stays."""
+
+    ref: int
+    count: int
+
+
+Frame = Hello | Call | Result | Failed | Item | End | Credit | Cancel | Release
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER: msgspec.json.Decoder[Frame] = msgspec.json.Decoder(Frame)
+
+
+class Transport(Protocol):
+    """A pair of byte streams that keep the boundaries of what was sent. anyio's object streams of bytes are
+    one.
+
+    `receive` raises `anyio.EndOfStream` at the end; every method may raise `OSError` or anyio's resource
+    errors.
+    """
+
+    async def send(self, item: bytes, /) -> None:
+        """Hands one chunk over."""
+        ...
+
+    async def receive(self) -> bytes:
+        """The next chunk."""
+        ...
+
+    async def aclose(self) -> None:
+        """Closes both directions."""
+        ...
+
+
+def write(frame: Frame) -> bytes:
+    """A frame as one line of JSON, without the line end."""
+    return _ENCODER.encode(frame)
+
+
+def read(chunk: bytes) -> list[Frame]:
+    """The frames of a chunk. `BorderError` if it holds anything else."""
+    try:
+        return [_DECODER.decode(line) for line in chunk.split(b"\n")]
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        words = str(error).encode("utf-8", "backslashreplace").decode()[:200]
+        raise BorderError(f"not a frame: {words}", hint="only Gitu may write to this connection") from None
+
+
+def raw(codec: Codec[object], value: object, limit: int) -> msgspec.Raw:
+    """*value* as a payload."""
+    return msgspec.Raw(codec.encode(value, limit))
+
+
+def greeting(offer: msgspec.Raw = NOTHING) -> Hello:
+    """This side's first frame."""
+    return Hello(WIRE_VERSION, {name: seam.version for name, seam in SEAMS.items() if seam.crosses}, offer)
+
+
+def check_hello(hello: Hello) -> None:
+    """`IncompatibleError` unless both sides speak the same versions. Contracts that one side lacks do not
+    matter."""
+    if hello.wire != WIRE_VERSION:
+        raise _mismatch("the wire protocol", hello.wire, WIRE_VERSION)
+    for name, version in hello.contracts.items():
+        seam = SEAMS.get(name)
+        if seam is not None and seam.version != version:
+            raise _mismatch(f"contract {name}", version, seam.version)
+
+
+def _mismatch(what: str, theirs: int, ours: int) -> IncompatibleError:
+    side = "this" if theirs > ours else "the other"
+    return IncompatibleError(
+        f"the other side speaks {what} in version {theirs}, this side in version {ours}",
+        hint=f"upgrade gitu-core on {side} side",
+        theirs=theirs,
+        ours=ours,
+    )

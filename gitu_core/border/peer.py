@@ -1,0 +1,200 @@
+"""One end of a connection. Both ends are alike: each may offer an object and call what the other one
+offers."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+
+from gitu_core.border import frames
+from gitu_core.border.calling import Caller
+from gitu_core.border.codec import FRAME_LIMIT, codec_for
+from gitu_core.border.outbox import Outbox
+from gitu_core.border.plans import plan_of
+from gitu_core.border.proxies import Proxy
+from gitu_core.border.serving import Server
+from gitu_core.errors import BorderError, GituError, NotReady
+
+HEADER = 4096
+"""What a frame may be longer than the value in it, in bytes."""
+
+_DROPPED = (anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError, OSError)
+
+
+class Peer:
+    """One end of a connection, open inside ``async with`` (enter and leave it in one task).
+
+        async with Peer(transport, offer=host, protocol=Host) as peer:
+            plugin = peer.remote(Plugin)
+
+    *offer* is what the other side gets from `remote`; it lives until the connection closes. *limit* is in
+    bytes a value, *window* in items that a stream may run ahead, *grace* in seconds that cancelled work may
+    take to end, *patience* in seconds to the other side's first frame. Entering raises `IncompatibleError`
+    where the versions do not fit and `NotReady` where nobody answers.
+    """
+
+    def __init__(
+        self,
+        transport: frames.Transport,
+        *,
+        offer: object = None,
+        protocol: type | None = None,
+        limit: int = FRAME_LIMIT,
+        window: int = 32,
+        grace: float = 5.0,
+        patience: float = 30.0,
+        max_calls: int = 10_000,
+    ) -> None:
+        self._transport = transport
+        self._limit = limit
+        self._patience = patience
+        self._outbox = Outbox(transport)
+        self._caller = Caller(self._outbox, limit=limit, window=window, grace=grace)
+        self._server = Server(self._caller.objects, self._outbox, limit=limit, grace=grace, max_calls=max_calls)
+        self._offer = (offer, protocol) if protocol is not None else None
+        self._hello: frames.Hello | None = None
+        self._greeted = anyio.Event()
+        self._stack = AsyncExitStack()
+        self.closed = anyio.Event()
+        """Set when the connection has ended; `reason` then says why."""
+        self.reason: GituError | None = None
+
+    # ---- what holders use ----------------------------------------------------------------------------------
+
+    def remote(self, protocol: type) -> Any:
+        """The object that the other side offers. `BorderError` if it offers none, or another contract's."""
+        if self._hello is None or self._hello.offer == frames.NOTHING:
+            raise BorderError("the other side offers no object", hint="pass offer= and protocol= there")
+        plan = plan_of(protocol)
+        crossing = codec_for(plan.crossing).decode(self._hello.offer)
+        return self._caller.objects.accept(crossing, plan)
+
+    def keep(self, value: object, protocol: type) -> None:
+        """Exports *value* until the connection closes, so that the other side may use it after the call
+        that hands it over has ended."""
+        self._caller.objects.keep(value, plan_of(protocol))
+
+    def release(self, proxy: object) -> None:
+        """Tells the other side that an object it returned is no longer needed. Without it, it lives as long
+        as the connection."""
+        if not isinstance(proxy, Proxy) or proxy.gitu_calls is not self._caller:
+            raise BorderError(f"{proxy!r} did not come over this connection", hint="release it where it came from")
+        self._outbox.post(frames.Release(proxy.gitu_ref, proxy.gitu_count))
+
+    @property
+    def open_calls(self) -> tuple[int, int]:
+        """How many calls wait for an answer, and how many are being served."""
+        return len(self._caller), len(self._server)
+
+    @property
+    def exported(self) -> int:
+        """How many objects the other side can reach now."""
+        return len(self._caller.objects)
+
+    # ---- opening and closing -------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Peer:
+        offer = frames.NOTHING
+        if self._offer is not None:
+            plan = plan_of(self._offer[1])
+            crossing = self._caller.objects.keep(self._offer[0], plan)
+            offer = frames.raw(codec_for(plan.crossing), crossing, self._limit)
+        group = await self._stack.enter_async_context(anyio.create_task_group())
+        try:
+            inner = await group.start(self._run)
+            self._stack.callback(inner.cancel_scope.cancel)
+            self._outbox.post(frames.greeting(offer))
+            with anyio.move_on_after(self._patience):
+                await self._greeted.wait()
+            if self._hello is None:
+                raise self.reason or NotReady(f"the other side said nothing for {self._patience} seconds",
+                                              hint="look at its log")  # fmt: skip
+        except BaseException:  # also when cancelled: what was started here must not outlive this call
+            await self.__aexit__(*sys.exc_info())
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with anyio.move_on_after(1):
+            await self._outbox.drained()
+        # Errors of the body are not the group's: handing them over would wrap them in an exception group.
+        cancelled = kind is not None and issubclass(kind, anyio.get_cancelled_exc_class())
+        await self._stack.__aexit__(*((kind, error, trace) if cancelled else (None, None, None)))
+
+    async def _run(self, *, task_status: anyio.abc.TaskStatus[TaskGroup]) -> None:
+        reason: GituError = NotReady("the connection was closed on this side", hint="open a new one")
+        try:
+            async with anyio.create_task_group() as group:
+                task_status.started(group)
+                group.start_soon(self._write, group)
+                reason = await self._read(group)
+                # Calls end with the connection that carried them: nobody waits for them any more.
+                self._end(reason)
+                group.cancel_scope.cancel()
+        finally:
+            self._end(reason)
+            with anyio.CancelScope(shield=True):
+                await self._transport.aclose()
+
+    def _end(self, reason: GituError) -> None:
+        if self.reason is None:
+            self.reason = reason
+            self._outbox.close()
+            self._caller.close(reason)
+            self._greeted.set()
+            self.closed.set()
+
+    # ---- the two loops -------------------------------------------------------------------------------------
+
+    async def _write(self, group: TaskGroup) -> None:
+        try:
+            await self._outbox.run()
+        except _DROPPED:
+            self._end(_dropped())
+            group.cancel_scope.cancel()
+
+    async def _read(self, group: TaskGroup) -> GituError:
+        try:
+            while True:
+                chunk = await self._transport.receive()
+                if len(chunk) > self._limit + HEADER:
+                    raise BorderError(f"a chunk of {len(chunk)} bytes is too large", limit=self._limit)
+                for frame in frames.read(chunk):
+                    self._receive(frame, group)
+        except _DROPPED:
+            return _dropped()
+        except GituError as error:  # the other side breaks the protocol: nothing it says can be relied on
+            return error
+
+    def _receive(self, frame: frames.Frame, group: TaskGroup) -> None:
+        if self._hello is None or isinstance(frame, frames.Hello):
+            self._greet(frame)
+        elif isinstance(frame, frames.Call):
+            self._server.receive(frame, group.start_soon)
+        elif isinstance(frame, frames.Cancel):
+            self._server.cancel(frame.id)
+        elif isinstance(frame, frames.Credit):
+            self._server.credit(frame)
+        elif isinstance(frame, frames.Release):
+            self._caller.objects.released(frame.ref, frame.count)
+        else:
+            self._caller.receive(frame)
+
+    def _greet(self, frame: frames.Frame) -> None:
+        if not isinstance(frame, frames.Hello) or self._hello is not None:
+            raise BorderError("a connection begins with exactly one hello", hint="only Gitu may write to it")
+        frames.check_hello(frame)
+        self._hello = frames.Hello(frame.wire, frame.contracts, msgspec.Raw(bytes(frame.offer)))
+        self._greeted.set()
+
+
+def _dropped() -> NotReady:
+    return NotReady("the other side closed the connection", hint="start it again")

@@ -1,0 +1,5 @@
+"""`gitu`: the assistant on the command line."""
+
+from gitu_core.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,60 @@
+"""Commands that plugins add to `gitu`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import anyio
+import msgspec
+
+from gitu_core.cli.common import assistant
+from gitu_core.contracts import Command, CommandSpec
+from gitu_core.model import ToolResult
+
+_TYPES = {"integer": int, "number": float}
+
+
+def run_contributed(words: Sequence[str], name: str) -> int | None:
+    """Runs the command *name* that a plugin contributes; None if none does."""
+    top = argparse.ArgumentParser(prog="gitu", add_help=False)
+    top.add_argument("--config")
+    top.add_argument("--home")
+    options, rest = top.parse_known_args(list(words))
+    return anyio.run(_run, options, [word for word in rest if word != name], name)
+
+
+async def _run(options: argparse.Namespace, rest: list[str], name: str) -> int | None:
+    async with assistant(options) as gitu:
+        offer = next((each for each in gitu.house.registry.offers("command") if each.contribution.name == name), None)
+        if offer is None:
+            return None
+        spec = msgspec.convert(offer.contribution.spec, CommandSpec)
+        arguments = _parser(spec).parse_args(rest)
+        command: Command = await gitu.house.registry.get("command", name)
+        given = {key: value for key, value in vars(arguments).items() if value is not None}
+        result: ToolResult = await command.run(given)
+    print(result.text, file=sys.stdout if result.status == "ok" else sys.stderr)
+    return 0 if result.status == "ok" else 1
+
+
+def _parser(spec: CommandSpec) -> argparse.ArgumentParser:
+    """The command line of a command: each property of its JSON Schema is an option; required ones stand alone."""
+    parser = argparse.ArgumentParser(prog=f"gitu {spec.name}", description=spec.description)
+    required = spec.arguments.get("required", ())
+    properties: dict[str, Any] = spec.arguments.get("properties", {})
+    for name, schema in properties.items():
+        help_text = schema.get("description", "")
+        if schema.get("type") == "boolean":
+            parser.add_argument(
+                f"--{name.replace('_', '-')}", action="store_true", default=None, dest=name, help=help_text
+            )
+            continue
+        kind = _TYPES.get(schema.get("type", ""), str)
+        if name in required:
+            parser.add_argument(name, type=kind, help=help_text)
+        else:
+            parser.add_argument(f"--{name.replace('_', '-')}", type=kind, dest=name, help=help_text)
+    return parser

@@ -1,0 +1,68 @@
+"""Reads the command line and hands over to the command; imports nothing that the command does not need."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from gitu_core import __version__
+from gitu_core.cli.show import complain
+from gitu_core.errors import GituError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "chat": ("talk", "talk to the assistant in this terminal"),
+    "ask": ("talk", "ask one question and print the answer"),
+    "serve": ("serve", "run the enabled channels until stopped"),
+    "sessions": ("talk", "list the last sessions"),
+    "plugins": ("plugins", "list, enable and disable plugins"),
+    "manifest": ("plugins", "print or write a plugin's manifest from its code"),
+    "doctor": ("doctor", "check the installation and say what to do"),
+    "backup": ("care", "write a consistent copy of the data"),
+    "restore": ("care", "put a copy back into an empty home"),
+}
+"""Every command of the core: the module that has it, and what it does."""
+
+
+def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The command line, as far as the core knows it; plugins add commands of their own. Only what *words* name is
+    imported."""
+    top = argparse.ArgumentParser(prog="gitu", description="A plugin-first assistant.")
+    top.add_argument("--version", action="version", version=f"gitu {__version__}")
+    top.add_argument("--config", help="the gitu.toml to use")
+    top.add_argument("--home", help="the folder for data and settings (default: GITU_HOME)")
+    commands = top.add_subparsers(dest="command", metavar="command")
+    for name, (module, what) in COMMANDS.items():
+        command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
+        if name in words:
+            import_module(f"gitu_core.cli.{module}").arguments(name, command)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command; gives the exit status: 0 = done, 1 = failed, 2 = bad arguments, 130 = interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    named = next((word for word in words if not word.startswith("-")), "")
+    try:
+        if named and named not in COMMANDS:
+            from gitu_core.cli.extra import run_contributed
+
+            status = run_contributed(words, named)
+            if status is not None:
+                return status
+        options = parser(words).parse_args(words)
+        if options.command is None:
+            parser().print_help()
+            return 2
+        module = import_module(f"gitu_core.cli.{COMMANDS[options.command][0]}")
+        return int(module.run(options))
+    except GituError as error:
+        complain(f"{error.where}: {error.message}" if error.where else error.message, error.hint)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has left; a second complaint about it at exit would help nobody.
+        sys.stderr.close()
+        return 1

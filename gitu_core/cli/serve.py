@@ -1,0 +1,44 @@
+"""``gitu serve``: runs the channels until it is told to stop, then finishes what runs."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+
+import anyio
+
+from gitu_core.cli.common import assistant
+
+
+def arguments(name: str, command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    command.add_argument("channel", nargs="*", help="the channels to run (default: every enabled one)")
+    command.add_argument("--model", help="provider/model to use")
+    command.add_argument("--verbose", action="store_true", help="log what happens")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command."""
+    level = logging.INFO if options.verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    anyio.run(_serve, options)
+    return 0
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    async with assistant(options) as gitu, anyio.create_task_group() as group:
+        group.start_soon(_stop_on_signal, group.cancel_scope)
+        print("gitu serves; stop it with Ctrl-C", file=sys.stderr)
+        await gitu.serve(*options.channel)
+        group.cancel_scope.cancel()
+
+
+async def _stop_on_signal(scope: anyio.CancelScope) -> None:
+    """Ends the channels at the first signal; leaving the assistant then waits for the turns that run."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            print("gitu stops; what runs is finished first", file=sys.stderr)
+            scope.cancel()
+            return

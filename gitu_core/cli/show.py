@@ -1,0 +1,56 @@
+"""What the command line prints: tables, marks, colours where a person looks at them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "dim": 2, "bold": 1}
+_STATE = {"ok": "green", "enabled": "green", "disabled": "dim", "degraded": "yellow", "warning": "yellow"}
+
+
+def coloured(stream: Any = None) -> bool:
+    """True if a person looks at *stream* and wants colours."""
+    stream = stream or sys.stdout
+    return bool(stream.isatty()) and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, colour: str, stream: Any = None) -> str:
+    """*text* in a colour, where colours are shown."""
+    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if colour and coloured(stream) else text
+
+
+def state(word: str) -> str:
+    """A state in its colour."""
+    return paint(word, _STATE.get(word, "red"))
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows under a head, columns as wide as they need; the last column is never padded."""
+    widths = [max(len(str(row[column])) for row in (head, *rows)) for column in range(len(head))]
+    lines = [paint("  ".join(cell.ljust(width) for cell, width in zip(head, widths, strict=True)).rstrip(), "bold")]
+    for row in rows:
+        cells = [str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)]
+        cells = [state(cell.strip()) + cell[len(cell.strip()) :] if cell.strip() in STATES else cell for cell in cells]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+STATES = frozenset({*_STATE, "failed", "quarantined", "broken", "incompatible", "duplicate"})
+"""Words that a table shows in colour."""
+
+
+def as_json(value: Any) -> str:
+    """*value* as JSON, for programs."""
+    return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2).decode()
+
+
+def complain(message: str, hint: str = "") -> None:
+    """Tells on the error stream what went wrong and what to do."""
+    print(paint("gitu: ", "red", sys.stderr) + message, file=sys.stderr)
+    if hint:
+        print(f"next: {hint}", file=sys.stderr)

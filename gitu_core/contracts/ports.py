@@ -1,0 +1,392 @@
+"""What the rooms of the house receive from each other. `app.py` wires them; plugins never see them.
+
+A room names here what it needs, so that no room imports its neighbour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from gitu_core.contracts.contribution import Contribution
+from gitu_core.contracts.host import Entry
+from gitu_core.model import (
+    Account,
+    BlobRef,
+    Candidate,
+    Conversation,
+    Label,
+    Message,
+    ModelEvent,
+    ModelMessage,
+    ModelRequest,
+    Outgoing,
+    Receipt,
+    RouteTask,
+    ToolCall,
+    ToolSpec,
+    TurnInfo,
+    Usage,
+    Value,
+)  # fmt: skip
+from gitu_core.model.steps import Step
+
+
+class Clock(Protocol):
+    """Time, waiting and identifiers, so that a test or a replay can own them."""
+
+    def now(self) -> float:
+        """Seconds since 1970, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some start; never goes back."""
+        ...
+
+    def new_id(self) -> str:
+        """A new identifier that sorts by time."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits."""
+        ...
+
+
+# ---- records: what is written, each an own row, any number in one transaction ------------------
+
+
+class Person(Value, frozen=True):
+    """A user. `settings` is a free document."""
+
+    id: str
+    name: str = ""
+    enabled: bool = True
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    created_at: float = 0.0
+
+
+class Session(Value, frozen=True):
+    """The assistant's state for one line of talk. Times are seconds since 1970, UTC; `ended_at` None = open."""
+
+    id: str
+    person: str
+    profile: str = "default"
+    title: str = ""
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    created_at: float = 0.0
+    active_at: float = 0.0
+    ended_at: float | None = None
+    messages: int = 0
+
+
+class InboxEntry(Value, frozen=True):
+    """An accepted message, with who sent it and the session it belongs to."""
+
+    message: Message
+    person: str
+    session: str
+
+
+class HistoryEntry(Value, frozen=True):
+    """One message of a session's history; `tokens` is what it takes in a context, roughly."""
+
+    session: str
+    person: str
+    message: ModelMessage
+    tokens: int
+    at: float
+    turn: str = ""
+
+
+class StepEntry(Value, frozen=True):
+    """One step of a turn; `n` counts from 0 without a gap."""
+
+    turn: str
+    n: int
+    step: Step
+    session: str
+    person: str
+    at: float
+
+
+class TurnEntry(Value, frozen=True):
+    """A turn's row; written again, it updates status and end."""
+
+    info: TurnInfo
+    person: str
+    status: str
+    started_at: float
+    ended_at: float | None = None
+
+
+class OutboxEntry(Value, frozen=True):
+    """Something to be said and what became of it so far; written again, it updates the delivery."""
+
+    outgoing: Outgoing
+    person: str
+    session: str
+    state: Literal["queued", "sending", "sent", "not_sent", "unknown", "dead"] = "queued"
+    tries: int = 0
+    next_at: float = 0.0
+    ids: tuple[str, ...] = ()
+    detail: str = ""
+
+
+class InboxDone(Value, frozen=True):
+    """The message with this id has been dealt with."""
+
+    id: str
+    outcome: str = "done"
+
+
+class UsageEntry(Value, frozen=True):
+    """What one model call used, on whose key and for whom. `cost` inside `usage` is in nano-dollars."""
+
+    id: str
+    person: str
+    session: str
+    turn: str
+    model: str
+    owner: str
+    usage: Usage
+    at: float
+    plugin: str = ""
+
+
+Record = HistoryEntry | StepEntry | TurnEntry | OutboxEntry | InboxDone | UsageEntry
+
+
+class Records(Protocol):
+    """The store, as gateway and runtime use it."""
+
+    async def accept(self, entry: InboxEntry) -> Receipt:
+        """Commits a message to disk. The same channel and key again gives the first receipt with `fresh` False."""
+        ...
+
+    async def write(self, *records: Record) -> None:
+        """Writes all records in one transaction; returns when they are committed."""
+        ...
+
+    def post(self, *records: Record) -> None:
+        """Writes all records in one transaction, later, after everything handed over before; does not wait."""
+        ...
+
+    async def pending(self, limit: int = 1000) -> Sequence[tuple[str, InboxEntry]]:
+        """Accepted messages that nobody has dealt with, oldest first, each with its receipt id."""
+        ...
+
+    async def unsent(self, limit: int = 1000) -> Sequence[OutboxEntry]:
+        """Outbox entries that are queued, oldest first."""
+        ...
+
+    async def history(self, session: str, max_tokens: int, max_messages: int = 500) -> Sequence[HistoryEntry]:
+        """The newest messages of a session that fit, oldest first."""
+        ...
+
+    async def steps(self, turn: str) -> Sequence[StepEntry]:
+        """The steps of a turn, in order."""
+        ...
+
+    async def usage(self, person: str = "", since: float = 0.0) -> Usage:
+        """What was used, by one person where given, since a time."""
+        ...
+
+
+class People(Protocol):
+    """Users and their accounts."""
+
+    async def person_for(self, account: Account, person: str = "") -> Person:
+        """Who an account belongs to; created where nobody does, under the id *person* where given."""
+        ...
+
+    async def person(self, id: str) -> Person | None:
+        """The user with this id."""
+        ...
+
+
+class Sessions(Protocol):
+    """Sessions: get or create, update, end, clean up."""
+
+    async def session_for(self, conversation: Conversation, person: str, profile: str = "default") -> Session:
+        """The open session that a conversation is bound to; created and bound where there is none."""
+        ...
+
+    async def new_session(self, conversation: Conversation, person: str, profile: str = "default") -> Session:
+        """Ends the conversation's session, if any, and binds it to a fresh one."""
+        ...
+
+    async def session(self, id: str) -> Session | None:
+        """The session with this id."""
+        ...
+
+    async def sessions(self, person: str = "", limit: int = 50) -> Sequence[Session]:
+        """Sessions, the last active first, of one person where given."""
+        ...
+
+    async def update_session(
+        self, id: str, *, title: str | None = None, profile: str | None = None, settings: dict[str, Any] | None = None
+    ) -> Session:
+        """Changes what is given. `InputError` if there is no such session."""
+        ...
+
+    async def end_session(self, id: str) -> None:
+        """Ends a session; its conversations get a new one at the next message."""
+        ...
+
+    async def end_idle(self, before: float) -> int:
+        """Ends every session that was last active before *before*; gives how many."""
+        ...
+
+
+class PluginState(Protocol):
+    """The small store of each plugin."""
+
+    async def kv_get(self, plugin: str, key: str) -> Entry | None:
+        """The entry, or None."""
+        ...
+
+    async def kv_put(self, plugin: str, entry: Entry) -> None:
+        """Stores or replaces an entry."""
+        ...
+
+    async def kv_delete(self, plugin: str, key: str) -> bool:
+        """Removes an entry; tells whether there was one."""
+        ...
+
+    async def kv_list(self, plugin: str, prefix: str = "", person: str = "") -> Sequence[Entry]:
+        """The entries whose key begins with *prefix*, by key."""
+        ...
+
+
+class BlobStore(Protocol):
+    """Bytes named by their content."""
+
+    async def put_blob(
+        self, data: bytes, media_type: str, name: str = "", person: str = "", label: Label | None = None
+    ) -> BlobRef:
+        """Keeps *data* and gives its name."""
+        ...
+
+    async def read_blob(self, blob: BlobRef, offset: int = 0, size: int = -1) -> bytes:
+        """A piece of a blob, or all of it. `Damaged` if its bytes are not what its name says."""
+        ...
+
+
+class Store(Records, People, Sessions, PluginState, BlobStore, Protocol):
+    """The whole store."""
+
+    async def open(self) -> None:
+        """Connects, migrates, starts the writer. `SchemaError` if a newer program wrote the database."""
+        ...
+
+    async def close(self) -> None:
+        """Writes what was posted and closes."""
+        ...
+
+    async def backup(self, target: Path) -> None:
+        """Writes a consistent copy that `restore` takes, while the store is in use."""
+        ...
+
+    async def check(self) -> Sequence[str]:
+        """What is wrong with the stored data; empty when all is well."""
+        ...
+
+
+# ---- other rooms -------------------------------------------------------------------------------
+
+
+class Hooks(Protocol):
+    """Calls the hooks of enabled plugins. `wants` is False when nobody implements a hook, and costs nothing."""
+
+    def wants(self, hook: str) -> bool:
+        """True if somebody implements the hook."""
+        ...
+
+    async def observe(self, hook: str, **arguments: Any) -> None:
+        """Tells everybody who listens; failures are counted against the plugin and go no further."""
+        ...
+
+    async def filter(self, hook: str, **arguments: Any) -> Any:
+        """Hands the hook's value from one implementation to the next; gives the last."""
+        ...
+
+    async def guard(self, hook: str, **arguments: Any) -> str | None:
+        """The first reason to refuse, or None. A failing guard refuses."""
+        ...
+
+
+class Offer(Value, frozen=True):
+    """A contribution and the plugin that makes it."""
+
+    plugin: str
+    contribution: Contribution
+
+
+class Registry(Protocol):
+    """What enabled plugins contribute, known without running them."""
+
+    def offers(self, seam: str) -> Sequence[Offer]:
+        """Every contribution to a seam by enabled, healthy plugins."""
+        ...
+
+    async def get(self, seam: str, name: str) -> Any:
+        """The contributed object; activates its plugin on first use. A `PluginError` says why it cannot be had."""
+        ...
+
+
+class Models(Protocol):
+    """Chooses models and asks them."""
+
+    async def plan(
+        self, task: RouteTask, wanted: Sequence[str], person: str = "", *, exact: bool = False
+    ) -> Sequence[Candidate]:
+        """The models to try, best first, each with its worst-case cost. *wanted* names ``provider/model`` or
+        ``provider`` in order of preference; empty = whatever is best. With *exact* nothing else is tried.
+        `NoModel` if nothing can serve."""
+        ...
+
+    def stream(self, candidate: Candidate, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """Asks the candidate; `Finish.usage.cost` is filled in from its prices."""
+        ...
+
+    def report(self, candidate: Candidate, error: Exception | None) -> None:
+        """Tells how it went, for cool-down and recovery."""
+        ...
+
+
+class Verdict(Value, frozen=True):
+    """What the policy says about a call, and why, in words."""
+
+    decision: Literal["allow", "ask", "deny"]
+    reason: str = ""
+
+
+class Policy(Protocol):
+    """Decides about calls: pure, fast, total; never asks a model."""
+
+    def decide(self, call: ToolCall, tool: ToolSpec, context: Label, turn: TurnInfo) -> Verdict:
+        """What may happen. *context* is the join of the labels of all the model has seen."""
+        ...
+
+
+class Budget(Protocol):
+    """Pays for calls before they are made. Amounts are nano-dollars."""
+
+    def reserve(self, turn: TurnInfo, estimate: int | None) -> str:
+        """Sets the worst case aside; gives a ticket. `LimitReached` if an envelope cannot bear it."""
+        ...
+
+    def settle(self, ticket: str, usage: Usage) -> None:
+        """Replaces the reservation by what it really cost."""
+        ...
+
+    def release(self, ticket: str) -> None:
+        """Gives the reservation back: nothing was used."""
+        ...
+
+    def close(self, turn: str) -> int:
+        """Forgets a turn that ended; gives what it spent."""
+        ...

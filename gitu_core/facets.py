@@ -1,0 +1,213 @@
+"""The host as one plugin sees it: the facets it declared, each under its own name and policy."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from gitu_core.contracts.host import FACETS, Entry
+from gitu_core.errors import Denied, FacetUnavailable, InputError
+from gitu_core.model import (
+    UNLABELLED,
+    BlobRef,
+    Conversation,
+    Label,
+    Outgoing,
+    Part,
+)  # fmt: skip
+from gitu_core.model import (
+    plugin as plugin_principal,
+)
+
+if TYPE_CHECKING:
+    from gitu_core.config import SecretSource
+    from gitu_core.contracts.ports import Clock, Store
+    from gitu_core.manifest import Manifest
+    from gitu_core.registry import Registry
+
+
+class Parts(Protocol):
+    """The parts of the house that facets need."""
+
+    clock: Clock
+    store: Store
+    secrets: SecretSource
+    registry: Registry
+
+    async def complete(self, principal: str, prompt: str, schema: dict[str, Any] | None, model: str) -> Any:
+        """Asks a model on behalf of *principal*."""
+        ...
+
+    async def notify(self, outgoing: Outgoing) -> None:
+        """Says something of the assistant's own accord."""
+        ...
+
+
+PIECE = 1 << 20
+"""The most bytes a plugin may write or read at once."""
+
+
+class PluginHost:
+    """What a plugin gets (the contract `Host`). Facets are made when they are first used."""
+
+    def __init__(self, house: Parts, manifest: Manifest, config: Callable[[], dict[str, Any]], trusted: bool) -> None:
+        self.plugin = manifest.id
+        self._house = house
+        self._manifest = manifest
+        self._config = config
+        self._declared = set(FACETS) if trusted else {"log", *manifest.capabilities.facets}
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The plugin's configuration. `ConfigError` if it does not fit its schema."""
+        return self._config()
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in FACETS:
+            raise AttributeError(name)
+        facet: Any
+        if name not in self._declared:
+            facet = _Missing(name, f"plugin {self.plugin} does not declare the facet {name!r}",
+                             f"add it to facets in gitu-plugin.toml of {self.plugin}")  # fmt: skip
+        elif name not in _FACETS:
+            facet = _Missing(name, f"this host does not offer the facet {name!r}", "use a host that does")
+        else:
+            facet = _FACETS[name](self._house, self._manifest)
+        setattr(self, name, facet)
+        return facet
+
+
+class _Missing:
+    """Stands for a facet that is not there. Whatever is asked of it is refused with the reason."""
+
+    def __init__(self, name: str, message: str, hint: str) -> None:
+        self._error = (message, hint, name)
+
+    def __getattr__(self, method: str) -> Any:
+        if method.startswith("__"):
+            raise AttributeError(method)
+        message, hint, name = self._error
+        raise FacetUnavailable(message, hint=hint, facet=name)
+
+
+class _Facet:
+    def __init__(self, house: Parts, manifest: Manifest) -> None:
+        self._house = house
+        self._manifest = manifest
+        self._plugin = manifest.id
+
+
+class LogFacet(_Facet):
+    """Writes to the host's log under the plugin's name."""
+
+    async def write(self, level: str, text: str) -> None:
+        """Writes one line."""
+        number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+        logging.getLogger(f"gitu.plugins.{self._plugin}").log(number, "%s", text[:2000])
+
+
+class KvFacet(_Facet):
+    """The plugin's own small store."""
+
+    async def get(self, key: str) -> Entry | None:
+        """The entry, or None."""
+        return await self._house.store.kv_get(self._plugin, key)
+
+    async def put(self, entry: Entry) -> None:
+        """Stores or replaces an entry."""
+        await self._house.store.kv_put(self._plugin, entry)
+
+    async def delete(self, key: str) -> bool:
+        """Removes an entry."""
+        return await self._house.store.kv_delete(self._plugin, key)
+
+    async def list(self, prefix: str = "", person: str = "") -> Sequence[Entry]:
+        """The entries whose key begins with *prefix*."""
+        return await self._house.store.kv_list(self._plugin, prefix, person)
+
+
+class BlobsFacet(_Facet):
+    """Bytes, written and read in pieces."""
+
+    def __init__(self, house: Parts, manifest: Manifest) -> None:
+        super().__init__(house, manifest)
+        self._open: dict[str, tuple[list[bytes], str, str]] = {}
+
+    async def begin(self, media_type: str = "application/octet-stream", name: str = "") -> str:
+        """Opens a new blob."""
+        handle = self._house.clock.new_id()
+        self._open[handle] = ([], media_type, name)
+        return handle
+
+    async def write(self, handle: str, data: bytes) -> None:
+        """Appends a piece of at most a mebibyte."""
+        if len(data) > PIECE:
+            raise InputError(f"{len(data)} bytes at once, {PIECE} are allowed", hint="write smaller pieces")
+        if handle not in self._open:
+            raise InputError("there is no open blob with this handle", hint="call begin first")
+        self._open[handle][0].append(data)
+
+    async def commit(self, handle: str, person: str = "", label: Label = UNLABELLED) -> BlobRef:
+        """Closes it and gives its name."""
+        if handle not in self._open:
+            raise InputError("there is no open blob with this handle", hint="call begin first")
+        pieces, media_type, name = self._open.pop(handle)
+        return await self._house.store.put_blob(b"".join(pieces), media_type, name, person, label)
+
+    async def read(self, blob: BlobRef, offset: int = 0, size: int = PIECE) -> bytes:
+        """A piece of a blob."""
+        return await self._house.store.read_blob(blob, offset, min(size, PIECE))
+
+
+class SecretsFacet(_Facet):
+    """Secrets that the manifest declares as revealed."""
+
+    async def reveal(self, name: str) -> str:
+        """The secret. `Denied` if the plugin did not declare it, `AuthFailed` if nobody has set it."""
+        plain = name.rpartition(":")[2]
+        needs = {need.name for need in self._manifest.capabilities.secrets if need.mode == "revealed"}
+        if plain not in needs:
+            raise Denied(f"plugin {self._plugin} does not declare the secret {plain!r} as revealed",
+                         hint="declare it under [[capabilities.secrets]]")  # fmt: skip
+        return self._house.secrets.reveal(name)
+
+
+class ModelFacet(_Facet):
+    """Asks a model."""
+
+    async def complete(self, prompt: str, schema: dict[str, Any] | None = None, model: str = "") -> Any:
+        """The answer: text, or a value that fits *schema*."""
+        return await self._house.complete(plugin_principal(self._plugin), prompt, schema, model)
+
+
+class NotifyFacet(_Facet):
+    """Says something of the plugin's own accord."""
+
+    async def send(self, conversation: Conversation, parts: Sequence[Part], key: str) -> str:
+        """Queues a message under an idempotency key; gives its id."""
+        id = f"{self._plugin}.{key}"
+        label = Label(origins=frozenset((plugin_principal(self._plugin),)))
+        await self._house.notify(Outgoing(id, id, conversation, tuple(parts), label=label))
+        return id
+
+
+class AdminFacet(_Facet):
+    """Looks into the installation."""
+
+    async def plugins(self) -> Sequence[dict[str, Any]]:
+        """What is installed."""
+        return [msgspec.to_builtins(status) for status in self._house.registry.plugins()]
+
+    async def sessions(self, person: str = "") -> AsyncIterator[dict[str, Any]]:
+        """Sessions, newest first."""
+        for session in await self._house.store.sessions(person, limit=1000):
+            yield msgspec.to_builtins(session)
+
+
+_FACETS: dict[str, type[_Facet]] = {
+    "log": LogFacet, "kv": KvFacet, "blobs": BlobsFacet, "secrets": SecretsFacet, "model": ModelFacet,
+    "notify": NotifyFacet, "admin": AdminFacet,
+}  # fmt: skip

@@ -1,0 +1,71 @@
+"""Looks at a message before it is committed: can it be accepted, and what does it say once it is cleaned?"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gitu_core.errors import InputError
+from gitu_core.model import (
+    Answer,
+    Ask,
+    Label,
+    Location,
+    Media,
+    Message,
+    Part,
+    Reaction,
+    Text,
+    check_name,
+    clean_text,
+    private_to,
+    user,
+)  # fmt: skip
+
+MAX_TEXT = 1_000_000
+"""The longest message, in characters. More belongs into a file."""
+
+MAX_PARTS = 100
+
+
+def normalise(message: Message) -> Message:
+    """*message* as it will be stored. `InputError` if it can never be accepted."""
+    check_name(message.key, "key")
+    check_name(message.conversation.channel, "channel")
+    check_name(message.conversation.id, "conversation")
+    check_name(message.sender.id, "sender")
+    if message.action == "new" and not message.parts:
+        raise InputError("the message is empty", hint="say something")
+    if len(message.parts) > MAX_PARTS:
+        raise InputError(f"the message has {len(message.parts)} parts, {MAX_PARTS} are allowed", hint="split it")
+    parts = tuple(map(_clean, message.parts))
+    if sum(len(part.text) for part in parts if isinstance(part, Text)) > MAX_TEXT:
+        raise InputError(f"the message is longer than {MAX_TEXT} characters", hint="send it as a file")
+    return message if parts == message.parts else msgspec.structs.replace(message, parts=parts)
+
+
+def _clean(part: Part) -> Part:
+    match part:
+        case Text():
+            text = clean_text(part.text)
+            return part if text == part.text else msgspec.structs.replace(part, text=text)
+        case Media():
+            return msgspec.structs.replace(part, caption=clean_text(part.caption))
+        case Answer():
+            return msgspec.structs.replace(part, ask=clean_text(part.ask), choice=clean_text(part.choice))
+        case Location():
+            if not (-90 <= part.latitude <= 90 and -180 <= part.longitude <= 180):
+                raise InputError("the location is not on this planet", hint="send degrees, WGS 84")
+            return msgspec.structs.replace(part, name=clean_text(part.name))
+        case Reaction():
+            return msgspec.structs.replace(part, emoji=clean_text(part.emoji))
+        case Ask():
+            raise InputError("a message cannot hold a question of ours", hint="send an Answer")
+        case _:
+            return part
+
+
+def label_of(message: Message, person: str) -> Label:
+    """Who wrote a message and who may see it: what is said in private only its author, in a group whoever is there."""
+    if message.conversation.kind == "direct":
+        return message.label.join(private_to(person))
+    return message.label.join(Label(origins=frozenset((user(person),))))

@@ -1,0 +1,88 @@
+"""Says things on channels: split to the channel's limit, tried again when nobody saw it, never when nobody knows."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+
+from gitu_core.contracts import Adapter
+from gitu_core.contracts.ports import Clock, Hooks, OutboxEntry, Records
+from gitu_core.errors import GituError
+from gitu_core.model import Delivery, Outgoing, Text
+
+log = logging.getLogger("gitu.gateway")
+
+TRIES = 5
+FIRST_WAIT = 0.5
+"""Seconds before the second try; doubles with every further one, unless the channel says how long to wait."""
+
+
+class Outbox:
+    """Delivers outgoing messages through adapters."""
+
+    def __init__(self, records: Records, hooks: Hooks, clock: Clock) -> None:
+        self._records = records
+        self._hooks = hooks
+        self._clock = clock
+
+    async def deliver(self, adapter: Adapter, entry: OutboxEntry) -> Delivery:
+        """Sends an entry that is stored already, and records what became of it."""
+        ids: list[str] = []
+        for piece in pieces(entry.outgoing, adapter.channel.max_text):
+            delivery = await self._send(adapter, piece)
+            ids.extend(delivery.ids)
+            if delivery.state != "sent":
+                break
+        delivery = msgspec.structs.replace(delivery, ids=tuple(ids))
+        state: Any = "dead" if delivery.state == "not_sent" else delivery.state
+        self._records.post(msgspec.structs.replace(entry, state=state, ids=delivery.ids, detail=delivery.detail))
+        if self._hooks.wants("gitu_delivered"):
+            await self._hooks.observe("gitu_delivered", outgoing=entry.outgoing, delivery=delivery)
+        return delivery
+
+    async def _send(self, adapter: Adapter, outgoing: Outgoing) -> Delivery:
+        delivery = Delivery("not_sent")
+        for attempt in range(TRIES):
+            try:
+                delivery = await adapter.send(outgoing)
+            except GituError as error:
+                # `send` broke law A4. Nobody can tell how far it came, so that nobody may send it again.
+                return Delivery("unknown", detail=str(error))
+            except Exception as error:  # an adapter is somebody else's code; the same holds for whatever it raises
+                log.exception("adapter %s raised in send", adapter.channel.name)
+                return Delivery("unknown", detail=f"{type(error).__name__} in send")
+            if delivery.state != "not_sent" or delivery.final:
+                return delivery
+            if attempt + 1 < TRIES:
+                wait = delivery.retry_after if delivery.retry_after is not None else FIRST_WAIT * 2**attempt
+                await self._clock.sleep(wait)
+        return delivery
+
+
+def pieces(outgoing: Outgoing, limit: int) -> list[Outgoing]:
+    """*outgoing* in as many messages as the *limit* (characters, 0 = none) asks for, each with its own key."""
+    if not limit or all(len(part.text) <= limit for part in outgoing.parts if isinstance(part, Text)):
+        return [outgoing]
+    parts: list[Any] = []
+    for part in outgoing.parts:
+        if isinstance(part, Text):
+            parts.extend(msgspec.structs.replace(part, text=text) for text in split(part.text, limit))
+        else:
+            parts.append(part)
+    return [
+        msgspec.structs.replace(outgoing, parts=(part,), key=f"{outgoing.key}.{number}", id=f"{outgoing.id}.{number}")
+        for number, part in enumerate(parts)
+    ]
+
+
+def split(text: str, limit: int) -> list[str]:
+    """*text* in pieces of at most *limit* characters, cut at paragraphs, lines or words where that is possible."""
+    found = []
+    while len(text) > limit:
+        cut = max((text.rfind(mark, limit // 2, limit) + len(mark) for mark in ("\n\n", "\n", " ")), default=0)
+        cut = cut if cut > limit // 2 else limit
+        found.append(text[:cut])
+        text = text[cut:]
+    return [*found, text] if text else found

@@ -1,0 +1,183 @@
+"""What a plugin says about itself in ``gitu-plugin.toml``, read without running its code.
+
+id = "basics"
+title = "Clock, calculator, units and notes"
+start = "lazy"                       # eager: activated when the host starts (adapters always are)
+isolation = "host"                   # or "process"; who is not trusted runs in a process either way
+
+[contracts]                          # the contract versions the plugin was written for, a number or "1-2"
+tool = 1
+
+[hooks]                              # every hook it implements, with its order
+gitu_tools = 0
+
+[[contributes]]                      # everything it hands over
+seam = "tool"
+name = "clock"
+description = "Tells the time."
+spec = '''{...}'''                   # the contract's own data as JSON
+
+[capabilities]
+facets = ["kv"]                      # facets of the host it uses
+network = ["api.example.org"]
+files = ["~/Documents"]
+subprocess = false
+[[capabilities.secrets]]
+name = "EXAMPLE_KEY"
+mode = "injected"                    # or "revealed"
+
+[config]
+schema = '''{"type": "object", ...}'''   # a property may name an environment variable: "x-env": "NAME"
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from gitu_core.contracts.base import SEAMS
+from gitu_core.contracts.contribution import Contribution
+from gitu_core.contracts.host import FACETS
+from gitu_core.errors import IncompatibleError, ManifestError
+from gitu_core.hookspecs import HOOKS
+from gitu_core.model import Value
+
+__all__ = [
+    "FILE_NAME", "Capabilities", "Contribution", "Manifest", "SecretNeed", "check", "check_versions", "parse", "render",
+]  # fmt: skip
+
+FILE_NAME = "gitu-plugin.toml"
+_ID = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
+
+class SecretNeed(Value, frozen=True):
+    """A secret that a plugin wants: ``injected`` by the host into requests, or ``revealed`` to the plugin."""
+
+    name: str
+    mode: Literal["injected", "revealed"] = "injected"
+    optional: bool = False
+
+
+class Capabilities(Value, frozen=True):
+    """Everything a plugin may touch outside of itself."""
+
+    facets: tuple[str, ...] = ()
+    network: tuple[str, ...] = ()
+    secrets: tuple[SecretNeed, ...] = ()
+    files: tuple[str, ...] = ()
+    subprocess: bool = False
+
+
+class Manifest(Value, frozen=True):
+    """A plugin's word about itself. `priority` orders model providers: the lowest usable one is the default."""
+
+    id: str
+    title: str = ""
+    start: Literal["eager", "lazy"] = "lazy"
+    isolation: Literal["host", "process"] = "process"
+    contracts: dict[str, str | int] = msgspec.field(default_factory=dict)
+    hooks: dict[str, int] = msgspec.field(default_factory=dict)
+    contributes: tuple[Contribution, ...] = ()
+    capabilities: Capabilities = Capabilities()
+    config: dict[str, Any] = msgspec.field(default_factory=dict)
+    state_version: int = 0
+    priority: int = 100
+
+    def of(self, seam: str) -> tuple[Contribution, ...]:
+        """The contributions to one seam."""
+        return tuple(each for each in self.contributes if each.seam == seam)
+
+
+def parse(text: str, file: str | Path = FILE_NAME) -> Manifest:
+    """Reads a manifest from TOML. `ManifestError` names the file and the next command."""
+    import tomllib
+
+    try:
+        raw = tomllib.loads(text)
+        _decode_json_fields(raw)
+        manifest = msgspec.convert(raw, Manifest)
+    except (tomllib.TOMLDecodeError, msgspec.MsgspecError, RecursionError) as error:
+        raise ManifestError(
+            f"{file}: {error}", hint="correct it, or rewrite it with: gitu manifest", file=str(file)
+        ) from error
+    check(manifest, file)
+    return manifest
+
+
+def _decode_json_fields(raw: dict[str, Any]) -> None:
+    """JSON Schemas and specs stand in the TOML as JSON text, because TOML has no null."""
+    for entry in raw.get("contributes", ()):
+        if isinstance(entry, dict) and isinstance(entry.get("spec"), str):
+            entry["spec"] = msgspec.json.decode(entry["spec"])
+    config = raw.get("config")
+    if isinstance(config, dict) and isinstance(config.get("schema"), str):
+        raw["config"] = msgspec.json.decode(config["schema"])
+
+
+def check(manifest: Manifest, file: str | Path = FILE_NAME) -> None:
+    """Refuses a manifest that says what cannot be: bad ids, unknown hooks, seams or facets."""
+
+    def fail(what: str, hint: str) -> None:
+        raise ManifestError(f"{file}: {what}", hint=hint, plugin=manifest.id, file=str(file))
+
+    if not _ID.fullmatch(manifest.id):
+        fail(f"id {manifest.id!r} is not a plugin id", "use lower-case letters, digits, - and _")
+    for name in manifest.hooks:
+        if name not in HOOKS:
+            fail(f"there is no hook {name!r}", _nearest(name, HOOKS))
+    for facet in manifest.capabilities.facets:
+        if facet not in FACETS:
+            fail(f"there is no facet {facet!r}", _nearest(facet, FACETS))
+    for each in manifest.contributes:
+        if each.seam not in SEAMS:
+            fail(f"there is no seam {each.seam!r}", _nearest(each.seam, SEAMS))
+
+
+def check_versions(manifest: Manifest) -> None:
+    """`IncompatibleError` if the plugin was written for a contract version that this host does not offer."""
+    for name, wanted in manifest.contracts.items():
+        seam = SEAMS.get(name)
+        low, _, high = str(wanted).partition("-")
+        try:
+            first, last = int(low), int(high or low)
+        except ValueError:
+            raise ManifestError(
+                f"contract {name} = {wanted!r} is neither a number nor a range",
+                hint='write 1 or "1-2"',
+                plugin=manifest.id,
+            ) from None
+        if seam is None or not first <= seam.version <= last:
+            offered = f"version {seam.version}" if seam else "no such contract"
+            newer = seam is None or first > seam.version
+            raise IncompatibleError(
+                f"needs contract {name} {wanted}; this host offers {offered}",
+                hint="upgrade gitu-core" if newer else f"upgrade the plugin {manifest.id}",
+                plugin=manifest.id,
+            )
+
+
+def render(manifest: Manifest) -> str:
+    """The manifest as TOML, as `gitu manifest` writes it; `parse` gives the same manifest back."""
+    import tomli_w
+
+    raw: dict[str, Any] = msgspec.to_builtins(manifest, order="deterministic")
+    for entry in raw.get("contributes", ()):
+        if entry.get("spec"):
+            entry["spec"] = _json_text(entry["spec"])
+    if raw.get("config"):
+        raw["config"] = {"schema": _json_text(raw["config"])}
+    return tomli_w.dumps(raw, multiline_strings=True)
+
+
+def _json_text(value: Any) -> str:
+    return "\n" + msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2).decode() + "\n"
+
+
+def _nearest(name: str, known: Any) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else "see docs/hooks.md and docs/contracts.md"

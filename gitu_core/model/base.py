@@ -1,0 +1,56 @@
+"""What all travelling values share: they are frozen, keep fields they do not know, and clean the text they carry."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import msgspec
+
+from gitu_core.errors import InputError
+
+MAX_NAME = 512
+"""The longest identifier that a channel, plugin or person may hand in, in characters."""
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, weakref=True):
+    """A frozen value that travels between parts, processes and versions.
+
+    `extra` holds the fields that a newer peer sent and this version does not know; the border puts them back, so that
+    a value passes through an older process unharmed.
+    """
+
+    extra: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_id(now: float | None = None) -> str:
+    """A new identifier of 26 characters: sorts by time (milliseconds since 1970), then 80 random bits."""
+    milliseconds = int((time.time() if now is None else now) * 1000) & (1 << 48) - 1
+    number = milliseconds << 80 | int.from_bytes(os.urandom(10), "big")
+    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def clean_text(text: object) -> str:
+    """*text* without what no store and no wire can carry: lone surrogates become U+FFFD, NUL becomes U+2400."""
+    if not isinstance(text, str):
+        raise InputError(f"text expected, got {type(text).__name__}", hint="pass a str")
+    if "\x00" in text:
+        text = text.replace("\x00", "\u2400")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def check_name(value: object, what: str) -> str:
+    """*value*, if it can serve as an identifier: 1 to `MAX_NAME` printable characters, else `InputError`."""
+    if not isinstance(value, str) or not value or len(value) > MAX_NAME:
+        raise InputError(f"{what} must be 1 to {MAX_NAME} characters long", field=what, hint=f"pass another {what}")
+    if not value.isprintable():
+        raise InputError(f"{what} holds a character that cannot be printed", field=what, hint="remove it")
+    return value

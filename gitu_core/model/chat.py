@@ -1,0 +1,141 @@
+"""Talking to models: what is sent, what streams back, what a catalogue says. Money is in nano-US-dollars (10^-9)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from gitu_core.model.base import Value
+from gitu_core.model.label import UNLABELLED, Label
+from gitu_core.model.message import Part, Text, text_of
+from gitu_core.model.tooling import ToolCall, ToolSpec
+
+NANO = 1_000_000_000
+"""Nano-dollars in a dollar."""
+
+
+class ModelMessage(Value, frozen=True):
+    """One entry of a model's context. A ``tool`` entry answers the call `call_id`. `id` never changes for the same
+    content, so that a provider may cache what it encoded."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    parts: tuple[Part, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
+    call_id: str = ""
+    name: str = ""
+    id: str = ""
+    label: Label = UNLABELLED
+
+    @property
+    def text(self) -> str:
+        """The words of all text parts and captions, one a line."""
+        return text_of(self.parts)
+
+
+class ModelRequest(Value, frozen=True):
+    """One request. `credential` names the secret to use, never holds it; `timeout`: seconds to the first event."""
+
+    model: str
+    messages: tuple[ModelMessage, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    output_schema: dict[str, Any] | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    seed: int | None = None
+    credential: str = ""
+    timeout: float = 120.0
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Usage(Value, frozen=True):
+    """What a call used, in tokens, and what it cost in nano-dollars."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cost: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            cost=self.cost + other.cost,
+        )
+
+
+class TextDelta(Value, frozen=True, tag="text", tag_field="type"):
+    """More words of the answer."""
+
+    text: str
+
+
+class ReasoningDelta(Value, frozen=True, tag="reasoning", tag_field="type"):
+    """More of what the model thinks aloud; shown or hidden, never part of the answer."""
+
+    text: str
+
+
+class CallDelta(Value, frozen=True, tag="call", tag_field="type"):
+    """More of a tool call; `index` tells which. `id` and `tool` come once, `arguments` in pieces of JSON text."""
+
+    index: int
+    id: str = ""
+    tool: str = ""
+    arguments: str = ""
+
+
+class Finish(Value, frozen=True, tag="finish", tag_field="type"):
+    """The end of a stream, always and only as its last event."""
+
+    reason: Literal["stop", "calls", "length", "filtered"] = "stop"
+    usage: Usage = Usage()
+    model: str = ""
+
+
+ModelEvent = TextDelta | ReasoningDelta | CallDelta | Finish
+
+
+class ModelInfo(Value, frozen=True):
+    """What a catalogue says of a model. Prices are nano-dollars a token; None where nobody knows.
+
+    `quality` is 0 to 1 and `latency` seconds to the first token, both relative guides for the choice.
+    """
+
+    id: str
+    window: int = 8192
+    max_output: int = 4096
+    input_price: int | None = None
+    output_price: int | None = None
+    cached_price: int | None = None
+    capabilities: frozenset[str] = frozenset({"text", "tools", "stream"})
+    quality: float = 0.5
+    latency: float = 1.0
+    description: str = ""
+
+
+class Candidate(Value, frozen=True):
+    """A model that could serve a request, with the worst case it may cost (nano-dollars) and the key it would use."""
+
+    model: str
+    info: ModelInfo
+    estimate: int | None = None
+    credential: str = ""
+    owner: Literal["platform", "personal"] = "platform"
+
+
+class RouteTask(Value, frozen=True):
+    """What a router needs to know to rank candidates: never content, only its measure."""
+
+    task: str = "chat"
+    input_tokens: int = 0
+    output_tokens: int = 0
+    needs: frozenset[str] = frozenset()
+    prefer: Literal["quality", "cost", "latency", "balanced"] = "balanced"
+    max_cost: int | None = None
+
+
+def user_message(text: str) -> ModelMessage:
+    """A user's words as an entry of a model's context."""
+    return ModelMessage(role="user", parts=(Text(text),))

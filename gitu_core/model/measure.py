@@ -1,0 +1,82 @@
+"""How many tokens something takes, roughly and fast: no tokenizer is loaded, and the guess errs upwards."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+from gitu_core.model.chat import ModelMessage
+from gitu_core.model.message import Media, Opaque, Text
+from gitu_core.model.tooling import ToolSpec
+
+V = TypeVar("V")
+
+BYTES_A_TOKEN = 3.5
+"""English takes about 4 bytes a token; other scripts have more bytes a letter, which this counts against them."""
+
+IMAGE_TOKENS = 1_000
+"""What providers charge for an image of ordinary size."""
+
+_FRAME = 4
+
+
+def text_tokens(text: str) -> int:
+    """The tokens that *text* takes, roughly."""
+    return int(len(text.encode("utf-8", "replace")) / BYTES_A_TOKEN) + 1
+
+
+def message_tokens(message: ModelMessage) -> int:
+    """The tokens that one entry of a context takes, roughly, with what frames it."""
+    total = _FRAME
+    for part in message.parts:
+        if isinstance(part, Text):
+            total += text_tokens(part.text)
+        elif isinstance(part, Media):
+            total += IMAGE_TOKENS + text_tokens(part.caption)
+        elif isinstance(part, Opaque):
+            continue
+        else:
+            total += text_tokens(str(part))
+    for call in message.calls:
+        total += _FRAME + text_tokens(call.tool) + text_tokens(call.raw or "")
+        total += int(len(msgspec.json.encode(call.arguments)) / BYTES_A_TOKEN)
+    return total
+
+
+def spec_tokens(spec: ToolSpec) -> int:
+    """The tokens that offering a tool takes, roughly."""
+    return _FRAME + text_tokens(spec.description) + int(len(msgspec.json.encode(spec.input_schema)) / BYTES_A_TOKEN)
+
+
+class _Measures(Generic[V]):
+    """The measures of values of one kind, by identity."""
+
+    def __init__(self, measure: Callable[[V], int]) -> None:
+        self._measure = measure
+        self._known: dict[int, tuple[weakref.ref[V], int]] = {}
+
+    def total(self, values: Sequence[V]) -> int:
+        known, total = self._known, 0
+        for value in values:
+            entry = known.get(id(value))
+            total += self._add(value) if entry is None else entry[1]
+        return total
+
+    def _add(self, value: V) -> int:
+        key, tokens, known = id(value), self._measure(value), self._known
+        # When the value dies its identity may be given to another one: the entry dies with it.
+        known[key] = weakref.ref(value, lambda _: known.pop(key, None)), tokens
+        return tokens
+
+
+_messages: _Measures[ModelMessage] = _Measures(message_tokens)
+_tools: _Measures[ToolSpec] = _Measures(spec_tokens)
+
+
+def tokens_of(messages: Sequence[ModelMessage], tools: Sequence[ToolSpec] = ()) -> int:
+    """The tokens that messages and offered tools take together, roughly. Values never change, so that each is measured
+    once while it lives."""
+    return _messages.total(messages) + _tools.total(tools)

@@ -1,0 +1,159 @@
+"""Messages as every channel hands them over and takes them: parts, accounts, conversations, deliveries."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from gitu_core.model.base import Value
+from gitu_core.model.label import UNLABELLED, Label
+
+
+class BlobRef(Value, frozen=True):
+    """Bytes kept elsewhere. `digest` names their content (``sha256:<hex>``); `size` is in bytes."""
+
+    digest: str
+    size: int
+    media_type: str = "application/octet-stream"
+    name: str = ""
+
+
+class Text(Value, frozen=True, tag="text", tag_field="type"):
+    """Words. `format` is ``plain`` or ``markdown`` (CommonMark)."""
+
+    text: str
+    format: Literal["plain", "markdown"] = "plain"
+
+
+class Media(Value, frozen=True, tag="media", tag_field="type"):
+    """An image, sound, video or file. `seconds` is its playing time where it has one."""
+
+    blob: BlobRef
+    kind: Literal["image", "audio", "voice", "video", "file", "sticker"] = "file"
+    caption: str = ""
+    seconds: float | None = None
+
+
+class Location(Value, frozen=True, tag="location", tag_field="type"):
+    """A place, in degrees (WGS 84)."""
+
+    latitude: float
+    longitude: float
+    name: str = ""
+
+
+class Reaction(Value, frozen=True, tag="reaction", tag_field="type"):
+    """A reaction to the message that the carrying message names as `target`; an empty `emoji` takes it back."""
+
+    emoji: str
+
+
+class Ask(Value, frozen=True, tag="ask", tag_field="type"):
+    """A question with fixed choices, for instance an approval. A channel shows buttons where it can."""
+
+    id: str
+    question: str
+    choices: tuple[str, ...]
+    details: str = ""
+
+
+class Answer(Value, frozen=True, tag="answer", tag_field="type"):
+    """The choice that a person made for the `Ask` with this id."""
+
+    ask: str
+    choice: str
+
+
+class Opaque(Value, frozen=True, tag="opaque", tag_field="type"):
+    """A part that a newer peer sent and this version does not know. It is kept and passed on as it came."""
+
+    data: dict[str, Any]
+
+
+Part = Text | Media | Location | Reaction | Ask | Answer | Opaque
+
+
+class Account(Value, frozen=True):
+    """Somebody on a channel. `id` is the channel's own name for them."""
+
+    channel: str
+    id: str
+    name: str = ""
+
+
+class Conversation(Value, frozen=True):
+    """One chat on one channel; `thread` is a topic inside it, where the channel has topics."""
+
+    channel: str
+    id: str
+    thread: str = ""
+    kind: Literal["direct", "group"] = "direct"
+
+
+class Message(Value, frozen=True):
+    """What somebody said. `key` is the channel's idempotency key: the same key again is the same message.
+
+    `action` tells whether it is new, replaces or removes the message `target`, or reacts to it; `reply_to` and
+    `target` are the channel's ids. `at` is in seconds since 1970, UTC.
+    """
+
+    key: str
+    conversation: Conversation
+    sender: Account
+    parts: tuple[Part, ...] = ()
+    action: Literal["new", "edit", "delete", "react"] = "new"
+    target: str = ""
+    reply_to: str = ""
+    at: float = 0.0
+    id: str = ""
+    label: Label = UNLABELLED
+
+    @property
+    def text(self) -> str:
+        """The words of all text parts and captions, one a line."""
+        return text_of(self.parts)
+
+
+class Outgoing(Value, frozen=True):
+    """What Gitu wants said. `key` stays the same over every try; `replaces` names a delivered message to edit."""
+
+    id: str
+    key: str
+    conversation: Conversation
+    parts: tuple[Part, ...]
+    reply_to: str = ""
+    replaces: str = ""
+    cause: str = ""
+    label: Label = UNLABELLED
+
+    @property
+    def text(self) -> str:
+        """The words of all text parts and captions, one a line."""
+        return text_of(self.parts)
+
+
+class Delivery(Value, frozen=True):
+    """What became of an `Outgoing`. `unknown` is never sent again blindly; `retry_after` is in seconds."""
+
+    state: Literal["sent", "not_sent", "unknown"]
+    ids: tuple[str, ...] = ()
+    retry_after: float | None = None
+    final: bool = False
+    detail: str = ""
+
+
+class Receipt(Value, frozen=True):
+    """The gateway's word that a message is committed. `fresh` is False when its key was known already."""
+
+    id: str
+    fresh: bool = True
+
+
+def text_of(parts: tuple[Part, ...]) -> str:
+    """The words in *parts*, one part a line."""
+    words = []
+    for part in parts:
+        if isinstance(part, Text):
+            words.append(part.text)
+        elif isinstance(part, Media) and part.caption:
+            words.append(part.caption)
+    return "\n".join(words)

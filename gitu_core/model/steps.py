@@ -1,0 +1,87 @@
+"""The steps of a turn. They are only ever appended; what a turn knows is a fold over them, never a re-run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gitu_core.model.base import Value
+from gitu_core.model.chat import ModelMessage, Usage
+from gitu_core.model.label import UNLABELLED, Label
+from gitu_core.model.tooling import ErrorInfo, ToolCall, ToolResult
+from gitu_core.model.turn import Reply, TurnInfo
+
+STEPS_VERSION = 1
+"""1: the first. A stored turn names the version that wrote it."""
+
+
+class Begun(Value, frozen=True, tag="begun", tag_field="type"):
+    """A turn begins; `ask` is the id of the message it answers, `label` who influenced it so far."""
+
+    info: TurnInfo
+    ask: str
+    label: Label = UNLABELLED
+    version: int = STEPS_VERSION
+
+
+class ModelAsked(Value, frozen=True, tag="model_asked", tag_field="type"):
+    """A model is about to be asked; `estimate` is the worst case in nano-dollars. No request is ever stored whole."""
+
+    model: str
+    credential: str = ""
+    estimate: int | None = None
+    digest: str = ""
+
+
+class ModelAnswered(Value, frozen=True, tag="model_answered", tag_field="type"):
+    """A model answered in full. It is never asked the same again."""
+
+    message: ModelMessage
+    usage: Usage
+    model: str
+    reason: str = "stop"
+    seconds: float = 0.0
+
+
+class ModelFailed(Value, frozen=True, tag="model_failed", tag_field="type"):
+    """A model did not answer; the next candidate is tried."""
+
+    model: str
+    error: ErrorInfo
+
+
+class CallDecided(Value, frozen=True, tag="call_decided", tag_field="type"):
+    """The policy decided about a call; its arguments are frozen from here on."""
+
+    call: ToolCall
+    verdict: Literal["allow", "ask", "deny"]
+    reason: str = ""
+
+
+class CallStarted(Value, frozen=True, tag="call_started", tag_field="type"):
+    """A call that acts is about to be dispatched under this idempotency key."""
+
+    call: str
+    key: str
+
+
+class CallFinished(Value, frozen=True, tag="call_finished", tag_field="type"):
+    """A call ended."""
+
+    call: str
+    result: ToolResult
+    seconds: float = 0.0
+
+
+class Noted(Value, frozen=True, tag="noted", tag_field="type"):
+    """The runtime tells the model something, for instance why its structured answer does not fit."""
+
+    message: ModelMessage
+
+
+class Ended(Value, frozen=True, tag="ended", tag_field="type"):
+    """The turn ended with this reply. Always and only the last step."""
+
+    reply: Reply
+
+
+Step = Begun | ModelAsked | ModelAnswered | ModelFailed | CallDecided | CallStarted | CallFinished | Noted | Ended

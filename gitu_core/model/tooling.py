@@ -1,0 +1,122 @@
+"""Tools as data: what a tool says of itself, one call of it, and its result."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from gitu_core.model.base import Value
+from gitu_core.model.label import UNLABELLED, Label
+from gitu_core.model.message import BlobRef
+
+Effect = Literal["read", "write", "send", "execute", "spend"]
+
+SINK_ROLES = frozenset({"recipient", "url", "amount", "path", "command", "reference", "secret"})
+"""Roles of arguments that decide *where* an effect goes; content must never choose them."""
+
+CONTENT_ROLES = frozenset({"title", "body", "when", "place", "attachment", "query", "option"})
+"""Roles of arguments that say *what* an effect carries."""
+
+
+def is_sink(role: str) -> bool:
+    """True if an argument in this role decides where an effect goes. Roles that nobody knows count as sinks."""
+    return role.partition(":")[0] not in CONTENT_ROLES
+
+
+class ToolSpec(Value, frozen=True):
+    """What a tool says of itself.
+
+    `roles` maps an argument (dotted path) to its role: one of `SINK_ROLES` or `CONTENT_ROLES`; ``reference:<kind>``
+    names a record of a kind. `writers` maps a part of the result (dotted path, ``*`` for items, ``""`` for all of it)
+    to who wrote it: ``outside``, ``principal``, ``system``, or ``field:<path>`` for the field that names the author.
+    `timeout` is in seconds, `output_limit` in characters of the JSON result.
+    """
+
+    name: str
+    description: str
+    input_schema: dict[str, Any] = msgspec.field(default_factory=lambda: {"type": "object", "properties": {}})
+    effects: tuple[Effect, ...] = ("read",)
+    roles: dict[str, str] = msgspec.field(default_factory=dict)
+    writers: dict[str, str] = msgspec.field(default_factory=dict)
+    output_schema: dict[str, Any] | None = None
+    reversible: bool = False
+    verifiable: bool = False
+    timeout: float = 30.0
+    output_limit: int = 100_000
+    examples: tuple[str, ...] = ()
+
+    @property
+    def sinks(self) -> tuple[str, ...]:
+        """The arguments that decide where an effect goes."""
+        return tuple(name for name, role in self.roles.items() if is_sink(role))
+
+    @property
+    def acts(self) -> bool:
+        """True if the tool does more than read."""
+        return any(effect != "read" for effect in self.effects)
+
+
+class ToolCall(Value, frozen=True):
+    """One call that a model asks for. `raw` holds the argument text where it was not a JSON object."""
+
+    id: str
+    tool: str
+    arguments: dict[str, Any] = msgspec.field(default_factory=dict)
+    raw: str | None = None
+    label: Label = UNLABELLED
+
+
+class CallInfo(Value, frozen=True):
+    """Where a call comes from. `key` is the same whenever the same effect is tried again; `deadline` is in seconds
+    since 1970, UTC."""
+
+    call: str
+    key: str
+    turn: str = ""
+    session: str = ""
+    principal: str = ""
+    deadline: float | None = None
+    label: Label = UNLABELLED
+
+
+class ErrorInfo(Value, frozen=True):
+    """An error as a value: the stable `code` of its class, what happened and the next step."""
+
+    code: str
+    message: str
+    hint: str = ""
+    details: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class ToolResult(Value, frozen=True):
+    """What a call gave. `content` is any JSON value; `fields` labels parts of it that differ from `label`."""
+
+    status: Literal["ok", "error", "denied", "unknown"] = "ok"
+    content: Any = None
+    blobs: tuple[BlobRef, ...] = ()
+    error: ErrorInfo | None = None
+    label: Label = UNLABELLED
+    fields: dict[str, Label] = msgspec.field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The result as the model reads it."""
+        if self.error is not None:
+            hint = f" ({self.error.hint})" if self.error.hint else ""
+            return f"{self.status}: {self.error.message}{hint}"
+        if isinstance(self.content, str):
+            return self.content
+        return msgspec.json.encode(self.content, order="deterministic").decode()
+
+
+class ActionSpec(Value, frozen=True):
+    """What a rule action says of itself; the fields mean what they mean in `ToolSpec`."""
+
+    name: str
+    description: str
+    input_schema: dict[str, Any] = msgspec.field(default_factory=lambda: {"type": "object", "properties": {}})
+    effects: tuple[Effect, ...] = ("write",)
+    roles: dict[str, str] = msgspec.field(default_factory=dict)
+    verifiable: bool = False
+    timeout: float = 30.0

@@ -1,0 +1,5 @@
+"""Who may do what."""
+
+from gitu_core.policy.decide import LabelPolicy
+
+__all__ = ["LabelPolicy"]

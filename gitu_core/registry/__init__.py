@@ -1,0 +1,27 @@
+"""The registry: which plugins are installed, which of them may run, what they contribute, and their hooks.
+
+Constructing it and listing plugins imports no plugin and neither pluggy nor stevedore; they come with the
+first activation. The modules, from reading to running:
+
+    scan      finds distributions with an entry point in the group ``gitu.plugins``
+    index     keeps what was found on disk, keyed so that an install, upgrade or removal is noticed
+    jail      describes a plugin that has no manifest, in a child process (`child` is the other side)
+    jailed    keeps what the jail said
+    consent   what the operator switched on and off
+    catalogue who contributes what, and who keeps a name that two want
+    census    decides, for every plugin that was found, whether it may run, and why not
+    objects   makes a plugin out of whatever an entry point names, and checks objects against their contract
+    manager   registers hook implementations with pluggy and checks their names and arguments
+    describe  writes a manifest from code and compares it with the one that was shipped
+    package   describes a package for its author
+    loading   imports one plugin and takes what it contributes
+    activation  brings plugins to life, once each, and ends them
+    dispatch  calls hooks; `faults` counts what goes wrong, `watchdog` notices who blocks the event loop
+    registry  puts it together
+"""
+
+from gitu_core.registry.package import describe_package
+from gitu_core.registry.registry import Registry
+from gitu_core.registry.status import PluginStatus
+
+__all__ = ["PluginStatus", "Registry", "describe_package"]

@@ -1,0 +1,171 @@
+"""Brings plugins to life, once each, and ends them in the opposite order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from gitu_core.contracts.host import Host
+from gitu_core.errors import HookError, LoadError, PluginError, Quarantined
+from gitu_core.manifest import Manifest
+from gitu_core.registry.census import Record
+from gitu_core.registry.dispatch import Dispatcher
+
+if TYPE_CHECKING:
+    import anyio
+
+    from gitu_core.registry.loading import Active
+    from gitu_core.registry.manager import Implementation, Manager
+    from gitu_core.registry.watchdog import Watchdog
+
+Report = Callable[[PluginError], None]
+"""Told about everything that a plugin did wrong."""
+
+
+class Keeper(Protocol):
+    """What activation tells the registry."""
+
+    hooks: Dispatcher
+
+    def in_service(self, record: Record) -> None:
+        """The plugin is active: its hooks may be called, its contributions are known."""
+        ...
+
+    def quarantine(self, id: str, reason: str, hint: str = "") -> None:
+        """The plugin failed."""
+        ...
+
+
+class Activation:
+    """The active plugins of one registry. *limit* is how many seconds an import may take."""
+
+    def __init__(self, keeper: Keeper, host_for: Callable[[Manifest], Host], report: Report, limit: float) -> None:
+        self._keeper = keeper
+        self._host_for = host_for
+        self._report = report
+        self._limit = limit
+        self._manager: Manager | None = None
+        self._watchdog: Watchdog | None = None
+        self._locks: dict[str, anyio.Lock] = {}
+        self._begun: list[Record] = []
+
+    async def start(self, records: Sequence[Record]) -> None:
+        """Loads all at once, then calls `gitu_start` by its order and plugin id. Who fails is quarantined."""
+        import anyio
+
+        async with anyio.create_task_group() as group:
+            for record in records:
+                group.start_soon(self._try, record, False)
+        for record in sorted(records, key=_start_order):
+            if record.active is not None:
+                await self._try(record, True)
+        self._watch()
+
+    async def stop(self, records: Sequence[Record]) -> None:
+        """Calls `gitu_stop` of every active plugin, the last begun first; failures are reported."""
+        stopping = [each for each in records if each.active and each not in self._begun] + self._begun
+        self._begun = []
+        for record in reversed(stopping):
+            active, record.active = record.active, None
+            self._keeper.hooks.remove(record.id)
+            if self._manager is not None:
+                self._manager.drop(record.id)
+            try:
+                if active is not None:
+                    await active.lifecycle("gitu_stop")
+            except PluginError as error:
+                error.at(plugin=record.id, version=record.version)
+                self._report(error)
+        if self._watchdog is not None:
+            self._watchdog.stop()
+            self._watchdog = None
+
+    async def activate(self, record: Record, begin: bool = True) -> Active:
+        """The plugin, active, and with *begin* started. Once, however many ask. `PluginError` if it fails."""
+        import anyio
+
+        lock = self._locks.setdefault(record.id, anyio.Lock())
+        # Whoever asked first may give up; what was begun is finished, so that no plugin stays half active.
+        with anyio.CancelScope(shield=True):
+            await lock.acquire()
+            try:
+                if record.state != "enabled":
+                    raise unusable(record)
+                active = record.active or await self._load(record)
+                if begin and record not in self._begun:
+                    await self._begin(record, active)
+            except PluginError as error:
+                error.at(plugin=record.id, version=record.version)
+                if record.state == "enabled":
+                    self._keeper.quarantine(record.id, with_hook(error), error.hint)
+                raise
+            finally:
+                lock.release()
+        return active
+
+    async def _try(self, record: Record, begin: bool) -> None:
+        try:
+            await self.activate(record, begin)
+        except PluginError:  # it was quarantined and reported by then; the others start all the same
+            return
+
+    async def _load(self, record: Record) -> Active:
+        from gitu_core.registry.loading import activate, load
+        from gitu_core.registry.manager import Manager
+        from gitu_core.registry.objects import as_plugin
+
+        if self._manager is None:
+            self._manager = Manager()
+        assert record.manifest is not None
+        if record.found is not None:
+            active = await load(record.found, record.manifest, self._host_for, self._manager, self._limit)
+        else:
+            plugin = as_plugin(record.local, record.id)
+            active = await activate(plugin, record.manifest, self._host_for, self._manager, shipped=False)
+            record.manifest = active.manifest
+        record.active = active
+        self._keeper.in_service(record)
+        return active
+
+    async def _begin(self, record: Record, active: Active) -> None:
+        self._begun.append(record)
+        try:
+            await active.lifecycle("gitu_start")
+        except PluginError:
+            # Loaded afresh after a reset, so that its next start begins from nothing.
+            self._begun.remove(record)
+            record.active = None
+            assert self._manager is not None
+            self._manager.drop(record.id)
+            raise
+
+    def _watch(self) -> None:
+        """Starts the watchdog when there is somebody who could block the event loop."""
+        from gitu_core.registry.watchdog import Watchdog
+
+        hooks = self._keeper.hooks
+        if self._watchdog is None and hooks.blocks:
+            self._watchdog = Watchdog(lambda: hooks.running, self._blocks)
+            self._watchdog.start()
+
+    def _blocks(self, call: Implementation, took: float) -> None:
+        what = f"has been blocking the event loop for {took:.1f} s; it may take {call.timeout:g} s"
+        hint = f"gitu plugins disable {call.plugin}"
+        self._report(HookError(what, hint=hint, plugin=call.plugin, hook=call.meta.name))
+
+
+def unusable(record: Record) -> PluginError:
+    """Why a plugin cannot be used, as an error."""
+    kind = Quarantined if record.state == "quarantined" else LoadError
+    words = f"{record.state}: {record.reason}"
+    return kind(words, hint=record.hint, plugin=record.id, version=record.version)
+
+
+def with_hook(error: PluginError) -> str:
+    """What happened, with the hook where it is known."""
+    return f"{error.details['hook']} {error.message}" if "hook" in error.details else error.message
+
+
+def _start_order(record: Record) -> tuple[int, str]:
+    start = record.active.implementations.get("gitu_start") if record.active else None
+    return (start.order if start else 0, record.id)

@@ -1,0 +1,186 @@
+"""Decides, for every plugin that was found, whether it may run, and if not, why and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gitu_core.errors import IncompatibleError, PluginError
+from gitu_core.hookspecs import HOOKS
+from gitu_core.manifest import Contribution, Manifest, check_versions
+from gitu_core.registry.consent import Consent
+from gitu_core.registry.scan import Found
+from gitu_core.registry.status import PluginStatus, State
+
+if TYPE_CHECKING:
+    from gitu_core.registry.loading import Active
+
+Enabled = Callable[[str, Manifest | None], bool | None]
+"""The configuration's word about a plugin: True, False, or None where it says nothing."""
+
+Describe = Callable[[Found], Found]
+"""Gives a plugin without a manifest the one that its code amounts to. May block while a child process runs.
+"""
+
+
+@dataclass(eq=False)
+class Record:
+    """What the registry knows about one plugin, found on disk or handed over by the embedder."""
+
+    id: str
+    found: Found | None
+    manifest: Manifest | None
+    state: State = "disabled"
+    enabled: bool = False
+    reason: str = ""
+    hint: str = ""
+    local: Any = None
+    active: Active | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def order(self) -> tuple[bool, int, str]:
+        """Who comes first where two plugins contribute the same: the embedder's, then by priority, id."""
+        return (self.found is not None, self.manifest.priority if self.manifest else 100, self.id)
+
+    @property
+    def eager(self) -> bool:
+        """True if the plugin is activated at the start: it says so, listens to hooks, or is local."""
+        if self.manifest is None:
+            return False
+        listens = any(HOOKS[hook].mode in ("observe", "filter", "guard") for hook in self.manifest.hooks)
+        return listens or self.found is None or (self.manifest.start == "eager" and not self.speaks)
+
+    @property
+    def speaks(self) -> bool:
+        """True if the plugin speaks a channel: such a plugin is activated where channels run."""
+        return self.manifest is not None and bool(self.manifest.of("adapter"))
+
+    @property
+    def version(self) -> str:
+        """The version of the distribution; empty for the embedder's own."""
+        return self.found.version if self.found else ""
+
+    def put(self, state: State, reason: str = "", hint: str = "") -> None:
+        """Changes the state, with the reason and the next step."""
+        self.state, self.reason, self.hint = state, reason, hint
+
+    def status(self, faults: int) -> PluginStatus:
+        """The plugin as it is shown."""
+        manifest, found = self.manifest or Manifest(id=self.id), self.found
+        contributions = tuple(f"{each.seam}:{each.name}" for each in manifest.contributes)
+        return PluginStatus(
+            id=self.id, state=self.state, enabled=self.enabled, active=self.active is not None,
+            isolation="host", title=manifest.title, contributions=contributions, hooks=tuple(manifest.hooks),
+            distribution=found.distribution if found else "", version=found.version if found else "",
+            reason=self.reason, hint=self.hint,
+            source=found.source if found else "local", file=found.file if found else "",
+            notes=tuple(self.notes), faults=faults,
+        )  # fmt: skip
+
+
+class Census:
+    """The rules. Installed is not enabled: that takes the configuration's, the operator's or, for *builtin*
+    ids, our own word. A built-in id counts only for the distribution that is called after it, so that nobody
+    can borrow it.
+    """
+
+    def __init__(self, consent: Consent, enabled: Enabled | None, builtin: frozenset[str], describe: Describe) -> None:
+        self._consent = consent
+        self._enabled = enabled
+        self._builtin = builtin
+        self._describe = describe
+
+    def take(self, found: Iterable[Found], taken: Iterable[str]) -> list[Record]:
+        """A record for every plugin, by id. *taken* are ids that installed plugins may not have."""
+        records: list[Record] = []
+        holders = dict.fromkeys(taken, "this application")
+        for each in sorted(found, key=self._rank):
+            record = self.decide(each)
+            holder = holders.get(record.id)
+            if record.state != "broken":
+                holders.setdefault(record.id, each.distribution)
+                if holder is not None:
+                    record.enabled = False
+                    hint = f"uninstall {each.distribution} or {holder}, or ask an author for another id"
+                    record.put("duplicate", f"{holder} has the id {record.id!r} already", hint)
+            records.append(record)
+        return sorted(records, key=lambda record: (record.id, record.state == "duplicate"))
+
+    def decide(self, found: Found) -> Record:
+        """The record of one plugin, as if it were alone."""
+        id = found.id
+        wanted = self._wanted(id, found)
+        if wanted and found.manifest is None and found.trouble is None:
+            found = self._describe(found)
+        record = Record(id, found, found.manifest, enabled=wanted)
+        if found.trouble is not None:
+            record.put("broken", found.trouble.message, found.trouble.hint)
+        elif found.manifest is not None and not self._fits(record, found.manifest):
+            return record
+        elif wanted:
+            record.state = "enabled"
+        else:
+            record.reason, record.hint = self._why_not(id, found)
+        return record
+
+    def _rank(self, found: Found) -> tuple[bool, bool, bool, str, str]:
+        """Of two plugins with one id, the first of this order keeps it."""
+        chosen = self._consent.enabled_from(found.id) == found.distribution
+        return (
+            found.trouble is not None,
+            not chosen,
+            not _named_after(found.id, found),
+            found.distribution,
+            found.name,
+        )
+
+    def _wanted(self, id: str, found: Found) -> bool:
+        word = self._enabled(id, found.manifest) if self._enabled else None
+        if word is None:
+            word = self._consent.says(id, found.distribution)
+        if word is None:
+            word = id in self._builtin and _named_after(id, found)
+        return word
+
+    def _why_not(self, id: str, found: Found) -> tuple[str, str]:
+        if self._enabled and self._enabled(id, found.manifest) is False:
+            return (
+                "switched off in the configuration",
+                f"to use it, remove enabled = false of {id} from gitu.toml",
+            )
+        hint = f"to use it, run: gitu plugins enable {id}"
+        if id in self._builtin and not _named_after(id, found):
+            return f"it has the id of a built-in plugin, but comes from {found.distribution}", hint
+        if found.manifest is None:
+            return "not enabled; it has no manifest, so what it contributes is read when it is enabled", hint
+        return "not enabled", hint
+
+    def _fits(self, record: Record, manifest: Manifest) -> bool:
+        try:
+            check_versions(manifest)
+        except PluginError as error:
+            state: State = "incompatible" if isinstance(error, IncompatibleError) else "broken"
+            record.put(state, error.message, error.hint)
+            return False
+        return True
+
+
+def _named_after(id: str, found: Found) -> bool:
+    return found.distribution == f"gitu-{id}".replace("_", "-")
+
+
+def local_record(id: str, values: list[object]) -> Record:
+    """The record of the embedder's own plugin or tools. What stands ready is offered at once, the rest once
+    active.
+    """
+    from gitu_core.registry.objects import Ready, as_plugin, contribution
+
+    plugin = as_plugin(values[0] if len(values) == 1 else values, id)
+    contributes: tuple[Contribution, ...] = ()
+    if isinstance(plugin, Ready):
+        contributes = tuple(contribution(seam, each) for seam, each in plugin.objects)
+    hooks = {name: 0 for name in HOOKS if callable(getattr(plugin, name, None))}
+    manifest = Manifest(id=id, isolation="host", hooks=hooks, contributes=contributes)
+    return Record(id, None, manifest, state="enabled", enabled=True, local=plugin)

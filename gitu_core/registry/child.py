@@ -1,0 +1,65 @@
+"""The child side of `jail`: imports one plugin, describes it, and writes the answer to a pipe of its own."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import msgspec
+
+from gitu_core.errors import GituError, LoadError
+from gitu_core.manifest import check
+from gitu_core.registry.jail import Answer
+from gitu_core.registry.scan import trouble_of
+
+_MEMORY = 2 << 30
+
+
+def main(task: dict[str, Any]) -> None:
+    """Describes the entry point of *task* and ends the process, so that no plugin's thread or exit handler
+    goes on.
+    """
+    os.set_inheritable(task["fd"], False)
+    _limit(int(task["seconds"]) + 1)
+    data = msgspec.json.encode(_answer(task["name"], task["value"])) + b"\n"
+    while data:
+        data = data[os.write(task["fd"], data) :]
+    os._exit(0)
+
+
+def _limit(seconds: int) -> None:
+    """Bounds processor time, memory and files, where the platform has such limits."""
+    try:
+        import resource
+    except ImportError:
+        return
+    for kind, limit in (
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_AS, _MEMORY),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(kind)[1]
+        within = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(kind, (within, within))
+
+
+def _answer(name: str, value: str) -> Answer:
+    import anyio
+
+    from gitu_core.registry.describe import RecordingHost, describe
+    from gitu_core.registry.loading import import_entry
+    from gitu_core.registry.objects import as_plugin
+
+    async def run() -> Answer:
+        plugin = as_plugin(import_entry(name, value), name)
+        manifest = await describe(plugin, RecordingHost(name.lower()))
+        check(manifest, f"the entry point {name}")
+        return Answer(manifest=manifest)
+
+    try:
+        return anyio.run(run)
+    except GituError as error:
+        return Answer(trouble=trouble_of(LoadError(error.message, hint=error.hint)))
+    except BaseException as error:  # noqa: BLE001 - whatever the plugin raised, sys.exit included, is what is to be told
+        text = f"{type(error).__name__}: {error}"
+        return Answer(trouble=trouble_of(LoadError(text, hint="see what its module does when it is imported")))

@@ -1,0 +1,177 @@
+"""Writes a manifest from a plugin's code, and compares it with the one that the plugin was shipped with."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gitu_core.contracts.adapter import Channel
+from gitu_core.contracts.base import SEAMS
+from gitu_core.contracts.host import FACETS
+from gitu_core.contracts.page import CommandSpec
+from gitu_core.errors import FacetUnavailable, HookError, PluginError
+from gitu_core.manifest import Contribution, Manifest
+from gitu_core.model import ActionSpec, ToolSpec
+from gitu_core.registry.isolation import Overdue, call_once, in_words, is_cancellation
+from gitu_core.registry.manager import Implementation, Manager
+from gitu_core.registry.objects import checked, contribution, first_line
+
+Objects = dict[str, list[Any]]
+"""What a plugin contributes, by seam."""
+
+# Words of a JSON Schema that libraries write differently from version to version, and that bind nobody.
+_IDLE = frozenset({"title", "default", "examples", "format", "$schema"})
+
+_KINDS: dict[str, type] = {"tool": ToolSpec, "action": ActionSpec, "command": CommandSpec, "adapter": Channel}
+
+
+class RecordingHost:
+    """A host without facets: it notes which of them are asked for and refuses every call."""
+
+    def __init__(self, plugin: str, config: Mapping[str, Any] | None = None) -> None:
+        self.plugin = plugin
+        self.config = dict(config or {})
+        self.used: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in FACETS:
+            raise AttributeError(name)
+        self.used.add(name)
+        return _Refusal(name)
+
+
+class _Refusal:
+    """A facet that refuses."""
+
+    def __init__(self, facet: str) -> None:
+        self._facet = facet
+
+    def __getattr__(self, method: str) -> Any:
+        def refuse(*args: Any, **kwargs: Any) -> Any:
+            raise FacetUnavailable(
+                f"host.{self._facet}.{method} was called while the plugin is being described",
+                hint="call the host inside the methods of your objects, not while handing them over",
+            )
+
+        return refuse
+
+
+async def describe(plugin: Any, host: Any, base: Manifest | None = None) -> Manifest:
+    """The manifest that a plugin's code amounts to; what code cannot tell is taken from *base*.
+
+    *host* is handed to its provider hooks, a `RecordingHost` most of the time. `PluginError` says what is
+    wrong.
+    """
+    id = base.id if base else host.plugin
+    implementations = Manager().add(plugin, id)
+    objects = await hand_over(implementations, host)
+    facets = getattr(host, "used", ())
+    return summarise(id, implementations, objects, base, doc=getattr(plugin, "__doc__", None) or "", facets=facets)
+
+
+async def hand_over(implementations: Mapping[str, Implementation], host: Any) -> Objects:
+    """Calls every provider hook once; the objects fulfil their contracts. `HookError` names the hook that
+    failed.
+    """
+    objects: Objects = {}
+    for name, each in implementations.items():
+        if each.meta.mode == "provide":
+            value = await call_lifecycle(each, {"host": host})
+            objects[each.meta.seam] = checked(each.meta.seam, value, name)
+    return objects
+
+
+async def call_lifecycle(each: Implementation, arguments: Mapping[str, Any]) -> Any:
+    """Calls a hook that is called once a plugin. `HookError` when it raises or takes longer than it may."""
+    given = {name: arguments[name] for name in each.arguments}
+    try:
+        return await call_once(each.function, given, each.timeout, f"gitu-{each.plugin}")
+    except PluginError as error:
+        raise error.at(hook=each.meta.name) from error
+    except Overdue as error:
+        raise HookError(f"did not end within {each.timeout:g} s", hook=each.meta.name,
+                        hint="let it return at once and do the work later") from error  # fmt: skip
+    except BaseException as error:  # whatever it raised, sys.exit included, is the plugin's failure
+        if is_cancellation(error):
+            raise
+        hint = getattr(error, "hint", "") or "see the plugin's code"
+        raise HookError(f"raised {in_words(error)}", hook=each.meta.name, hint=hint) from error
+
+
+def summarise(
+    id: str,
+    implementations: Mapping[str, Implementation],
+    objects: Objects,
+    base: Manifest | None = None,
+    *,
+    doc: str = "",
+    facets: Any = (),
+) -> Manifest:
+    """The manifest of a plugin that handed over *objects*."""
+    base = base or Manifest(id=id, title=first_line(doc))
+    used = tuple(facet for facet in FACETS if facet in facets or facet in base.capabilities.facets)
+    return msgspec.structs.replace(
+        base,
+        start="eager" if objects.get("adapter") else base.start,
+        contracts={
+            **base.contracts,
+            **{seam: SEAMS[seam].version for seam, found in objects.items() if found},
+        },
+        hooks={name: each.order for name, each in implementations.items()},
+        contributes=tuple(contribution(seam, each) for seam, found in objects.items() for each in found),
+        capabilities=msgspec.structs.replace(base.capabilities, facets=used),
+    )
+
+
+def compare(manifest: Manifest, described: Manifest) -> list[str]:
+    """Where a manifest and the code disagree, in words, with both values; what binds nobody is left out."""
+    found = _differences("hook", manifest.hooks, described.hooks)
+    for seam in {each.seam: None for each in (*manifest.contributes, *described.contributes)}:
+        ours, theirs = ({each.name: each for each in side.of(seam)} for side in (manifest, described))
+        found += _differences(seam, dict.fromkeys(ours, "there"), dict.fromkeys(theirs, "there"))
+        for name in ours.keys() & theirs.keys():
+            found += _differences(f"{seam} {name}", _binding(ours[name]), _binding(theirs[name]))
+        if theirs and seam not in manifest.contracts:
+            found.append(f"contract {seam}: nothing in the manifest, {SEAMS[seam].version} in the code")
+    return found
+
+
+def _binding(each: Contribution) -> dict[str, Any]:
+    """The parts of a contribution that somebody relies on, in a form that compares."""
+    spec = each.spec
+    if each.seam in _KINDS:
+        # Read as what it is, so that a default counts the same whether it is written out or left out.
+        words = {"name": each.name, "description": each.description}
+        with contextlib.suppress(msgspec.ValidationError):
+            whole = msgspec.structs.asdict(msgspec.convert({**words, **spec}, _KINDS[each.seam]))
+            spec = msgspec.to_builtins(whole, order="deterministic")
+    return {key: _tidy(value) for key, value in spec.items()}
+
+
+def _tidy(value: Any) -> Any:
+    if isinstance(value, dict):
+        # A property may be called "title": only the words of the schema itself are idle, and those hold no
+        # dict.
+        return {key: _tidy(item) for key, item in value.items() if key not in _IDLE or isinstance(item, dict)}
+    if isinstance(value, list | tuple):
+        items = [_tidy(item) for item in value]
+        return sorted(items) if all(isinstance(item, str) for item in items) else items
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+def _differences(what: str, manifest: Mapping[str, Any], code: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{what} {name}: {_show(manifest, name)} in the manifest, {_show(code, name)} in the code"
+        for name in sorted({*manifest, *code})
+        if manifest.get(name) != code.get(name)
+    ]
+
+
+def _show(side: Mapping[str, Any], name: str) -> str:
+    if name not in side:
+        return "nothing"
+    text = side[name] if isinstance(side[name], str) else msgspec.json.encode(side[name]).decode()
+    return text if len(text) <= 120 else f"{text[:117]}..."

@@ -1,0 +1,179 @@
+"""Describes a plugin without a manifest in a child process, once for each version of its code.
+
+The child is the same interpreter with a time limit, limits on processor time and memory where the platform
+has them, no input, nothing of the environment but PATH, HOME and LANG; in bubblewrap without network, where
+that is installed. Only plugins that the operator enabled come here: a plain child is a fence against
+accidents, not against malice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gitu_core.errors import LoadError
+from gitu_core.manifest import Manifest
+from gitu_core.registry.scan import Found, Trouble, source_files, trouble_of
+
+TIME_LIMIT = 20.0
+"""Seconds a child may take."""
+
+OUTPUT_LIMIT = 1 << 20
+"""Bytes that a description may have."""
+
+_BOOT = """
+import json, sys
+task = json.loads(sys.argv[1])
+sys.path[:] = task["path"]
+from gitu_core.registry.child import main
+main(task)
+"""
+
+
+class Answer(msgspec.Struct, omit_defaults=True):
+    """What the child says: a manifest, or what went wrong."""
+
+    manifest: Manifest | None = None
+    trouble: Trouble | None = None
+
+
+def digest_of(found: Found) -> str:
+    """Names the code of a plugin by its content, together with what reads it."""
+    digest = hashlib.sha256(f"1 {sys.implementation.cache_tag} {found.name} {found.value}".encode())
+    for file in source_files(found.value.partition(":")[0], found.location):
+        digest.update(f"\0{file}\0".encode())
+        try:
+            digest.update(hashlib.sha256(Path(file).read_bytes()).digest())
+        except OSError:  # unreadable is content too: it changes the digest once it can be read
+            digest.update(b"unreadable")
+    return digest.hexdigest()
+
+
+def describe_in_child(found: Found, path: Sequence[str], home: Path, limit: float = TIME_LIMIT) -> Found:
+    """*found* with the manifest that its code amounts to, or with the trouble that came of asking. Blocks."""
+    source = "bubblewrap" if bubblewrap() else "child"
+    own = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    # The interpreter's own path first, as in this process, so that a plugin shadows nothing.
+    places = [os.path.abspath(folder) for folder in (*sys.path, own, *path, found.location)]
+    task = {"path": list(dict.fromkeys(places)), "name": found.name, "value": found.value, "seconds": limit}
+    answer = _ask(task, limit, home, jailed=source == "bubblewrap")
+    return msgspec.structs.replace(found, manifest=answer.manifest, trouble=answer.trouble, source=source)
+
+
+def _ask(task: dict[str, Any], limit: float, home: Path, *, jailed: bool) -> Answer:
+    """Runs the child and reads its answer from a pipe that the plugin's own output never reaches."""
+    receive, send = os.pipe()
+    task["fd"] = send
+    command = [sys.executable, "-I", "-B", "-c", _BOOT, msgspec.json.encode(task).decode()]
+    if jailed:
+        command = [*_fence(task["path"], home), *command]
+    keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    try:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            pass_fds=(send,), env=keep, cwd=os.sep, start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        os.close(receive)
+        return _failed(f"no child process can be started: {error}", "free some memory or processes, then try again")
+    finally:
+        os.close(send)
+    try:
+        data, late = _read(receive, time.monotonic() + limit)
+    finally:
+        os.close(receive)
+        _end(child)
+    return _understand(data, late, child.returncode, limit)
+
+
+def _read(receive: int, deadline: float) -> tuple[bytes, bool]:
+    """The line that the child wrote, whole unless it is too long, and whether time ran out."""
+    data = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(receive, selectors.EVENT_READ)
+        while len(data) <= OUTPUT_LIMIT:
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                return bytes(data), True
+            piece = os.read(receive, 1 << 16)
+            data += piece
+            # Not only at its end: what the plugin started may hold the pipe open for long.
+            if not piece or piece.endswith(b"\n"):
+                break
+    return bytes(data), False
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Ends the child and all that it started; a child that already ended keeps its exit code."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(0.2)
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left of its group
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _understand(data: bytes, late: bool, code: int, limit: float) -> Answer:
+    if late:
+        return _failed(f"its import did not end within {limit:g} s", "see what its module does when it is imported")
+    if len(data) > OUTPUT_LIMIT:
+        return _failed("it describes itself in more than a mebibyte", "write shorter descriptions")
+    try:
+        return msgspec.json.decode(data, type=Answer)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        # Bubblewrap tells a signal the way a shell does.
+        signalled = -code if code < 0 else code - 128 if code > 128 else 0
+        end = f"signal {signalled}" if signalled else f"exit code {code}"
+        return _failed(f"its import ended the process ({end})", "see what its module does when it is imported")
+
+
+def _failed(what: str, hint: str) -> Answer:
+    return Answer(trouble=trouble_of(LoadError(what, hint=hint)))
+
+
+@functools.cache
+def bubblewrap() -> str:
+    """The path of a bubblewrap that works here, or an empty text: some containers have it in vain."""
+    import shutil
+
+    program = shutil.which("bwrap")
+    if program is None:
+        return ""
+    probe = [program, "--ro-bind", "/", "/", "--unshare-all", "--cap-drop", "ALL", "true"]
+    try:
+        done = subprocess.run(
+            probe,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return program if done.returncode == 0 else ""
+
+
+def _fence(path: Sequence[str], home: Path) -> list[str]:
+    """The bubblewrap command: no network, nothing writable, temporary files and Gitu's home out of sight."""
+    fence = [
+        bubblewrap(), "--unshare-all", "--unshare-user", "--uid", "65534", "--cap-drop", "ALL",
+        "--die-with-parent", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
+        "--tmpfs", tempfile.gettempdir(), *(("--tmpfs", str(home)) if home.is_dir() else ()),
+    ]  # fmt: skip
+    # Code may lie below the folders that were just hidden; it comes back, read-only.
+    for folder in dict.fromkeys([sys.prefix, sys.base_prefix, *path]):
+        if os.path.exists(folder):
+            fence += ["--ro-bind", folder, folder]
+    return fence

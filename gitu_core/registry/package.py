@@ -1,0 +1,63 @@
+"""Describes a plugin's package, for its author."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from gitu_core.errors import LoadError, ManifestError, PluginError
+from gitu_core.manifest import FILE_NAME, Manifest, check, parse
+from gitu_core.registry.scan import package_folder, scan_folder
+
+
+async def describe_package(package: str) -> tuple[Path, Manifest]:
+    """The folder of a package that can be imported, and the manifest that its code amounts to.
+
+    What code cannot tell (title, capabilities, configuration…) is kept from the manifest that is there; one
+    that cannot be read is replaced. The package's code runs in this process. `PluginError` says why it cannot
+    be done.
+    """
+    from gitu_core.registry.describe import RecordingHost, describe
+    from gitu_core.registry.isolation import in_words, is_cancellation
+    from gitu_core.registry.loading import import_entry
+    from gitu_core.registry.objects import as_plugin
+
+    name, value = _entry(package)
+    try:
+        plugin = as_plugin(import_entry(name, value), name)
+    except PluginError:
+        raise
+    except BaseException as error:  # even sys.exit is what the author must know
+        if is_cancellation(error):
+            raise
+        raise LoadError(f"its import raised {in_words(error)}", hint=f"try: python -c 'import {package}'") from error
+    folder = package_folder(package, _beside(package))
+    if folder is None:
+        hint = "a single module needs none: it is described when it is enabled"
+        raise LoadError(f"{package} is no package, so there is no place for a manifest", hint=hint)
+    file = Path(folder, FILE_NAME)
+    base = _manifest(file) or Manifest(id=name)
+    manifest = await describe(plugin, RecordingHost(base.id), base)
+    check(manifest, file)
+    return Path(folder), manifest
+
+
+def _entry(package: str) -> tuple[str, str]:
+    """Name and value of the package's entry point; the package itself where it is not installed."""
+    for folder in filter(os.path.isdir, sys.path):
+        for found in scan_folder(folder, []):
+            if found.value.partition(":")[0].partition(".")[0] == package:
+                return found.name, found.value
+    return package.removeprefix("gitu_").replace("_", "-"), package
+
+
+def _beside(package: str) -> str:
+    return next((folder for folder in sys.path if Path(folder, package).is_dir()), "")
+
+
+def _manifest(file: Path) -> Manifest | None:
+    try:
+        return parse(file.read_text(encoding="utf-8"), file)
+    except (FileNotFoundError, ManifestError):
+        return None

@@ -1,0 +1,109 @@
+"""Leaves alone what failed of late, and lets one request probe it when its time is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gitu_core.contracts.ports import Clock
+from gitu_core.errors import AuthFailed, ConfigError, GituError, NotReady, StreamBroken, Unknown
+
+FIRST = 1.0
+"""The first pause after a failure, in seconds; it doubles with every further one."""
+
+LONGEST = 300.0
+"""The longest pause that is not asked for, in seconds."""
+
+REFUSED = 600.0
+"""The pause after a credential was refused, in seconds."""
+
+PROBE = 120.0
+"""How long a probe may take before another one is let through, in seconds."""
+
+
+MILD = 2
+"""How many failures in a row leave a model worth trying where there is no other."""
+
+
+@dataclass
+class _Pause:
+    until: float
+    failures: int
+    reason: str
+    asked: bool
+    probing_until: float = 0.0
+
+
+class Cooldown:
+    """Pauses by key: a model with its credential, or a credential alone."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._pauses: dict[str, _Pause] = {}
+
+    def left(self, key: str) -> float:
+        """Seconds until *key* may be tried; 0 = now. While somebody probes it, the others wait."""
+        if not self._pauses or (pause := self._pauses.get(key)) is None:
+            return 0.0
+        return max(0.0, max(pause.until, pause.probing_until) - self._clock.monotonic())
+
+    def reason(self, key: str) -> str:
+        """What it failed with, in words."""
+        pause = self._pauses.get(key)
+        return pause.reason if pause else ""
+
+    def mild(self, key: str) -> bool:
+        """True if *key* may be tried all the same where nothing else is left: it failed seldom, and nobody
+        asked for the pause."""
+        pause = self._pauses.get(key)
+        return pause is None or (not pause.asked and pause.failures <= MILD)
+
+    def begin(self, key: str) -> None:
+        """A request to *key* begins; after a pause it is the probe that decides."""
+        if self._pauses and (pause := self._pauses.get(key)) is not None:
+            now = self._clock.monotonic()
+            # A request that was planned before the failure decides nothing.
+            if pause.until <= now:
+                pause.probing_until = now + PROBE
+
+    def success(self, key: str) -> None:
+        """It works again."""
+        if self._pauses:
+            self._pauses.pop(key, None)
+
+    def failure(self, key: str, error: Exception) -> None:
+        """It failed. Failures of the request alone, which would fail anywhere, pause nothing but end a
+        probe."""
+        pause = self._pauses.get(key)
+        failures = pause.failures + 1 if pause else 1
+        seconds = _pause_for(error, failures)
+        if seconds is None:
+            if pause is not None:
+                pause.probing_until = 0.0
+            return
+        reason = error.code if isinstance(error, GituError) else type(error).__name__
+        self._pauses[key] = _Pause(self._clock.monotonic() + seconds, failures, reason, _asked(error))
+
+    def clear(self) -> None:
+        """Forgets every pause: the configuration changed."""
+        self._pauses.clear()
+
+
+def _pause_for(error: Exception, failures: int) -> float | None:
+    """Seconds to leave alone what failed with *error* for the nth time; None = it is not to blame."""
+    if isinstance(error, AuthFailed):
+        return REFUSED
+    if isinstance(error, NotReady) and error.retry_after is not None:
+        return error.retry_after
+    if isinstance(error, NotReady | StreamBroken | Unknown):
+        return min(LONGEST, FIRST * 2.0 ** min(failures - 1, 20))
+    if isinstance(error, ConfigError):
+        return LONGEST
+    # The request's own fault, the budget's, a person's: another request may well succeed.
+    return None if isinstance(error, GituError) else FIRST
+
+
+def _asked(error: Exception) -> bool:
+    """True if the other side, or a person, has to do something first."""
+    return isinstance(error, AuthFailed | ConfigError) or (
+        isinstance(error, NotReady) and error.retry_after is not None
+    )

@@ -1,0 +1,115 @@
+"""The room's door: the port `Models` of `gitu_core.contracts.ports`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+
+import msgspec
+
+from gitu_core.config import Settings
+from gitu_core.contracts.ports import Clock
+from gitu_core.errors import AuthFailed
+from gitu_core.model import Candidate, ModelEvent, ModelInfo, ModelRequest, RouteTask
+from gitu_core.routing.cooldown import Cooldown
+from gitu_core.routing.guarded import EVENT_TIMEOUT, guarded
+from gitu_core.routing.plan import Desk, Draft, full_name, pause_key
+from gitu_core.routing.sources import Keys, Plugins, Sources
+
+log = logging.getLogger("gitu.routing")
+
+
+class Models:
+    """Chooses models and asks them. *secret_set* tells whether a secret reference resolves; it is asked
+    often."""
+
+    def __init__(
+        self,
+        registry: Plugins,
+        settings: Settings,
+        clock: Clock,
+        secret_set: Callable[[str], bool],
+        *,
+        event_timeout: float = EVENT_TIMEOUT,
+    ) -> None:
+        self._settings = settings
+        self._cooldown = Cooldown(clock)
+        self._sources = Sources(registry)
+        self._keys = Keys(secret_set, lambda reference: self._cooldown.left(reference) > 0)
+        self._desk = Desk(registry, self._sources, self._cooldown, self._keys)
+        self._event_timeout = event_timeout
+
+    async def plan(
+        self, task: RouteTask, wanted: Sequence[str], person: str = "", *, exact: bool = False
+    ) -> Sequence[Candidate]:
+        """The models to try, best first, each with its worst-case cost.
+
+        *wanted* names ``provider/model`` or ``provider`` in order of preference; without any, the settings'
+        own apply, and without those whatever is best. With *exact* nothing but what is wanted is tried.
+        `ContextOverflow` if the input fits no model, `NoModel` if nothing can serve; both say why.
+        """
+        draft = Draft(self._desk, task, person, self._settings.router)
+        names = [name for name in wanted if name] or [name for name in self._settings.wanted if name]
+        for name in names:
+            await draft.add(name)
+            for other in () if exact else self._settings.fallbacks.get(name, ()):
+                await draft.add(other)
+        if not names:
+            await draft.add_best()
+        draft.check_size()
+        if not draft.found:
+            draft.add_resting()
+        if not exact or not names:
+            await draft.add_last_resort()
+        if not draft.found:
+            raise draft.failure()
+        return list(draft.found.values())
+
+    def stream(self, candidate: Candidate, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
+        """Asks the candidate. The stream ends with one `Finish` that carries the cost, or raises a typed
+        failure."""
+        return self._stream(candidate, request)
+
+    async def _stream(self, candidate: Candidate, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
+        name, _, model = candidate.model.partition("/")
+        provider = await self._sources.provider(name)
+        if request.model != model or request.credential != candidate.credential:
+            request = msgspec.structs.replace(request, model=model, credential=candidate.credential)
+        self._cooldown.begin(pause_key(candidate))
+        self._cooldown.begin(candidate.credential)
+        events = provider.stream(request)
+        watched = guarded(events, candidate.info, candidate.model, request.timeout, self._event_timeout)
+        try:
+            async for event in watched:
+                yield event
+        finally:
+            await watched.aclose()
+
+    def report(self, candidate: Candidate, error: Exception | None) -> None:
+        """Tells how it went. A refused credential is left alone, whatever the model; else the model with its
+        key."""
+        if error is None:
+            self._cooldown.success(pause_key(candidate))
+            self._cooldown.success(candidate.credential)
+        elif isinstance(error, AuthFailed) and candidate.credential:
+            self._cooldown.failure(candidate.credential, error)
+        else:
+            self._cooldown.failure(pause_key(candidate), error)
+
+    def refresh(self, settings: Settings | None = None) -> None:
+        """The configuration changed: forgets pauses and catalogues."""
+        self._settings = settings or self._settings
+        self._cooldown.clear()
+        self._sources.forget()
+
+    async def catalogue(self, person: str = "") -> Sequence[tuple[str, ModelInfo]]:
+        """Every model of every provider that can be used, by its full name. Activates those providers."""
+        found: list[tuple[str, ModelInfo]] = []
+        for source in self._sources.all():
+            if source.missing(source.held(self._keys, person)):
+                continue
+            try:
+                found.extend((full_name(source, info), info) for info in await self._sources.models(source))
+            except Exception as error:  # noqa: BLE001 - one broken provider must not hide the others
+                log.warning("the catalogue of %s cannot be had: %s", source.name, error)
+        return found

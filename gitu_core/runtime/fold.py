@@ -1,0 +1,119 @@
+"""What a turn knows, as a fold over its steps. Nothing is ever re-run to find it out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gitu_core.model import (
+    UNLABELLED,
+    Label,
+    ModelMessage,
+    Reply,
+    Text,
+    ToolCall,
+    ToolResult,
+    TurnInfo,
+    Usage,
+)  # fmt: skip
+from gitu_core.model.steps import (
+    Begun,
+    CallDecided,
+    CallFinished,
+    CallStarted,
+    Ended,
+    ModelAnswered,
+    ModelAsked,
+    ModelFailed,
+    Noted,
+    Step,
+)  # fmt: skip
+
+
+@dataclass
+class TurnState:
+    """Everything known about a turn so far.
+
+    `messages` are the entries the turn added to its context, `open` the calls without a result in the order they were
+    asked for, `started` the calls that were dispatched (one that is open and started has an unknown outcome after a
+    crash), `decided` the frozen calls by id.
+    """
+
+    info: TurnInfo | None = None
+    ask: str = ""
+    label: Label = UNLABELLED
+    messages: list[ModelMessage] = field(default_factory=list)
+    open: dict[str, ToolCall] = field(default_factory=dict)
+    decided: dict[str, CallDecided] = field(default_factory=dict)
+    started: dict[str, str] = field(default_factory=dict)
+    calls: list[ToolCall] = field(default_factory=list)
+    results: dict[str, ToolResult] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+    model: str = ""
+    asked: int = 0
+    in_flight: str = ""
+    reply: Reply | None = None
+    steps: int = 0
+
+    def apply(self, step: Step) -> None:
+        """Takes in the next step."""
+        self.steps += 1
+        match step:
+            case Begun():
+                self.info, self.ask, self.label = step.info, step.ask, step.label
+            case ModelAsked():
+                self.asked += 1
+                self.in_flight = step.model
+            case ModelFailed():
+                self.in_flight = ""
+            case ModelAnswered():
+                self._answered(step)
+            case CallDecided():
+                self.decided[step.call.id] = step
+            case CallStarted():
+                self.started[step.call] = step.key
+            case CallFinished():
+                self._finished(step)
+            case Noted():
+                self.messages.append(step.message)
+            case Ended():
+                self.reply = step.reply
+
+    def _answered(self, step: ModelAnswered) -> None:
+        self.in_flight = ""
+        self.model = step.model
+        self.usage = self.usage + step.usage
+        self.messages.append(step.message)
+        for call in step.message.calls:
+            self.open[call.id] = call
+            self.calls.append(call)
+
+    def _finished(self, step: CallFinished) -> None:
+        call = self.open.pop(step.call, None)
+        self.results[step.call] = step.result
+        self.label = self.label.join(step.result.label)
+        for label in step.result.fields.values():
+            self.label = self.label.join(label)
+        if call is not None:
+            self.messages.append(tool_message(call, step.result))
+
+    @property
+    def answer(self) -> ModelMessage | None:
+        """The model's last word, if it asked for no tool with it."""
+        last = self.messages[-1] if self.messages else None
+        return last if last is not None and last.role == "assistant" and not last.calls else None
+
+
+def tool_message(call: ToolCall, result: ToolResult) -> ModelMessage:
+    """A result as the model reads it. Its id follows from the call's, so that a replay gives the same."""
+    return ModelMessage(
+        "tool", (Text(result.text),), call_id=call.id, name=call.tool, id=f"{call.id}.result", label=result.label
+    )
+
+
+def fold(steps: Iterable[Step]) -> TurnState:
+    """The state that *steps* lead to."""
+    state = TurnState()
+    for step in steps:
+        state.apply(step)
+    return state

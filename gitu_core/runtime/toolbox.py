@@ -1,0 +1,80 @@
+"""The tools that a turn may use: what plugins offer, and other profiles called as tools."""
+
+from __future__ import annotations
+
+import difflib
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gitu_core.contracts.ports import Offer, Registry
+from gitu_core.errors import ManifestError, ToolError
+from gitu_core.model import ToolSpec
+from gitu_core.runtime.work import Profiles
+
+if TYPE_CHECKING:
+    from gitu_core.config import Profile
+
+DELEGATE = "ask_"
+"""What the name of a profile is preceded by when it is called as a tool."""
+
+
+class Toolbox:
+    """Knows every offered tool by name, without running any plugin."""
+
+    def __init__(self, registry: Registry, profile_of: Profiles) -> None:
+        self._registry = registry
+        self._profile_of = profile_of
+        self._specs: dict[int, tuple[Offer, ToolSpec]] = {}
+
+    def specs(self, profile: Profile) -> tuple[ToolSpec, ...]:
+        """What the profile may use, by name."""
+        found = {
+            spec.name: spec
+            for spec in map(self._spec, self._registry.offers("tool"))
+            if any(fnmatchcase(spec.name, pattern) for pattern in profile.tools)
+        }
+        for name in profile.delegates:
+            found[DELEGATE + name] = delegate_spec(self._profile_of(name))
+        return tuple(found[name] for name in sorted(found))
+
+    def _spec(self, offer: Offer) -> ToolSpec:
+        # The offer is kept beside its spec, so that its id() stays taken; offers live as long as their plugin.
+        known = self._specs.get(id(offer))
+        if known is None:
+            try:
+                spec = msgspec.convert(offer.contribution.spec, ToolSpec)
+            except msgspec.ValidationError as error:
+                raise ManifestError(f"tool {offer.contribution.name}: {error}", plugin=offer.plugin,
+                                    hint="rewrite the manifest with: gitu manifest") from error  # fmt: skip
+            known = self._specs[id(offer)] = (offer, spec)
+        return known[1]
+
+    async def get(self, name: str) -> Any:
+        """The tool itself; activates its plugin on first use."""
+        return await self._registry.get("tool", name)
+
+
+def missing(name: str, specs: dict[str, ToolSpec]) -> ToolError:
+    """The error for a tool that is not offered, with the nearest that is."""
+    close = difflib.get_close_matches(name, specs, n=1)
+    return ToolError(
+        f"there is no tool {name!r}", hint=f"did you mean {close[0]!r}?" if close else "use an offered tool"
+    )
+
+
+def delegate_spec(profile: Profile) -> ToolSpec:
+    """Another profile as a tool."""
+    return ToolSpec(
+        DELEGATE + profile.name,
+        profile.description or f"Hands a task to the agent {profile.name} and gives its answer.",
+        {
+            "type": "object",
+            "properties": {"task": {"type": "string", "description": "The task, with everything needed to do it."}},
+            "required": ["task"],
+            "additionalProperties": False,
+        },
+        roles={"task": "body"},
+        timeout=600.0,
+    )

@@ -1,0 +1,41 @@
+"""A running turn: its state, and the log that every step goes through before it counts."""
+
+from __future__ import annotations
+
+from gitu_core.contracts.ports import Clock, Records, StepEntry, UsageEntry
+from gitu_core.model import ModelMessage
+from gitu_core.model.steps import Step
+from gitu_core.runtime.fold import TurnState
+from gitu_core.runtime.work import Work
+
+
+class Turn:
+    """One running turn. `history` is what the session said before; `state` is the fold over the steps so far."""
+
+    def __init__(
+        self, work: Work, state: TurnState, history: list[ModelMessage], clock: Clock, records: Records
+    ) -> None:
+        self.work = work
+        self.state = state
+        self.history = history
+        self.started_at = clock.now()
+        self._clock = clock
+        self._records = records
+        self._session = work.info.session
+        self.shown = False
+        """True while partial words of an answer are on somebody's screen."""
+
+    def entry(self, step: Step) -> StepEntry:
+        """The step as a record; from here on it counts."""
+        number = self.state.steps
+        self.state.apply(step)
+        info = self.work.info
+        return StepEntry(info.id, number, step, info.session, self.work.person, self._clock.now())
+
+    def note(self, step: Step, *more: UsageEntry) -> None:
+        """Records a step whose loss in a crash would only cost a repeated read."""
+        self._records.post(self.entry(step), *more)
+
+    async def commit(self, step: Step) -> None:
+        """Records a step and waits until it is on disk."""
+        await self._records.write(self.entry(step))

@@ -1,0 +1,48 @@
+"""What the runtime is handed for one turn, and how others watch it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitu_core.config import Profile
+from gitu_core.contracts.ports import Record
+from gitu_core.model import Conversation, ModelMessage, Reply, TurnEvent, TurnInfo
+
+Emit = Callable[[TurnEvent], Awaitable[None]]
+"""Shows an event of a running turn; losing one loses nothing."""
+
+
+Profiles = Callable[[str], Profile]
+"""A profile by its name."""
+
+
+async def silent(event: TurnEvent) -> None:
+    """Shows nothing."""
+
+
+@dataclass
+class Work:
+    """One turn to run. `check` makes structured output of the model's JSON (raising `ValueError` if it does not fit),
+    `deps` is what the embedder hands to its own tools, `depth` how many profiles called each other to get here."""
+
+    info: TurnInfo
+    person: str
+    ask: ModelMessage
+    profile: Profile
+    conversation: Conversation | None = None
+    emit: Emit = silent
+    schema: dict[str, Any] | None = None
+    check: Callable[[Any], Any] | None = None
+    deps: Any = None
+    depth: int = 0
+    path: tuple[str, ...] = field(default_factory=tuple)
+
+
+@dataclass
+class Outcome:
+    """How a turn ended, and the records that must be committed with whatever follows from it."""
+
+    reply: Reply
+    records: tuple[Record, ...]

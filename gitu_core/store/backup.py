@@ -1,0 +1,153 @@
+"""Backup and restore. A backup is a folder: ``backup.json``, the rows, the blobs. The master key is not in
+it.
+
+Rows are either ``gitu.db`` (SQLite's online copy) or ``rows.msgpack`` (PostgreSQL: one moment's rows, each
+table in pieces). Both can be restored to both engines. Everything personal stays sealed: who has a backup
+also needs the master key to read it, so keep that elsewhere, and keep it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gitu_core.errors import ConfigError, Damaged, StoreError
+from gitu_core.store.base import Engine
+from gitu_core.store.blobs import FOLDER, blob_file
+from gitu_core.store.keys import Script
+from gitu_core.store.schema import ready
+from gitu_core.store.sql import Sql
+from gitu_core.store.sqlite import SqliteEngine
+from gitu_core.store.statements import REVISION, TABLES
+from gitu_core.store.writer import Job, Operation
+
+DATABASE, ROWS, NOTE = "gitu.db", "rows.msgpack", "backup.json"
+FORMAT = 1
+
+
+class Note(msgspec.Struct, frozen=True):
+    """What a backup says about itself."""
+
+    format: int
+    revision: str
+    prefix: str
+    tables: dict[str, tuple[str, ...]]
+
+
+async def save(engine: Engine, home: Path | None, target: Path) -> None:
+    """Writes a copy of the whole database, all tenants, to the new folder *target*. `StoreError` if it exists
+    or cannot be written."""
+    if await asyncio.to_thread(target.exists):
+        raise StoreError(f"{target} exists already", hint="name a folder that does not exist")
+    draft = target.with_name(f".{target.name}.part")
+    try:
+        await asyncio.to_thread(_emptied, draft)
+        if isinstance(engine, SqliteEngine):
+            await engine.copy(draft / DATABASE)
+        else:
+            await _dump(engine, draft / ROWS)
+        # After the rows: blobs are written before their rows, so none that a row names is missing.
+        if home is not None and (home / FOLDER).is_dir():
+            await asyncio.to_thread(shutil.copytree, home / FOLDER, draft / FOLDER)
+        note = Note(FORMAT, REVISION, engine.sql.prefix, TABLES)
+        (draft / NOTE).write_bytes(msgspec.json.encode(note))
+        draft.rename(target)
+    except OSError as error:
+        raise StoreError(f"the backup cannot be written: {error}", hint="free some space there") from error
+    finally:
+        await asyncio.to_thread(shutil.rmtree, draft, True)
+
+
+async def _dump(engine: Engine, path: Path) -> None:
+    with path.open("wb") as file:
+        async for table, rows in engine.scan(TABLES):
+            data = msgspec.msgpack.encode((table, [tuple(row) for row in rows]))
+            await asyncio.to_thread(file.write, len(data).to_bytes(4, "big") + data)
+
+
+def _emptied(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+async def load(source: Path, engine: Engine, home: Path | None) -> None:
+    """Fills an empty, connected database from a backup, in one transaction. `StoreError` if it holds tables
+    already, `Damaged` if the folder is no backup."""
+    note = _note(source)
+    files = engine.file and home is not None
+    if files and home is not None and (source / FOLDER).is_dir():
+        await asyncio.to_thread(shutil.copytree, source / FOLDER, home / FOLDER, dirs_exist_ok=True)
+    pieces = _pieces(source, note, inline=not files)
+
+    def script() -> Script:
+        if not (yield from ready(engine.sql, note.revision)):
+            raise StoreError("the target holds a database already", hint="restore to an empty one")
+        for table, rows in pieces:
+            yield Operation("many", engine.sql.insert(table, note.tables[table]), rows)
+        if engine.dialect == "postgresql":
+            for table, columns in note.tables.items():
+                if columns[0] == "n":
+                    yield _renumbered(engine.sql, table), ()
+
+    job = Job(script=script)
+    engine.submit(job)
+    assert job.future is not None
+    await job.future
+
+
+def _renumbered(sql: Sql, table: str) -> str:
+    # The next row gets a number above all that came with the backup.
+    name = sql.fill(f'"@{table}"')
+    return f"SELECT setval(pg_get_serial_sequence('{name}', 'n'), coalesce(max(n), 0) + 1, false) FROM {name}"
+
+
+def _note(source: Path) -> Note:
+    try:
+        note = msgspec.json.decode((source / NOTE).read_bytes(), type=Note)
+    except (OSError, msgspec.DecodeError) as error:
+        raise Damaged(f"{source} is no backup: {error}", hint="name the folder that backup wrote") from error
+    if note.format != FORMAT:
+        raise ConfigError(f"the backup has format {note.format}, this program reads {FORMAT}", hint="update Gitu")
+    return note
+
+
+def _pieces(source: Path, note: Note, inline: bool) -> Iterator[tuple[str, list[Any]]]:
+    """The rows of a backup; with *inline*, blobs that were files come as rows."""
+    for table, rows in _stored(source, note):
+        if table == "blobs" and inline:
+            yield table, [_inlined(source, note.tables[table], row) for row in rows]
+        else:
+            yield table, rows
+
+
+def _stored(source: Path, note: Note) -> Iterator[tuple[str, list[Any]]]:
+    if (source / ROWS).is_file():
+        with (source / ROWS).open("rb") as file:
+            while head := file.read(4):
+                data = file.read(int.from_bytes(head, "big"))
+                try:
+                    yield msgspec.msgpack.decode(data, type=tuple[str, list[Any]])
+                except msgspec.DecodeError as error:
+                    raise Damaged(f"{source / ROWS} ends early", hint="use another backup") from error
+        return
+    sql = Sql("sqlite", note.prefix)
+    with contextlib.closing(sqlite3.connect(source / DATABASE, check_same_thread=False)) as connection:
+        for table, columns in note.tables.items():
+            cursor = connection.execute(sql.select(table, columns))
+            while rows := cursor.fetchmany(500):
+                yield table, rows
+
+
+def _inlined(source: Path, columns: tuple[str, ...], row: Any) -> Any:
+    named = dict(zip(columns, row, strict=True))
+    if named["body"] is None:
+        path = blob_file(source, named["tenant"], bytes(named["name"]), named["person"])
+        named["body"] = path.read_bytes()
+    return tuple(named.values())

@@ -1,0 +1,180 @@
+"""What every part of the store stands on: the engine, the keys, the clock and the caches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from gitu_core.contracts.ports import Clock, Person, Session
+from gitu_core.errors import Damaged, StoreError
+from gitu_core.model import new_id
+from gitu_core.store.cache import Lru, Tail
+from gitu_core.store.keys import Keyring, Master, Script
+from gitu_core.store.sql import Sql
+from gitu_core.store.writer import LOG, Job, Row
+
+V = TypeVar("V")
+
+HISTORY_BYTES = 64 * 1024 * 1024
+"""What recent history may take in memory, in bytes, over all sessions."""
+
+
+class Engine(Protocol):
+    """A database as the parts use it: `SqliteEngine` or `PostgresEngine`."""
+
+    dialect: str
+    file: bool
+    sql: Sql
+    foreign: int
+    lost: list[Exception]
+
+    async def connect(self) -> None:
+        """Opens it and starts the writer."""
+        ...
+
+    async def close(self) -> None:
+        """Writes what is queued and closes it."""
+        ...
+
+    def submit(self, job: Job) -> None:
+        """Hands a job to the writer."""
+        ...
+
+    async def read(self, script: Callable[[], Script]) -> Any:
+        """Runs a script that only reads."""
+        ...
+
+    def scan(self, tables: dict[str, tuple[str, ...]], size: int = 500) -> AsyncIterator[tuple[str, list[Any]]]:
+        """All rows of *tables*, in pieces, as one moment saw them."""
+        ...
+
+    async def faults(self) -> list[str]:
+        """What the engine itself finds wrong with its files."""
+        ...
+
+
+class WallClock:
+    """The time of this machine."""
+
+    def now(self) -> float:
+        """Seconds since 1970, UTC."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds since some start."""
+        return time.monotonic()
+
+    def new_id(self) -> str:
+        """A new identifier that sorts by time."""
+        return new_id()
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits."""
+        import anyio
+
+        await anyio.sleep(seconds)
+
+
+class Base:
+    """State that the parts of a store share."""
+
+    def __init__(self, tenant: str, home: Path | None, clock: Clock | None, master_key: bytes | None) -> None:
+        self.tenant, self.home = tenant, home
+        self.clock: Clock = clock or WallClock()
+        self._keys = Keyring(tenant, Master(home, master_key), self.clock.now)
+        self._engine: Engine | None = None
+        self._posted = 0
+        self._tails: Lru[str, Tail] = Lru(HISTORY_BYTES, Tail.weight)
+        self._waiting: dict[str, int] = {}
+        self._loading: dict[str, list[list[bool]]] = {}
+        self._bound: Lru[bytes, str] = Lru(10_000)
+        self._sessions: Lru[str, Session] = Lru(10_000)
+        self._accounts: Lru[bytes, tuple[str, float]] = Lru(10_000)
+        self._people: Lru[str, Person] = Lru(10_000)
+        self._seen = 0
+
+    @property
+    def engine(self) -> Engine:
+        """The open database. `StoreError` if it is closed."""
+        if self._engine is None:
+            raise StoreError("the store is closed", hint="await store.open() first")
+        return self._engine
+
+    # ---- writing and reading -------------------------------------------------------------------------------
+
+    async def _rows(self, rows: Sequence[Row], after: Callable[[Job], None] | None = None) -> Any:
+        return await self._wait(Job(rows, people=_people(rows), after=after))
+
+    async def _script(self, script: Callable[[], Script], *people: str) -> Any:
+        """Runs a script in a transaction of the writer; *people* are those it seals for."""
+        return await self._wait(Job(script=script, people=frozenset(people)))
+
+    async def _wait(self, job: Job) -> Any:
+        self.engine.submit(job)
+        assert job.future is not None
+        return await job.future
+
+    def _later(self, rows: Sequence[Row], after: Callable[[Job], None] | None = None) -> None:
+        self.engine.submit(Job(rows, people=_people(rows), after=after, waits=False))
+        self._posted += 1
+
+    async def _read(self, script: Callable[[], Script]) -> Any:
+        """Runs a script that reads; it sees everything that was posted before."""
+        if self._posted:
+            self._posted = 0
+            await self._wait(Job())
+        return await self.engine.read(script)
+
+    def _script_of(self, statement: str, *params: Any, bodies: Sequence[int] = ()) -> Callable[[], Script]:
+        """A script that reads the rows of one statement, and the keys of the columns that are sealed."""
+
+        def script() -> Script:
+            rows = yield statement, params
+            for column in bodies:
+                yield from self._keys.load([row[column] for row in rows if row[column] is not None])
+            return rows
+
+        return script
+
+    # ---- what is remembered --------------------------------------------------------------------------------
+
+    def _remembers(self) -> bool:
+        """True if what is remembered of people and sessions still holds; forgets it where others wrote."""
+        engine = self.engine
+        if engine.dialect != "sqlite":
+            return False
+        if engine.foreign != self._seen:
+            self._seen = engine.foreign
+            self._forget()
+        return True
+
+    def _forget(self) -> None:
+        for memory in (self._bound, self._sessions, self._accounts, self._people):
+            memory.clear()
+
+
+def _people(rows: Iterable[Row]) -> frozenset[str]:
+    return frozenset(row.person for row in rows if row.body is not None)
+
+
+def readable(rows: Iterable[Any], value: Callable[[Any], Any], lost: list[Exception]) -> list[Any]:
+    """The values of all rows that can be read. One damaged row must not keep the others from being dealt
+    with: it is logged, remembered for `check`, and left out."""
+    found = []
+    for row in rows:
+        try:
+            found.append(value(row))
+        except Damaged as error:
+            LOG.error("%s", error)
+            lost.append(error)
+    return found
+
+
+def replaced(value: V, **changes: Any) -> V:
+    """A copy of a frozen value with some fields changed."""
+    copy: V = msgspec.structs.replace(value, **changes)  # type: ignore[type-var]
+    return copy

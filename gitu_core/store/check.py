@@ -1,0 +1,87 @@
+"""Looks at everything that is stored: does it open, does it fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gitu_core.errors import GituError
+from gitu_core.store.base import Base
+from gitu_core.store.blobs import blob_file
+from gitu_core.store.codec import bound
+from gitu_core.store.keys import Script
+from gitu_core.store.statements import TABLES
+
+BOUND: dict[str, tuple[str, ...]] = {
+    "people": ("id",),
+    "accounts": ("channel", "account", "person"),
+    "sessions": ("id", "person"),
+    "conversations": ("conversation", "person"),
+    "inbox": ("id", "person", "session"),
+    "messages": ("session", "person", "turn", "tokens", "at"),
+    "turns": ("id", "session", "person"),
+    "steps": ("turn", "n", "session", "person", "at"),
+    "outbox": ("id", "person", "session"),
+    "plugin_state": ("plugin", "key", "person"),
+    "blobs": ("name", "person"),
+}
+"""The columns that the seal of each table is bound to, after its name and the tenant."""
+
+_GAPS = 'SELECT turn FROM "@steps" GROUP BY tenant, turn HAVING count(*) <> max(n) + 1'
+
+
+class CheckPart(Base):
+    """The self-examination of the store."""
+
+    async def check(self) -> Sequence[str]:
+        """What is wrong with the stored data, a sentence each; empty when all is well. Reads and opens
+        everything."""
+        found = [f"the file: {fault}" for fault in await self.engine.faults()]
+        found += [f"not written: {error}" for error in self.engine.lost]
+        tables = {name: columns for name, columns in TABLES.items() if name in BOUND}
+        try:
+            async for table, rows in self.engine.scan(tables):
+                mine = [named for row in rows if (named := self._named(table, row))["tenant"] == self.tenant]
+                envelopes = [bytes(row[name]) for row in mine for name in ("body", "meta") if row.get(name)]
+                await self._read(self._loading_of(envelopes))
+                found += [problem for row in mine if (problem := self._problem(table, row))]
+            for row in await self._read(self._script_of(_GAPS)):
+                found.append(f"turn {row[0]}: a step is missing")
+        except GituError as error:
+            found.append(str(error))
+        return found
+
+    def _loading_of(self, envelopes: list[bytes]) -> Any:
+        def script() -> Script:
+            yield from self._keys.load(envelopes)
+
+        return script
+
+    @staticmethod
+    def _named(table: str, row: Any) -> dict[str, Any]:
+        return dict(zip(TABLES[table], row, strict=True))
+
+    def _problem(self, table: str, row: dict[str, Any]) -> str:
+        names = [row[name] for name in BOUND[table]]
+        what = f"{table} {' '.join(str(name) for name in names[:2])}"
+        seal = bound(table, self.tenant, *names)
+        try:
+            if table != "blobs":
+                self._keys.opened(row["body"], seal, what)
+                return ""
+            self._keys.opened(row["meta"], seal + b"meta", what)
+            return self._blob_problem(row, seal, what)
+        except GituError as error:
+            return str(error)
+
+    def _blob_problem(self, row: dict[str, Any], seal: bytes, what: str) -> str:
+        envelope = row["body"]
+        if envelope is None:
+            if self.home is None:
+                return f"{what}: its file cannot be found without a home"
+            path = blob_file(self.home, self.tenant, bytes(row["name"]), row["person"])
+            if not path.is_file():
+                return f"{what}: its file is gone (next: restore a backup)"
+            envelope = path.read_bytes()
+        self._keys.opened(envelope, seal, what)
+        return ""

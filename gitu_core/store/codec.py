@@ -1,0 +1,55 @@
+"""Values to stored bytes and back."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from gitu_core.errors import Damaged, InputError
+
+T = TypeVar("T")
+
+_ENCODER = msgspec.json.Encoder()
+_DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+def encoded(value: object, kind: Any = None) -> bytes:
+    """*value* as JSON. `InputError` if it cannot be stored: text that is not Unicode, a type that JSON does
+    not know.
+
+    With *kind*, a value that could not be read back is refused as well: JSON has no NaN, which becomes null.
+    """
+    try:
+        data = _ENCODER.encode(value)
+        if kind is not None and b"null" in data:
+            _decoder(kind).decode(data)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        # UnicodeEncodeError and msgspec.ValidationError are ValueErrors.
+        raise InputError(
+            f"a {type(value).__name__} cannot be stored: {error}", hint="hand in plain, finite JSON values"
+        ) from error
+    return data
+
+
+def decoded(data: bytes, kind: type[T] | Any, what: str) -> T:
+    """The value of *kind* that *data* holds. `Damaged`, naming *what*, if it does not hold one."""
+    try:
+        found: T = _decoder(kind).decode(data)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise Damaged(f"{what} cannot be read: {error}", hint="restore a backup", what=what) from error
+    return found
+
+
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    found = _DECODERS.get(kind)
+    if found is None:
+        found = _DECODERS[kind] = msgspec.json.Decoder(kind)
+    return found
+
+
+def bound(*names: object) -> bytes:
+    """What an envelope is bound to: the table and the columns that never change."""
+    parts = [name.hex() if isinstance(name, bytes) else str(name) for name in names]
+    # With their lengths, so that no two lists of names look alike.
+    return "".join([f"{len(part)}:{part}" for part in parts]).encode("utf-8", "surrogatepass")

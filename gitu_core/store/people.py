@@ -1,0 +1,83 @@
+"""The port `People`: users and the accounts that belong to them."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from gitu_core.contracts.ports import Person
+from gitu_core.model import Account
+from gitu_core.store.base import Base, replaced
+from gitu_core.store.codec import bound, decoded, encoded
+from gitu_core.store.keys import Script
+from gitu_core.store.writer import Row
+
+USED_EVERY = 60.0
+"""Seconds between two notes of when an account was last used."""
+
+
+class PeoplePart(Base):
+    """Users and their accounts."""
+
+    async def person_for(self, account: Account, person: str = "") -> Person:
+        """Who an account belongs to; created where nobody does, under the id *person* where given. Two
+        callers at once get the same person."""
+        key = self._keys.digest("account", account.channel, account.id)
+        now = self.clock.now()
+        if self._remembers() and (known := self._accounts.get(key)) is not None:
+            found = self._people.get(known[0])
+            if found is not None:
+                self._used(account.channel, key, known, now)
+                return found
+        row = await self._read(lambda: self._account(account.channel, key))
+        if row is None:
+            id = person or self.clock.new_id()
+            row = await self._script(lambda: self._new_person(account, key, id, now), id)
+        found, last_used = row
+        self._people.put(found.id, found)
+        self._accounts.put(key, (found.id, last_used))
+        self._used(account.channel, key, (found.id, last_used), now)
+        return cast(Person, found)
+
+    async def person(self, id: str) -> Person | None:
+        """The user with this id. `Damaged` if the row cannot be read."""
+        found: Person | None = await self._read(lambda: self._person(id))
+        return found
+
+    # ---- inside --------------------------------------------------------------------------------------------
+
+    def _used(self, channel: str, key: bytes, known: tuple[str, float], now: float) -> None:
+        if now - known[1] >= USED_EVERY:
+            self._accounts.put(key, (known[0], now))
+            self._later((Row("account_used", (now, self.tenant, channel, key)),))
+
+    def _account(self, channel: str, key: bytes) -> Script:
+        rows = yield "account", (self.tenant, channel, key)
+        if not rows:
+            return None
+        person = yield from self._person(rows[0][0])
+        return None if person is None else (person, rows[0][1])
+
+    def _person(self, id: str) -> Script:
+        rows = yield "person", (self.tenant, id)
+        if not rows:
+            return None
+        _, enabled, created_at, body = rows[0]
+        yield from self._keys.load([body])
+        what = f"the person {id}"
+        person: Person = decoded(self._keys.opened(body, bound("people", self.tenant, id), what), Person, what)
+        return replaced(person, enabled=bool(enabled), created_at=created_at)
+
+    def _new_person(self, account: Account, key: bytes, id: str, now: float) -> Script:
+        channel = account.channel
+        body = self._keys.seal(id, encoded(account), bound("accounts", self.tenant, channel, key, id))
+        yield "account_add", (self.tenant, channel, key, id, now, now, body)
+        rows: Any = yield "account", (self.tenant, channel, key)
+        # Somebody faster may have created the account; then it belongs to their person.
+        id = rows[0][0]
+        known = yield from self._person(id)
+        if known is None:
+            known = Person(id=id, name=account.name, created_at=now)
+            yield from self._keys.ensure((id,))
+            body = self._keys.seal(id, encoded(known, Person), bound("people", self.tenant, id))
+            yield "person_add", (self.tenant, id, int(known.enabled), now, body)
+        return known, rows[0][1]

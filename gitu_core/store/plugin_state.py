@@ -1,0 +1,81 @@
+"""The port `PluginState`: the small store of each plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gitu_core.contracts.host import Entry
+from gitu_core.errors import InputError
+from gitu_core.store.base import Base
+from gitu_core.store.codec import bound, decoded, encoded
+from gitu_core.store.keys import Script
+from gitu_core.store.writer import Row
+
+_LAST = "\U0010ffff"
+
+
+class PluginStatePart(Base):
+    """Entries of plugins by key. Keys are stored as they are: ranges need them; values are sealed."""
+
+    async def kv_get(self, plugin: str, key: str) -> Entry | None:
+        """The entry, or None. `Damaged` if it cannot be read."""
+        rows = await self._read(self._script_of("kv_get", self.tenant, plugin, _clean(key), bodies=(2,)))
+        return self._entry(plugin, rows[0]) if rows else None
+
+    async def kv_put(self, plugin: str, entry: Entry) -> None:
+        """Stores or replaces an entry. `InputError` if its value is not plain JSON."""
+        key = _clean(entry.key)
+        row = Row(
+            "kv_put",
+            (self.tenant, plugin, key, entry.person, self.clock.now()),
+            entry.person,
+            encoded(entry, Entry),
+            bound("plugin_state", self.tenant, plugin, key, entry.person),
+        )
+        await self._rows((row,))
+
+    async def kv_delete(self, plugin: str, key: str) -> bool:
+        """Removes an entry; tells whether there was one."""
+
+        def script() -> Script:
+            return (yield "kv_delete", (self.tenant, plugin, _clean(key)))
+
+        return bool(await self._script(script))
+
+    async def kv_list(self, plugin: str, prefix: str = "", person: str = "") -> Sequence[Entry]:
+        """The entries whose key begins with *prefix*, by key."""
+        reach = (_clean(prefix), _after(prefix))
+        if person:
+            script = self._script_of("kv_list_of", self.tenant, person, plugin, *reach, bodies=(2,))
+        else:
+            script = self._script_of("kv_list", self.tenant, plugin, *reach, bodies=(2,))
+        return [self._entry(plugin, row) for row in await self._read(script)]
+
+    def _entry(self, plugin: str, row: Any) -> Entry:
+        key, person, body = row
+        what = f"the entry {key!r} of {plugin}"
+        data = self._keys.opened(body, bound("plugin_state", self.tenant, plugin, key, person), what)
+        found: Entry = decoded(data, Entry, what)
+        return found
+
+
+def _clean(key: str) -> str:
+    """A key that both engines can store: PostgreSQL has no NUL in text, and none has lone surrogates."""
+    try:
+        key.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(f"the key {key!r} is not Unicode", hint="use another key", field="key") from error
+    if "\x00" in key:
+        raise InputError("a key cannot hold NUL", hint="use another key", field="key")
+    return key
+
+
+def _after(prefix: str) -> str:
+    """The first text, in code point order, that comes after everything that begins with *prefix*."""
+    prefix = prefix.rstrip(_LAST)
+    if not prefix:
+        return _LAST * 600
+    following = ord(prefix[-1]) + 1
+    # Surrogates are no characters: the next one after them.
+    return prefix[:-1] + chr(0xE000 if 0xD800 <= following <= 0xDFFF else following)

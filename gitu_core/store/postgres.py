@@ -1,0 +1,224 @@
+"""PostgreSQL: one connection writes, a small pool reads, both by asyncpg."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from gitu_core.errors import ConfigError, StoreError
+from gitu_core.store.keys import Keyring, Script
+from gitu_core.store.sql import Sql
+from gitu_core.store.writer import LOG, MAX_JOBS, Job, Law, Operation, commit, finish, script_law
+
+Connect = Callable[[], Any]
+
+_READERS = 4
+_HINTS = {
+    "23": (
+        "the row is there already, or breaks a rule of its table",
+        "somebody else wrote it: read it again",
+        "",
+    ),
+    "25": ("the database is read-only", "connect to the primary", "database"),
+    "28": ("the database refuses the credentials", "check user and password in the URL", "database"),
+    "3D": ("the database does not exist", "create it, or correct the URL", "database"),
+    "53": ("the server is out of disk, memory or connections", "free some; writing goes on by itself", ""),
+    "57": ("the server is shutting down", "start it; writing goes on by itself", "database"),
+    "08": ("the connection to the server is lost", "start the server; writing goes on by itself", "database"),
+}
+
+
+def translated(error: Exception) -> StoreError:
+    """The error in Gitu's words. `details["scope"]` is ``database`` where no write can succeed now."""
+    state = str(getattr(error, "sqlstate", "") or "")
+    if state == "42P01":
+        return StoreError(str(error), hint="open the store first", kind="no_table")
+    known = _HINTS.get(state[:2])
+    if known is None and not state:
+        # No state: the error is the driver's own (a lost connection) or the operating system's.
+        lost = isinstance(error, OSError) or type(error).__name__ in ("InterfaceError", "InternalClientError")
+        known = _HINTS["08"] if lost else None
+    what, hint, scope = known or (str(error), "see the message of the server", "")
+    return StoreError(f"{what} ({error})", hint=hint, scope=scope, kind=state)
+
+
+class PostgresEngine:
+    """One PostgreSQL database. *connect* opens a connection as asyncpg does."""
+
+    dialect = "postgresql"
+    file = False
+
+    def __init__(self, connect: Connect, sql: Sql, keys: Keyring) -> None:
+        self.sql, self._keys, self._connect = sql, keys, connect
+        self._jobs: list[Job] = []
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._writer: Any = None
+        self._pool: list[Any] = []
+        self._slots = asyncio.Semaphore(_READERS)
+        self._closing = False
+        self.foreign = 0  # nobody tells us of other programs' writes: what is remembered is checked each time
+        self.lost: list[Exception] = []
+
+    async def connect(self) -> None:
+        """Connects and starts the writer."""
+        await self._execute(Operation("rows", "SELECT 1", ()))
+        # A task of its own, not a task group's: it lives as long as the store, whoever opened it.
+        self._task = asyncio.create_task(self._work(), name="gitu-write")
+
+    async def close(self) -> None:
+        """Writes what is queued, then closes every connection."""
+        if self._task is not None:
+            self._closing = True
+            self._wake.set()
+            task, self._task = self._task, None
+            await task
+        for connection in [*self._pool, self._writer]:
+            if connection is not None:
+                with contextlib.suppress(*self._errors()):
+                    await connection.close()
+        self._pool, self._writer = [], None
+
+    def submit(self, job: Job) -> None:
+        """Hands a job to the writer."""
+        if self._task is None:
+            raise StoreError("the store is closed", hint="open it first")
+        self._jobs.append(job)
+        self._wake.set()
+
+    async def read(self, script: Callable[[], Script]) -> Any:
+        """Runs a script that only reads."""
+        async with self.connection() as connection:
+            return await self._run(script_law(script()), lambda operation: self._on(connection, operation))
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """A connection for reading, from the pool."""
+        async with self._slots:
+            connection = self._pool.pop() if self._pool else None
+            if connection is None or connection.is_closed():
+                connection = await self._opened()
+            try:
+                yield connection
+            finally:
+                if not connection.is_closed():
+                    self._pool.append(connection)
+
+    async def scan(self, tables: dict[str, tuple[str, ...]], size: int = 500) -> AsyncIterator[tuple[str, list[Any]]]:
+        """All rows of *tables*, in pieces, as one moment saw them."""
+        async with self.connection() as connection:
+            try:
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    for table, columns in tables.items():
+                        cursor = await connection.cursor(self.sql.select(table, columns))
+                        while rows := await cursor.fetch(size):
+                            yield table, rows
+            except self._errors() as error:
+                raise translated(error) from error
+
+    async def faults(self) -> list[str]:
+        """PostgreSQL keeps watch over its own files."""
+        return []
+
+    # ---- the writer ----------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while not self._closing or self._jobs:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._jobs:
+                group, self._jobs = self._jobs[:MAX_JOBS], self._jobs[MAX_JOBS:]
+                await self._run(commit(group, self._keys), self._execute)
+                finish(group, self._lost)
+
+    @staticmethod
+    async def _run(law: Law, execute: Callable[[Operation], Any]) -> Any:
+        value: Any = None
+        error: Exception | None = None
+        while True:
+            try:
+                operation = law.send(value) if error is None else law.throw(error)
+            except StopIteration as stop:
+                return stop.value
+            try:
+                value, error = await execute(operation), None
+            except Exception as raised:  # noqa: BLE001 - the law decides what an error means
+                value, error = None, raised
+
+    async def _execute(self, operation: Operation) -> Any:
+        if operation.kind != "rollback" and (self._writer is None or self._writer.is_closed()):
+            self._writer = await self._opened()
+        return await self._on(self._writer, operation)
+
+    async def _on(self, connection: Any, operation: Operation) -> Any:
+        kind, statement, params = operation
+        errors = self._errors()
+        try:
+            if kind == "many":
+                return await connection.executemany(self.sql.text(statement), params)
+            if kind == "rows":
+                return await connection.fetch(self.sql.text(statement), *params)
+            if kind == "each":
+                return await connection.fetchmany(self.sql.text(statement), params)
+            if kind in ("begin", "commit"):
+                return await connection.execute(kind)
+            if connection is not None and not connection.is_closed():
+                with contextlib.suppress(*errors):
+                    await connection.execute("ROLLBACK")
+        except errors as error:
+            raise translated(error) from error
+        return None
+
+    async def _opened(self) -> Any:
+        try:
+            return await self._connect()
+        except self._errors() as error:
+            raise translated(error) from error
+
+    @staticmethod
+    def _errors() -> tuple[type[Exception], ...]:
+        import asyncpg
+
+        found: tuple[type[Exception], ...]
+        found = asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
+        return (OSError, UnicodeEncodeError, *found)
+
+    def _lost(self, error: Exception) -> None:
+        LOG.error("a record that nobody waited for was not written: %s", error)
+        self.lost.append(error)
+
+
+def connector(url: str) -> Connect:
+    """Opens connections to a URL as asyncpg understands it; a driver's name in it is left out."""
+    scheme, _, rest = url.partition("://")
+    address = f"{scheme.partition('+')[0]}://{rest}"
+
+    async def connect() -> Any:
+        try:
+            import asyncpg
+        except ImportError:
+            raise ConfigError(
+                "PostgreSQL needs the package asyncpg", hint="pip install 'gitu-core[postgres]'", field="url"
+            ) from None
+        return await asyncpg.connect(address)
+
+    return connect
+
+
+def borrowed(host: Any) -> Connect:
+    """Takes connections from a host's SQLAlchemy engine and keeps them."""
+
+    async def connect() -> Any:
+        from sqlalchemy.exc import DBAPIError
+
+        try:
+            lent = await host.raw_connection()
+        except DBAPIError as error:
+            raise StoreError(f"the host's engine does not connect: {error}", hint="see its URL") from error
+        connection = lent.driver_connection
+        lent.detach()
+        return connection
+
+    return connect

@@ -1,0 +1,179 @@
+"""The port `Records`: what gateway and runtime write and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from gitu_core.contracts.ports import HistoryEntry, InboxEntry, OutboxEntry, Record, StepEntry
+from gitu_core.model import Receipt, Usage
+from gitu_core.store.base import Base, readable, replaced
+from gitu_core.store.cache import Tail
+from gitu_core.store.keys import Script
+from gitu_core.store.rows import history_entry, inbox_entry, inbox_row, outbox_entry, rows_of, step_entry
+from gitu_core.store.writer import Job, Row
+
+KEEP = 1000
+"""Messages of a session that stay in memory, at least; a longer window is read again each time."""
+
+_CHUNK = 256
+_NEVER = -1
+
+
+class RecordsPart(Base):
+    """Inbox, history, journal, outbox and usage."""
+
+    async def accept(self, entry: InboxEntry) -> Receipt:
+        """Commits a message to disk. The same channel and key again gives the first receipt with `fresh`
+        False."""
+        id = entry.message.id or self.clock.new_id()
+        if not entry.message.id:
+            entry = replaced(entry, message=replaced(entry.message, id=id))
+        row = inbox_row(entry, id, self.tenant, self.clock.now(), self._keys)
+        found, fresh = await self._rows((row,))
+        return Receipt(id=found, fresh=fresh)
+
+    async def write(self, *records: Record) -> None:
+        """Writes all records in one transaction; returns when they are committed. A cancelled call may still
+        have been written."""
+        await self._rows(*self._prepared(records))
+
+    def post(self, *records: Record) -> None:
+        """Writes all records in one transaction, later, after everything handed over before; does not wait.
+        What could not be written is logged and reported by `check`."""
+        self._later(*self._prepared(records))
+
+    async def pending(self, limit: int = 1000) -> Sequence[tuple[str, InboxEntry]]:
+        """Accepted messages that nobody has dealt with, oldest first, each with its receipt id. One that
+        cannot be read is left out, logged and reported by `check`."""
+        rows = await self._read(self._script_of("pending", self.tenant, 0, limit, bodies=(4,)))
+        return readable(rows, lambda row: inbox_entry(row, self.tenant, self._keys), self.engine.lost)
+
+    async def unsent(self, limit: int = 1000, state: str = "queued") -> Sequence[OutboxEntry]:
+        """Outbox entries that are queued, oldest first; with *state* ``sending`` those that were on their
+        way. One that cannot be read is left out, logged and reported by `check`."""
+        rows = await self._read(self._script_of("outbox", self.tenant, state, 0, limit, bodies=(4,)))
+        return readable(rows, lambda row: outbox_entry(row, self.tenant, self._keys), self.engine.lost)
+
+    async def steps(self, turn: str) -> Sequence[StepEntry]:
+        """The steps of a turn, in order. `Damaged` if one cannot be read."""
+        rows = await self._read(self._script_of("steps", self.tenant, turn, bodies=(4,)))
+        return [step_entry(row, turn, self.tenant, self._keys) for row in rows]
+
+    async def usage(self, person: str = "", since: float = 0.0) -> Usage:
+        """What was used, by one person where given, since a time."""
+        if person:
+            script = self._script_of("usage_of", self.tenant, person, float(since))
+        else:
+            script = self._script_of("usage", self.tenant, float(since))
+        inputs, outputs, cached, cost = (await self._read(script))[0]
+        return Usage(input_tokens=inputs, output_tokens=outputs, cached_tokens=cached, cost=cost)
+
+    async def history(self, session: str, max_tokens: int, max_messages: int = 500) -> Sequence[HistoryEntry]:
+        """The newest messages of a session that fit, oldest first. The same objects come back turn after
+        turn, so that a provider may keep what it encoded. `Damaged` if one cannot be read."""
+        if session in self._waiting:
+            await self._wait(Job())
+        tail = self._tails.get(session)
+        if tail is not None and await self._holds(session, tail):
+            found = tail.fitting(max_tokens, max_messages)
+            if found is not None:
+                return found
+        loaded = await self._load(session, max_tokens, max_messages)
+        # What was loaded reaches as far as the question does, so there always is an answer.
+        return loaded.fitting(max_tokens, max_messages) or []
+
+    # ---- inside --------------------------------------------------------------------------------------------
+
+    def _prepared(self, records: Sequence[Record]) -> tuple[list[Row], Callable[[Job], None] | None]:
+        rows = rows_of(records, self.tenant, self.clock.now())
+        news: dict[str, list[tuple[HistoryEntry, int]]] = {}
+        for record, row in zip(records, rows, strict=True):
+            if isinstance(record, HistoryEntry):
+                news.setdefault(record.session, []).append((record, len(row.body or b"")))
+        if not news:
+            return rows, None
+        for session, entries in news.items():
+            latest = max(float(entry.at) for entry, _ in entries)
+            rows.append(Row("session_bump", (latest, len(entries), self.tenant, session)))
+            self._waiting[session] = self._waiting.get(session, 0) + 1
+
+        def settled(job: Job) -> None:
+            for session, entries in news.items():
+                self._settled(session, entries if job.error is None else [])
+
+        return rows, settled
+
+    def _settled(self, session: str, news: list[tuple[HistoryEntry, int]]) -> None:
+        """Takes over what was committed, and forgets what can no longer be vouched for."""
+        left = self._waiting[session] - 1
+        if left:
+            self._waiting[session] = left
+        else:
+            del self._waiting[session]
+        if not news:
+            return
+        for flag in self._loading.get(session, ()):
+            flag[0] = True
+        entries = [entry for entry, _ in news]
+        if (tail := self._tails.get(session)) is not None:
+            size = sum(bytes for _, bytes in news)
+            self._tails.put(session, tail.extended(entries, size, KEEP))
+        if (known := self._sessions.get(session)) is not None:
+            latest = max(known.active_at, *(float(entry.at) for entry in entries))
+            self._sessions.put(session, replaced(known, messages=known.messages + len(entries), active_at=latest))
+
+    async def _holds(self, session: str, tail: Tail) -> bool:
+        """True if nobody else wrote to the session since the tail was read."""
+        engine = self.engine
+        if engine.dialect == "sqlite" and tail.generation == engine.foreign:
+            return True
+        foreign = engine.foreign
+        before = self._tails.get(session)
+        rows = await engine.read(self._script_of("session_count", self.tenant, session))
+        if self._tails.get(session) is not before or session in self._waiting:
+            # We wrote ourselves while we asked: count again with the next question, and read now.
+            return False
+        if not rows or rows[0][0] != tail.count:
+            self._tails.drop(session)
+            return False
+        tail.generation = foreign
+        return True
+
+    async def _load(self, session: str, max_tokens: int, max_messages: int) -> Tail:
+        engine = self.engine
+        # Raised by whatever is committed to the session meanwhile: then what was read may lack it.
+        dirty = [False]
+        self._loading.setdefault(session, []).append(dirty)
+        generation = engine.foreign if engine.dialect == "sqlite" else _NEVER
+        try:
+            tail: Tail = await engine.read(lambda: self._newest(session, max_tokens, max_messages, generation))
+        finally:
+            flags = self._loading[session]
+            flags[:] = [flag for flag in flags if flag is not dirty]
+            if not flags:
+                del self._loading[session]
+        if not dirty[0] and session not in self._waiting:
+            self._tails.put(session, tail)
+        return tail
+
+    def _newest(self, session: str, max_tokens: int, max_messages: int, generation: int) -> Script:
+        counted = yield "session_count", (self.tenant, session)
+        entries: list[HistoryEntry] = []
+        tokens, size, below = 0, 0, 1 << 62
+        complete = False
+        while not complete and tokens <= max_tokens and len(entries) < max_messages:
+            wanted = min(_CHUNK, max_messages - len(entries))
+            rows = yield "history", (self.tenant, session, below, wanted)
+            yield from self._keys.load([row[5] for row in rows])
+            for row in rows:
+                entry = history_entry(row, session, self.tenant, self._keys)
+                entries.append(entry)
+                size += len(row[5])
+                tokens += entry.tokens
+                if tokens > max_tokens:
+                    break
+            else:
+                complete = len(rows) < wanted
+            below = rows[-1][0] if rows else below
+        entries.reverse()
+        return Tail(entries, size, counted[0][0] if counted else None, generation, complete)

@@ -1,0 +1,150 @@
+"""The port `Sessions`: get or create, update, end, clean up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gitu_core.contracts.ports import Session
+from gitu_core.errors import InputError
+from gitu_core.model import Conversation
+from gitu_core.store.base import Base, replaced
+from gitu_core.store.codec import bound, decoded, encoded
+from gitu_core.store.keys import Script
+
+
+class SessionsPart(Base):
+    """Sessions, and which conversation is bound to which."""
+
+    async def session_for(self, conversation: Conversation, person: str, profile: str = "default") -> Session:
+        """The open session that a conversation is bound to; created and bound where there is none. Two
+        callers at once get the same session."""
+        key = self._conversation_key(conversation)
+        if self._remembers():
+            known = self._sessions.get(self._bound.get(key) or "")
+            if known is not None and known.ended_at is None:
+                return known
+        found: Session | None = await self._read(lambda: self._bound_session(key))
+        if found is None or found.ended_at is not None:
+            found = await self._script(lambda: self._bind(conversation, key, person, profile, False), person)
+        return self._remember(key, found)
+
+    async def new_session(self, conversation: Conversation, person: str, profile: str = "default") -> Session:
+        """Ends the conversation's session, if any, and binds it to a fresh one."""
+        key = self._conversation_key(conversation)
+        if (old := self._bound.get(key)) is not None:
+            self._sessions.drop(old)
+        found = await self._script(lambda: self._bind(conversation, key, person, profile, True), person)
+        return self._remember(key, found)
+
+    async def session(self, id: str) -> Session | None:
+        """The session with this id."""
+        found: Session | None = await self._read(lambda: self._one("session", id))
+        return found
+
+    async def sessions(self, person: str = "", limit: int = 50) -> Sequence[Session]:
+        """Sessions, the last active first, of one person where given."""
+        if person:
+            script = self._script_of("sessions_of", self.tenant, person, limit, bodies=(6,))
+        else:
+            script = self._script_of("sessions", self.tenant, limit, bodies=(6,))
+        return [self._session(row) for row in await self._read(script)]
+
+    async def update_session(
+        self,
+        id: str,
+        *,
+        title: str | None = None,
+        profile: str | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> Session:
+        """Changes what is given. `InputError` if there is no such session."""
+        given = {"title": title, "profile": profile, "settings": settings}
+        changes = {name: value for name, value in given.items() if value is not None}
+        self._sessions.drop(id)
+        found: Session = await self._script(lambda: self._change(id, changes))
+        if self._remembers():
+            self._sessions.put(id, found)
+        return found
+
+    async def end_session(self, id: str) -> None:
+        """Ends a session; its conversations get a new one at the next message. Ending it again changes
+        nothing."""
+        now = self.clock.now()
+        self._sessions.drop(id)
+        await self._script(lambda: self._plain("session_end", now, self.tenant, id))
+        self._sessions.drop(id)
+
+    async def end_idle(self, before: float) -> int:
+        """Ends every session that was last active before *before*; gives how many."""
+        now = self.clock.now()
+        ended = await self._script(lambda: self._plain("sessions_end_idle", now, self.tenant, float(before)))
+        self._sessions.clear()
+        return len(ended)
+
+    # ---- inside --------------------------------------------------------------------------------------------
+
+    def _conversation_key(self, conversation: Conversation) -> bytes:
+        return self._keys.digest("conversation", conversation.channel, conversation.id, conversation.thread)
+
+    def _remember(self, key: bytes, session: Session) -> Session:
+        if self._remembers():
+            self._bound.put(key, session.id)
+            self._sessions.put(session.id, session)
+        return session
+
+    def _plain(self, statement: str, *params: Any) -> Script:
+        return (yield statement, params)
+
+    def _session(self, row: Any) -> Session:
+        id, person, created_at, active_at, ended_at, messages, body = row
+        what = f"the session {id}"
+        data = self._keys.opened(body, bound("sessions", self.tenant, id, person), what)
+        found: Session = replaced(
+            decoded(data, Session, what),
+            created_at=created_at, active_at=active_at, ended_at=ended_at, messages=messages,
+        )  # fmt: skip
+        return found
+
+    def _one(self, statement: str, id: str) -> Script:
+        rows = yield statement, (self.tenant, id)
+        if not rows:
+            return None
+        yield from self._keys.load([rows[0][6]])
+        return self._session(rows[0])
+
+    def _bound_session(self, key: bytes) -> Script:
+        rows = yield "conversation", (self.tenant, key)
+        if not rows or not rows[0][0]:
+            return None
+        return (yield from self._one("session", rows[0][0]))
+
+    def _bind(self, conversation: Conversation, key: bytes, person: str, profile: str, anew: bool) -> Script:
+        now = self.clock.now()
+        body = self._keys.seal(person, encoded(conversation), bound("conversations", self.tenant, key, person))
+        # The row is the lock: whoever comes second waits here and finds the first one's session.
+        yield "conversation_hold", (self.tenant, key, conversation.channel, person, "", now, body)
+        rows = yield "conversation_locked", (self.tenant, key)
+        if rows[0][0]:
+            old = yield from self._one("session_locked", rows[0][0])
+            if old is not None and old.ended_at is None:
+                if not anew:
+                    return old
+                yield "session_end", (now, self.tenant, old.id)
+        session = Session(id=self.clock.new_id(), person=person, profile=profile, created_at=now, active_at=now)
+        yield "session_add", (self.tenant, session.id, person, now, now, None, 0, self._sealed(session))
+        yield "conversation_bind", (person, session.id, now, body, self.tenant, key)
+        return session
+
+    def _change(self, id: str, changes: dict[str, Any]) -> Script:
+        found = yield from self._one("session_locked", id)
+        if found is None:
+            raise InputError(f"there is no session {id}", hint="list the sessions", session=id)
+        changed = replaced(found, **changes)
+        yield from self._keys.ensure((changed.person,))
+        yield "session_set", (self._sealed(changed), self.tenant, id)
+        return changed
+
+    def _sealed(self, session: Session) -> bytes:
+        data = encoded(session, Session)
+        return self._keys.seal(session.person, data, bound("sessions", self.tenant, session.id, session.person))

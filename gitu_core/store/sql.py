@@ -1,0 +1,67 @@
+"""Compiled SQL for one installation: marks filled with its schema and prefix. Imports neither engine nor
+SQLAlchemy."""
+
+from __future__ import annotations
+
+import re
+
+from gitu_core.errors import ConfigError
+from gitu_core.store.statements import CREATE, REVISION, STATEMENTS
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,30}")
+
+
+def fill(sql: str, schema: str | None, prefix: str) -> str:
+    """*sql* with the marks ``"@`` (table) and ``"~`` (index) turned into real names."""
+    place = f'"{schema}".' if schema else ""
+    # An index lives where its table does; only who drops it has to say where that is.
+    index = place if sql.startswith("DROP INDEX") else ""
+    return sql.replace('"@', f'{place}"{prefix}').replace('"~', f'{index}"{prefix}')
+
+
+class Sql:
+    """The statements of one installation by name.
+
+    :param dialect: ``sqlite`` or ``postgresql``.
+    :param prefix: what the name of every table and index begins with; letters, digits, underscores.
+    :param schema: the PostgreSQL schema that holds the tables; None for the connection's own.
+    :raises ConfigError: a prefix or schema is not a plain identifier.
+    """
+
+    def __init__(self, dialect: str, prefix: str = "", schema: str | None = None) -> None:
+        for field, value in (("prefix", prefix), ("schema", schema)):
+            if value and not _IDENTIFIER.fullmatch(value):
+                raise ConfigError(
+                    f"{field} {value!r} is not a plain identifier",
+                    hint="use up to 31 letters, digits and underscores, no digit first",
+                    field=field,
+                )
+        if schema and dialect == "sqlite":
+            raise ConfigError("SQLite has no schemas", hint="use prefix instead", field="schema")
+        self.dialect, self.prefix, self.schema, self.revision = dialect, prefix, schema, REVISION
+        self._text = {name: self.fill(text) for name, text in STATEMENTS[dialect].items()}
+        self.version = 'SELECT version_num FROM "@schema_version"'
+
+    def fill(self, text: str) -> str:
+        """*text* with this installation's names."""
+        return fill(text, self.schema, self.prefix)
+
+    def text(self, name: str) -> str:
+        """The statement of that name; plain SQL, with marks, is taken as well."""
+        found = self._text.get(name)
+        return self.fill(name) if found is None else found
+
+    def select(self, table: str, columns: tuple[str, ...]) -> str:
+        """Reads a whole table."""
+        names = ", ".join(f'"{name}"' for name in columns)
+        return self.fill(f'SELECT {names} FROM "@{table}"')
+
+    def insert(self, table: str, columns: tuple[str, ...]) -> str:
+        """Writes whole rows, as a backup holds them."""
+        names = ", ".join(f'"{name}"' for name in columns)
+        marks = ("?" if self.dialect == "sqlite" else f"${n}" for n in range(1, len(columns) + 1))
+        return self.fill(f'INSERT INTO "@{table}" ({names}) VALUES ({", ".join(marks)})')
+
+    def create(self) -> list[str]:
+        """The statements that make an empty database ready, the revision's record included."""
+        return [self.fill(text) for text in CREATE[self.dialect]]

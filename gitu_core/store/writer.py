@@ -1,0 +1,200 @@
+"""Group commit: everything that waits to be written goes to disk in one transaction.
+
+`commit` is the whole law of the writer, as a generator of *operations* that knows no database. A thread runs
+it on SQLite (`sqlite`), a task on PostgreSQL (`postgres`). Order is kept; a job is atomic; a job that fails
+takes no other with it: the group is halved until the culprit stands alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from gitu_core.errors import StoreError
+from gitu_core.store.keys import Keyring, Script
+
+MAX_JOBS = 1000
+"""The most jobs that share a transaction."""
+
+LOG = logging.getLogger("gitu.store")
+
+
+class Row(NamedTuple):
+    """One row to write: a statement, its parameters, and the body that is sealed and added as the last of
+    them."""
+
+    statement: str
+    params: tuple[Any, ...]
+    person: str = ""
+    body: bytes | None = None
+    bound: bytes = b""
+
+
+class Operation(NamedTuple):
+    """What the law asks a database to do: ``begin``, ``commit``, ``rollback`` (never fails), ``rows`` (one
+    statement, gives its rows), ``many`` (one statement, many parameter sets) or ``each`` (the same, gives the
+    rows that come back)."""
+
+    kind: str
+    statement: str = ""
+    params: Any = ()
+
+
+Law = Generator[Operation, Any, Any]
+
+
+class Job:
+    """Work for the writer: rows, or a script that decides as it goes. Atomic.
+
+    :param people: whose keys it seals with.
+    :param after: called with the job, on the event loop, as soon as it is committed or has failed.
+    :param waits: False for a job that nobody waits for.
+    """
+
+    __slots__ = ("_loop", "after", "error", "future", "people", "result", "rows", "script")
+
+    def __init__(
+        self,
+        rows: Sequence[Row] = (),
+        script: Callable[[], Script] | None = None,
+        people: frozenset[str] = frozenset(),
+        after: Callable[[Job], None] | None = None,
+        waits: bool = True,
+    ) -> None:
+        self.rows, self.script, self.people, self.after = rows, script, people, after
+        self.result: Any = None
+        self.error: Exception | None = None
+        # A plain future, not an event of anyio: it is resolved for every write, and it carries the result.
+        self.future: asyncio.Future[Any] | None = asyncio.get_running_loop().create_future() if waits else None
+
+
+def finish(jobs: Sequence[Job], lost: Callable[[Exception], None]) -> None:
+    """Tells everybody how their jobs went. Runs on the event loop, once a commit."""
+    for job in jobs:
+        if job.after is not None:
+            job.after(job)
+        if job.future is None:
+            if job.error is not None:
+                lost(job.error)
+        elif not job.future.done():
+            if job.error is None:
+                job.future.set_result(job.result)
+            else:
+                job.future.set_exception(job.error)
+
+
+def commit(jobs: Sequence[Job], keys: Keyring) -> Law:
+    """Commits *jobs*; leaves a result or an error in each."""
+    try:
+        people = frozenset().union(*(job.people for job in jobs))
+        if keys.lacks(people):
+            # Keys are committed on their own: they must not vanish with a group that fails.
+            yield Operation("begin")
+            yield from script_law(keys.ensure(people))
+            yield Operation("commit")
+        yield Operation("begin")
+        for segment in _segments(jobs):
+            if (script := segment[0].script) is not None:
+                segment[0].result = yield from script_law(script())
+            else:
+                yield from _bulk(segment, keys)
+        yield Operation("commit")
+    except Exception as error:  # noqa: BLE001 - whatever a job raised belongs to the one who waits for it
+        yield Operation("rollback")
+        if len(jobs) > 1 and not _hopeless(error):
+            middle = len(jobs) // 2
+            yield from commit(jobs[:middle], keys)
+            yield from commit(jobs[middle:], keys)
+            return
+        for job in jobs:
+            job.result, job.error = None, error
+
+
+def script_law(script: Script) -> Law:
+    """A script as operations; gives what the script returns."""
+    value: Any = None
+    error: Exception | None = None
+    while True:
+        try:
+            asked = script.send(value) if error is None else script.throw(error)
+        except StopIteration as stop:
+            return stop.value
+        try:
+            operation = asked if isinstance(asked, Operation) else Operation("rows", *asked)
+            value, error = (yield operation), None
+        except StoreError as raised:
+            error = raised
+
+
+def _segments(jobs: Sequence[Job]) -> Iterator[list[Job]]:
+    """Runs of jobs made of rows; a script stands alone, so that it sees what came before it."""
+    run: list[Job] = []
+    for job in jobs:
+        if job.script is None:
+            run.append(job)
+            continue
+        if run:
+            yield run
+        run = []
+        yield [job]
+    if run:
+        yield run
+
+
+def _bulk(jobs: Sequence[Job], keys: Keyring) -> Law:
+    """Writes the rows of many jobs, all rows of one statement together, statements in the order they first
+    came in.
+
+    Rows of one statement keep their order, so a row that is written twice ends as it was written last.
+    Statements commute but for one pair: a message is accepted before it is done with.
+    """
+    groups: dict[str, list[tuple[Any, ...]]] = {"accept": []}
+    accepting: list[Job] = []
+    for job in jobs:
+        for statement, params, person, body, bound in job.rows:
+            sealed = params if body is None else (*params, keys.seal(person, body, bound))
+            groups.setdefault(statement, []).append(sealed)
+            if statement == "accept":
+                accepting.append(job)
+    if accepting:
+        yield from _accept(accepting, groups.pop("accept"))
+    for statement, sets in groups.items():
+        if sets:
+            yield Operation("many", statement, sets)
+
+
+def _accept(jobs: Sequence[Job], sets: Sequence[tuple[Any, ...]]) -> Law:
+    """Inserts into the inbox what is new there; each job's result is (receipt id, whether it was new)."""
+    rows = yield Operation("each", "accept", sets)
+    fresh = {(row[0], bytes(row[1])) for row in rows}
+    for job, (tenant, id, channel, key, *_) in zip(jobs, sets, strict=True):
+        if (channel, key) in fresh:
+            fresh.discard((channel, key))
+            job.result = id, True
+            continue
+        known = yield Operation("rows", "accepted", (tenant, channel, key))
+        if not known:
+            raise StoreError(f"the id {id} belongs to another message", hint="give every message an id of its own")
+        job.result = known[0][0], False
+
+
+def _hopeless(error: Exception) -> bool:
+    """True if the whole database is out of reach: halving the group would only wait again."""
+    return isinstance(error, StoreError) and error.details.get("scope") == "database"
+
+
+def run(law: Law, execute: Callable[[Operation], Any]) -> Any:
+    """Runs a law on a blocking database."""
+    value: Any = None
+    error: Exception | None = None
+    while True:
+        try:
+            operation = law.send(value) if error is None else law.throw(error)
+        except StopIteration as stop:
+            return stop.value
+        try:
+            value, error = execute(operation), None
+        except Exception as raised:  # noqa: BLE001 - the law decides what an error means
+            value, error = None, raised

@@ -1,0 +1,251 @@
+"""`@tool`: a tool made from a typed function. The JSON Schema comes from its hints and its docstring.
+
+Nothing is computed until the spec is read, so that decorating costs nothing at import.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
+
+import msgspec
+
+from gitu_core.contracts.tool import Context
+from gitu_core.errors import ConfigError, ToolInputError
+from gitu_core.model import CallInfo, Effect, ToolCall, ToolResult, ToolSpec
+
+P = ParamSpec("P")
+R = TypeVar("R")
+D = TypeVar("D")
+
+
+@dataclass(frozen=True)
+class Role:
+    """Says in an annotation what an argument is for: ``to: Annotated[str, Role("recipient")]``."""
+
+    name: str
+
+
+class ToolContext(Generic[D]):
+    """What a tool function gets when its first parameter is annotated with it. `deps` is what the embedder passed."""
+
+    __slots__ = ("_context", "deps", "info")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.info: CallInfo = context.info
+        self.deps: D = getattr(context, "deps", None)  # type: ignore[assignment]
+
+    async def progress(self, text: str, fraction: float | None = None) -> None:
+        """Shows how far the work is; *fraction* is 0 to 1."""
+        await self._context.progress(text, fraction)
+
+
+class FunctionTool(Generic[P, R]):
+    """A function as a `Tool`. Calling it calls the function, so that it can be tested as what it is."""
+
+    def __init__(self, function: Callable[P, R], options: Mapping[str, Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self._options = dict(options)
+        self._verify: Callable[..., Any] | None = self._options.pop("verify", None)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    @functools.cached_property
+    def _signature(self) -> Signature:
+        return read_signature(self.function)
+
+    def _make_spec(self) -> ToolSpec:
+        """What the tool says of itself; made on first use. `ConfigError` if the function cannot be a tool."""
+        signature = self._signature
+        options = dict(self._options)
+        roles = {**signature.roles, **options.pop("roles", {})}
+        for name in roles:
+            if name.split(".")[0] not in signature.schema.get("properties", {}):
+                raise ConfigError(
+                    f"tool {self.function.__name__}: role for unknown argument {name!r}", hint="correct roles"
+                )
+        spec = ToolSpec(
+            name=options.pop("name", None) or self.function.__name__,
+            description=options.pop("description", None) or signature.description,
+            input_schema=signature.schema,
+            roles=roles,
+            verifiable=self._verify is not None,
+            **options,
+        )
+        if not spec.description:
+            raise ConfigError(f"tool {spec.name} has no description", hint="write a docstring")
+        return spec
+
+    if TYPE_CHECKING:
+        spec: ToolSpec  # a plain attribute, as the contract has it
+    else:
+        spec = functools.cached_property(_make_spec)
+
+    async def run(self, call: ToolCall, context: Context) -> ToolResult:
+        """Checks the arguments against the hints, calls the function, and makes its value a `ToolResult`."""
+        return await self._call(self.function, call, context)
+
+    async def verify(self, call: ToolCall, context: Context) -> ToolResult:
+        """Asks the function given as ``verify=``; without one the outcome is unknown."""
+        if self._verify is None:
+            return ToolResult("unknown")
+        return await self._call(self._verify, call, context)
+
+    async def _call(self, function: Callable[..., Any], call: ToolCall, context: Context) -> ToolResult:
+        arguments = self._signature.coerce(call.arguments)
+        args = (ToolContext[Any](context),) if self._signature.context else ()
+        if inspect.iscoroutinefunction(function):
+            value = await function(*args, **arguments)
+        else:
+            import anyio.to_thread
+
+            value = await anyio.to_thread.run_sync(functools.partial(function, *args, **arguments))
+            if isinstance(value, Awaitable):
+                value = await value
+        return value if isinstance(value, ToolResult) else ToolResult(content=to_json(value))
+
+
+def to_json(value: Any) -> Any:
+    """*value* as JSON data. Knows what msgspec knows and pydantic models; anything else is a `TypeError`."""
+
+    def other(item: Any) -> Any:
+        if hasattr(item, "model_dump"):
+            return item.model_dump(mode="json")
+        raise TypeError(f"a tool returned a {type(item).__name__}, which is not JSON data")
+
+    return msgspec.to_builtins(value, enc_hook=other, str_keys=True)
+
+
+@dataclass
+class Signature:
+    """What the hints and the docstring of a tool function say."""
+
+    description: str
+    schema: dict[str, Any]
+    roles: dict[str, str]
+    context: bool
+    model: Any
+
+    def coerce(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """JSON arguments as the Python values that the hints ask for. `ToolInputError` where they do not fit."""
+        from pydantic import ValidationError
+
+        try:
+            checked = self.model.model_validate(arguments)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            path = ".".join(str(part) for part in first["loc"])
+            raise ToolInputError(
+                f"{path or 'arguments'}: {first['msg']}", hint="correct the arguments", path=path
+            ) from error
+        return {name: getattr(checked, field) for field, name in self.fields.items()}
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The model's field names and the parameter names they stand for."""
+        return {field: info.alias or field for field, info in self.model.model_fields.items()}
+
+
+def read_signature(function: Callable[..., Any]) -> Signature:
+    """Makes a pydantic model, and from it the JSON Schema, out of a function's parameters and docstring."""
+    import docstring_parser
+    from pydantic import ConfigDict, Field, create_model
+    from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise ConfigError(
+            f"tool {function.__name__}: {error}", hint="import the type at the top of the module"
+        ) from error
+    doc = docstring_parser.parse(inspect.getdoc(function) or "")
+    words = {param.arg_name: param.description for param in doc.params}
+    parameters = list(inspect.signature(function).parameters.values())
+    context = bool(parameters) and _is_context(hints.get(parameters[0].name))
+    fields: dict[str, Any] = {}
+    roles: dict[str, str] = {}
+    for number, parameter in enumerate(parameters[1:] if context else parameters):
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+            raise ConfigError(f"tool {function.__name__}: parameter {parameter.name} has no name a model could use",
+                              hint="give every parameter a name and a type")  # fmt: skip
+        hint = hints.get(parameter.name, str)
+        for role in getattr(hint, "__metadata__", ()):
+            if isinstance(role, Role):
+                roles[parameter.name] = role.name
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[f"p{number}"] = (hint, Field(default, alias=parameter.name, description=words.get(parameter.name)))
+    try:
+        model = create_model(
+            function.__name__, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=False), **fields
+        )
+        schema = model.model_json_schema(by_alias=True)
+    except (PydanticSchemaGenerationError, PydanticUserError) as error:
+        raise ConfigError(f"tool {function.__name__}: {error}", hint="use types that have a JSON form") from error
+    return Signature(_description(doc), _tidy(schema), roles, context, model)
+
+
+def _is_context(hint: Any) -> bool:
+    return hint is ToolContext or getattr(hint, "__origin__", None) is ToolContext
+
+
+def _description(doc: Any) -> str:
+    return "\n\n".join(text for text in (doc.short_description, doc.long_description) if text)
+
+
+def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
+    """Drops the titles that pydantic adds from names: they cost tokens and say nothing."""
+    schema.pop("title", None)
+    for part in schema.get("properties", {}).values():
+        part.pop("title", None)
+    for part in schema.get("$defs", {}).values():
+        _tidy(part)
+    schema.setdefault("properties", {})
+    return schema
+
+
+@overload
+def tool(function: Callable[P, R], /) -> FunctionTool[P, R]: ...
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    effects: Sequence[Effect] = ("read",),
+    roles: Mapping[str, str] | None = None,
+    writers: Mapping[str, str] | None = None,
+    reversible: bool = False,
+    verify: Callable[..., Any] | None = None,
+    timeout: float = 30.0,
+    output_limit: int = 100_000,
+    examples: Sequence[str] = (),
+) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
+def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Makes a typed function a tool. Parameters, their types and the docstring become its JSON Schema.
+
+    `effects` say what it does to the world, `roles` what each argument is for, `writers` who wrote which part of the
+    result, `verify` is a function of the same parameters that tells what became of an earlier call, `timeout` is in
+    seconds, `output_limit` in characters of JSON.
+    """
+    if function is not None:
+        return FunctionTool(function, {})
+    for name in ("effects", "examples"):
+        if name in options:
+            options[name] = tuple(options[name])
+    for name in ("roles", "writers"):
+        options[name] = dict(options.get(name) or {})
+    return lambda wrapped: FunctionTool(wrapped, options)
+
+
+def as_tool(value: Any) -> Any:
+    """*value* as a tool: a tool stays as it is, a plain function is made one. `ConfigError` for anything else."""
+    if hasattr(value, "spec") and hasattr(value, "run"):
+        return value
+    if callable(value):
+        return FunctionTool(value, {})
+    raise ConfigError(f"{value!r} is not a tool", hint="pass a function or a Tool")

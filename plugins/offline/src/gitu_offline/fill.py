@@ -1,0 +1,321 @@
+"""Arguments out of words, guided by nothing but a JSON Schema: types, formats, choices, names and
+descriptions."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitu_offline import shapes
+from gitu_offline.words import cut, stem, words
+
+MISSING: Any = object()
+"""Nothing in the text fits."""
+
+_END = (
+    r"(?=\s+(?:right now|now|"
+    r"today|tomorrow|tonight|yesterday|please|and|but|to|from|with|at|on|by|saying|about"
+    r"|using|is|are|was|right|currently|instead|as|for|in|into|then)\b|[?!,;:]|\.(?:\s|$)|$)"
+)
+_KINDS: dict[str, frozenset[str]] = {
+    "expression": words("expression formula arithmetic equation sum calculation"),
+    "email": words("email mail e-mail recipient to"),
+    "url": words("url uri link website webpage page"),
+    "target": words("target to destination into"),
+    "source": words("source from origin"),
+    "language": words("language lang"),
+    "place": words("place city location zone timezone country where town region area"),
+    "person": words("recipient who person contact name guest"),
+    "when": words("date day when time start due deadline at"),
+    "topic": words("query topic subject about term search keyword keywords filter title"),
+    "body": words("text body message content note words sentence prompt comment"),
+    "unit": words("unit units currency"),
+}
+_BEFORE: dict[str, tuple[str, ...]] = {
+    "place": ("in", "for", "at", "near", "of", "around"),
+    "target": ("to", "into", "in", "as"),
+    "source": ("from",),
+    "language": ("to", "into", "in"),
+    "person": ("to", "for", "with"),
+    "topic": ("about", "for", "on", "of", "with", "called", "titled", "named"),
+    "body": ("saying", "that says", "with the text", "with the message", "with text", "reading"),
+    "unit": ("in", "to"),
+}
+
+
+@dataclass
+class Text:
+    """What was said, and what of it an argument has taken already."""
+
+    words: str
+    rest: str = ""
+    today: datetime.date = field(default_factory=datetime.date.today)
+    taken: list[str] = field(default_factory=list)
+    used_numbers: set[int] = field(default_factory=set)
+
+    def take(self, value: str) -> str:
+        """Marks *value* as taken."""
+        self.taken.append(value)
+        return value
+
+    def free(self, value: str) -> bool:
+        """True if nobody took *value*."""
+        return not any(value.lower() == each.lower() for each in self.taken)
+
+
+def resolve(schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema with its reference followed and, of alternatives, the first that is not null."""
+    found = dict(schema)
+    for _ in range(8):
+        if "$ref" in found:
+            target: Any = root
+            for key in str(found.pop("$ref")).removeprefix("#/").split("/"):
+                target = target.get(key, {}) if isinstance(target, Mapping) else {}
+            found = {**target, **found}
+        options = found.get("anyOf") or found.get("oneOf") or found.get("allOf")
+        if not options:
+            break
+        picked: dict[str, Any] = next((each for each in options if each.get("type") != "null"), {})
+        found = {**{key: found[key] for key in found if key not in ("anyOf", "oneOf", "allOf")}, **picked}
+    if isinstance(found.get("type"), list):
+        found["type"] = next((each for each in found["type"] if each != "null"), "null")
+    return found
+
+
+def kinds(name: str, schema: Mapping[str, Any]) -> list[str]:
+    """What an argument is about, by its name first and its description next, the surest first."""
+    found: list[str] = []
+    for said in (cut(name), cut(str(schema.get("description", "")))):
+        for kind, marks in _KINDS.items():
+            if kind not in found and any(word in marks for word in said):
+                found.append(kind)
+    return found
+
+
+def fill(schema: Mapping[str, Any], text: Text) -> dict[str, Any] | None:
+    """Arguments for an object schema; None if something required cannot be found in the text."""
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    required = set(schema.get("required", ()))
+    parts = {name: resolve(part, schema) for name, part in properties.items()}
+    found: dict[str, Any] = {}
+    pair = shapes.conversion(text.words)
+    if pair is not None:
+        found.update(_pair(pair, parts))
+    # Arguments with a shape of their own choose first, those that take any words last.
+    for name in sorted(
+        (n for n in parts if n not in found), key=lambda n: (_looseness(n, parts[n]), n not in required)
+    ):
+        value = value_for(name, parts[name], schema, text)
+        if value is not MISSING:
+            found[name] = value
+    loose = [each for each in parts if each in required and each not in found and _takes_any(each, parts[each])]
+    if len(loose) == 1 and (rest := _left(text)):
+        found[loose[0]] = text.take(rest)
+    if any(name not in found for name in required):
+        return None
+    return {name: found[name] for name in parts if name in found}
+
+
+def _takes_any(name: str, schema: Mapping[str, Any]) -> bool:
+    """True if any words will do for an argument."""
+    if schema.get("type", "string") != "string" or schema.keys() & {"enum", "format", "pattern"}:
+        return False
+    return not set(kinds(name, schema)[:1]) & {"expression", "email", "url", "when", "source", "target"}
+
+
+def _left(text: Text) -> str:
+    """What is left of the text without what other arguments took."""
+    rest = text.rest
+    for value in text.taken:
+        shorter = re.sub(
+            rf"\s*\b(?:(?:to|into|in|for|from|at|on|with|of|by)\s+)?(?:the\s+)?{re.escape(value)}(?!\w)",
+            "",
+            rest,
+        )
+        rest = shorter.strip() or rest
+    return rest
+
+
+def _pair(pair: shapes.Conversion, parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The value and the two units of a conversion, if the arguments ask for all of them."""
+    number = [name for name, part in parts.items() if part.get("type") in ("number", "integer")]
+    source = [name for name in parts if "source" in kinds(name, {})]
+    target = [name for name in parts if "target" in kinds(name, {})]
+    if len(number) != 1 or not source or not target:
+        return {}
+    return {number[0]: _number(pair.value, parts[number[0]]), source[0]: pair.source, target[0]: pair.target}
+
+
+def _looseness(name: str, schema: Mapping[str, Any]) -> int:
+    if schema.get("enum") or schema.get("format") or schema.get("type") not in ("string", None):
+        return 0
+    about = kinds(name, schema)
+    return 3 if not about else 2 if about[0] in ("body", "topic") else 1
+
+
+def value_for(name: str, schema: Mapping[str, Any], root: Mapping[str, Any], text: Text) -> Any:
+    """One argument's value, or `MISSING`."""
+    if "const" in schema:
+        return schema["const"]
+    if schema.get("enum"):
+        return _choice(schema["enum"], text)
+    kind = schema.get("type", "string")
+    if kind in ("number", "integer"):
+        return _nearest_number(name, schema, text)
+    if kind == "boolean":
+        return _flag(name, text)
+    if kind == "array":
+        return _list(name, resolve(schema.get("items", {}), root), root, text)
+    if kind == "object":
+        inner = fill({**schema, "$defs": root.get("$defs", {})}, text)
+        return inner if inner else MISSING
+    return _string(name, schema, text) if kind == "string" else MISSING
+
+
+def _choice(options: list[Any], text: Text) -> Any:
+    said = [stem(word) for word in cut(text.words)]
+    for option in options:
+        words = [stem(word) for word in cut(str(option))]
+        if words and all(word in said for word in words):
+            text.take(str(option))
+            return option
+    return MISSING
+
+
+def _number(value: float, schema: Mapping[str, Any]) -> Any:
+    return int(value) if schema.get("type") == "integer" or value.is_integer() else value
+
+
+def _nearest_number(name: str, schema: Mapping[str, Any], text: Text) -> Any:
+    """The number nearest to the argument's name, else the first that nobody took."""
+    wanted = {stem(word) for word in cut(name)}
+    places = [match.start() for match in re.finditer(r"\w+", text.words) if stem(match[0].lower()) in wanted]
+    free = [
+        (min((abs(place - at) for place in places), default=0), at, value)
+        for at, value in shapes.numbers(text.words)
+        if at not in text.used_numbers and _within(value, schema)
+    ]
+    if not free:
+        return MISSING
+    _, at, value = min(free)
+    text.used_numbers.add(at)
+    return _number(value, schema)
+
+
+def _within(value: float, schema: Mapping[str, Any]) -> bool:
+    if schema.get("type") == "integer" and not value.is_integer():
+        return False
+    return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
+
+
+def _flag(name: str, text: Text) -> Any:
+    said = [stem(word) for word in cut(text.words)]
+    for word in cut(name):
+        if stem(word) in said:
+            before = said[max(0, said.index(stem(word)) - 2) : said.index(stem(word))]
+            return not {"not", "no", "without", "don't"} & {*before}
+    return MISSING
+
+
+def _list(name: str, items: Mapping[str, Any], root: Mapping[str, Any], text: Text) -> Any:
+    if items.get("type") in ("number", "integer"):
+        values = [_number(value, items) for _, value in shapes.numbers(text.words)]
+        return values or MISSING
+    if items.get("enum"):
+        said = {stem(word) for word in cut(text.words)}
+        return [each for each in items["enum"] if stem(str(each).lower()) in said] or MISSING
+    if items.get("type", "string") != "string":
+        return MISSING
+    source = " ".join(shapes.EMAIL.findall(text.words)) if "email" in kinds(name, {}) else text.rest
+    pieces = shapes.quoted(text.words) or re.split(r",\s*(?:and\s+)?|\s+and\s+|;\s*", source)
+    return [piece.strip(" .?!:") for piece in pieces if piece.strip(" .?!:")] or MISSING
+
+
+def _string(name: str, schema: Mapping[str, Any], text: Text) -> Any:
+    if schema.get("format") in _FORMATS:
+        shaped = _FORMATS[schema["format"]](text)
+        return text.take(shaped) if shaped else MISSING
+    if schema.get("pattern"):
+        matched = _by_pattern(str(schema["pattern"]), text.words)
+        return text.take(matched) if matched else MISSING
+    about = kinds(name, schema)
+    for kind in about:
+        value = _shaped(kind, text, about)
+        if value and text.free(value):
+            return text.take(value)
+    for value in shapes.quoted(text.words):
+        if text.free(value):
+            return text.take(value)
+    return MISSING
+
+
+def _by_pattern(pattern: str, words: str) -> str:
+    try:
+        found = re.search(rf"(?<!\w)(?:{pattern.strip('^$')})(?!\w)", words)
+    except re.error:
+        return ""
+    return found[0] if found else ""
+
+
+def _shaped(kind: str, text: Text, about: list[str]) -> str:
+    """What the text holds of a kind; empty if nothing."""
+    if kind == "expression":
+        return shapes.expression(text.words)
+    if kind == "when":
+        return shapes.date_words(text.words) if about[0] == "when" else ""
+    found = {"email": shapes.EMAIL, "url": shapes.URL}.get(kind)
+    if found is not None:
+        match = found.search(text.words)
+        return match[0].rstrip(".,;!?)") if match else ""
+    if kind in ("topic", "body") and (said := [each for each in shapes.quoted(text.words) if text.free(each)]):
+        return said[0]
+    for word in _BEFORE.get(kind, ()):
+        value = _after(word, text.words, to_end=kind in ("body", "topic"))
+        if value and not (kind == "person" and "@" in value):
+            return value
+    return _proper_name(text) if kind in ("place", "person") else ""
+
+
+def _after(word: str, words: str, to_end: bool = False) -> str:
+    """What follows a preposition, up to the next one; an article in front is dropped."""
+    end = r"(?=[?!;]|\.(?:\s|$)|$)" if to_end else _END
+    article = "" if to_end else r"(?:the\s+)?"
+    for match in re.finditer(rf"(?<!\w){re.escape(word)}\s*:?\s+{article}(.+?){end}", words, re.IGNORECASE):
+        value = match[1].strip(" \"'“”")
+        if value and value.lower() not in ("me", "it", "that", "this", "you", "us", "mind"):
+            return value
+    return ""
+
+
+def _proper_name(text: Text) -> str:
+    """Words written like a name, after the first word."""
+    names = re.findall(r"(?<=[\s(])[A-ZÀ-Þ][\w'\u2019/-]*(?:\s+[A-ZÀ-Þ][\w'\u2019/-]*)*", text.words)
+    return next((name for name in names if text.free(name) and name not in ("I", "I'm")), "")
+
+
+_FORMATS: dict[str, Callable[[Text], str]] = {
+    "email": lambda text: _first(shapes.EMAIL, text.words),
+    "uri": lambda text: _first(shapes.URL, text.words),
+    "date": lambda text: str(shapes.date(text.words, text.today) or ""),
+    "time": lambda text: _seconds(shapes.clock(text.words)),
+    "date-time": lambda text: _moment(text),
+}
+
+
+def _first(pattern: re.Pattern[str], words: str) -> str:
+    match = pattern.search(words)
+    return match[0].rstrip(".,;!?)") if match else ""
+
+
+def _seconds(clock: str) -> str:
+    return f"{clock}:00" if clock else ""
+
+
+def _moment(text: Text) -> str:
+    day, clock = shapes.date(text.words, text.today), shapes.clock(text.words)
+    if day is None and not clock:
+        return ""
+    return f"{day or text.today}T{clock or '00:00'}:00"

@@ -1,0 +1,156 @@
+"""Gitu as a guest: in an existing loop, twice in a process, without side effects, with the host's own database."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import sys
+import threading
+
+import anyio
+import pytest
+
+from gitu_core import Gitu, SyncGitu, tool
+from gitu_core.errors import ConfigError, GituError, NoModel
+from gitu_core.model import AnswerDelta, TurnFinished
+from gitu_core.testing import FunctionModel, ScriptedModel, call
+
+
+@tool
+def double(number: int) -> int:
+    """Doubles a number."""
+    return number * 2
+
+
+@pytest.mark.anyio
+async def test_two_assistants_live_in_one_process_and_loop(tmp_path):
+    one, two = ScriptedModel(["one"]), ScriptedModel(["two"])
+    async with Gitu(model=one, home=tmp_path / "1") as first, Gitu(model=two, home=tmp_path / "2") as second:
+        assert (await first.send("x", user="u")).text == "one"
+        assert (await second.send("x", user="u")).text == "two"
+        assert len(await first.sessions()) == 1
+
+
+@pytest.mark.anyio
+async def test_it_installs_no_signal_handler_and_configures_no_logging():
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = list(logging.getLogger().handlers)
+    async with Gitu(model=ScriptedModel(["hi"])) as gitu:
+        await gitu.send("x", user="u")
+        assert {number: signal.getsignal(number) for number in before} == before
+        assert logging.getLogger().handlers == handlers
+
+
+@pytest.mark.anyio
+async def test_it_leaves_nothing_behind_when_it_is_closed():
+    threads = set(threading.enumerate())
+    async with Gitu(model=ScriptedModel([call("double", number=1), "two"]), tools=[double]) as gitu:
+        await gitu.send("x", user="u")
+
+    def left() -> list[str]:
+        """Threads that are new, without those that anyio and asyncio keep for the life of the loop."""
+        new = (each.name for each in set(threading.enumerate()) - threads)
+        return [name for name in new if not name.startswith(("AnyIO", "asyncio_"))]
+
+    with anyio.move_on_after(3):
+        while left():  # noqa: ASYNC110 - a thread that ends sets no event
+            await anyio.sleep(0.01)
+    assert left() == []
+
+
+@pytest.mark.anyio
+async def test_an_error_inside_the_block_comes_out_as_it_is():
+    with pytest.raises(ZeroDivisionError):
+        async with Gitu(model=ScriptedModel([])):
+            raise ZeroDivisionError
+
+
+@pytest.mark.anyio
+async def test_outside_of_the_block_it_says_how_to_use_it():
+    gitu = Gitu(model="offline/offline")
+    with pytest.raises(RuntimeError, match="async with"):
+        await gitu.send("x")
+    async with gitu:
+        with pytest.raises(RuntimeError, match="already open"):
+            await gitu.__aenter__()
+    async with gitu:
+        pass
+
+
+@pytest.mark.anyio
+async def test_a_provider_that_is_not_there_is_named():
+    async with Gitu(model="nowhere/model") as gitu:
+        with pytest.raises(NoModel, match="nowhere"):
+            await gitu.send("x", user="u")
+
+
+@pytest.mark.anyio
+async def test_an_unknown_profile_is_named():
+    async with Gitu(model=ScriptedModel([])) as gitu:
+        with pytest.raises(ConfigError, match="no profile 'x'"):
+            await gitu.send("x", user="u", profile="x")
+
+
+@pytest.mark.anyio
+async def test_the_hosts_own_engine_and_prefix_are_used(tmp_path):
+    from sqlalchemy import create_engine, inspect
+
+    file = tmp_path / "host.db"
+    engine = create_engine(f"sqlite:///{file}")
+    async with Gitu(model=ScriptedModel(["hi"]), engine=engine, prefix="gitu_", home=tmp_path) as gitu:
+        assert (await gitu.send("x", user="u")).text == "hi"
+    names = inspect(engine).get_table_names()
+    assert names
+    assert all(name.startswith("gitu_") for name in names)
+
+
+def test_the_synchronous_twin_sends_streams_and_lists():
+    model = ScriptedModel([call("double", number=4), "eight", "again"])
+    with SyncGitu(model=model, tools=[double]) as gitu:
+        assert gitu.send("x", user="u").text == "eight"
+        events = list(gitu.stream("y", user="u"))
+        assert isinstance(events[-1], TurnFinished)
+        assert "".join(event.text for event in events if isinstance(event, AnswerDelta)) == "again"
+        session = gitu.sessions("u")[0]
+        assert len(gitu.history(session.id)) == 6
+        gitu.end_session(session.id)
+        assert gitu.sessions("u")[0].ended_at
+    with pytest.raises(RuntimeError, match="with SyncGitu"):
+        gitu.send("x")
+
+
+def test_the_synchronous_twin_raises_typed_errors_and_takes_several_threads():
+    model = FunctionModel(lambda request: request.messages[-1].text)
+    with SyncGitu(model=model) as gitu:
+        found: list[str] = []
+
+        def send(number: int) -> None:
+            found.append(gitu.send(str(number), user=str(number)).text)
+
+        threads = [threading.Thread(target=send, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(found) == [str(number) for number in range(8)]
+        with pytest.raises(GituError):
+            gitu.send("")
+
+
+def test_the_synchronous_twin_works_where_a_loop_runs_already():
+    async def inside() -> str:
+        with SyncGitu(model=ScriptedModel(["hi"])) as gitu:
+            return gitu.send("x", user="u").text
+
+    assert anyio.run(inside) == "hi"
+
+
+def test_making_one_loads_nothing_heavy():
+    heavy = ("sqlalchemy", "litellm", "mcp", "stevedore", "jsonschema", "aiohttp", "pydantic", "pluggy", "alembic")
+    code = (
+        "import sys; from gitu_core import Gitu, tool; Gitu(model='offline/offline'); "
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -1,0 +1,1 @@
+"""Benchmarks: CPU and wall time of what Gitu does often, side by side with the alternatives."""

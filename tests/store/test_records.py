@@ -1,0 +1,114 @@
+"""Inbox, journal, outbox and usage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gitu_core.contracts.ports import InboxDone, TurnEntry, UsageEntry
+from gitu_core.errors import StoreError
+from gitu_core.model import TurnInfo, Usage
+from gitu_core.store import Store
+from tests.store.make import inbox, outgoing, said, step
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_same_channel_and_key_gives_the_first_receipt(store: Store) -> None:
+    first = await store.accept(inbox("k1"))
+    again = await store.accept(inbox("k1", "other words"))
+    other = await store.accept(inbox("k2"))
+    assert first.fresh
+    assert not again.fresh
+    assert again.id == first.id
+    assert other.fresh
+    assert other.id != first.id
+
+
+async def test_many_accepts_of_one_key_at_once_are_fresh_once(store: Store) -> None:
+    receipts = await asyncio.gather(*(store.accept(inbox(f"k{n % 5}")) for n in range(50)))
+    assert sum(receipt.fresh for receipt in receipts) == 5
+    assert len({receipt.id for receipt in receipts}) == 5
+
+
+async def test_a_message_that_names_its_id_keeps_it_over_a_repeat(store: Store) -> None:
+    assert (await store.accept(inbox("k", id="mine"))).id == "mine"
+    again = await store.accept(inbox("k", id="mine"))
+    assert (again.id, again.fresh) == ("mine", False)
+    with pytest.raises(StoreError, match="belongs to another message"):
+        await store.accept(inbox("another key", id="mine"))
+
+
+async def test_pending_gives_what_is_not_done_oldest_first(store: Store) -> None:
+    ids = [(await store.accept(inbox(f"k{n}", f"text {n}"))).id for n in range(4)]
+    await store.write(InboxDone(id=ids[1]))
+    pending = await store.pending()
+    assert [id for id, _ in pending] == [ids[0], ids[2], ids[3]]
+    assert [entry.message.text for _, entry in pending] == ["text 0", "text 2", "text 3"]
+    assert pending[0][1].message.id == ids[0]
+    assert len(await store.pending(limit=1)) == 1
+
+
+async def test_accepted_and_posted_records_outlive_the_store(opened: Callable[..., Any]) -> None:
+    first = await opened()
+    receipt = await first.accept(inbox("k"))
+    first.post(step(0), step(1), outgoing("o"))
+    await first.close()
+    second = await opened()
+    assert [id for id, _ in await second.pending()] == [receipt.id]
+    assert [entry.n for entry in await second.steps("t")] == [0, 1]
+    assert [entry.outgoing.id for entry in await second.unsent()] == ["o"]
+
+
+async def test_steps_come_back_in_order_and_are_unique(store: Store) -> None:
+    await store.write(step(1), step(0))
+    with pytest.raises(StoreError, match="there already"):
+        await store.write(step(2), step(1))
+    assert await store.steps("t") == [step(0), step(1)]
+    assert await store.steps("unknown") == []
+
+
+async def test_an_outbox_entry_written_again_updates_its_delivery(store: Store) -> None:
+    await store.write(outgoing("a"), outgoing("b"), outgoing("c"))
+    await store.write(outgoing("a", "sending", tries=1), outgoing("b", "sent", ids=("7",)))
+    assert await store.unsent() == [outgoing("c")]
+    assert await store.unsent(state="sending") == [outgoing("a", "sending", tries=1)]
+
+
+async def test_usage_adds_up_per_person_and_time_and_counts_an_id_once(store: Store) -> None:
+    def used(id: str, person: str, at: float, cost: int) -> UsageEntry:
+        usage = Usage(input_tokens=10, output_tokens=2, cached_tokens=1, cost=cost)
+        return UsageEntry(id=id, person=person, session="s", turn="t", model="m", owner="platform", usage=usage, at=at)
+
+    await store.write(used("1", "ana", 1.0, 5_000_000_000), used("2", "ana", 9.0, 7), used("3", "bo", 9.0, 1))
+    store.post(used("1", "ana", 1.0, 5_000_000_000))
+    assert (await store.usage()).cost == 5_000_000_008
+    assert await store.usage("ana") == Usage(input_tokens=20, output_tokens=4, cached_tokens=2, cost=5_000_000_007)
+    assert (await store.usage("ana", since=5.0)).cost == 7
+    assert await store.usage("nobody") == Usage()
+
+
+async def test_records_of_all_kinds_go_into_one_transaction(store: Store) -> None:
+    info = TurnInfo(id="t", session="s", cause="c", principal="user:ana")
+    turn = TurnEntry(info=info, person="ana", status="running", started_at=1.0)
+    await store.write(step(0))
+    with pytest.raises(StoreError):
+        await store.write(turn, said(1), outgoing("o"), step(0))
+    assert await store.history("s", 100) == []
+    assert await store.unsent() == []
+    await store.write(turn, said(1), outgoing("o"), step(1))
+    await store.write(TurnEntry(info=info, person="ana", status="ok", started_at=1.0, ended_at=2.0))
+    assert await store.check() == []
+
+
+async def test_tenants_do_not_see_each_other(opened: Callable[..., Any]) -> None:
+    main, other = await opened(), await opened(tenant="other")
+    await main.accept(inbox("k"))
+    receipt = await other.accept(inbox("k"))
+    await main.write(said(1))
+    assert receipt.fresh
+    assert await other.history("s", 100) == []
+    assert await main.check() == await other.check() == []

@@ -1,0 +1,189 @@
+"""The schema: generated SQL is current, migrations equal the tables, up and down keep data, indexes serve."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from gitu_core.errors import ConfigError, SchemaError, StoreError
+from gitu_core.store import Store, generate, migrate
+from gitu_core.store.sql import Sql, fill
+from gitu_core.store.statements import STATEMENTS
+from gitu_core.store.tables import METADATA
+from tests.store.make import inbox, said, step
+
+pytestmark = pytest.mark.anyio
+
+SECOND = '''"""A second revision, only for this test."""
+from alembic import op
+from sqlalchemy import Column, Text
+revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+def upgrade():
+    op.add_column("@people", Column("nick", Text(), nullable=True))
+    op.execute("UPDATE \\"@people\\" SET nick = 'none'")
+    op.create_index("~people_nick", "@people", ["nick"])
+def downgrade():
+    op.drop_index("~people_nick", "@people")
+    op.drop_column("@people", "nick")
+'''
+
+
+def script(*statements: str) -> Callable[[], Any]:
+    """A script of plain statements; gives the rows of the last."""
+
+    def run() -> Any:
+        rows = None
+        for statement in statements:
+            rows = yield statement, ()
+        return rows
+
+    return run
+
+
+def test_the_generated_statements_are_what_sqlalchemy_compiles_now() -> None:
+    assert generate.TARGET.read_text(encoding="utf-8") == generate.source()
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_migrating_gives_exactly_the_tables(dialect: str) -> None:
+    compiler = generate.DIALECTS[dialect]
+    wanted = set()
+    for table in METADATA.sorted_tables:
+        parts: list[Any] = [CreateTable(table), *(CreateIndex(index) for index in table.indexes)]
+        for part in parts:
+            wanted.add(" ".join(str(part.compile(dialect=compiler)).split()))
+    made = {text for text in generate.create(dialect) if "schema_version" not in text}
+    assert made == wanted
+
+
+async def test_the_way_down_and_up_again_works_with_data(opened: Callable[..., Any], tmp_path: Path) -> None:
+    store = await opened(prefix="x_")
+    person = await store.person_for(_account())
+    await store.write(step(0))
+    extra = tmp_path / "versions"
+    extra.mkdir()
+    (extra / "v0002_second.py").write_text(SECOND)
+    sql = store.engine.sql
+    assert migrate.head([extra]) == "0002"
+
+    async def walk(start: str, target: str) -> None:
+        ways = migrate.script(sql.dialect, start, target, [extra])
+        await store._script(script(*ways))
+
+    await walk("0001", "0002")
+    assert (await store._script(script('SELECT nick FROM "@people"')))[0][0] == "none"
+    with pytest.raises(SchemaError, match=r"0002.*0001"):
+        await opened(prefix="x_")
+    await walk("0002", "0001")
+    again = await opened(prefix="x_")
+    assert (await again.person(person.id)).name == "Ana"
+    assert await again.steps("t") == [step(0)]
+    await walk("0001", "base")
+    fresh = await opened(prefix="x_")
+    assert await fresh.steps("t") == []
+
+
+def _account() -> Any:
+    from tests.store.make import ANA
+
+    return ANA
+
+
+async def test_prefixes_and_schemas_keep_installations_apart(opened: Callable[..., Any], url: str) -> None:
+    options: list[dict[str, Any]] = [{}, {"prefix": "a_"}, {"prefix": "b_"}]
+    if url.startswith("postgresql"):
+        options.append({"prefix": "a_", "schema": "own"})
+    for option in options:
+        store = await opened(**option)
+        assert (await store.accept(inbox("k"))).fresh
+        assert await store.check() == []
+    with pytest.raises(ConfigError, match="identifier"):
+        await opened(prefix="a-b")
+    with pytest.raises(ConfigError):
+        Sql("sqlite", "", "schema")
+
+
+async def test_an_index_is_dropped_where_its_table_is() -> None:
+    assert fill('DROP INDEX "~i"', "s", "p_") == 'DROP INDEX "s"."p_i"'
+    assert fill('CREATE INDEX "~i" ON "@t" (a)', "s", "p_") == 'CREATE INDEX "p_i" ON "s"."p_t" (a)'
+
+
+async def test_tables_of_the_host_with_the_same_name_are_left_alone(opened: Callable[..., Any]) -> None:
+    store = await opened(prefix="x_")
+    await store._script(script("CREATE TABLE sessions (a INTEGER)"))
+    with pytest.raises(StoreError, match="exists"):
+        await opened()
+    assert await store._script(script("SELECT a FROM sessions")) == []
+
+
+async def test_a_hosts_own_engine_is_used(tmp_path: Path) -> None:
+    host = create_engine(f"sqlite:///{tmp_path / 'host.db'}")
+    async with Store(engine=host, prefix="gitu_", home=tmp_path) as store:
+        await store.accept(inbox("k"))
+        await store.write(said(1))
+        assert len(await store.history("s", 10)) == 1
+    with host.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM gitu_inbox").scalar() == 1
+    host.dispose()
+    with pytest.raises(ConfigError, match="memory"):
+        await Store(engine=create_engine("sqlite://")).open()
+    with pytest.raises(ConfigError, match="no engine"):
+        await Store("mysql://x").open()
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_neither_a_new_nor_a_migrated_database_loads_sqlalchemy_or_alembic(tmp_path: Path, kind: str) -> None:
+    code = (
+        "import asyncio, sys; from pathlib import Path; from gitu_core.store import Store\n"
+        "heavy = {'sqlalchemy', 'alembic', 'cryptography', 'asyncpg'}\n"
+        "store = Store(home=Path(sys.argv[1])); assert not heavy & set(sys.modules)\n"
+        "async def main():\n"
+        "    await store.open(); await store.session('x'); await store.close()\n"
+        "asyncio.run(main()); print(sorted(heavy & set(sys.modules)))"
+    )
+    for expected in ("['cryptography']", "[]"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)],
+            capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
+        )  # fmt: skip
+        assert done.stdout.strip() == expected, kind
+
+
+async def test_every_query_is_served_by_an_index(store: Store) -> None:
+    dialect = store.engine.dialect
+    for name, text in STATEMENTS[dialect].items():
+        if text.startswith("INSERT"):
+            continue
+        plan = await _plan(store, text)
+        if dialect == "sqlite":
+            assert "SCAN" not in plan, (name, plan)
+            assert "TEMP B-TREE" not in plan, (name, plan)
+        else:
+            assert "Seq Scan" not in plan, (name, plan)
+
+
+async def _plan(store: Store, text: str) -> str:
+    if store.engine.dialect == "sqlite":
+
+        def explain(connection: Any) -> str:
+            count = text.count("?")
+            rows = connection.execute("EXPLAIN QUERY PLAN " + fill(text, None, ""), [0] * count)
+            return " ".join(str(row[3]) for row in rows)
+
+        found: str = await store.engine.raw(explain)  # type: ignore[attr-defined]
+        return found
+    async with store.engine.connection() as connection:  # type: ignore[attr-defined]
+        await connection.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
+        await connection.execute(f"PREPARE q AS {fill(text, None, '')}")
+        count = max((n for n in range(1, 20) if f"${n}" in text), default=0)
+        arguments = f"({', '.join(['NULL'] * count)})" if count else ""
+        rows = await connection.fetch(f"EXPLAIN EXECUTE q{arguments}")
+        await connection.execute("DEALLOCATE q; RESET ALL")
+        return " ".join(row[0] for row in rows)

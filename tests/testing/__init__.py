@@ -1,0 +1,1 @@
+"""Tests of the testing kit: what authors rely on must itself be right."""
