@@ -198,6 +198,17 @@ class SecretSource:
                           field="secrets")  # fmt: skip
 
 
+def leaves_machine(manifest: Manifest, config: Mapping[str, Any]) -> bool:
+    """True if a plugin may talk to another machine: it declares the network, and its configuration does not send it to
+    this one."""
+    if not manifest.capabilities.network:
+        return False
+    from urllib.parse import urlsplit
+
+    urls = [urlsplit(value) for value in config.values() if isinstance(value, str) and "://" in value]
+    return not urls or any(url.hostname not in {"localhost", "127.0.0.1", "::1"} for url in urls)
+
+
 def plugin_config(manifest: Manifest, settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """A plugin's configuration: what ``gitu.toml`` says, then the environment named by ``x-env``, then defaults.
 

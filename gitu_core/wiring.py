@@ -14,9 +14,18 @@ import anyio
 import msgspec
 from anyio.abc import TaskGroup
 
+from gitu_core.blocking import BLOCK, models_blocked
 from gitu_core.budget import TurnBudget
 from gitu_core.clock import SystemClock
-from gitu_core.config import Profile, SecretSource, Settings, default_home, load, plugin_config
+from gitu_core.config import (
+    Profile,
+    SecretSource,
+    Settings,
+    default_home,
+    leaves_machine,
+    load,
+    plugin_config,
+)
 from gitu_core.contracts import Adapter, Host, ModelProvider
 from gitu_core.contracts.ports import Clock, OutboxEntry, Store, Verdict
 from gitu_core.errors import ConfigError, InputError, NotReady
@@ -104,7 +113,7 @@ class House:
             local=_local(options),
             clock=self.clock,
         )
-        self.models = Models(self.registry, self.settings, self.clock, self.secrets.has)
+        self.models = Models(self.registry, self.settings, self.clock, self.secrets.has, forbidden=self._forbidden)
         self.dispatcher = LocalDispatcher(self.settings.max_turns)
         self.runtime = Runtime(
             records=self.store, registry=self.registry, hooks=self.registry.hooks, models=self.models,
@@ -155,6 +164,12 @@ class House:
     def _cost_limit(self, turn: TurnInfo) -> int | None:
         cost = self.profile(turn.profile).limits.cost
         return None if cost is None else int(cost * NANO)
+
+    def _forbidden(self, manifest: Manifest) -> str:
+        """Why a model provider must not be asked, or nothing. Tests keep assistants away from other machines."""
+        if models_blocked() and leaves_machine(manifest, plugin_config(manifest, self.settings)):
+            return f"would leave this machine, and {BLOCK} is set"
+        return ""
 
     def _host_for(self, manifest: Manifest) -> Host:
         trusted = manifest.id.startswith("local")

@@ -10,6 +10,7 @@ import msgspec
 from gitu_core.config import Settings
 from gitu_core.contracts.ports import Clock
 from gitu_core.errors import AuthFailed
+from gitu_core.manifest import Manifest
 from gitu_core.model import Candidate, ModelEvent, ModelInfo, ModelRequest, RouteTask
 from gitu_core.routing.cooldown import Cooldown
 from gitu_core.routing.guarded import EVENT_TIMEOUT, guarded
@@ -20,8 +21,8 @@ log = logging.getLogger("gitu.routing")
 
 
 class Models:
-    """Chooses models and asks them. *secret_set* tells whether a secret reference resolves; it is asked
-    often."""
+    """Chooses models and asks them. *secret_set* tells whether a secret reference resolves; it is asked often.
+    *forbidden* gives the reason why the provider of a plugin must not be asked, or nothing."""
 
     def __init__(
         self,
@@ -30,11 +31,12 @@ class Models:
         clock: Clock,
         secret_set: Callable[[str], bool],
         *,
+        forbidden: Callable[[Manifest], str] = lambda manifest: "",
         event_timeout: float = EVENT_TIMEOUT,
     ) -> None:
         self._settings = settings
         self._cooldown = Cooldown(clock)
-        self._sources = Sources(registry)
+        self._sources = Sources(registry, forbidden)
         self._keys = Keys(secret_set, lambda reference: self._cooldown.left(reference) > 0)
         self._desk = Desk(registry, self._sources, self._cooldown, self._keys)
         self._event_timeout = event_timeout

@@ -138,6 +138,9 @@ class Draft:
         return None
 
     def _usable(self, source: Source) -> bool:
+        if reason := source.forbidden():
+            self._reasons.append(f"{source.name} {reason}")
+            return False
         if missing := source.missing(self._held(source)):
             refused = [self._cooldown.left(f"platform:{name}") for name in (*source.required, *source.optional)]
             if any(refused):

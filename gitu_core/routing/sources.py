@@ -62,6 +62,7 @@ class Source:
         self.required = tuple(each.name for each in secrets if not each.optional)
         self.optional = tuple(each.name for each in secrets if each.optional)
         self.models: tuple[ModelInfo, ...] | None = None
+        self.forbidden: Callable[[], str] = lambda: ""
         self.by_name: dict[str, ModelInfo] = {}
         self.shortlists: dict[Hashable, tuple[ModelInfo, ...]] = {}
 
@@ -106,8 +107,9 @@ def _letters(name: str) -> str:
 class Sources:
     """All providers of the registry, best priority first."""
 
-    def __init__(self, registry: Plugins) -> None:
+    def __init__(self, registry: Plugins, forbidden: Callable[[Manifest], str]) -> None:
         self._registry = registry
+        self._forbidden = forbidden
         self._offers: list[Offer] = []
         self._all: tuple[Source, ...] = ()
 
@@ -128,7 +130,9 @@ class Sources:
 
     def _source(self, offer: Offer) -> Source:
         manifest = self._registry.manifest(offer.plugin) or Manifest(id=offer.plugin)
-        return Source(offer.contribution.name, manifest.priority, manifest.capabilities.secrets)
+        source = Source(offer.contribution.name, manifest.priority, manifest.capabilities.secrets)
+        source.forbidden = lambda: self._forbidden(manifest)
+        return source
 
     async def provider(self, name: str) -> ModelProvider:
         """The provider itself; activates its plugin. A `PluginError` says why it cannot be had."""

@@ -75,7 +75,7 @@ class Assembler:
             seen.add(name)
             arguments, raw = read_arguments("".join(call.arguments))
             calls.append(ToolCall(name, call.tool, arguments, raw, label))
-        return ModelMessage("assistant", (Text(text),) if text else (), tuple(calls), id=id, label=label)
+        return ModelMessage("assistant", (Text(text, "markdown"),) if text else (), tuple(calls), id=id, label=label)
 
 
 def read_arguments(text: str) -> tuple[dict[str, object], str | None]:

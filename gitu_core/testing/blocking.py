@@ -10,13 +10,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-VARIABLE = "GITU_BLOCK_MODELS"
+from gitu_core.blocking import BLOCK, models_blocked
+
+VARIABLE = BLOCK
 """The name of the environment variable."""
 
 
 def blocked() -> bool:
     """True while real models must not be called."""
-    return os.environ.get(VARIABLE, "").strip().lower() not in {"", "0", "false", "no", "off"}
+    return models_blocked()
 
 
 @contextmanager

@@ -154,3 +154,14 @@ def test_making_one_loads_nothing_heavy():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.anyio
+async def test_in_tests_no_model_is_asked_that_would_leave_this_machine(monkeypatch, model_server):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    async with Gitu(model="openai/some-model") as gitu:
+        with pytest.raises(NoModel, match="would leave this machine"):
+            await gitu.send("x", user="u")
+    monkeypatch.setenv("OPENAI_BASE_URL", model_server.url)
+    async with Gitu(model="openai/some-model") as gitu:
+        assert "x" in (await gitu.send("x", user="u")).text
