@@ -63,7 +63,8 @@ class Gitu:
         self._house: House | None = None
 
     async def __aenter__(self) -> Self:
-        from gitu_core.wiring import House, Options
+        from gitu_core.options import Options
+        from gitu_core.wiring import House
 
         if self._house is not None:
             raise RuntimeError("this Gitu is already open; make another one")

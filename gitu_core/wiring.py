@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, cast
 
 import anyio
@@ -20,15 +17,12 @@ from gitu_core.clock import SystemClock
 from gitu_core.config import (
     Profile,
     SecretSource,
-    Settings,
-    default_home,
     leaves_machine,
-    load,
     plugin_config,
 )
-from gitu_core.contracts import Adapter, Host, ModelProvider
-from gitu_core.contracts.ports import Clock, OutboxEntry, Store, Verdict
-from gitu_core.errors import ConfigError, InputError, NotReady
+from gitu_core.contracts import Host
+from gitu_core.contracts.ports import OutboxEntry, Store
+from gitu_core.errors import ConfigError, InputError, NotReady, StoreError
 from gitu_core.facets import PluginHost
 from gitu_core.gateway import Channels, Gateway, Job, LocalDispatcher
 from gitu_core.gateway import Options as JobOptions
@@ -36,7 +30,6 @@ from gitu_core.manifest import Manifest
 from gitu_core.model import (
     NANO,
     Account,
-    Ask,
     Conversation,
     Message,
     ModelMessage,
@@ -44,21 +37,18 @@ from gitu_core.model import (
     Part,
     Reply,
     Text,
-    ToolCall,
-    ToolSpec,
     TurnEvent,
-    TurnFinished,
     TurnInfo,
     new_id,
-    user,
 )  # fmt: skip
+from gitu_core.options import Options, built_in, configure, enabled_by, local_plugins
 from gitu_core.output import output_of
 from gitu_core.policy import LabelPolicy
 from gitu_core.registry import Registry
 from gitu_core.routing import Models
-from gitu_core.runtime import Outcome, Runtime, Work, as_error, describe_call
+from gitu_core.runtime import Runtime, Work, as_error
 from gitu_core.store import Store as SqlStore
-from gitu_core.tools import as_tool
+from gitu_core.turns import Turns
 
 log = logging.getLogger("gitu")
 
@@ -69,28 +59,8 @@ APP = "app"
 GRACE = 5.0
 """Seconds that running turns get to finish when everything closes."""
 
-ANSWER_WITHIN = 300.0
-"""Seconds that a question waits for its answer."""
-
-
-@dataclass
-class Options:
-    """What `Gitu(...)` was given; the names mean what they mean there."""
-
-    model: Any
-    tools: tuple[Any, ...]
-    use: tuple[str, ...]
-    plugins: tuple[Any, ...]
-    instructions: str
-    profiles: tuple[Profile, ...]
-    home: Any
-    database: str | None
-    engine: Any
-    prefix: str
-    schema: str | None
-    config: Any
-    approve: Any
-    clock: Clock | None
+HOUSEKEEPING = 3_600.0
+"""Seconds between two looks for sessions that nobody uses any more."""
 
 
 class House:
@@ -105,25 +75,29 @@ class House:
             url=self.settings.database or None, engine=options.engine, prefix=options.prefix, schema=options.schema,
             tenant=self.settings.tenant, home=self.settings.folder, clock=self.clock,
         )  # fmt: skip
+        local = local_plugins(options)
+        self._own = {id for id, _ in local}
         self.registry = Registry(
             self.settings.folder,
             host_for=self._host_for,
             enabled=enabled_by(self.settings),
             builtin=built_in(),
-            local=_local(options),
+            local=local,
             clock=self.clock,
         )
         self.models = Models(self.registry, self.settings, self.clock, self.secrets.has, forbidden=self._forbidden)
         self.dispatcher = LocalDispatcher(self.settings.max_turns)
+        self.turns = Turns(self.store, self.registry.hooks, self.clock, self.profile, options.approve)
         self.runtime = Runtime(
             records=self.store, registry=self.registry, hooks=self.registry.hooks, models=self.models,
             policy=LabelPolicy(), budget=TurnBudget(self._cost_limit), clock=self.clock, profiles=self.profile,
-            approve=self._approve,
+            approve=self.turns.approve,
         )  # fmt: skip
         self.gateway = Gateway(
-            records=self.store, people=self.store, sessions=self.store, hooks=self.registry.hooks, turns=self,
+            records=self.store, people=self.store, sessions=self.store, hooks=self.registry.hooks, turns=self.turns,
             clock=self.clock, dispatcher=self.dispatcher, profile="default", status=self.status,
         )  # fmt: skip
+        self.turns.runtime, self.turns.gateway = self.runtime, self.gateway
         self.channels = Channels(self.gateway, self.clock)
         self._parts = AsyncExitStack()
         self._group: TaskGroup
@@ -137,23 +111,32 @@ class House:
             stack.push_async_callback(self.store.close)
             await self.registry.start(channels=False)
             stack.push_async_callback(self.registry.stop)
-            if self.settings.idle_days:
-                await self.store.end_idle(self.clock.now() - self.settings.idle_days * 86_400)
             self._parts = stack.pop_all()
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
         self._group.start_soon(self.dispatcher.run, self.gateway.work_off)
+        self._group.start_soon(self._housekeep)
 
     async def close(self) -> None:
         """Waits for what runs, then closes everything in the opposite order, cancelled or not."""
         try:
             with anyio.CancelScope(shield=True):
                 await self.dispatcher.close(GRACE)
+            self._group.cancel_scope.cancel()
             # The group never sees the caller's exception: it would come out wrapped in a group of exceptions.
             await self._group.__aexit__(None, None, None)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._parts.aclose()
+
+    async def _housekeep(self) -> None:
+        """Ends sessions that nobody used for long, at the start and then every hour."""
+        while self.settings.idle_days:
+            try:
+                await self.store.end_idle(self.clock.now() - self.settings.idle_days * 86_400)
+            except StoreError as error:
+                log.warning("idle sessions could not be ended: %s", error)
+            await self.clock.sleep(HOUSEKEEPING)
 
     # ---- what the parts need from each other ----------------------------------------------------
 
@@ -172,9 +155,10 @@ class House:
         return ""
 
     def _host_for(self, manifest: Manifest) -> Host:
-        trusted = manifest.id.startswith("local")
         # Its facets are made when they are first used, so that no type checker sees them.
-        return cast(Host, PluginHost(self, manifest, lambda: plugin_config(manifest, self.settings), trusted))
+        return cast(
+            Host, PluginHost(self, manifest, lambda: plugin_config(manifest, self.settings), manifest.id in self._own)
+        )
 
     async def status(self) -> Sequence[str]:
         """How the assistant is, in lines."""
@@ -190,70 +174,6 @@ class House:
                 lines.append(f"plugin {plugin.id}: {plugin.state}: {plugin.reason}")
         lines.append("plugins: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
         return lines
-
-    # ---- turns (the gateway's `TurnRunner`) -----------------------------------------------------
-
-    async def run(self, job: Job, adapter: Adapter | None) -> Outcome:
-        """Runs the turn of a job; a stopped job gives a cancelled reply."""
-        message, session = job.entry.message, job.entry.session
-        stored = await self.store.session(session)
-        profile = self.profile(job.options.profile or (stored.profile if stored else "default"))
-        principal = user(job.entry.person)
-        info = TurnInfo(self.clock.new_id(), session, job.id, principal, profile.name, message.conversation.channel)
-        ask = ModelMessage("user", message.parts, id=job.id, label=message.label)
-        work = Work(
-            info, job.entry.person, ask, profile, message.conversation, self._emit(job, adapter),
-            job.options.schema, job.options.check, job.options.deps,
-        )  # fmt: skip
-        with anyio.CancelScope() as scope:
-            job.scope = scope
-            if job.stopped:
-                return self.runtime.cancelled(work)
-            return await self.runtime.run(work)
-        return self.runtime.cancelled(work)
-
-    def _emit(self, job: Job, adapter: Adapter | None) -> Callable[[TurnEvent], Any]:
-        conversation, watch = job.entry.message.conversation, job.options.watch
-
-        async def emit(event: TurnEvent) -> None:
-            if watch is not None:
-                watch(event)
-            if adapter is not None and adapter.channel.streams:
-                try:
-                    await adapter.show(conversation, event)
-                except Exception as error:  # noqa: BLE001 - what is shown while a turn runs may get lost, never the turn
-                    log.warning("channel %s could not show an event: %s", adapter.channel.name, error)
-
-        return emit
-
-    async def finished(self, job: Job, adapter: Adapter | None, reply: Reply) -> None:
-        """The answer was handed over; tells the channel and the observers."""
-        if adapter is not None:
-            await self._emit(job, adapter)(TurnFinished(reply))
-        if self.registry.hooks.wants("gitu_turn_finished"):
-            message = job.entry.message
-            info = TurnInfo(
-                reply.turn, reply.session, job.id, user(job.entry.person), channel=message.conversation.channel
-            )
-            await self.registry.hooks.observe("gitu_turn_finished", turn=info, reply=reply)
-
-    async def _approve(self, work: Work, call: ToolCall, tool: ToolSpec, verdict: Verdict) -> str:
-        """Asks whoever can be asked: the embedder's function, else the person on the turn's own channel."""
-        if self.options.approve is not None:
-            said = self.options.approve(call, tool, verdict.reason)
-            said = await said if hasattr(said, "__await__") else said
-            return "yes" if said else "the application did not approve it"
-        conversation = work.conversation
-        adapter = self.gateway.adapters.get(conversation.channel) if conversation else None
-        if conversation is None or adapter is None:
-            return f"{verdict.reason}, and nobody can be asked here"
-        ask = Ask(
-            self.clock.new_id(), f"May I use {tool.name}? {verdict.reason}.", ("yes", "no"), describe_call(call, tool)
-        )
-        self.gateway.questions.open(ask.id, work.person, conversation, ask.choices)
-        await adapter.send(Outgoing(ask.id, ask.id, conversation, (ask,), cause=work.info.id, label=call.label))
-        choice = await self.gateway.questions.wait(ask.id, ANSWER_WITHIN)
-        return choice if choice == "yes" else "the user said no" if choice else "nobody answered in time"
 
     # ---- what `Gitu` offers ---------------------------------------------------------------------
 
@@ -324,93 +244,7 @@ class House:
         adapters = [await self.registry.get("adapter", name) for name in names]
         for adapter in adapters:
             self.gateway.adapters[adapter.channel.name] = adapter
-        await self.gateway.take_up()
+        await self.gateway.take_up([adapter.channel.name for adapter in adapters])
         async with anyio.create_task_group() as group:
             for adapter in adapters:
                 group.start_soon(self.channels.run, adapter)
-
-
-def configure(options: Options) -> tuple[Settings, dict[str, Profile]]:
-    """The settings and the embedder's own profiles, from what `Gitu(...)` was given."""
-    config = options.config
-    if isinstance(config, Settings):
-        settings = config
-    elif config is not None:
-        settings = load(config)
-    else:
-        settings = Settings()
-    changes: dict[str, Any] = {"home": str(options.home or settings.home or default_home())}
-    if options.database:
-        changes["database"] = options.database
-    model = options.model
-    if model:
-        if isinstance(model, str):
-            changes["model"] = (model,)
-        elif isinstance(model, Sequence):
-            changes["model"] = tuple(model)
-        else:
-            changes["model"] = (model.name,)
-    settings = msgspec.structs.replace(settings, **changes)
-    profiles = {profile.name: profile for profile in options.profiles}
-    if config is None:
-        profiles.setdefault("default", _embedded(options))
-    if options.instructions:
-        base = profiles.get("default") or settings.profile("default")
-        profiles["default"] = msgspec.structs.replace(base, instructions=options.instructions)
-    return settings, profiles
-
-
-def _embedded(options: Options) -> Profile:
-    """Without a configuration the assistant has the tools that it was handed, and those asked for with ``use``."""
-    own = tuple(as_tool(each).spec.name for each in options.tools)
-    exact = bool(options.model)
-    if options.plugins and not options.use:
-        return Profile(exact=exact)
-    return Profile(tools=(*own, *options.use), exact=exact)
-
-
-def _local(options: Options) -> list[tuple[str, Any]]:
-    """The embedder's own objects as plugins."""
-    found: list[tuple[str, Any]] = []
-    if options.tools:
-        found.append(("local-tools", [as_tool(each) for each in options.tools]))
-    if options.model and not isinstance(options.model, str | Sequence):
-        found.append(("local-model", _ModelPlugin(options.model)))
-    for number, each in enumerate(options.plugins):
-        found.append((f"local-plugin-{number}", each))
-    return found
-
-
-class _ModelPlugin:
-    """A provider object of the embedder, as a plugin."""
-
-    def __init__(self, provider: ModelProvider) -> None:
-        self._provider = provider
-
-    def gitu_model_providers(self) -> Sequence[ModelProvider]:
-        """The one provider."""
-        return [self._provider]
-
-
-def enabled_by(settings: Settings) -> Callable[[str, Manifest | None], bool | None]:
-    """What ``gitu.toml`` says about plugins: ``enabled = true`` or ``false`` in a plugin's section, or nothing."""
-
-    def word(id: str, manifest: Manifest | None) -> bool | None:
-        said = settings.plugins.get(id, {}).get("enabled")
-        return said if isinstance(said, bool) else None
-
-    return word
-
-
-@lru_cache(1)
-def built_in() -> frozenset[str]:
-    """The plugins that come with the bundle, by id: those that the extra ``assistant`` of this distribution names."""
-    from importlib.metadata import PackageNotFoundError, requires
-
-    try:
-        needed = requires("gitu-core") or ()
-    except PackageNotFoundError:  # run from a folder that was never installed: nothing comes with it
-        return frozenset()
-    marked = (line.partition(";") for line in needed)
-    names = (name.strip() for name, _, marker in marked if "assistant" in marker)
-    return frozenset(re.split(r"[^\w-]", name)[0].removeprefix("gitu-") for name in names)

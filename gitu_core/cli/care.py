@@ -12,7 +12,7 @@ from gitu_core.cli.common import assistant, settings_of
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    command.add_argument("file", type=Path, help="the copy")
+    command.add_argument("file", type=Path, help="the folder of the copy")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -43,7 +43,8 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; gives the exit status: 0 = done, 1 = failed, 2 = bad arguments, 130 = interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
-    named = next((word for word in words if not word.startswith("-")), "")
+    named = next((word for before, word in zip(["", *words], words, strict=False)
+                  if not word.startswith("-") and before not in ("--config", "--home")), "")  # fmt: skip
     try:
         if named and named not in COMMANDS:
             from gitu_core.cli.extra import run_contributed

@@ -12,8 +12,8 @@ from gitu_core.cli.common import settings_of
 from gitu_core.cli.show import as_json, paint, table
 from gitu_core.errors import ManifestError
 from gitu_core.manifest import FILE_NAME, parse, render
+from gitu_core.options import built_in, enabled_by
 from gitu_core.registry import PluginStatus, Registry, describe_package
-from gitu_core.wiring import built_in, enabled_by
 
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
@@ -70,7 +70,7 @@ async def _manifest(options: argparse.Namespace) -> int:
         print(text, end="")
         return 0
     file = Path(folder, FILE_NAME)
-    await anyio.to_thread.run_sync(file.write_text, text)
+    await anyio.to_thread.run_sync(file.write_text, text, "utf-8")
     parse(text, file)
     print(f"written: {file}")
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import anyio
 import msgspec
@@ -117,13 +117,16 @@ class Gateway:
         lane.append(job)
         await self._dispatcher.wake(job.entry.session)
 
-    async def take_up(self) -> int:
-        """Puts every accepted message that nobody dealt with back into its lane; gives how many."""
-        pending = await self._records.pending()
-        for id, entry in pending:
-            if id not in self._jobs:
-                await self._queue(Job(id, entry))
-        return len(pending)
+    async def take_up(self, channels: Collection[str]) -> int:
+        """Puts the messages of *channels* that nobody dealt with back into their lanes; gives how many."""
+        left = [
+            (id, entry)
+            for id, entry in await self._records.pending()
+            if entry.message.conversation.channel in channels and id not in self._jobs
+        ]
+        for id, entry in left:
+            await self._queue(Job(id, entry))
+        return len(left)
 
     async def _command(self, job: Job, command: str, session: Session) -> None:
         self._jobs[job.id] = job

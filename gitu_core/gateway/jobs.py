@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from gitu_core.contracts.ports import InboxEntry
-from gitu_core.model import Reply, TurnEvent
+from gitu_core.model import Reply, TurnEvent, TurnInfo
 
 
 @dataclass
@@ -35,6 +35,7 @@ class Job:
     failure: Exception | None = None
     scope: anyio.CancelScope | None = None
     stopped: bool = False
+    turn: TurnInfo | None = None
 
     def stop(self) -> None:
         """Stops the turn, or keeps it from starting."""
