@@ -7,7 +7,8 @@ are written.
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 _NOTHING: AbstractContextManager[None] = nullcontext()
@@ -17,8 +18,20 @@ def span(name: str, **attributes: Any) -> AbstractContextManager[Any]:
     """A span around a piece of work. *attributes* whose value is None are left out; ``__`` in a name becomes ``.``."""
     if "opentelemetry.trace" not in sys.modules:
         return _NOTHING
+    return _span(name, {key.replace("__", "."): value for key, value in attributes.items() if value is not None})
+
+
+@contextmanager
+def _span(name: str, attributes: Mapping[str, Any]) -> Iterator[Any]:
     from opentelemetry import trace
 
-    known = {key.replace("__", "."): value for key, value in attributes.items() if value is not None}
-    # The status carries only the class of an exception: its text may hold content.
-    return trace.get_tracer("gitu").start_as_current_span(name, attributes=known, record_exception=False)
+    # OpenTelemetry would put the text of an exception into the status, and its text may hold content.
+    with trace.get_tracer("gitu").start_as_current_span(
+        name, attributes=attributes, record_exception=False, set_status_on_exception=False
+    ) as current:
+        try:
+            yield current
+        except Exception as error:
+            current.set_attribute("error.type", type(error).__name__)
+            current.set_status(trace.StatusCode.ERROR, type(error).__name__)
+            raise

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
@@ -15,6 +16,7 @@ import msgspec
 
 from gitu_core.contracts.tool import Context
 from gitu_core.errors import ConfigError, ToolInputError
+from gitu_core.isolation import in_thread
 from gitu_core.model import CallInfo, Effect, ToolCall, ToolResult, ToolSpec
 
 P = ParamSpec("P")
@@ -103,9 +105,9 @@ class FunctionTool(Generic[P, R]):
         if inspect.iscoroutinefunction(function):
             value = await function(*args, **arguments)
         else:
-            import anyio.to_thread
-
-            value = await anyio.to_thread.run_sync(functools.partial(function, *args, **arguments))
+            # In a thread that may be left behind: a function that hangs must not outlive its time limit.
+            work = functools.partial(function, *args, **arguments)
+            value = await in_thread(work, math.inf, f"gitu-tool-{self.function.__name__}")
             if isinstance(value, Awaitable):
                 value = await value
         return value if isinstance(value, ToolResult) else ToolResult(content=to_json(value))

@@ -9,8 +9,9 @@ from typing import Any
 import anyio
 
 from gitu_core.contracts import Adapter
-from gitu_core.contracts.ports import Clock, Hooks, Sessions, Verdict
+from gitu_core.contracts.ports import Clock, Hooks, Verdict
 from gitu_core.gateway import Gateway, Job
+from gitu_core.isolation import is_cancellation
 from gitu_core.model import (
     Ask,
     ModelMessage,
@@ -37,8 +38,7 @@ class Turns:
     runtime: Runtime
     gateway: Gateway
 
-    def __init__(self, sessions: Sessions, hooks: Hooks, clock: Clock, profiles: Profiles, approver: Any) -> None:
-        self._sessions = sessions
+    def __init__(self, hooks: Hooks, clock: Clock, profiles: Profiles, approver: Any) -> None:
         self._hooks = hooks
         self._clock = clock
         self._profiles = profiles
@@ -47,8 +47,7 @@ class Turns:
     async def run(self, job: Job, adapter: Adapter | None) -> Outcome:
         """Runs the turn of a job; a stopped job gives a cancelled reply."""
         entry, options = job.entry, job.options
-        stored = await self._sessions.session(entry.session)
-        profile = self._profiles(options.profile or (stored.profile if stored else "default"))
+        profile = self._profiles(job.profile)
         conversation = entry.message.conversation
         info = TurnInfo(
             self._clock.new_id(), entry.session, job.id, user(entry.person), profile.name, conversation.channel
@@ -99,7 +98,9 @@ def _emitter(job: Job, adapter: Adapter | None) -> Emit:
         if show is not None:
             try:
                 await show(conversation, event)
-            except Exception as error:  # noqa: BLE001 - what is shown while a turn runs may get lost, never the turn
+            except BaseException as error:  # what is shown while a turn runs may get lost, never the turn
+                if is_cancellation(error):
+                    raise
                 log.warning("channel %s could not show an event: %s", conversation.channel, error)
 
     return emit

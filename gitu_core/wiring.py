@@ -87,7 +87,7 @@ class House:
         )
         self.models = Models(self.registry, self.settings, self.clock, self.secrets.has, forbidden=self._forbidden)
         self.dispatcher = LocalDispatcher(self.settings.max_turns)
-        self.turns = Turns(self.store, self.registry.hooks, self.clock, self.profile, options.approve)
+        self.turns = Turns(self.registry.hooks, self.clock, self.profile, options.approve)
         self.runtime = Runtime(
             records=self.store, registry=self.registry, hooks=self.registry.hooks, models=self.models,
             policy=LabelPolicy(), budget=TurnBudget(self._cost_limit), clock=self.clock, profiles=self.profile,

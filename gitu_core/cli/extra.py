@@ -17,22 +17,23 @@ from gitu_core.model import ToolResult
 _TYPES = {"integer": int, "number": float}
 
 
-def run_contributed(words: Sequence[str], name: str) -> int | None:
-    """Runs the command *name* that a plugin contributes; None if none does."""
-    top = argparse.ArgumentParser(prog="gitu", add_help=False)
+def run_contributed(before: Sequence[str], name: str, after: Sequence[str]) -> int | None:
+    """Runs the command *name* that a plugin contributes; None if none does. What stands *before* it are options of
+    `gitu` itself, what comes *after* it belongs to the command."""
+    top = argparse.ArgumentParser(prog="gitu", allow_abbrev=False, exit_on_error=False)
     top.add_argument("--config")
     top.add_argument("--home")
-    options, rest = top.parse_known_args(list(words))
-    return anyio.run(_run, options, [word for word in rest if word != name], name)
+    options, unknown = top.parse_known_args(list(before))
+    return None if unknown else anyio.run(_run, options, list(after), name)
 
 
-async def _run(options: argparse.Namespace, rest: list[str], name: str) -> int | None:
+async def _run(options: argparse.Namespace, after: list[str], name: str) -> int | None:
     async with assistant(options) as gitu:
         offer = next((each for each in gitu.house.registry.offers("command") if each.contribution.name == name), None)
         if offer is None:
             return None
         spec = msgspec.convert(offer.contribution.spec, CommandSpec)
-        arguments = _parser(spec).parse_args(rest)
+        arguments = _parser(spec).parse_args(after)
         command: Command = await gitu.house.registry.get("command", name)
         given = {key: value for key, value in vars(arguments).items() if value is not None}
         result: ToolResult = await command.run(given)

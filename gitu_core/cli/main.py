@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -28,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The command line, as far as the core knows it; plugins add commands of their own. Only what *words* name is
     imported."""
-    top = argparse.ArgumentParser(prog="gitu", description="A plugin-first assistant.")
+    top = argparse.ArgumentParser(prog="gitu", description="A plugin-first assistant.", allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"gitu {__version__}")
     top.add_argument("--config", help="the gitu.toml to use")
     top.add_argument("--home", help="the folder for data and settings (default: GITU_HOME)")
@@ -43,27 +44,45 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; gives the exit status: 0 = done, 1 = failed, 2 = bad arguments, 130 = interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
-    named = next((word for before, word in zip(["", *words], words, strict=False)
-                  if not word.startswith("-") and before not in ("--config", "--home")), "")  # fmt: skip
     try:
-        if named and named not in COMMANDS:
-            from gitu_core.cli.extra import run_contributed
-
-            status = run_contributed(words, named)
-            if status is not None:
-                return status
-        options = parser(words).parse_args(words)
-        if options.command is None:
-            parser().print_help()
-            return 2
-        module = import_module(f"gitu_core.cli.{COMMANDS[options.command][0]}")
-        return int(module.run(options))
+        status = _run(words)
+        sys.stdout.flush()  # here, where a reader who has left is noticed, and not when the interpreter ends
+        return status
     except GituError as error:
         complain(f"{error.where}: {error.message}" if error.where else error.message, error.hint)
         return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has left; a second complaint about it at exit would help nobody.
-        sys.stderr.close()
+        # Whoever read our output has left; the interpreter's own complaint about it at exit would help nobody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _run(words: list[str]) -> int:
+    place = _place_of_command(words)
+    if place is not None and words[place] not in COMMANDS:
+        from gitu_core.cli.extra import run_contributed
+
+        status = run_contributed(words[:place], words[place], words[place + 1 :])
+        if status is not None:
+            return status
+    options = parser(words).parse_args(words)
+    if options.command is None:
+        parser().print_help()
+        return 2
+    module = import_module(f"gitu_core.cli.{COMMANDS[options.command][0]}")
+    return int(module.run(options))
+
+
+def _place_of_command(words: Sequence[str]) -> int | None:
+    """Where the command stands: the first word that is neither an option of `gitu` itself nor the value of one."""
+    place = 0
+    while place < len(words):
+        if words[place] in ("--config", "--home"):
+            place += 1
+        elif not words[place].startswith("-"):
+            return place
+        place += 1
+    return None
+

@@ -8,6 +8,7 @@ from gitu_core.contracts import Adapter, Health
 from gitu_core.contracts.ports import Clock
 from gitu_core.errors import AuthFailed, ConfigError, GituError
 from gitu_core.gateway.gateway import AdapterInbox, Gateway
+from gitu_core.isolation import is_cancellation
 
 log = logging.getLogger("gitu.gateway")
 
@@ -39,7 +40,9 @@ class Channels:
                     return
                 except GituError as error:
                     self._failed(name, "degraded", error)
-                except Exception as error:  # an adapter is somebody else's code: its defect ends its channel only
+                except BaseException as error:  # an adapter is somebody else's code: its defect is its channel's only
+                    if is_cancellation(error):
+                        raise
                     log.exception("channel %s raised", name)
                     self._failed(name, "degraded", error)
                 wait = 1.0 if self._clock.monotonic() - began > LONGEST_WAIT else min(wait * 2, LONGEST_WAIT)
@@ -47,7 +50,7 @@ class Channels:
         finally:
             self._gateway.adapters.pop(name, None)
 
-    def _failed(self, name: str, state: str, error: Exception) -> None:
+    def _failed(self, name: str, state: str, error: BaseException) -> None:
         hint = getattr(error, "hint", "") or "see the log"
         self.health[name] = Health(state, str(error), hint)  # type: ignore[arg-type]
         log.error("channel %s: %s", name, error)

@@ -90,7 +90,7 @@ class Gateway:
         known = self._jobs.get(receipt.id)
         if known is not None:
             return known
-        job = Job(receipt.id, entry, options)
+        job = Job(receipt.id, entry, options.profile or session.profile, options)
         if not receipt.fresh:
             job.done.set()  # it was dealt with before this process knew of it
             return job
@@ -125,7 +125,8 @@ class Gateway:
             if entry.message.conversation.channel in channels and id not in self._jobs
         ]
         for id, entry in left:
-            await self._queue(Job(id, entry))
+            session = await self._sessions.session(entry.session)
+            await self._queue(Job(id, entry, session.profile if session else self._profile))
         return len(left)
 
     async def _command(self, job: Job, command: str, session: Session) -> None:

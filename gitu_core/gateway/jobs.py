@@ -25,10 +25,11 @@ class Options:
 
 @dataclass
 class Job:
-    """One accepted message. `done` is set when `reply` or `failure` is there."""
+    """One accepted message, to be answered by *profile*. `done` is set when `reply` or `failure` is there."""
 
     id: str
     entry: InboxEntry
+    profile: str
     options: Options = field(default_factory=Options)
     done: anyio.Event = field(default_factory=anyio.Event)
     reply: Reply | None = None

@@ -10,6 +10,7 @@ import msgspec
 from gitu_core.contracts import Adapter
 from gitu_core.contracts.ports import Clock, Hooks, OutboxEntry, Records
 from gitu_core.errors import GituError
+from gitu_core.isolation import is_cancellation
 from gitu_core.model import Delivery, Outgoing, Text
 
 log = logging.getLogger("gitu.gateway")
@@ -50,7 +51,9 @@ class Outbox:
             except GituError as error:
                 # `send` broke law A4. Nobody can tell how far it came, so that nobody may send it again.
                 return Delivery("unknown", detail=str(error))
-            except Exception as error:  # an adapter is somebody else's code; the same holds for whatever it raises
+            except BaseException as error:  # an adapter is somebody else's code; the same holds for whatever it raises
+                if is_cancellation(error):
+                    raise
                 log.exception("adapter %s raised in send", adapter.channel.name)
                 return Delivery("unknown", detail=f"{type(error).__name__} in send")
             if delivery.state != "not_sent" or delivery.final:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -25,13 +26,28 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, weakr
 
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = range(120, -1, -10)
+_random: deque[bytes] = deque()
 
 
 def new_id(now: float | None = None) -> str:
     """A new identifier of 26 characters: sorts by time (milliseconds since 1970), then 80 random bits."""
     milliseconds = int((time.time() if now is None else now) * 1000) & (1 << 48) - 1
-    number = milliseconds << 80 | int.from_bytes(os.urandom(10), "big")
-    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    try:
+        salt = _random.popleft()
+    except IndexError:
+        # One call to the system serves many identifiers: it costs more than everything else here.
+        drawn = os.urandom(2560)
+        _random.extend(drawn[start : start + 10] for start in range(10, 2560, 10))
+        salt = drawn[:10]
+    number = milliseconds << 80 | int.from_bytes(salt, "big")
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
+
+
+# A child process that was forked must not draw what its parent draws.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.clear)
 
 
 def clean_text(text: object) -> str:

@@ -13,9 +13,9 @@ from gitu_core.contracts.base import SEAMS
 from gitu_core.contracts.host import FACETS
 from gitu_core.contracts.page import CommandSpec
 from gitu_core.errors import FacetUnavailable, HookError, PluginError
+from gitu_core.isolation import Overdue, call_once, in_words, is_cancellation
 from gitu_core.manifest import Contribution, Manifest
 from gitu_core.model import ActionSpec, ToolSpec
-from gitu_core.registry.isolation import Overdue, call_once, in_words, is_cancellation
 from gitu_core.registry.manager import Implementation, Manager
 from gitu_core.registry.objects import checked, contribution, first_line
 

@@ -162,7 +162,7 @@ class Dispatcher:
 
     async def _wait(self, call: Implementation, function: Callable[..., Any], args: list[Any]) -> Any:
         """Awaits an implementation within its time limit."""
-        from gitu_core.registry.isolation import Overdue, in_thread, is_cancellation, within
+        from gitu_core.isolation import Overdue, in_thread, is_cancellation, within
 
         limit = call.timeout
         try:
@@ -180,7 +180,7 @@ class Dispatcher:
             return self._failed(call, error)
 
     def _failed(self, call: Implementation, error: BaseException) -> _Failed:
-        from gitu_core.registry.isolation import in_words
+        from gitu_core.isolation import in_words
 
         return self._count(call, f"raised {in_words(error)}", getattr(error, "hint", ""), 1)
 

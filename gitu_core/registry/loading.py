@@ -12,9 +12,9 @@ from stevedore.extension import ExtensionManager
 
 from gitu_core.contracts import Host
 from gitu_core.errors import LoadError, ManifestError, PluginError
+from gitu_core.isolation import Overdue, in_thread, in_words, is_cancellation
 from gitu_core.manifest import FILE_NAME, Manifest, check_versions
 from gitu_core.registry.describe import call_lifecycle, compare, hand_over, summarise
-from gitu_core.registry.isolation import Overdue, in_thread, in_words, is_cancellation
 from gitu_core.registry.manager import Implementation, Manager
 from gitu_core.registry.objects import as_plugin, name_of
 from gitu_core.registry.scan import GROUP, Found

@@ -18,8 +18,8 @@ async def describe_package(package: str) -> tuple[Path, Manifest]:
     that cannot be read is replaced. The package's code runs in this process. `PluginError` says why it cannot
     be done.
     """
+    from gitu_core.isolation import in_words, is_cancellation
     from gitu_core.registry.describe import RecordingHost, describe
-    from gitu_core.registry.isolation import in_words, is_cancellation
     from gitu_core.registry.loading import import_entry
     from gitu_core.registry.objects import as_plugin
 

@@ -11,6 +11,7 @@ import msgspec
 
 from gitu_core.contracts.ports import Clock, Hooks, Policy, Verdict
 from gitu_core.errors import Denied, GituError, OutputTooLarge, ToolError, ToolInputError, ToolTimeout
+from gitu_core.isolation import Overdue, is_cancellation, within
 from gitu_core.model import (
     CallInfo,
     Label,
@@ -136,25 +137,29 @@ class Caller:
         await self._finish(turn, call, result, self._clock.monotonic() - began)
 
     async def _outcome(self, turn: Turn, call: ToolCall, spec: ToolSpec, key: str) -> ToolResult:
-        context = self._context(turn, call, spec, key)
         try:
-            with anyio.fail_after(spec.timeout):
-                if call.tool.startswith(DELEGATE) and call.tool[len(DELEGATE) :] in turn.work.profile.delegates:
-                    result = await self._delegate(turn.work, call.tool[len(DELEGATE) :], call)
-                else:
-                    tool = await self._toolbox.get(call.tool)
-                    result = await tool.run(call, context)
+            result = await within(spec.timeout, self._work(turn, call, spec, key))
             return _limited(result, spec)
-        except TimeoutError:
+        except Overdue:
             late = ToolTimeout(f"{spec.name} took longer than {spec.timeout:g} s", hint="ask for less, or try later")
             # An effect that was cut off may have happened: nobody may say that it did not.
             return ToolResult("unknown" if spec.acts else "error", error=error_info(late))
         except GituError as error:
             return ToolResult("unknown" if error.code == "unknown" else "error", error=error_info(error))
-        except Exception as error:  # a tool is somebody else's code: whatever it raises stays in its result
+        except BaseException as error:  # a tool is somebody else's code: even sys.exit stays in its result
+            if is_cancellation(error):
+                raise
             log.exception("tool %s raised", spec.name)
             wrong = ToolError(f"{spec.name} failed with {type(error).__name__}: {error}", hint="try another way")
             return ToolResult("error", error=error_info(wrong))
+
+    async def _work(self, turn: Turn, call: ToolCall, spec: ToolSpec, key: str) -> ToolResult:
+        name = call.tool.removeprefix(DELEGATE)
+        if name != call.tool and name in turn.work.profile.delegates:
+            return await self._delegate(turn.work, name, call)
+        tool = await self._toolbox.get(call.tool)
+        result: ToolResult = await tool.run(call, self._context(turn, call, spec, key))
+        return result
 
     async def _recover(self, turn: Turn, call: ToolCall, spec: ToolSpec | None) -> None:
         """A call that was dispatched and has no result: its tool is asked, else nobody knows."""

@@ -19,3 +19,11 @@ def error_info(error: BaseException) -> ErrorInfo:
 def as_error(info: ErrorInfo) -> GituError:
     """The error that a value stands for, as the class it was."""
     return by_code().get(info.code, GituError)(info.message, hint=info.hint, **info.details)
+
+
+def main_cause(error: BaseException) -> BaseException:
+    """What a group of exceptions is about: the first error of ours in it, else the first of all."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    causes = [main_cause(each) for each in error.exceptions]
+    return next((cause for cause in causes if isinstance(cause, GituError)), causes[0])

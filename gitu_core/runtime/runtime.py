@@ -22,6 +22,7 @@ from gitu_core.contracts.ports import (
     TurnEntry,
 )  # fmt: skip
 from gitu_core.errors import GituError, LimitReached, ModelError
+from gitu_core.isolation import is_cancellation
 from gitu_core.model import (
     ModelMessage,
     Reply,
@@ -36,7 +37,7 @@ from gitu_core.model import (
 from gitu_core.model.measure import tokens_of
 from gitu_core.model.steps import Begun, Ended, Noted, Step
 from gitu_core.runtime.calls import Approve, Caller
-from gitu_core.runtime.failures import as_error, error_info
+from gitu_core.runtime.failures import as_error, error_info, main_cause
 from gitu_core.runtime.fold import fold
 from gitu_core.runtime.model_step import Asker
 from gitu_core.runtime.structured import read_data
@@ -98,12 +99,15 @@ class Runtime:
                 return await self._loop(turn)
             raise LimitReached(f"the turn took longer than {limits.seconds:g} s", limit="time",
                                hint="ask for less, or raise profiles.<name>.limits.seconds")  # fmt: skip
-        except GituError as error:
-            log.info("turn %s failed: %s", turn.work.info.id, error.code)
-            return self._reply(turn, "failed", error)
-        except Exception as error:  # a defect of ours or of a plugin in a place nobody foresaw must not lose the turn
-            log.exception("turn %s failed unexpectedly", turn.work.info.id)
-            return self._reply(turn, "failed", error)
+        except (
+            BaseException
+        ) as error:  # a defect of ours or of a plugin in a place nobody foresaw must not lose the turn
+            if is_cancellation(error):
+                raise
+            cause = main_cause(error)
+            if not isinstance(cause, GituError):
+                log.error("turn %s failed unexpectedly", turn.work.info.id, exc_info=cause)
+            return self._reply(turn, "failed", cause)
         finally:
             self._budget.close(turn.work.info.id)
 
@@ -132,7 +136,7 @@ class Runtime:
                 raise LimitReached(message, hint="ask for less, or raise profiles.<name>.limits.steps", limit="steps")
             await self._asker.ask(turn, tools)
 
-    def _reply(self, turn: Turn, status: str, error: Exception | None = None, data: object = None) -> Reply:
+    def _reply(self, turn: Turn, status: str, error: BaseException | None = None, data: object = None) -> Reply:
         state, info = turn.state, turn.work.info
         answer = state.answer if error is None else None
         return Reply(

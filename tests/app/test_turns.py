@@ -475,3 +475,69 @@ async def test_steps_tell_the_whole_turn_and_fold_to_its_end():
     assert state.reply.text == "eight"
     assert state.results[reply.calls[0].id].content == 8
     assert state.asked == 2
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), TimeoutError("mine"), GeneratorExit(), RecursionError()]
+)
+@pytest.mark.parametrize("threaded", [True, False])
+async def test_whatever_a_tool_raises_stays_in_its_result(error, threaded):
+    if threaded:
+
+        @tool
+        def odd() -> str:
+            """Raises."""
+            raise error
+    else:
+
+        @tool
+        async def odd() -> str:
+            """Raises."""
+            raise error
+
+    if isinstance(error, GeneratorExit) and not threaded:
+        pytest.skip("a coroutine that raises GeneratorExit cannot be told from one that is closed")
+    model = ScriptedModel([call("odd"), lambda request: request.messages[-1].text, "still here"])
+    async with Gitu(model=model, tools=[odd]) as gitu:
+        assert type(error).__name__ in (await gitu.send("go", user="u")).text
+        assert (await gitu.send("go", user="u")).text == "still here"
+
+
+async def test_a_tool_that_makes_up_a_cancellation_cancels_nothing():
+    import asyncio
+
+    @tool
+    async def odd() -> str:
+        """Raises."""
+        raise asyncio.CancelledError
+
+    model = ScriptedModel([call("odd"), lambda request: request.messages[-1].text])
+    async with Gitu(model=model, tools=[odd]) as gitu:
+        assert "CancelledError" in (await gitu.send("go", user="u")).text
+
+
+async def test_a_function_that_hangs_is_left_behind_at_its_time_limit():
+    import time
+
+    @tool(timeout=0.05)
+    def hang() -> str:
+        """Hangs."""
+        time.sleep(1)
+        return "late"
+
+    model = ScriptedModel([call("hang"), lambda request: request.messages[-1].text])
+    async with Gitu(model=model, tools=[hang]) as gitu:
+        with anyio.fail_after(0.9):
+            assert "longer than" in (await gitu.send("go", user="u")).text
+
+
+@pytest.mark.parametrize("value", [float("nan"), b"bytes", {1, 2}, object(), {"a": {1: "x"}}, ["x"] * 60_000])
+async def test_whatever_a_tool_returns_the_turn_goes_on(value):
+    @tool
+    def odd():
+        """Returns something."""
+        return value
+
+    model = ScriptedModel([call("odd"), "still here"])
+    async with Gitu(model=model, tools=[odd]) as gitu:
+        assert (await gitu.send("go", user="u")).text == "still here"

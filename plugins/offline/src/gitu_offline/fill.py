@@ -15,31 +15,31 @@ from gitu_offline.words import cut, stem, words
 MISSING: Any = object()
 """Nothing in the text fits."""
 
-_END = (
-    r"(?=\s+(?:right now|now|"
-    r"today|tomorrow|tonight|yesterday|please|and|but|to|from|with|at|on|by|saying|about"
-    r"|using|is|are|was|right|currently|instead|as|for|in|into|then)\b|[?!,;:]|\.(?:\s|$)|$)"
-)
 _KINDS: dict[str, frozenset[str]] = {
+    "code": words("number id code identifier reference ref key sku ticket serial order"),
     "expression": words("expression formula arithmetic equation sum calculation"),
     "email": words("email mail e-mail recipient to"),
     "url": words("url uri link website webpage page"),
     "target": words("target to destination into"),
     "source": words("source from origin"),
     "language": words("language lang"),
-    "place": words("place city location zone timezone country where town region area"),
-    "person": words("recipient who person contact name guest"),
+    "place": words("place city location zone timezone country where town region area room station airport port street address venue building"),
+    "person": words("recipient who person contact name guest customer client guests"),
+    "author": words("author writer artist composer creator singer band director"),
     "when": words("date day when time start due deadline at"),
-    "topic": words("query topic subject about term search keyword keywords filter title"),
+    "topic": words("query topic subject about term search keyword keywords filter"),
+    "title": words("title"),
     "body": words("text body message content note words sentence prompt comment"),
     "unit": words("unit units currency"),
 }
 _BEFORE: dict[str, tuple[str, ...]] = {
-    "place": ("in", "for", "at", "near", "of", "around"),
+    "place": ("in", "for", "at", "near", "from", "to", "of", "around"),
     "target": ("to", "into", "in", "as"),
     "source": ("from",),
     "language": ("to", "into", "in"),
     "person": ("to", "for", "with"),
+    "author": ("by",),
+    "title": ("called", "titled", "named", "entitled"),
     "topic": ("about", "for", "on", "of", "with", "called", "titled", "named"),
     "body": ("saying", "that says", "with the text", "with the message", "with text", "reading"),
     "unit": ("in", "to"),

@@ -65,21 +65,38 @@ _SPOKEN = {
     **{"dozen": "12", "hundred": "100", "thousand": "1000", "million": "1000000", "half": "0.5"},
 }
 _SPOKEN_RE = re.compile(rf"\b(?:{'|'.join(_SPOKEN)})\b", re.IGNORECASE)
+_SUMS = (
+    (rf"\bdivide ({NUMBER.pattern}) by\b", r"\1 /"),
+    (rf"\bmultiply ({NUMBER.pattern}) (?:by|with)\b", r"\1 *"),
+    (rf"\badd ({NUMBER.pattern}) (?:and|to)\b", r"\1 +"),
+    (rf"\bsubtract ({NUMBER.pattern}) from ({NUMBER.pattern})", r"\2 - \1"),
+    (r"(?<=\d)\s*(?:percent|per cent)\b", "%"),
+)
+"""Sums that are put as an order, and the word for a sign."""
+
 _OPERATORS = (
-    (r"\bmultiplied by\b|\btimes\b|(?<=[\d)])\s*[x\u00d7]\s*(?=[\d(])", "*"),
-    (r"\bdivided by\b|\bover\b|÷", "/"),
+    (r"\bmultiplied by\b", "*"),
+    (r"\btimes\b", "*"),
+    (r"(?<=[\d)])\s*[x\u00d7]\s*(?=[\d(])", "*"),
+    (r"\bdivided by\b", "/"),
+    (r"\bover\b|÷", "/"),
     (r"\bplus\b", "+"),
     (r"\bminus\b|\u2212", "-"),
-    (r"\b(?:to the power of|raised to(?: the power of)?)\b|\^", "**"),
+    (r"\bto the power of\b", "**"),
+    (r"\braised to(?: the power of)?\b|\^", "**"),
     (r"\bsquared\b", "**2"),
     (r"\bcubed\b", "**3"),
-    (r"(\d+(?:\.\d+)?)\s*(?:%|percent)\s*of\b", r"\1/100*"),
+    (r"(\d+(?:\.\d+)?)\s*%\s*of\b", r"\1/100*"),
     (r"\b(?:the )?square root of\s*(\d+(?:\.\d+)?)", r"sqrt(\1)"),
     (r"\bmod(?:ulo)?\b", "%"),
 )
-_EXPRESSION = re.compile(
-    r"(?:(?:sqrt|sin|cos|tan|log|ln|exp|abs|round|min|max|pi|factorial)\b|[\d(.+\-])"
-    r"(?:(?:sqrt|sin|cos|tan|log|ln|exp|abs|round|min|max|pi|factorial)\b|[\d\s().,+\-*/%!])*"
+_FUNCTION = r"\b(?:sqrt|sin|cos|tan|log|ln|exp|abs|round|min|max|pi|factorial)\b"
+_SAID = r"\b(?:multiplied by|times|divided by|plus|minus|to the power of|squared|cubed)\b|(?<=%) of\b"
+_ROOT = r"\b(?:the )?square root of\b"
+_EXPRESSION = re.compile(rf"(?:{_FUNCTION}|{_ROOT}|[\d(.+\-])(?:{_FUNCTION}|{_ROOT}|{_SAID}|[\d\s().,+\-*/%!])*", re.IGNORECASE)
+_IS_SUM = re.compile(
+    rf"[\d)]\s*(?:\*\*|[-+*/%!]|(?:{_SAID}))\s*[\d(.a-z-]|\d\s*%\s*of\s*[\d(]|(?:squared|cubed)$|[a-z]+\(|\d!|{_ROOT}\s*[\d(]",
+    re.IGNORECASE,
 )
 
 
@@ -99,18 +116,24 @@ def numbers(text: str) -> list[tuple[int, float]]:
     return sorted(found)
 
 
-def expression(text: str) -> str:
-    """The longest sum in *text*, in the usual signs; empty if there is none."""
+def expression(text: str, shown: str = "") -> str:
+    """The longest sum in *text*; empty if there is none.
+
+    It is in the usual signs, but for the wordings that a tool's own words show: 15% of 80 stays as it is.
+    """
     if _ISO.search(text) or URL.search(text):
         return ""
     text = _SPOKEN_RE.sub(lambda match: _SPOKEN[match[0].lower()], text)
-    for pattern, sign in _OPERATORS:
+    for pattern, sign in _SUMS:
         text = re.sub(pattern, sign, text, flags=re.IGNORECASE)
+    for pattern, sign in _OPERATORS:
+        if not re.search(pattern, shown, re.IGNORECASE):
+            text = re.sub(pattern, sign, text, flags=re.IGNORECASE)
     best = ""
     for match in _EXPRESSION.finditer(text):
         piece = re.sub(r"(?<=\d),(?=\d{3}\b)", "", match[0]).strip(" .,+*/%=?!")
-        piece = re.sub(r"\s+", " ", piece).strip()
-        if re.search(r"[\d)]\s*(?:\*\*|[-+*/%!])\s*[\d(.a-z-]|[a-z]+\(|\d!", piece) and len(piece) > len(best):
+        piece = re.sub(r"^the ", "", re.sub(r"\s+", " ", piece).strip(), flags=re.IGNORECASE)
+        if _IS_SUM.search(piece) and len(piece) > len(best):
             best = piece
     while best.count(")") > best.count("(") and best.endswith(")"):
         best = best[:-1]

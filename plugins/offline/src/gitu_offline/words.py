@@ -47,6 +47,12 @@ QUESTION = words(
 )
 """Words that begin a question."""
 
+DAYS = words(
+    "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september "
+    "october november december today tomorrow tonight yesterday"
+)
+"""Words that are written or used like names and name a day."""
+
 _SAME = (
     "time clock hour oclock timezone",
     "date day today weekday calendar",
