@@ -11,6 +11,7 @@ import anyio
 import msgspec
 
 from gitu_core.cli.common import assistant
+from gitu_core.cli.plugins import registry_of
 from gitu_core.contracts import Command, CommandSpec
 from gitu_core.model import ToolResult
 
@@ -20,18 +21,19 @@ _TYPES = {"integer": int, "number": float}
 def run_contributed(before: Sequence[str], name: str, after: Sequence[str]) -> int | None:
     """Runs the command *name* that a plugin contributes; None if none does. What stands *before* it are options of
     `gitu` itself, what comes *after* it belongs to the command."""
-    top = argparse.ArgumentParser(prog="gitu", allow_abbrev=False, exit_on_error=False)
+    top = argparse.ArgumentParser(prog="gitu", add_help=False, allow_abbrev=False)
     top.add_argument("--config")
     top.add_argument("--home")
     options, unknown = top.parse_known_args(list(before))
-    return None if unknown else anyio.run(_run, options, list(after), name)
+    # Looked up first without opening anything: a word that was mistyped must not leave a database behind.
+    if unknown or all(each.contribution.name != name for each in registry_of(options).offers("command")):
+        return None
+    return anyio.run(_run, options, list(after), name)
 
 
-async def _run(options: argparse.Namespace, after: list[str], name: str) -> int | None:
+async def _run(options: argparse.Namespace, after: list[str], name: str) -> int:
     async with assistant(options) as gitu:
-        offer = next((each for each in gitu.house.registry.offers("command") if each.contribution.name == name), None)
-        if offer is None:
-            return None
+        offer = next(each for each in gitu.house.registry.offers("command") if each.contribution.name == name)
         spec = msgspec.convert(offer.contribution.spec, CommandSpec)
         arguments = _parser(spec).parse_args(after)
         command: Command = await gitu.house.registry.get("command", name)

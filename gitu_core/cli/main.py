@@ -85,4 +85,3 @@ def _place_of_command(words: Sequence[str]) -> int | None:
             return place
         place += 1
     return None
-

@@ -51,15 +51,19 @@ class Activation:
 
     async def start(self, records: Sequence[Record]) -> None:
         """Loads all at once, then calls `gitu_start` by its order and plugin id. Who fails is quarantined."""
-        import anyio
-
-        async with anyio.create_task_group() as group:
-            for record in records:
-                group.start_soon(self._try, record, False)
+        await self.check(records, False)
         for record in sorted(records, key=_start_order):
             if record.active is not None:
                 await self._try(record, True)
         self._watch()
+
+    async def check(self, records: Sequence[Record], begin: bool) -> None:
+        """Activates all at once; who fails is quarantined."""
+        import anyio
+
+        async with anyio.create_task_group() as group:
+            for record in records:
+                group.start_soon(self._try, record, begin)
 
     async def stop(self, records: Sequence[Record]) -> None:
         """Calls `gitu_stop` of every active plugin, the last begun first; failures are reported."""

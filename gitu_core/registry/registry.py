@@ -125,6 +125,11 @@ class Registry:
             [each for each in self._all() if each.state == "enabled" and (each.eager or (channels and each.speaks))]
         )
 
+    async def check(self, *, begin: bool) -> None:
+        """Loads every enabled plugin, and with *begin* starts it, so that `plugins` tells which of them cannot run."""
+        await self._read()
+        await self._activation.check([each for each in self._all() if each.state == "enabled"], begin)
+
     async def stop(self) -> None:
         """Calls `gitu_stop` of every active plugin, the last begun first, each within its time limit."""
         await self._activation.stop(self._records or ())

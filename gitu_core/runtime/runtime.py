@@ -99,9 +99,7 @@ class Runtime:
                 return await self._loop(turn)
             raise LimitReached(f"the turn took longer than {limits.seconds:g} s", limit="time",
                                hint="ask for less, or raise profiles.<name>.limits.seconds")  # fmt: skip
-        except (
-            BaseException
-        ) as error:  # a defect of ours or of a plugin in a place nobody foresaw must not lose the turn
+        except BaseException as error:  # a defect in a place that nobody foresaw must not lose the turn
             if is_cancellation(error):
                 raise
             cause = main_cause(error)
