@@ -188,7 +188,8 @@ class House:
         if not parts or (isinstance(text, str) and not text.strip()):
             raise InputError("the message is empty", hint="say something")
         conversation = Conversation(APP, f"{person}/{session}" if session else person)
-        message = Message(key or new_id(), conversation, Account(APP, person), parts)
+        # Two users may choose the same key; each means a message of their own.
+        message = Message(f"{person}/{key}" if key else new_id(), conversation, Account(APP, person), parts)
         schema, check = output_of(output) if output is not None else (None, None)
         return await self.gateway.accept(message, person, JobOptions(schema, check, deps, profile, watch))
 

@@ -14,7 +14,7 @@ from gitu_core import __version__
 from gitu_core.app import Gitu
 from gitu_core.cli.common import settings_of
 from gitu_core.cli.show import as_json, paint, state
-from gitu_core.errors import GituError
+from gitu_core.errors import GituError, StoreError
 from gitu_core.model import RouteTask, Value
 
 
@@ -64,7 +64,7 @@ async def examine(options: argparse.Namespace) -> AsyncIterator[Finding]:
             async for finding in _inside(gitu):
                 yield finding
     except GituError as error:
-        yield _failed("store", error)
+        yield _failed("store" if isinstance(error, StoreError) else "start", error)
 
 
 async def _inside(gitu: Gitu) -> AsyncIterator[Finding]:
@@ -74,6 +74,7 @@ async def _inside(gitu: Gitu) -> AsyncIterator[Finding]:
         yield Finding("store", "failed", trouble, "restore a backup with: gitu restore FILE")
     if not troubles:
         yield Finding("store", "ok", house.settings.database.partition(":")[0] or "sqlite")
+    await house.registry.check(begin=True)
     for plugin in house.registry.plugins():
         if plugin.state in ("enabled", "disabled"):
             detail = f"{plugin.state} {plugin.version}".strip()

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import anyio
 import anyio.to_thread
 
 from gitu_core.cli.common import settings_of
 from gitu_core.cli.show import as_json, paint, table
-from gitu_core.errors import ManifestError
-from gitu_core.manifest import FILE_NAME, parse, render
+from gitu_core.config import plugin_config
+from gitu_core.contracts import Host
+from gitu_core.errors import PluginError
+from gitu_core.manifest import FILE_NAME, Manifest, parse, render
 from gitu_core.options import built_in, enabled_by
 from gitu_core.registry import PluginStatus, Registry, describe_package
+from gitu_core.registry.describe import RecordingHost
 
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
@@ -25,6 +30,7 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
     command.add_argument("action", nargs="?", default="list", choices=("list", "enable", "disable", "reset"))
     command.add_argument("id", nargs="?", default="", help="the plugin to act on")
     command.add_argument("--json", action="store_true", help="print JSON")
+    command.add_argument("--fast", action="store_true", help="do not try whether what is enabled can be loaded")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,21 +40,25 @@ def run(options: argparse.Namespace) -> int:
     registry = registry_of(options)
     if options.action != "list":
         getattr(registry, options.action)(options.id)
+    if not options.fast:
+        anyio.run(partial(registry.check, begin=False))
     found = [each for each in registry.plugins() if options.action == "list" or each.id == options.id]
     print(as_json(found) if options.json else listing(found))
     return 0
 
 
 def registry_of(options: argparse.Namespace) -> Registry:
-    """The registry, for looking only: nothing is activated."""
+    """The registry, for looking only: a plugin that is loaded gets its configuration and no facet of the host."""
     settings = settings_of(options)
 
-    def refuse(manifest: object) -> object:
-        raise ManifestError("no plugin runs while plugins are listed")
+    def host_for(manifest: Manifest) -> Host:
+        return cast(Host, RecordingHost(manifest.id, plugin_config(manifest, settings)))
 
-    return Registry(
-        settings.folder, host_for=refuse, enabled=enabled_by(settings), builtin=built_in()  # type: ignore[arg-type]
-    )  # fmt: skip
+    return Registry(settings.folder, host_for=host_for, enabled=enabled_by(settings), builtin=built_in(), report=_quiet)
+
+
+def _quiet(error: PluginError) -> None:
+    """What a plugin did wrong stands in the listing."""
 
 
 def listing(found: list[PluginStatus]) -> str:

@@ -178,8 +178,12 @@ class Records(Protocol):
         """Accepted messages that nobody has dealt with, oldest first, each with its receipt id."""
         ...
 
-    async def unsent(self, limit: int = 1000) -> Sequence[OutboxEntry]:
-        """Outbox entries that are queued, oldest first."""
+    async def unsent(self, limit: int = 1000, state: str = "queued") -> Sequence[OutboxEntry]:
+        """Outbox entries that are queued, oldest first; with *state* ``sending`` those that were on their way."""
+        ...
+
+    async def outgoing(self, id: str) -> OutboxEntry | None:
+        """The outbox entry with this id, whatever became of it."""
         ...
 
     async def history(self, session: str, max_tokens: int, max_messages: int = 500) -> Sequence[HistoryEntry]:

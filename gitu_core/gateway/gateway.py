@@ -92,7 +92,7 @@ class Gateway:
             return known
         job = Job(receipt.id, entry, options.profile or session.profile, options)
         if not receipt.fresh:
-            job.done.set()  # it was dealt with before this process knew of it
+            await self._recall(job)
             return job
         if self._hooks.wants("gitu_message_received"):
             message = msgspec.structs.replace(entry.message, id=receipt.id)
@@ -107,6 +107,14 @@ class Gateway:
             return job
         await self._queue(job)
         return job
+
+    async def _recall(self, job: Job) -> None:
+        """A message that was dealt with before: the same answer again, and nothing else."""
+        said = await self._records.outgoing(f"{job.id}.answer")
+        if said is not None:
+            outgoing = said.outgoing
+            job.reply = Reply(outgoing.cause, said.session, parts=outgoing.parts, label=outgoing.label)
+        self._finish(job)
 
     async def _queue(self, job: Job) -> None:
         lane = self._lanes.setdefault(job.entry.session, deque())

@@ -152,6 +152,7 @@ def reads() -> dict[str, ClauseElement]:
             .where(text("state IN ('queued', 'sending')"), outbox.c.n > bindparam("above", type_=BigInteger()))
             .order_by(outbox.c.n)
         ),
+        "outbox_one": _pick(outbox, "n id person session body", "tenant id"),
         "kv_get": _pick(t.PLUGIN_STATE, "key person body", "tenant plugin key"),
         "blob": _pick(t.BLOBS, "person size body", "tenant name"),
         **_ranges(),

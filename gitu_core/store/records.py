@@ -54,6 +54,11 @@ class RecordsPart(Base):
         rows = await self._read(self._script_of("outbox", self.tenant, state, 0, limit, bodies=(4,)))
         return readable(rows, lambda row: outbox_entry(row, self.tenant, self._keys), self.engine.lost)
 
+    async def outgoing(self, id: str) -> OutboxEntry | None:
+        """The outbox entry with this id, whatever became of it."""
+        rows = await self._read(self._script_of("outbox_one", self.tenant, id, bodies=(4,)))
+        return outbox_entry(rows[0], self.tenant, self._keys) if rows else None
+
     async def steps(self, turn: str) -> Sequence[StepEntry]:
         """The steps of a turn, in order. `Damaged` if one cannot be read."""
         rows = await self._read(self._script_of("steps", self.tenant, turn, bodies=(4,)))

@@ -460,8 +460,16 @@ async def test_the_same_key_is_the_same_message():
 
         group.start_soon(send)
         group.start_soon(send)
+        await anyio.sleep(0)
     assert replies == ["once", "once"]
     assert len(model.requests) == 1
+    async with Gitu(model=model) as gitu:
+        assert (await gitu.send("go", user="u", key="k1")).text == "once"
+        events = [event async for event in gitu.stream("go", user="u", key="k1")]
+        assert [type(event) for event in events] == [TurnFinished]
+        assert len(model.requests) == 1
+        model.add("for another")
+        assert (await gitu.send("go", user="v", key="k1")).text == "for another"
 
 
 async def test_steps_tell_the_whole_turn_and_fold_to_its_end():

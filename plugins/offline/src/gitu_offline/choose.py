@@ -13,6 +13,7 @@ from typing import Any
 from gitu_core.contracts import ToolSpec
 from gitu_offline import shapes
 from gitu_offline.fill import Text, fill, kinds, resolve
+from gitu_offline.phrases import hide_quotes
 from gitu_offline.words import QUESTION, STOP, content, cut, similar, stem
 from gitu_offline.words import words as word_set
 
@@ -28,6 +29,7 @@ _POLITE = re.compile(
     r"|i (?:want|need) (?:you )?to\s+|let's\s+|please\s+|help me\s+)?",
     re.IGNORECASE,
 )
+_REQUEST = re.compile(r"(?:[\w']+[,!.]?\s+){0,3}?(?:can|could|would|will) you\s", re.IGNORECASE)
 _CONNECT = word_set("down this the following a an me my for us to of in new up about on i did do")
 _STOPS = frozenset({"that", "to", "saying"})
 _LIGHT = word_set("make take create add save write put keep set start have get leave")
@@ -68,16 +70,23 @@ class Index:
         asked = _POLITE.sub("", sentence, count=1).strip() or sentence
         orders = {word: weight for word, weight in words.items() if weight > 0.6}
         rest, marked = rest_of(asked, orders)
-        text = Text(asked, rest=rest, today=today)
+        text = Text(
+            asked,
+            rest=rest,
+            today=today,
+            known=lambda word: any(near in orders for near in (stem(word), *similar(stem(word)))),
+            shown=_shown(tool),
+            acts=tool.acts,
+        )
         arguments = fill(_with_roles(tool), text)
         if arguments is None:
             return None
-        shape = _shape_bonus(tool, asked, arguments)
+        shape = _shape_bonus(tool, text, arguments)
         if not shape and not any(
             words.get(near, 0) > 0.6 for word in content(asked) for near in {word, *similar(word)}
         ):
             return None
-        score = self._score(tool, words, asked, text, marked) + shape + _mood(tool, asked)
+        score = self._score(tool, words, asked, text, marked) + shape + _mood(tool, sentence, asked)
         return Choice(tool.name, arguments, score) if score >= (SURE * CARE if tool.acts else SURE) else None
 
     def _score(self, tool: ToolSpec, words: dict[str, float], asked: str, text: Text, marked: bool) -> float:
@@ -92,7 +101,9 @@ class Index:
             weight = max(weight, 0.7 * near)
             known += weight > 0
             score += weight
-        spare = len(set(head)) - known
+        # What was taken because it was left over may as well be what the sentence is really about.
+        guessed = sum(stem(word) not in words for value in text.guessed for word in cut(value))
+        spare = len(set(head)) - known + guessed / 2
         exact = sum(word in cut(tool.name) for word in cut(asked) if word not in STOP)
         # "remember that …" hands over the rest on purpose; anything could be the rest of "write a poem".
         whole = 0.3 if marked else 0.2 if known and not spare and text.rest not in text.taken else 0.0
@@ -132,27 +143,43 @@ def _with_roles(tool: ToolSpec) -> dict[str, Any]:
     return {**tool.input_schema, "properties": properties}
 
 
-def _shape_bonus(tool: ToolSpec, asked: str, arguments: dict[str, Any]) -> float:
+def _shape_bonus(tool: ToolSpec, text: Text, arguments: dict[str, Any]) -> float:
     """What the shape of the text says for a tool whose arguments have that shape."""
     properties = tool.input_schema.get("properties", {})
     bonus = 0.0
     for name, value in arguments.items():
         about = kinds(name, properties[name])
-        if "expression" in about and isinstance(value, str) and value == shapes.expression(asked):
+        if "expression" in about and isinstance(value, str) and value == shapes.expression(text.words, text.shown):
             bonus = max(bonus, 1.5)
         if about[:1] == ["url"] or properties[name].get("format") in ("uri", "email"):
             bonus = max(bonus, 0.4)
-    pair = shapes.conversion(asked)
+    pair = shapes.conversion(text.words)
     if pair is not None and pair.source in arguments.values() and pair.target in arguments.values():
         bonus = max(bonus, 1.2)
     return bonus
 
 
-def _mood(tool: ToolSpec, asked: str) -> float:
-    """Questions are for tools that read; being told something is for tools that act."""
+def _shown(tool: ToolSpec) -> str:
+    """All that a tool says about itself in words."""
+    parts = tool.input_schema.get("properties", {}).values()
+    return " \n".join((tool.description, *tool.examples, *(str(part.get("description", "")) for part in parts)))
+
+
+_ABOUT_ME = re.compile(r"\b(?:are|were) you\b", re.IGNORECASE)
+_TELLING = word_set("i i'm i've i'll my we we're he he's she she's they they're you you're")
+_ADVICE = word_set("why should shall must")
+
+
+def _mood(tool: ToolSpec, sentence: str, asked: str) -> float:
+    """Questions are for tools that read; being told something is for tools that act; talk is for none."""
     first = next(iter(cut(asked)), "")
-    question = first in QUESTION or asked.rstrip().endswith("?")
-    return (-0.8 if question else 0.5) if tool.acts else (0.3 if question else 0.0)
+    ordered = _REQUEST.match(sentence) is not None and first not in QUESTION
+    question = not ordered and (first in QUESTION or asked.rstrip().endswith("?"))
+    if _ABOUT_ME.search(asked) or (first in _TELLING and not question):
+        return -0.8
+    if first in _ADVICE:
+        return -0.4
+    return (-1.5 if question else 0.5) if tool.acts else (0.3 if question else 0.0)
 
 
 def rest_of(asked: str, words: Mapping[str, float]) -> tuple[str, bool]:
@@ -182,8 +209,12 @@ def rest_of(asked: str, words: Mapping[str, float]) -> tuple[str, bool]:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of *text*; a full stop inside a number or an address ends nothing."""
-    return [piece.strip() for piece in re.split(r"(?<=[.?!;])\s+|\n+", text) if re.search(r"\w", piece)]
+    """The sentences of *text*; a full stop inside a number, an address or a quotation ends nothing."""
+    found, begin, hidden = [], 0, hide_quotes(text)
+    for match in re.finditer(r"(?<=[.?!;])\s+|\n+|$", hidden):
+        found.append(text[begin : match.start()].strip())
+        begin = match.end()
+    return [piece for piece in found if re.search(r"\w", piece)]
 
 
 def choose_all(tools: Sequence[ToolSpec], text: str, today: datetime.date | None = None, most: int = 8) -> list[Choice]:
@@ -202,11 +233,40 @@ def choose_all(tools: Sequence[ToolSpec], text: str, today: datetime.date | None
 
 def _halves(index: Index, sentence: str, today: datetime.date | None) -> list[Choice]:
     whole = index.choose(sentence, today)
-    for match in re.finditer(r",?\s+(?:and then|and also|and|then)\s+", sentence):
-        left = index.choose(sentence[: match.start()], today)
-        right = _halves(index, sentence[match.end() :], today)
-        second = next(iter(cut(sentence[match.end() :])), "")
+    for match in re.finditer(r",?\s+(?:and then|and also|and|then)\s+|,\s+", hide_quotes(sentence)):
+        first, rest = sentence[: match.start()], sentence[match.end() :]
+        left = index.choose(first, today)
+        if left is None:
+            continue
+        right = _halves(index, rest, today)
+        second = next(iter(cut(rest)), "")
         # "X and Y" asks two things if each half calls for a tool, and another one or again in full.
-        if left and right and (left.tool != right[0].tool or second in QUESTION):
+        if right and (left.tool != right[0].tool or second in QUESTION):
             return [left, *right]
+        if again := _again(index, left, first, rest):
+            more = _halves(index, again, today)
+            if more and {each.tool for each in more} == {left.tool} and more[0].arguments != left.arguments:
+                return [left, *more]
     return [whole] if whole is not None else []
+
+
+def _again(index: Index, choice: Choice, first: str, rest: str) -> str:
+    """The second question that "the time in Sydney and in London" leaves out; empty if it asks only one.
+
+    Only for tools that read, and only where the second half can be nothing but another value: it begins with the
+    same preposition, or both values are written like names, in quotation marks or in digits.
+    """
+    tool = next(each for each in index.tools if each.name == choice.tool)
+    properties = tool.input_schema.get("properties", {})
+    for name, value in () if tool.acts else choice.arguments.items():
+        words = str(value)
+        match = re.search(rf"(?:\b(\w+)\s+)?(?:the\s+)?([\"“']?){re.escape(words)}[\"”']?\W*$", first)
+        about = kinds(name, resolve(properties[name], tool.input_schema))[:1]
+        if match is None or about in (["body"], ["topic"], ["title"], ["expression"]):
+            continue
+        led = re.match(rf"{re.escape(match[1] or '?')}\s+", rest, re.IGNORECASE)
+        bare = rest[led.end() :] if led else rest
+        alike = (words[:1].isupper() and bare[:1].isupper()) or (words[:1].isdigit() and bare[:1].isdigit())
+        if led or alike or (match[2] and bare[:1] == match[2]):
+            return first[: match.start(2)] + bare
+    return ""

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitu_offline import shapes
-from gitu_offline.words import cut, stem, words
+from gitu_offline import phrases, shapes
+from gitu_offline.phrases import Token
+from gitu_offline.words import STOP, cut, stem, words
 
 MISSING: Any = object()
 """Nothing in the text fits."""
@@ -23,7 +24,10 @@ _KINDS: dict[str, frozenset[str]] = {
     "target": words("target to destination into"),
     "source": words("source from origin"),
     "language": words("language lang"),
-    "place": words("place city location zone timezone country where town region area room station airport port street address venue building"),
+    "place": words(
+        "place city location zone timezone country where town region area room station airport port street "
+        "address venue building"
+    ),
     "person": words("recipient who person contact name guest customer client guests"),
     "author": words("author writer artist composer creator singer band director"),
     "when": words("date day when time start due deadline at"),
@@ -48,22 +52,40 @@ _BEFORE: dict[str, tuple[str, ...]] = {
 
 @dataclass
 class Text:
-    """What was said, and what of it an argument has taken already."""
+    """What was said, and what of it an argument has taken already.
+
+    *known* tells whether a word speaks for the tool whose arguments are wanted, *shown* is what that tool says
+    about itself, and *acts* is true if it does more than read.
+    """
 
     words: str
     rest: str = ""
     today: datetime.date = field(default_factory=datetime.date.today)
+    known: Callable[[str], bool] = lambda word: False
+    shown: str = ""
+    acts: bool = False
     taken: list[str] = field(default_factory=list)
+    guessed: list[str] = field(default_factory=list)
     used_numbers: set[int] = field(default_factory=set)
+    quotes: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.unquoted = phrases.hide_quotes(self.words)
+        self.said: list[Token] = phrases.tokens(self.unquoted.replace("\x00", " "))
 
     def take(self, value: str) -> str:
         """Marks *value* as taken."""
         self.taken.append(value)
         return value
 
+    def guess(self, value: str) -> str:
+        """Marks *value* as taken without a word that says so."""
+        self.guessed.append(value)
+        return self.take(value)
+
     def free(self, value: str) -> bool:
-        """True if nobody took *value*."""
-        return not any(value.lower() == each.lower() for each in self.taken)
+        """True if nobody took *value* or a part of it."""
+        return not any(value.lower() in each.lower() or each.lower() in value.lower() for each in self.taken)
 
 
 def resolve(schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +110,9 @@ def resolve(schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any
 def kinds(name: str, schema: Mapping[str, Any]) -> list[str]:
     """What an argument is about, by its name first and its description next, the surest first."""
     found: list[str] = []
-    for said in (cut(name), cut(str(schema.get("description", "")))):
+    # Small words say something in a name ("to"), but nothing in a sentence.
+    described = [word for word in cut(str(schema.get("description", ""))) if word not in STOP]
+    for said in (cut(name), described):
         for kind, marks in _KINDS.items():
             if kind not in found and any(word in marks for word in said):
                 found.append(kind)
@@ -104,6 +128,7 @@ def fill(schema: Mapping[str, Any], text: Text) -> dict[str, Any] | None:
     pair = shapes.conversion(text.words)
     if pair is not None:
         found.update(_pair(pair, parts))
+    text.quotes = _share_quotes({name: part for name, part in parts.items() if name not in found}, required, text)
     # Arguments with a shape of their own choose first, those that take any words last.
     for name in sorted(
         (n for n in parts if n not in found), key=lambda n: (_looseness(n, parts[n]), n not in required)
@@ -112,22 +137,44 @@ def fill(schema: Mapping[str, Any], text: Text) -> dict[str, Any] | None:
         if value is not MISSING:
             found[name] = value
     loose = [each for each in parts if each in required and each not in found and _takes_any(each, parts[each])]
-    if len(loose) == 1 and (rest := _left(text)):
-        found[loose[0]] = text.take(rest)
+    if len(loose) == 1 and (left := _left(loose[0], parts[loose[0]], text)):
+        found[loose[0]] = left
     if any(name not in found for name in required):
         return None
     return {name: found[name] for name in parts if name in found}
 
 
+def _share_quotes(parts: Mapping[str, Mapping[str, Any]], required: set[str], text: Text) -> dict[str, str]:
+    """Which argument takes which quotation: the one that is named before it, else the one that takes any words."""
+    plain = [name for name, part in parts.items() if _plain(part)]
+    wide = sorted(plain, key=lambda name: (-_looseness(name, parts[name]), name not in required))
+    shared: dict[str, str] = {}
+    for value, before in phrases.quotes(text.words):
+        near = {stem(word) for word in before[:3]}
+        own = [name for name in plain if name not in shared and phrases.stems(name) & near]
+        led = [
+            name
+            for name in plain
+            if name not in shared and before and before[0] in _BEFORE.get(next(iter(kinds(name, parts[name])), ""), ())
+        ]
+        if taker := next(iter([*own, *led, *(name for name in wide if name not in shared)]), ""):
+            shared[taker] = value
+    return shared
+
+
+def _plain(schema: Mapping[str, Any]) -> bool:
+    """True for a text that has no shape of its own."""
+    return schema.get("type", "string") == "string" and not schema.keys() & {"enum", "format", "pattern", "const"}
+
+
 def _takes_any(name: str, schema: Mapping[str, Any]) -> bool:
     """True if any words will do for an argument."""
-    if schema.get("type", "string") != "string" or schema.keys() & {"enum", "format", "pattern"}:
-        return False
-    return not set(kinds(name, schema)[:1]) & {"expression", "email", "url", "when", "source", "target"}
+    shaped = {"expression", "email", "url", "when", "source", "target"}
+    return _plain(schema) and not set(kinds(name, schema)[:1]) & shaped
 
 
-def _left(text: Text) -> str:
-    """What is left of the text without what other arguments took."""
+def _left(name: str, schema: Mapping[str, Any], text: Text) -> str:
+    """What is left for the last argument that takes any words: all of the rest for a text, else one phrase."""
     rest = text.rest
     for value in text.taken:
         shorter = re.sub(
@@ -136,7 +183,19 @@ def _left(text: Text) -> str:
             rest,
         )
         rest = shorter.strip() or rest
-    return rest
+    kind = next(iter(kinds(name, schema)), "")
+    if kind in ("body", "topic"):
+        return text.take(rest) if rest else ""
+    names = [each for each in phrases.proper_names(text.said, text.known, not text.acts) if text.free(each)]
+    runs = [each for each in phrases.unknown_runs(text.said, text.known) if text.free(each)]
+    value, _ = phrases.phrase(phrases.tokens(rest), 0, title=kind == "title")
+    if kind == "title" and value and text.free(value):
+        return text.take(value)
+    if names:
+        return text.take(names[0])
+    if value and text.free(value) and not any(text.known(word) for word in value.lower().split()):
+        return text.take(value)
+    return text.guess(runs[0]) if runs else ""
 
 
 def _pair(pair: shapes.Conversion, parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -195,7 +254,7 @@ def _nearest_number(name: str, schema: Mapping[str, Any], text: Text) -> Any:
     places = [match.start() for match in re.finditer(r"\w+", text.words) if stem(match[0].lower()) in wanted]
     free = [
         (min((abs(place - at) for place in places), default=0), at, value)
-        for at, value in shapes.numbers(text.words)
+        for at, value in shapes.numbers(text.unquoted)
         if at not in text.used_numbers and _within(value, schema)
     ]
     if not free:
@@ -241,13 +300,22 @@ def _string(name: str, schema: Mapping[str, Any], text: Text) -> Any:
     if schema.get("pattern"):
         matched = _by_pattern(str(schema["pattern"]), text.words)
         return text.take(matched) if matched else MISSING
+    if name in text.quotes and text.free(text.quotes[name]):
+        return text.take(text.quotes[name])
     about = kinds(name, schema)
-    for kind in about:
-        value = _shaped(kind, text, about)
+    title = about[:1] == ["title"]
+    if about[:1] == ["code"]:
+        value = phrases.like_example(str(schema.get("description", "")), text.said) or phrases.code(text.said)
+        return text.take(value) if value else MISSING
+    for value in (
+        *(_shaped(kind, text, about) for kind in about[:1]),
+        phrases.named(text.said, phrases.stems(name), title),
+    ):
         if value and text.free(value):
             return text.take(value)
-    for value in shapes.quoted(text.words):
-        if text.free(value):
+    for kind in about[1:] if about[:1] != ["body"] else ():
+        value = _shaped(kind, text, about)
+        if value and text.free(value):
             return text.take(value)
     return MISSING
 
@@ -263,37 +331,46 @@ def _by_pattern(pattern: str, words: str) -> str:
 def _shaped(kind: str, text: Text, about: list[str]) -> str:
     """What the text holds of a kind; empty if nothing."""
     if kind == "expression":
-        return shapes.expression(text.words)
+        return shapes.expression(text.words, text.shown)
     if kind == "when":
         return shapes.date_words(text.words) if about[0] == "when" else ""
     found = {"email": shapes.EMAIL, "url": shapes.URL}.get(kind)
     if found is not None:
         match = found.search(text.words)
         return match[0].rstrip(".,;!?)") if match else ""
-    if kind in ("topic", "body") and (said := [each for each in shapes.quoted(text.words) if text.free(each)]):
-        return said[0]
     for word in _BEFORE.get(kind, ()):
-        value = _after(word, text.words, to_end=kind in ("body", "topic"))
+        value = _after(word, text, kind)
         if value and not (kind == "person" and "@" in value):
             return value
-    return _proper_name(text) if kind in ("place", "person") else ""
+    if kind not in ("place", "person"):
+        return ""
+    names = phrases.proper_names(text.said, text.known, first=not text.acts)
+    return next((name for name in names if text.free(name)), "")
 
 
-def _after(word: str, words: str, to_end: bool = False) -> str:
-    """What follows a preposition, up to the next one; an article in front is dropped."""
-    end = r"(?=[?!;]|\.(?:\s|$)|$)" if to_end else _END
-    article = "" if to_end else r"(?:the\s+)?"
-    for match in re.finditer(rf"(?<!\w){re.escape(word)}\s*:?\s+{article}(.+?){end}", words, re.IGNORECASE):
-        value = match[1].strip(" \"'“”")
-        if value and value.lower() not in ("me", "it", "that", "this", "you", "us", "mind"):
-            return value
+def _after(word: str, text: Text, kind: str) -> str:
+    """What follows a preposition: a phrase, or everything to the end of the sentence for a text or a topic."""
+    if kind in ("body", "topic"):
+        for match in re.finditer(rf"(?<!\w){re.escape(word)}\s*:?\s+(.+?)(?=[?!;]|\.(?:\s|$)|$)", text.words, re.I):
+            value = match[1].strip(" \"'“”")
+            if value and value.lower() not in _EMPTY:
+                return value
+        return ""
+    for at, token in enumerate(text.said[:-1]):
+        if token.low == word and not token.ends:
+            value, _ = phrases.phrase(text.said, at + 1, title=kind == "title")
+            if value and value.lower() not in _EMPTY and text.free(value) and not _known_or_number(value, text):
+                return value
     return ""
 
 
-def _proper_name(text: Text) -> str:
-    """Words written like a name, after the first word."""
-    names = re.findall(r"(?<=[\s(])[A-ZÀ-Þ][\w'\u2019/-]*(?:\s+[A-ZÀ-Þ][\w'\u2019/-]*)*", text.words)
-    return next((name for name in names if text.free(name) and name not in ("I", "I'm")), "")
+_EMPTY = ("me", "it", "that", "this", "you", "us", "mind")
+
+
+def _known_or_number(value: str, text: Text) -> bool:
+    """True for words that say what is asked, not about what: ``the time``, ``3 days``."""
+    said = value.lower().split()
+    return all(text.known(word) or word in STOP for word in said) or bool(re.match(r"[\d.,]+(?:\s|%|$)", value))
 
 
 _FORMATS: dict[str, Callable[[Text], str]] = {

@@ -93,7 +93,9 @@ _OPERATORS = (
 _FUNCTION = r"\b(?:sqrt|sin|cos|tan|log|ln|exp|abs|round|min|max|pi|factorial)\b"
 _SAID = r"\b(?:multiplied by|times|divided by|plus|minus|to the power of|squared|cubed)\b|(?<=%) of\b"
 _ROOT = r"\b(?:the )?square root of\b"
-_EXPRESSION = re.compile(rf"(?:{_FUNCTION}|{_ROOT}|[\d(.+\-])(?:{_FUNCTION}|{_ROOT}|{_SAID}|[\d\s().,+\-*/%!])*", re.IGNORECASE)
+_EXPRESSION = re.compile(
+    rf"(?:{_FUNCTION}|{_ROOT}|[\d(.+\-])(?:{_FUNCTION}|{_ROOT}|{_SAID}|[\d\s().,+\-*/%!])*", re.IGNORECASE
+)
 _IS_SUM = re.compile(
     rf"[\d)]\s*(?:\*\*|[-+*/%!]|(?:{_SAID}))\s*[\d(.a-z-]|\d\s*%\s*of\s*[\d(]|(?:squared|cubed)$|[a-z]+\(|\d!|{_ROOT}\s*[\d(]",
     re.IGNORECASE,
