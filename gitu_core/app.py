@@ -106,7 +106,7 @@ class Gitu:
         pydantic can check, for structured output in ``reply.data``. *key* is an idempotency key: the same key again
         is the same message. Raises the typed error that ended the turn; cancelling this call stops the turn.
         """
-        job = await self.house.submit(text, user, session, output, deps or self._deps, profile, key, None)
+        job = await self.house.submit(text, user, session, output, self._given(deps), profile, key, None)
         reply = await self._wait(job)
         self.house.raise_failure(reply)
         return reply
@@ -139,7 +139,7 @@ class Gitu:
             with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the loop was left: nobody watches
                 source.send_nowait(event)
 
-        job = await self.house.submit(text, user, session, output, deps or self._deps, profile, key, watch)
+        job = await self.house.submit(text, user, session, output, self._given(deps), profile, key, watch)
         try:
             async for event in events:
                 yield event
@@ -150,6 +150,9 @@ class Gitu:
             events.close()
             if not job.done.is_set():
                 job.stop()
+
+    def _given(self, deps: Any) -> Any:
+        return self._deps if deps is None else deps
 
     async def _wait(self, job: Job) -> Reply:
         try:

@@ -49,7 +49,8 @@ class Limits(Value, frozen=True):
 
 
 class Profile(Value, frozen=True):
-    """An agent by name. `models` in order of preference, `tools` as name patterns, `delegates` are profiles that this
+    """An agent by name. `models` in order of preference, `tools` as patterns of names (``clock``, ``note*``,
+    ``plugin:*``), `delegates` are profiles that this
     one may call as tools. With `exact` no model but those named is ever asked."""
 
     name: str = "default"
@@ -129,7 +130,8 @@ def load(file: str | Path | None = None, environ: Mapping[str, str] = os.environ
         if environ.get(variable):
             raw[name] = environ[variable]
     raw.update({key: value for key, value in overrides.items() if value is not None})
-    raw.setdefault("home", str(home))
+    if "home" not in raw or overrides.get("home") or environ.get("GITU_HOME"):
+        raw["home"] = str(home)  # the file's own word counts where neither caller nor environment say otherwise
     return from_dict(raw)
 
 
@@ -209,12 +211,16 @@ def leaves_machine(manifest: Manifest, config: Mapping[str, Any]) -> bool:
     return not urls or any(url.hostname not in {"localhost", "127.0.0.1", "::1"} for url in urls)
 
 
+OPERATORS = frozenset({"enabled", "trusted"})
+"""What the operator decides about a plugin in its section of ``gitu.toml``; the plugin never sees it."""
+
+
 def plugin_config(manifest: Manifest, settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """A plugin's configuration: what ``gitu.toml`` says, then the environment named by ``x-env``, then defaults.
 
     `ConfigError` names the field that does not fit the plugin's JSON Schema.
     """
-    values = {key: value for key, value in settings.plugins.get(manifest.id, {}).items() if key != "enabled"}
+    values = {key: value for key, value in settings.plugins.get(manifest.id, {}).items() if key not in OPERATORS}
     properties: dict[str, Any] = manifest.config.get("properties", {}) if manifest.config else {}
     for name, schema in properties.items():
         variable = schema.get("x-env")

@@ -24,7 +24,7 @@ from gitu_core.model import (
 
 if TYPE_CHECKING:
     from gitu_core.config import SecretSource
-    from gitu_core.contracts.ports import Clock, Store
+    from gitu_core.contracts.ports import Clock, PluginState, Store
     from gitu_core.manifest import Manifest
     from gitu_core.registry import Registry
 
@@ -46,6 +46,9 @@ class Parts(Protocol):
         ...
 
 
+CORE = "gitu"
+"""The owner of what the core itself keeps in the plugins' store; no plugin may have this id."""
+
 PIECE = 1 << 20
 """The most bytes a plugin may write or read at once."""
 
@@ -58,6 +61,7 @@ class PluginHost:
         self._house = house
         self._manifest = manifest
         self._config = config
+        self._trusted = trusted
         self._declared = set(FACETS) if trusted else {"log", *manifest.capabilities.facets}
 
     @property
@@ -72,6 +76,9 @@ class PluginHost:
         if name not in self._declared:
             facet = _Missing(name, f"plugin {self.plugin} does not declare the facet {name!r}",
                              f"add it to facets in gitu-plugin.toml of {self.plugin}")  # fmt: skip
+        elif name == "admin" and not self._trusted:
+            facet = _Missing(name, f"plugin {self.plugin} is not trusted with the facet 'admin'",
+                             f"to trust it, set trusted = true in [plugins.{self.plugin}]")  # fmt: skip
         elif name not in _FACETS:
             facet = _Missing(name, f"this host does not offer the facet {name!r}", "use a host that does")
         else:
@@ -211,3 +218,19 @@ _FACETS: dict[str, type[_Facet]] = {
     "log": LogFacet, "kv": KvFacet, "blobs": BlobsFacet, "secrets": SecretsFacet, "model": ModelFacet,
     "notify": NotifyFacet, "admin": AdminFacet,
 }  # fmt: skip
+
+
+class StateVersions:
+    """Keeps the version of each plugin's stored state beside that state."""
+
+    def __init__(self, store: PluginState) -> None:
+        self._store = store
+
+    async def read(self, plugin: str) -> int:
+        """The version that was written last; 0 = none yet."""
+        entry = await self._store.kv_get(CORE, f"state-version/{plugin}")
+        return entry.value if entry is not None and isinstance(entry.value, int) else 0
+
+    async def write(self, plugin: str, version: int) -> None:
+        """Keeps a version."""
+        await self._store.kv_put(CORE, Entry(f"state-version/{plugin}", version))

@@ -123,7 +123,7 @@ def check(manifest: Manifest, file: str | Path = FILE_NAME) -> None:
     def fail(what: str, hint: str) -> None:
         raise ManifestError(f"{file}: {what}", hint=hint, plugin=manifest.id, file=str(file))
 
-    if not _ID.fullmatch(manifest.id):
+    if not _ID.fullmatch(manifest.id) or manifest.id == "gitu":
         fail(f"id {manifest.id!r} is not a plugin id", "use lower-case letters, digits, - and _")
     for name in manifest.hooks:
         if name not in HOOKS:

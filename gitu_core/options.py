@@ -68,11 +68,8 @@ def configure(options: Options) -> tuple[Settings, dict[str, Profile]]:
 
 def _embedded(options: Options) -> Profile:
     """Without a configuration the assistant has the tools that it was handed, and those asked for with ``use``."""
-    own = tuple(as_tool(each).spec.name for each in options.tools)
-    exact = bool(options.model)
-    if options.plugins and not options.use:
-        return Profile(exact=exact)
-    return Profile(tools=(*own, *options.use), exact=exact)
+    own = tuple(f"{id}:*" for id, _ in local_plugins(options))
+    return Profile(tools=(*own, *options.use), exact=bool(options.model))
 
 
 def local_plugins(options: Options) -> list[tuple[str, Any]]:

@@ -31,7 +31,7 @@ def _span(name: str, attributes: Mapping[str, Any]) -> Iterator[Any]:
     ) as current:
         try:
             yield current
-        except Exception as error:
+        except Exception as error:  # whatever it is: it is noted by its class and raised on
             current.set_attribute("error.type", type(error).__name__)
             current.set_status(trace.StatusCode.ERROR, type(error).__name__)
             raise

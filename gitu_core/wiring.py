@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, cast
 
 import anyio
@@ -23,7 +24,7 @@ from gitu_core.config import (
 from gitu_core.contracts import Host
 from gitu_core.contracts.ports import OutboxEntry, Store
 from gitu_core.errors import ConfigError, InputError, NotReady, StoreError
-from gitu_core.facets import PluginHost
+from gitu_core.facets import PluginHost, StateVersions
 from gitu_core.gateway import Channels, Gateway, Job, LocalDispatcher
 from gitu_core.gateway import Options as JobOptions
 from gitu_core.manifest import Manifest
@@ -83,6 +84,7 @@ class House:
             enabled=enabled_by(self.settings),
             builtin=built_in(),
             local=local,
+            versions=StateVersions(self.store),
             clock=self.clock,
         )
         self.models = Models(self.registry, self.settings, self.clock, self.secrets.has, forbidden=self._forbidden)
@@ -155,10 +157,10 @@ class House:
         return ""
 
     def _host_for(self, manifest: Manifest) -> Host:
+        trusted = manifest.id in self._own or self.settings.plugins.get(manifest.id, {}).get("trusted") is True
+        config = partial(plugin_config, manifest, self.settings)
         # Its facets are made when they are first used, so that no type checker sees them.
-        return cast(
-            Host, PluginHost(self, manifest, lambda: plugin_config(manifest, self.settings), manifest.id in self._own)
-        )
+        return cast(Host, PluginHost(self, manifest, config, trusted))
 
     async def status(self) -> Sequence[str]:
         """How the assistant is, in lines."""

@@ -138,14 +138,16 @@ def greeting(offer: msgspec.Raw = NOTHING) -> Hello:
 
 
 def check_hello(hello: Hello) -> None:
-    """`IncompatibleError` unless both sides speak the same versions. Contracts that one side lacks do not
-    matter."""
+    """`IncompatibleError` unless both sides speak the same wire protocol."""
     if hello.wire != WIRE_VERSION:
         raise _mismatch("the wire protocol", hello.wire, WIRE_VERSION)
-    for name, version in hello.contracts.items():
-        seam = SEAMS.get(name)
-        if seam is not None and seam.version != version:
-            raise _mismatch(f"contract {name}", version, seam.version)
+
+
+def check_contract(hello: Hello, name: str) -> None:
+    """`IncompatibleError` unless both sides know contract *name* in the same version. Only contracts in use matter."""
+    theirs, ours = hello.contracts.get(name), SEAMS[name].version
+    if theirs is not None and theirs != ours:
+        raise _mismatch(f"contract {name}", theirs, ours)
 
 
 def _mismatch(what: str, theirs: int, ours: int) -> IncompatibleError:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import anyio
 
 from gitu_core.cli.common import assistant, settings_of
+
+KEY_FILE = "master.key"
+"""Where the store keeps the key of everything that is sealed, in the home folder."""
 
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
@@ -24,7 +28,10 @@ def run(options: argparse.Namespace) -> int:
 async def _backup(options: argparse.Namespace) -> None:
     async with assistant(options) as gitu:
         await gitu.house.store.backup(options.file)
+        key = gitu.house.settings.folder / KEY_FILE
     print(f"written: {options.file}")
+    if await anyio.Path(key).exists():
+        print(f"it is sealed, and its key is not in it: keep a copy of {key} in another place", file=sys.stderr)
 
 
 async def _restore(options: argparse.Namespace) -> None:

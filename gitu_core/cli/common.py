@@ -6,13 +6,21 @@ import argparse
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from msgspec.structs import replace
+
 from gitu_core.app import Gitu
 from gitu_core.config import Settings, load
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
-    """The settings that the command line asks for."""
-    return load(options.config, home=options.home, model=getattr(options, "model", None))
+    """The settings that the command line asks for. A model that it names is the only one that is asked."""
+    settings = load(options.config, home=options.home)
+    model = getattr(options, "model", None)
+    if not model:
+        return settings
+    names = {"default", *settings.profiles}
+    profiles = {name: replace(settings.profile(name), models=(model,), exact=True) for name in names}
+    return replace(settings, model=model, profiles=profiles)
 
 
 @asynccontextmanager

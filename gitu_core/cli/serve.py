@@ -10,6 +10,7 @@ import sys
 import anyio
 
 from gitu_core.cli.common import assistant
+from gitu_core.errors import GituError
 
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
@@ -28,11 +29,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _serve(options: argparse.Namespace) -> None:
+    failure: GituError | None = None
     async with assistant(options) as gitu, anyio.create_task_group() as group:
         group.start_soon(_stop_on_signal, group.cancel_scope)
         print("gitu serves; stop it with Ctrl-C", file=sys.stderr)
-        await gitu.serve(*options.channel)
+        try:
+            await gitu.serve(*options.channel)
+        except GituError as error:
+            failure = error  # raised below, where it does not come out as a group of exceptions
         group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 async def _stop_on_signal(scope: anyio.CancelScope) -> None:

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 import anyio
+import msgspec
 
 from gitu_core.cli.common import assistant, settings_of
 from gitu_core.cli.show import as_json, complain, table
@@ -59,12 +60,17 @@ async def _ask(options: argparse.Namespace) -> int:
     except GituError as error:
         if not options.json:
             raise
-        print(as_json(Reply("", "", "failed", error=error_info(error))))
+        print(_whole(Reply("", "", "failed", error=error_info(error))))
         return 1
-    print(as_json(reply) if options.json else reply.text)
+    print(_whole(reply) if options.json else reply.text)
     if reply.status != "ok":
         complain(f"the turn ended as {reply.status}", "try again")
     return 0 if reply.status == "ok" else 1
+
+
+def _whole(reply: Reply) -> str:
+    """A reply as JSON. Its status and its words always stand there, also where they are what they mostly are."""
+    return as_json({"status": reply.status, "text": reply.text, **msgspec.to_builtins(reply)})
 
 
 async def _sessions(options: argparse.Namespace) -> int:

@@ -178,7 +178,7 @@ class Schedule(Protocol):
     """Durable timers."""
 
     async def at(self, when: float, key: str, data: dict[str, Any]) -> None:
-        """Calls `gitu_timer` with *data* at *when* (seconds since 1970, UTC), once; the same key replaces."""
+        """Hands *data* back to the plugin at *when* (seconds since 1970, UTC), once; the same key replaces."""
         ...
 
     async def cancel(self, key: str) -> bool:

@@ -36,10 +36,30 @@ class Keeper(Protocol):
         ...
 
 
+class Versions(Protocol):
+    """Keeps the version of each plugin's stored state; 0 = it has none yet."""
+
+    async def read(self, plugin: str) -> int:
+        """The version that was written last."""
+        ...
+
+    async def write(self, plugin: str, version: int) -> None:
+        """Keeps a version."""
+        ...
+
+
 class Activation:
     """The active plugins of one registry. *limit* is how many seconds an import may take."""
 
-    def __init__(self, keeper: Keeper, host_for: Callable[[Manifest], Host], report: Report, limit: float) -> None:
+    def __init__(
+        self,
+        keeper: Keeper,
+        host_for: Callable[[Manifest], Host],
+        report: Report,
+        limit: float,
+        versions: Versions | None = None,
+    ) -> None:
+        self._versions = versions
         self._keeper = keeper
         self._host_for = host_for
         self._report = report
@@ -134,6 +154,7 @@ class Activation:
     async def _begin(self, record: Record, active: Active) -> None:
         self._begun.append(record)
         try:
+            await self._migrate(active)
             await active.lifecycle("gitu_start")
         except PluginError:
             # Loaded afresh after a reset, so that its next start begins from nothing.
@@ -142,6 +163,19 @@ class Activation:
             assert self._manager is not None
             self._manager.drop(record.id)
             raise
+
+    async def _migrate(self, active: Active) -> None:
+        """Lets a plugin bring its stored state up to date, and keeps the version that it then has."""
+        now = active.manifest.state_version
+        if not now or self._versions is None:
+            return
+        before = await self._versions.read(active.manifest.id)
+        if before > now:
+            message = f"its stored state has version {before}, this release of it knows {now}"
+            raise LoadError(message, hint="install the newer release again")
+        if before < now:
+            await active.lifecycle("gitu_migrate", before=before, after=now)
+            await self._versions.write(active.manifest.id, now)
 
     def _watch(self) -> None:
         """Starts the watchdog when there is somebody who could block the event loop."""

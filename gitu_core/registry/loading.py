@@ -32,11 +32,11 @@ class Active:
     implementations: dict[str, Implementation]
     objects: dict[tuple[str, str], Any] = field(default_factory=dict)
 
-    async def lifecycle(self, hook: str) -> None:
+    async def lifecycle(self, hook: str, **more: Any) -> None:
         """Calls a lifecycle hook, where the plugin has it."""
         each = self.implementations.get(hook)
         if each is not None:
-            await call_lifecycle(each, {"host": self.host})
+            await call_lifecycle(each, {"host": self.host, **more})
 
 
 class _Extensions(ExtensionManager[Any]):

@@ -13,7 +13,7 @@ from gitu_core.contracts.ports import Clock, Offer
 from gitu_core.errors import HookError, LoadError, PluginError, Quarantined
 from gitu_core.manifest import Manifest
 from gitu_core.model import Event
-from gitu_core.registry.activation import Activation, Report, unusable, with_hook
+from gitu_core.registry.activation import Activation, Report, Versions, unusable, with_hook
 from gitu_core.registry.catalogue import Catalogue
 from gitu_core.registry.census import Census, Enabled, Record, local_record
 from gitu_core.registry.consent import Consent
@@ -38,7 +38,8 @@ class Registry:
     word about a plugin, *builtin* the ids that are enabled unless somebody says otherwise. *local* are the
     embedder's own plugin objects and tools by id: always enabled, never moved to another process. *path* are
     the folders to search (None = `sys.path`). A plugin with *fault_limit* faults within *fault_window*
-    seconds is quarantined. *import_limit* and *jail_limit* are in seconds.
+    seconds is quarantined. *import_limit* and *jail_limit* are in seconds. *versions* keeps the version of each
+    plugin's stored state; without it nothing is migrated.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Registry:
         fault_window: float = 60.0,
         import_limit: float = 20.0,
         jail_limit: float = 20.0,
+        versions: Versions | None = None,
     ) -> None:
         self._home = Path(home)
         self._local: dict[str, list[object]] = {}
@@ -74,7 +76,7 @@ class Registry:
         self._reading = threading.RLock()
         self._ready: dict[tuple[str, str], Any] = {}
         self.hooks = Dispatcher(self._fault)
-        self._activation = Activation(self, host_for, report, import_limit)
+        self._activation = Activation(self, host_for, report, import_limit, versions)
 
     # ---- what there is -----------------------------------------------------------------------
 
@@ -164,7 +166,7 @@ class Registry:
         not open.
         """
         record = self._record(id)
-        hint = hint or f"when the cause is gone, run: gitu plugins reset {id}"
+        hint = hint or f"when the cause is gone, start again; to do without it, run: gitu plugins disable {id}"
         record.put("quarantined", reason, hint)
         self._out_of_service(record)
         self._close_guards(record)

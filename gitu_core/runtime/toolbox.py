@@ -32,8 +32,9 @@ class Toolbox:
         """What the profile may use, by name."""
         found = {
             spec.name: spec
-            for spec in map(self._spec, self._registry.offers("tool"))
-            if any(fnmatchcase(spec.name, pattern) for pattern in profile.tools)
+            for offer in self._registry.offers("tool")
+            if _offered(offer, profile.tools)
+            for spec in (self._spec(offer),)
         }
         for name in profile.delegates:
             found[DELEGATE + name] = delegate_spec(self._profile_of(name))
@@ -54,6 +55,13 @@ class Toolbox:
     async def get(self, name: str) -> Any:
         """The tool itself; activates its plugin on first use."""
         return await self._registry.get("tool", name)
+
+
+def _offered(offer: Offer, patterns: tuple[str, ...]) -> bool:
+    """True if one of *patterns* names the tool, or as ``plugin:tool`` the tool of this plugin."""
+    name = offer.contribution.name
+    full = f"{offer.plugin}:{name}"
+    return any(fnmatchcase(full if ":" in pattern else name, pattern) for pattern in patterns)
 
 
 def missing(name: str, specs: dict[str, ToolSpec]) -> ToolError:

@@ -11,7 +11,7 @@ import threading
 import anyio
 import pytest
 
-from gitu_core import Gitu, SyncGitu, tool
+from gitu_core import Gitu, SyncGitu, ToolContext, tool
 from gitu_core.errors import ConfigError, GituError, NoModel
 from gitu_core.model import AnswerDelta, TurnFinished
 from gitu_core.testing import FunctionModel, ScriptedModel, call
@@ -165,3 +165,59 @@ async def test_in_tests_no_model_is_asked_that_would_leave_this_machine(monkeypa
     monkeypatch.setenv("OPENAI_BASE_URL", model_server.url)
     async with Gitu(model="openai/some-model") as gitu:
         assert "x" in (await gitu.send("x", user="u")).text
+
+
+@pytest.mark.anyio
+async def test_a_plugins_own_tools_are_offered_and_others_only_when_they_are_named():
+    class Plugin:
+        def gitu_tools(self):
+            return [double]
+
+    model = FunctionModel(lambda request: " ".join(sorted(spec.name for spec in request.tools)) or "none")
+    async with Gitu(model=model, plugins=[Plugin()]) as gitu:
+        assert (await gitu.send("x", user="u")).text == "double"
+    async with Gitu(model=model, tools=[double], use=["basics:c*"]) as gitu:
+        assert (await gitu.send("x", user="u")).text == "calculate clock convert double"
+
+
+@pytest.mark.anyio
+async def test_falsy_dependencies_are_dependencies():
+    @tool
+    def count(ctx: ToolContext[list[int]]) -> int:
+        """Counts."""
+        return len(ctx.deps)
+
+    model = ScriptedModel([call("count"), lambda request: request.messages[-1].text])
+    async with Gitu(model=model, tools=[count], deps=[1, 2]) as gitu:
+        assert (await gitu.send("x", user="u", deps=[])).text == "0"
+
+
+@pytest.mark.anyio
+async def test_a_plugin_migrates_its_state_once_and_never_backwards(tmp_path):
+    import msgspec
+
+    from gitu_core.facets import StateVersions
+
+    calls = []
+
+    class Plugin:
+        version = 2
+
+        def gitu_migrate(self, host, before, after):
+            calls.append((before, after))
+
+    async with Gitu(model=ScriptedModel([]), home=tmp_path) as gitu:
+        versions = StateVersions(gitu.house.store)
+        from gitu_core.registry.activation import Activation
+        from gitu_core.registry.loading import Active
+        from gitu_core.registry.manager import Manager
+
+        manifest = msgspec.structs.replace(gitu.house.registry.manifest("basics"), id="mine", state_version=2)
+        active = Active(None, manifest, Manager().add(Plugin(), "mine"))
+        activation = Activation(gitu.house.registry, None, print, 1, versions)
+        await activation._migrate(active)
+        await activation._migrate(active)
+        assert calls == [(0, 2)]
+        active.manifest = msgspec.structs.replace(manifest, state_version=1)
+        with pytest.raises(GituError, match="has version 2"):
+            await activation._migrate(active)

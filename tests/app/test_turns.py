@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from gitu_core import Gitu, Limits, Profile, Role, ToolContext, ToolError, tool
@@ -460,7 +461,7 @@ async def test_the_same_key_is_the_same_message():
 
         group.start_soon(send)
         group.start_soon(send)
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
     assert replies == ["once", "once"]
     assert len(model.requests) == 1
     async with Gitu(model=model) as gitu:

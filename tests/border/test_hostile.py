@@ -226,6 +226,16 @@ async def test_a_newer_peer_with_unknown_contracts_and_more_in_its_hello_is_welc
         assert peer.remote(MemoryStore).name == "new"
 
 
+async def test_a_contract_that_is_not_in_use_may_differ() -> None:
+    """A newer version of one seam breaks nobody who uses another."""
+    near, far = memory_transports()
+    await far.send(line("hello", WIRE_VERSION, {"tool": 2}, OFFER))
+    async with Peer(near) as peer:
+        assert peer.remote(MemoryStore) is not None
+        with pytest.raises(IncompatibleError, match="contract tool"):
+            peer.remote(Tool)
+
+
 async def test_an_end_that_offers_nothing_says_so() -> None:
     """The hint tells what to pass."""
     near, far = memory_transports()

@@ -47,7 +47,7 @@ def blocks_of(page: Path) -> list[Block]:
         elif opened is not None:
             body.append(line)
         before = line.strip()
-    assert opened is None, f"{page}: the block at line {opened and opened[0]} is not closed"
+    assert opened is None, f"{page}: a block is not closed"
     return found
 
 

@@ -28,7 +28,8 @@ class Shell:
         """What a command sees: no key, no settings, and the plugins that were installed here."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "COVERAGE_PROCESS_START") if name in os.environ}
         paths = os.pathsep.join(map(str, (self._site, ROOT)))
-        return {**kept, "HOME": str(self._home), "GITU_HOME": str(self._home), "PYTHONPATH": paths, "NO_COLOR": "1"}
+        return {**kept, "HOME": str(self._home), "GITU_HOME": str(self._home), "PYTHONPATH": paths, "NO_COLOR": "1",
+                "PYTHONUNBUFFERED": "1"}  # fmt: skip
 
     def run(self, command: str) -> tuple[int, str]:
         """Runs one command line; gives its status and all that it printed."""

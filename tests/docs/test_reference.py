@@ -78,9 +78,7 @@ def test_a_hook_is_described_as_it_is(meta: hookspecs.HookMeta) -> None:
 
 def test_the_page_of_errors_matches_the_classes() -> None:
     listed = {row[0]: row[1:3] for row in rows(page("errors.md"))[1:]}
-    real = {
-        name: [getattr(errors, name).__bases__[0].__name__, getattr(errors, name).code] for name in errors.__all__
-    }
+    real = {name: [getattr(errors, name).__bases__[0].__name__, getattr(errors, name).code] for name in errors.__all__}
     assert listed == real
     assert {kind.__name__ for kind in errors.by_code().values()} == set(real)
     assert all(all(row) for row in rows(page("errors.md"))), "every error says when and what to do"
@@ -166,7 +164,7 @@ def test_a_contract_is_described_as_it_is(seam: object) -> None:
         assert listed[key][1] == words(inspect.getdoc(method))
     if name != "host":
         assert set(re.findall(r"`(\w+): [^`]+`", body.partition("| Method")[0])) == set(
-            protocol.__dict__.get("__annotations__", {})
+            inspect.get_annotations(protocol)
         )
 
 
@@ -218,3 +216,13 @@ def test_every_dependency_is_listed_with_its_bound_and_no_other() -> None:
 def test_every_decision_is_in_the_index() -> None:
     files = {file.name for file in (ROOT / "docs/decisions").glob("0*.md")}
     assert set(re.findall(r"\]\((0\d+-[\w-]+\.md)\)", page("decisions/README.md"))) == files
+
+
+def test_the_floors_of_the_house_are_listed_top_first() -> None:
+    from tests.architecture.rules import FLOORS
+
+    there = {file.stem for file in (ROOT / "gitu_core").iterdir()}
+    floors = [{room for room in floor if room in there and room != "__main__"} for floor in reversed(FLOORS)]
+    table = sections(page("architecture.md"))["The house"]
+    listed = [set(re.findall(r"`(\w+)`", line.split("|")[1])) for line in table.splitlines() if line.startswith("| `")]
+    assert listed == [floor for floor in floors if floor]

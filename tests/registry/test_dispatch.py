@@ -277,7 +277,8 @@ async def test_a_plugin_that_fails_too_often_is_quarantined_until_reset(make: Ma
         await registry.hooks.observe("gitu_turn_started", turn=None)
     assert len(calls) == 3
     a = status(registry, "a")
-    assert (a.state, a.hint) == ("quarantined", "when the cause is gone, run: gitu plugins reset a")
+    assert a.state == "quarantined"
+    assert a.hint == "when the cause is gone, start again; to do without it, run: gitu plugins disable a"
     assert a.reason.startswith("3 faults within 60 s, the last: gitu_turn_started raised ValueError: oh")
     assert not registry.hooks.wants("gitu_turn_started")
     registry.reset("a")
@@ -296,7 +297,7 @@ async def test_a_guard_in_quarantine_refuses_until_somebody_decides(make: Make) 
     reason = await registry.hooks.guard("gitu_guard_message", message=MESSAGE)
     assert reason is not None
     assert "the plugin g guards this and cannot run: 1 faults" in reason
-    assert "gitu plugins reset g" in reason
+    assert "gitu plugins disable g" in reason
     assert await registry.hooks.guard("gitu_guard_outgoing", outgoing=None) is None
     registry.reset("g")
     reason = await registry.hooks.guard("gitu_guard_message", message=MESSAGE)

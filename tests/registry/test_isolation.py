@@ -220,7 +220,7 @@ async def test_a_quarantine_is_told_to_observers_and_logged(
     assert isinstance(event, Event)
     assert (event.kind, event.data["plugin"]) == ("plugin.quarantined", "good")
     said = str(reports[-1])
-    assert said.startswith("good 1.0: quarantined: the operator said so (next: when the cause is gone, run: ")
+    assert said.startswith("good 1.0: quarantined: the operator said so (next: when the cause is gone, start again")
     silent = Registry(site.folder / "home", host_for=host_for, path=[str(site.folder)])
     with caplog.at_level(logging.WARNING, "gitu.plugins"):
         silent.quarantine("good", "why not")

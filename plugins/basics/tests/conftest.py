@@ -50,6 +50,11 @@ class HostHere:
         self.kv = Shelf()
 
 
+def host_here(**config: Any) -> Any:
+    """A host with the settings *config*; the tools take it for a real one."""
+    return HostHere(**config)
+
+
 class Call:
     """A running call."""
 
@@ -71,7 +76,7 @@ def anyio_backend() -> str:
 @pytest.fixture
 def host() -> Any:
     """A host without anything stored."""
-    return HostHere()
+    return host_here()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from gitu_basics import gitu_tools
 from gitu_core import Label, ToolCall, ToolError
 from gitu_core.contracts import CallInfo
 
-from .conftest import HostHere, Run
+from .conftest import Run, host_here
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ def test_the_manifest_is_what_the_code_says() -> None:
 
     raw = tomllib.loads((files("gitu_basics") / "gitu-plugin.toml").read_text("utf-8"))
     shipped = {each["name"]: msgspec.json.decode(each["spec"]) for each in raw["contributes"]}
-    tools = gitu_tools(HostHere())  # type: ignore[arg-type]
+    tools = gitu_tools(host_here())
     made = {each.spec.name: msgspec.to_builtins(each.spec, str_keys=True) for each in tools}
     assert shipped == msgspec.json.decode(msgspec.json.encode(made))
     assert (raw["id"], raw["isolation"], raw["contracts"], raw["hooks"]) == (
@@ -45,7 +45,7 @@ def test_the_manifest_is_what_the_code_says() -> None:
 
 def test_specs_are_truthful_and_complete() -> None:
     """Only two tools write; what decides where an effect goes is a sink; every schema is valid."""
-    specs = {each.spec.name: each.spec for each in gitu_tools(HostHere())}  # type: ignore[arg-type]
+    specs = {each.spec.name: each.spec for each in gitu_tools(host_here())}
     assert {name for name, spec in specs.items() if spec.acts} == {"note", "forget_note"}
     assert {name for name, spec in specs.items() if spec.reversible} == {"note"}
     assert {name for name, spec in specs.items() if spec.verifiable} == {"note", "forget_note"}
@@ -78,7 +78,7 @@ def test_specs_are_truthful_and_complete() -> None:
 )
 def test_comparing_words_finds_the_right_tool(sentence: str, wanted: str) -> None:
     """A matcher without any model: rare words in common with description and examples decide."""
-    tools = gitu_tools(HostHere())  # type: ignore[arg-type]
+    tools = gitu_tools(host_here())
     known = {
         each.spec.name: _words(" ".join((each.spec.name, each.spec.description, *each.spec.examples))) for each in tools
     }
@@ -114,7 +114,7 @@ async def test_the_clock_uses_the_setting_without_a_place() -> None:
     """Which is how an operator makes "here" mean something."""
     from .conftest import Call
 
-    tools = gitu_tools(HostHere(time_zone="Rome"))  # type: ignore[arg-type]
+    tools = gitu_tools(host_here(time_zone="Rome"))
     result = await tools[0].run(ToolCall(id="1", tool="clock"), Call(CallInfo(call="1", key="1")))
     assert result.content["zone"] == "Europe/Rome"
 

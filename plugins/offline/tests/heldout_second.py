@@ -75,7 +75,7 @@ def population(city: str) -> int:
     return len(city)
 
 
-@tool(effects=("external",))
+@tool(effects=("execute",))
 def play_song(title: str, artist: str = "") -> str:
     """Plays a song on the speakers."""
     return f"{title} {artist}"

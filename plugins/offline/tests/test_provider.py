@@ -62,20 +62,36 @@ async def test_a_request_is_passed_to_the_tool_and_its_result_becomes_a_sentence
 @pytest.mark.parametrize(
     ("result", "said"),
     [
-        ("22", "The answer is 22."),
-        ('{"result": 22}', "The answer is 22."),
+        ("22", "Clock: 22"),
+        ("2.5", "Clock: 2.5"),
+        ("true", "Yes."),
+        ("false", "No."),
+        ('{"result": 22}', "Clock: 22"),
         ('{"text": "2 + 2 = 4"}', "2 + 2 = 4"),
+        ('{"result": "12", "exact": true, "text": "15% of 80 = 12"}', "15% of 80 = 12"),
+        ('{"message": "All is well", "level_now": 3}', "All is well"),
+        ('{"level_now": 3, "code": "a_b"}', "Level now: 3, code: a_b."),
         ("null", "Done."),
         ("[]", "There is nothing."),
+        ("{}", "There is nothing."),
+        ('["tea", "milk"]', "- tea\n- milk"),
         ('[{"id": 1, "text": "tea"}]', "- id: 1, text: tea"),
         ("plain words", "plain words"),
-        ("error: no such place (next: check it)", "clock did not work: no such place (next: check it)"),
-        ("denied: not allowed", "clock was not allowed: not allowed"),
+        ("error: no such place (next: check it)", "clock did not work: no such place. Next: check it."),
+        ("denied: not allowed", "clock was not allowed: not allowed."),
+        ("unknown: the line broke", "clock may or may not have happened: the line broke."),
     ],
 )
 async def test_every_kind_of_result_is_told_plainly(result: str, said: str) -> None:
     made = ModelMessage("assistant", calls=(ToolCall("c", "clock"),))
     assert words(await ask(user_message("x"), made, ModelMessage("tool", (Text(result),), call_id="c"))) == said
+
+
+@pytest.mark.parametrize(("result", "said"), [("true", "Done."), ("null", "Done."), ("7", "Note: 7")])
+async def test_what_a_tool_that_acts_gives_back_says_that_it_is_done(result: str, said: str) -> None:
+    made = ModelMessage("assistant", calls=(ToolCall("c", "note"),))
+    done = ModelMessage("tool", (Text(result),), call_id="c")
+    assert words(await ask(user_message("x"), made, done, tools=TOOLS)) == said
 
 
 @pytest.mark.parametrize("tools", [(), TOOLS])

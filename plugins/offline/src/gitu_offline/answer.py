@@ -10,45 +10,58 @@ import msgspec
 from gitu_core.contracts import ToolSpec
 
 _FAILED = ("error:", "denied:", "unknown:")
-_ALONE = ("text", "answer", "result", "value", "message", "summary", "output", "content")
+_WORDS = ("text", "message", "answer", "summary")
+"""What a tool that says it in words calls them; then nothing else is told."""
+
+_ALONE = ("result", "value", "output", "content")
 
 
-def tell(results: Sequence[tuple[str, str]]) -> str:
+def tell(results: Sequence[tuple[str, str]], tools: Sequence[ToolSpec] = ()) -> str:
     """What the tools answered, in words. *results* are (tool, its result as the model reads it)."""
-    return "\n".join(_one(tool, text) for tool, text in results)
+    acting = {tool.name for tool in tools if tool.acts}
+    return "\n".join(_one(tool, text, tool in acting) for tool, text in results)
 
 
-def _one(tool: str, text: str) -> str:
+def _one(tool: str, text: str, acts: bool) -> str:
     if text.startswith(_FAILED):
-        status, _, why = text.partition(":")
-        words = {"denied": "was not allowed", "unknown": "may or may not have happened"}.get(status, "did not work")
-        return f"{tool} {words}: {why.strip()}"
+        return _failed(tool, text)
     try:
         value = msgspec.json.decode(text)
     except msgspec.DecodeError:
         return text.strip() or "Done."
-    return in_words(value)
+    return in_words(value, tool, acts)
 
 
-def in_words(value: Any) -> str:
-    """A JSON value as somebody would say it."""
-    if value is None or value == "" or value is True:
-        return "Done."
-    if value is False:
-        return "No."
+def _failed(tool: str, text: str) -> str:
+    """An error with its next step: ``The clock did not work: there is no such place. Next: …``."""
+    status, _, why = text.partition(":")
+    words = {"denied": "was not allowed", "unknown": "may or may not have happened"}.get(status, "did not work")
+    said, mark, hint = why.strip().removesuffix(")").partition(" (next: ")
+    said, hint = (said, hint) if mark else (why.strip(), "")
+    next_step = f" Next: {_ended(hint)}" if hint else ""
+    return f"{_name(tool)} {words}: {_ended(said)}{next_step}"
+
+
+def in_words(value: Any, tool: str = "", acts: bool = False) -> str:
+    """A JSON value as somebody would say it. A number alone says little, so that the *tool* is named with it."""
+    if value is None or value == "" or (acts and value is True):
+        return "Done." if acts or value is None else "There is nothing."
+    if isinstance(value, bool):
+        return "Yes." if value else "No."
     if isinstance(value, int | float):
-        return f"The answer is {value}."
+        return f"{_capital(_name(tool))}: {value}" if tool else str(value)
     if isinstance(value, str):
         return value
     if isinstance(value, list):
         return "\n".join(f"- {_short(item)}" for item in value) if value else "There is nothing."
     if isinstance(value, dict):
+        said = next((value[key] for key in _WORDS if isinstance(value.get(key), str) and value[key].strip()), "")
+        if said:
+            return str(said)
         alone = [value[key] for key in _ALONE if isinstance(value.get(key), str | int | float)]
         if len(value) == 1 and alone:
-            return in_words(alone[0])
-        return _sentence(
-            ", ".join(f"{_name(key)}: {_short(item)}" for key, item in value.items() if item not in (None, ""))
-        )
+            return in_words(alone[0], tool, acts)
+        return _ended(_capital(_short(value))) if value else "There is nothing."
     return str(value)
 
 
@@ -66,8 +79,11 @@ def _name(key: str) -> str:
     return key.replace("_", " ")
 
 
-def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _ended(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

@@ -81,6 +81,8 @@ class Index:
         arguments = fill(_with_roles(tool), text)
         if arguments is None:
             return None
+        if tool.acts and not _ordered(tool, text):
+            return None
         shape = _shape_bonus(tool, text, arguments)
         if not shape and not any(
             words.get(near, 0) > 0.6 for word in content(asked) for near in {word, *similar(word)}
@@ -159,6 +161,18 @@ def _shape_bonus(tool: ToolSpec, text: Text, arguments: dict[str, Any]) -> float
     return bonus
 
 
+def _ordered(tool: ToolSpec, text: Text) -> bool:
+    """True if the sentence begins with what the tool does, or is about all that the tool is called.
+
+    "Compose a song" and "play a song" differ in nothing but that word, and one of them makes noise.
+    """
+    first = next((word for word in cut(text.words) if word not in STOP), "")
+    if text.known(first):
+        return True
+    said = {stem(word) for word in cut(text.words)}
+    return first in _LIGHT and all(stem(word) in said for word in cut(tool.name))
+
+
 def _shown(tool: ToolSpec) -> str:
     """All that a tool says about itself in words."""
     parts = tool.input_schema.get("properties", {}).values()
@@ -198,6 +212,10 @@ def rest_of(asked: str, words: Mapping[str, float]) -> tuple[str, bool]:
             break
         if known and (not begun or number < 4):
             begun, position = True, number + 1
+            near = [at for at in range(number, min(number + 4, len(pieces))) if pieces[at][0].endswith(":")]
+            if near:  # "note to self: …"
+                position, marked = near[0] + 1, True
+                break
             if marked := word.endswith(":"):
                 break
         elif bare in _CONNECT or bare in QUESTION or (not begun and number < 2 and bare in _LIGHT):

@@ -192,7 +192,8 @@ def _left(name: str, schema: Mapping[str, Any], text: Text) -> str:
     if kind == "title" and value and text.free(value):
         return text.take(value)
     if names:
-        return text.take(names[0])
+        wide = kind not in ("place", "person")
+        return text.take(phrases.around(text.said, names[0], text.known) if wide else names[0])
     if value and text.free(value) and not any(text.known(word) for word in value.lower().split()):
         return text.take(value)
     return text.guess(runs[0]) if runs else ""
@@ -359,6 +360,8 @@ def _after(word: str, text: Text, kind: str) -> str:
     for at, token in enumerate(text.said[:-1]):
         if token.low == word and not token.ends:
             value, _ = phrases.phrase(text.said, at + 1, title=kind == "title")
+            if kind in ("place", "person"):
+                value = phrases.name_at_start(value)
             if value and value.lower() not in _EMPTY and text.free(value) and not _known_or_number(value, text):
                 return value
     return ""

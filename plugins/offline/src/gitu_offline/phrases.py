@@ -66,7 +66,9 @@ def phrase(said: list[Token], at: int, title: bool = False) -> tuple[str, int]:
 
     Small words between two capitals belong to it: Bank of England, and for a title also War and Peace.
     """
-    while at < len(said) and said[at].low in _ARTICLES and not (title and said[at].capital) and not said[at].ends:
+    while at < len(said) and said[at].low in _ARTICLES and not said[at].ends:
+        if at and said[at].capital and at + 1 < len(said) and said[at + 1].capital:  # The Beatles, The Hague
+            break
         at += 1
     begin = at
     while at < len(said):
@@ -138,6 +140,25 @@ def _capitals(said: list[Token], at: int) -> tuple[str, int]:
         if said[at - 1].ends:
             break
     return " ".join(token.word for token in said[begin:at]), at
+
+
+def name_at_start(value: str) -> str:
+    """The name that a phrase begins with: ``France`` of "France take"; the whole phrase if it is no name."""
+    said = tokens(value)
+    name = _capitals(said, 0)[0] if said and said[0].word[:1].isupper() else ""
+    return name or value
+
+
+def around(said: list[Token], name: str, known: Callable[[str], bool]) -> str:
+    """The phrase that begins with *name*, up to a word that is *known*: ``Swiss francs``."""
+    words = name.split()
+    for at in range(len(said)):
+        if [token.word for token in said[at : at + len(words)]] == words:
+            kept = phrase(said, at)[0].split() or words
+            while len(kept) > len(words) and known(kept[-1].lower()):
+                kept.pop()
+            return " ".join(kept)
+    return name
 
 
 def unknown_runs(said: list[Token], known: Callable[[str], bool]) -> list[str]:

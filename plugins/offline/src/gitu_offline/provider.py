@@ -88,7 +88,7 @@ def _calls(request: ModelRequest, asked: str) -> list[tuple[str, str]]:
 def _text(request: ModelRequest, asked: str, results: list[tuple[str, str]]) -> str:
     from gitu_offline.answer import cannot, tell
 
-    said = tell(results)
+    said = tell(results, request.tools)
     if request.output_schema is not None:
         from gitu_offline.structured import structure
 

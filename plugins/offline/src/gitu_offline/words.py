@@ -80,6 +80,7 @@ _SAME = (
     "play listen song music",
     "film movie",
     "random roll dice toss flip",
+    "bright brightness dim light lamp",
     "shorten short",
     "count number length",
 )
