@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
+import ensurepip
 import hashlib
+import importlib.util
 import json
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -150,12 +151,16 @@ def build_wheel(folder: Path) -> Path:
 
 def install_wheel(wheel: Path, target: Path) -> None:
     """Installs it with whatever installer there is."""
-    words: list[Any] = ["install", "--quiet", "--no-index", "--no-deps", "--target", target, wheel]
-    has_pip = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True).returncode == 0
-    uv = shutil.which("uv")
-    if not has_pip and uv is None:
+    words = ["install", "--quiet", "--no-index", "--no-deps", "--target", str(target), str(wheel)]
+    uv, bundled = shutil.which("uv"), [*Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl")]
+    if importlib.util.find_spec("pip"):
+        installer = [sys.executable, "-m", "pip"]
+    elif uv:
+        installer = [uv, "pip"]
+    elif bundled:
+        installer = [sys.executable, str(bundled[0] / "pip")]
+    else:
         pytest.skip("no installer: install uv, or put pip into this environment")
-    installer = [sys.executable, "-m", "pip"] if has_pip else [uv, "pip"]
     subprocess.run([*installer, *words], check=True, capture_output=True)
 
 

@@ -1,4 +1,4 @@
-"""The sets of phrasings that no rule was written for: how much of them is understood, and what must never happen."""
+"""Sets of phrasings that were written before they were tried: how much is understood, and what must never happen."""
 
 from __future__ import annotations
 

@@ -203,3 +203,22 @@ async def test_a_terminal_that_goes_away_gives_unknown_once_and_then_not_sent() 
     second = await terminal.send(asking("b"))
     assert (second.state, second.final) == ("not_sent", True)
     assert (await terminal.health()).state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("one\ntwo", "one  \ntwo"),
+        ("one\n\ntwo", "one\n\ntwo"),
+        ("2*3*4 = 24", "2\\*3\\*4 = 24"),
+        ("2**3**2", "2\\*\\*3\\*\\*2"),
+        ("*this* and **that**", "*this* and **that**"),
+        ("use `2*3*4`", "use `2*3*4`"),
+        ("```\n2*3*4\nend\n```", "```\n2*3*4\nend\n```"),
+    ],
+)
+def test_markdown_keeps_the_ends_of_lines_and_signs_for_times(text: str, wanted: str) -> None:
+    """Emphasis stays emphasis, and nothing changes in code."""
+    from gitu_terminal.screen import as_written
+
+    assert as_written(text) == wanted

@@ -17,6 +17,7 @@ from rich.panel import Panel
 from rich.segment import Segment
 from rich.spinner import Spinner
 from rich.text import Text as Line
+from rich.theme import Theme
 
 from gitu_core import Ask, ToolCall, ToolFinished
 from gitu_core.contracts import Progress
@@ -25,6 +26,11 @@ from gitu_terminal.text import clean, strict
 if TYPE_CHECKING:
     from gitu_core import Reply
 
+_LINE_END = re.compile(r"(?<=\S)[ \t]*\n(?=[ \t]*\S)")
+_FENCE = re.compile(r"(^[ \t]*(?:```|~~~).*?(?:^[ \t]*(?:```|~~~)[ \t]*$|\Z))", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"(`[^`\n]*`)")
+_TIMES = re.compile(r"(?<=[0-9)])\*{1,2}(?=[0-9(])")
+_THEME = Theme({"markdown.code": "bold cyan", "markdown.code_block": "cyan"})  # no background: screens may be light
 _BLOCK_END = re.compile(r"\n[ \t]*\n+(?=\S)")
 INDENT = (0, 1, 0, 2)
 
@@ -34,6 +40,7 @@ class Screen:
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console if console is not None else Console(highlight=False)
+        self.console.push_theme(_THEME)
         plain = not self.console.encoding.lower().startswith("utf")
         self._marks = ("+", "x", "-") if plain else ("✓", "✗", "·")
         self._spinner = Spinner("line" if plain else "dots", style="cyan")
@@ -108,7 +115,8 @@ class Screen:
         line.append(f"  {event.seconds:.1f} s", style="dim")
         self._print(line)
         if not good and event.result.error is not None:
-            self.error(event.result.error.message, event.result.error.hint)
+            # One line, without the next step: the answer that follows tells the person what to do.
+            self._print(Line(f"  {clean(event.result.error.message)}", style="dim red"))
         self.status("thinking")
 
     # ---- for good ------------------------------------------------------------------------------------------
@@ -184,7 +192,7 @@ class _Trimmed:
     """Rendered Markdown without the empty lines that its elements put around themselves."""
 
     def __init__(self, text: str) -> None:
-        self._markdown = Markdown(text, code_theme="ansi_dark", hyperlinks=False)
+        self._markdown = Markdown(as_written(text), code_theme="ansi_dark", hyperlinks=False)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         lines = console.render_lines(self._markdown, options, pad=False)
@@ -192,6 +200,18 @@ class _Trimmed:
         for line in lines[filled[0] : filled[-1] + 1] if filled else ():
             yield from line
             yield Segment.line()
+
+
+def as_written(text: str) -> str:
+    """Markdown that keeps what a chat means as it was written: the ends of lines, and 2*3*4, which is no emphasis."""
+    return "".join(part if n % 2 else _prose(part) for n, part in enumerate(_FENCE.split(text)))
+
+
+def _prose(text: str) -> str:
+    pieces = _CODE.split(_LINE_END.sub("  \n", text))
+    return "".join(
+        piece if n % 2 else _TIMES.sub(lambda found: "\\*" * len(found[0]), piece) for n, piece in enumerate(pieces)
+    )
 
 
 def _markdown(text: str) -> RenderableType:
