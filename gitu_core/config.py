@@ -254,8 +254,9 @@ def _check(values: dict[str, Any], manifest: Manifest) -> None:
     if not values and not manifest.config.get("required"):
         return  # nothing to check, and jsonschema is slow to import
     from jsonschema import Draft202012Validator
+    from referencing import Registry
 
-    for error in Draft202012Validator(manifest.config).iter_errors(values):
+    for error in Draft202012Validator(manifest.config, registry=Registry()).iter_errors(values):
         path = ".".join(str(part) for part in error.absolute_path)
         field = f"plugins.{manifest.id}.{path}".rstrip(".")
         raise ConfigError(f"{field}: {error.message}", hint="correct gitu.toml", field=field, plugin=manifest.id)

@@ -258,11 +258,12 @@ class FacetUnavailable(GituError):
 
 
 def by_code() -> dict[str, type[GituError]]:
-    """Every error class by its `code`; the border uses it to raise the same class on the other side."""
+    """Every error class of this module by its `code`; the border uses it to raise the same class on the other side."""
     found: dict[str, type[GituError]] = {}
     todo: list[type[GituError]] = [GituError]
     while todo:
         kind = todo.pop()
-        found[kind.code] = kind
-        todo.extend(kind.__subclasses__())
+        if kind.__module__ == __name__:  # somebody's own subclass must not take the place of ours
+            found[kind.code] = kind
+            todo.extend(kind.__subclasses__())
     return found

@@ -18,15 +18,37 @@ find_python() {
   fail "no Python 3.11 or newer on PATH" "install Python 3.11 (Debian: apt install python3.11 python3.11-venv) and repeat"
 }
 
-# uv does not read pip's configuration: where it only came through pip, hand pip's mirror and certificate on.
-adopt_pip_settings() {
-  if [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ]; then
-    mirror=${PIP_INDEX_URL:-$("$python" -m pip config get global.index-url </dev/null 2>/dev/null)} || mirror=
-    if [ -n "$mirror" ]; then export UV_DEFAULT_INDEX="$mirror"; fi
-  fi
+# pip's own word about a setting, wherever it is configured: "config get" looks at the user's file alone.
+pip_setting() {
+  for candidate in .tools/bin/python "$python"; do
+    "$candidate" -m pip config list </dev/null 2>/dev/null || continue
+    break
+  done | sed -nE "s/^(global|install)\.$1=['\"](.*)['\"]\$/\2/p" | tail -n 1
+}
+
+# The authority of a company or a lab stands in the system's store, which uv does not look at by itself, or in pip's
+# configuration, which it does not read. Both names of the switch are set, because each release of uv knows one of them
+# and passes over the other. Where the system has no store, the one that uv brings along stays.
+trust_certificates() {
   if [ -z "${SSL_CERT_FILE:-}" ]; then
-    certificate=${PIP_CERT:-$("$python" -m pip config get global.cert </dev/null 2>/dev/null)} || certificate=
-    if [ -n "$certificate" ]; then export SSL_CERT_FILE="$certificate"; fi
+    certificate=${PIP_CERT:-$(pip_setting cert)}
+    if [ -f "$certificate" ]; then export SSL_CERT_FILE="$certificate"; fi
+  fi
+  if [ -n "${UV_SYSTEM_CERTS:-}${UV_NATIVE_TLS:-}" ]; then return 0; fi
+  for store in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt \
+    /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem /System/Library/Keychains; do
+    if [ -n "$store" ] && [ -e "$store" ]; then
+      export UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1
+      return 0
+    fi
+  done
+}
+
+# uv does not read pip's configuration: where it only came through pip, hand pip's mirror on.
+adopt_mirror() {
+  if [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ]; then
+    mirror=${PIP_INDEX_URL:-$(pip_setting index-url)}
+    if [ -n "$mirror" ]; then export UV_DEFAULT_INDEX="$mirror"; fi
   fi
 }
 
@@ -51,8 +73,10 @@ find_uv() {
     export UV_CACHE_DIR=.tools/cache  # an account without a home can still set up
   fi
   uv=uv
-  if "$uv" --version </dev/null >/dev/null 2>&1; then return 0; fi
-  uv=.tools/bin/uv
-  if ! "$uv" --version </dev/null >/dev/null 2>&1; then bootstrap_uv; fi
-  adopt_pip_settings
+  if ! "$uv" --version </dev/null >/dev/null 2>&1; then
+    uv=.tools/bin/uv
+    if ! "$uv" --version </dev/null >/dev/null 2>&1; then bootstrap_uv; fi
+    adopt_mirror
+  fi
+  trust_certificates
 }

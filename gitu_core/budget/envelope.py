@@ -22,7 +22,7 @@ class TurnBudget:
         self._reserved: dict[str, tuple[str, int]] = {}
         self._numbers = count(1)
 
-    def reserve(self, turn: TurnInfo, estimate: int | None) -> str:
+    async def reserve(self, turn: TurnInfo, estimate: int | None) -> str:
         """Sets *estimate* nano-dollars aside; gives a ticket. `LimitReached` if an envelope cannot bear it."""
         self._limits.setdefault(turn.id, self._limit_of(turn))
         for owner in _owners(turn.id):
@@ -44,17 +44,17 @@ class TurnBudget:
             message = f"the next call may bring this turn to ${total / NANO:.4f}; its limit is ${limit / NANO:.4f}"
             raise LimitReached(message, hint="raise profiles.<name>.limits.cost, or ask for less", limit="cost")
 
-    def settle(self, ticket: str, usage: Usage) -> None:
+    async def settle(self, ticket: str, usage: Usage) -> None:
         """Replaces the reservation by what it really cost. A ticket settles once."""
         turn, _ = self._reserved.pop(ticket, ("", 0))
         for owner in _owners(turn) if turn else ():
             self._spent[owner] = self._spent.get(owner, 0) + usage.cost
 
-    def release(self, ticket: str) -> None:
+    async def release(self, ticket: str) -> None:
         """Gives the reservation back: nothing was used."""
         self._reserved.pop(ticket, None)
 
-    def close(self, turn: str) -> int:
+    async def close(self, turn: str) -> int:
         """Forgets a turn that ended; gives what it spent, in nano-dollars."""
         for ticket in [ticket for ticket, (owner, _) in self._reserved.items() if owner == turn]:
             del self._reserved[ticket]

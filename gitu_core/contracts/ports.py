@@ -362,10 +362,11 @@ class Models(Protocol):
 
 
 class Verdict(Value, frozen=True):
-    """What the policy says about a call, and why, in words."""
+    """What the policy says about a call, and why, in words; `sinks` are the arguments that decided it."""
 
     decision: Literal["allow", "ask", "deny"]
     reason: str = ""
+    sinks: tuple[str, ...] = ()
 
 
 class Policy(Protocol):
@@ -379,18 +380,18 @@ class Policy(Protocol):
 class Budget(Protocol):
     """Pays for calls before they are made. Amounts are nano-dollars."""
 
-    def reserve(self, turn: TurnInfo, estimate: int | None) -> str:
+    async def reserve(self, turn: TurnInfo, estimate: int | None) -> str:
         """Sets the worst case aside; gives a ticket. `LimitReached` if an envelope cannot bear it."""
         ...
 
-    def settle(self, ticket: str, usage: Usage) -> None:
+    async def settle(self, ticket: str, usage: Usage) -> None:
         """Replaces the reservation by what it really cost."""
         ...
 
-    def release(self, ticket: str) -> None:
+    async def release(self, ticket: str) -> None:
         """Gives the reservation back: nothing was used."""
         ...
 
-    def close(self, turn: str) -> int:
+    async def close(self, turn: str) -> int:
         """Forgets a turn that ended; gives what it spent."""
         ...

@@ -11,13 +11,13 @@ Laws
     R1  `rank` does no I/O, gives only candidates it was handed, each at most once, and is the same for the same input.
     R2  A candidate that cannot serve `task.needs` or costs more than `task.max_cost` is left out.
     E1  `embed` gives one vector a text, in order, each of `dimensions` floats; the same text gives the same vector
-        under the same `version`.
+        under the same `version` and purpose.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gitu_core.contracts.base import contract
 from gitu_core.model import Candidate, ModelEvent, ModelInfo, ModelRequest, RouteTask
@@ -58,6 +58,8 @@ class Embedder(Protocol):
     version: str
     batch: int
 
-    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """One vector a text."""
+    async def embed(
+        self, texts: Sequence[str], purpose: Literal["passage", "query"] = "passage"
+    ) -> Sequence[Sequence[float]]:
+        """One vector a text, made to be found (``passage``) or to find (``query``)."""
         ...

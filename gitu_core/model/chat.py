@@ -17,7 +17,7 @@ NANO = 1_000_000_000
 
 class ModelMessage(Value, frozen=True):
     """One entry of a model's context. A ``tool`` entry answers the call `call_id`. `id` never changes for the same
-    content, so that a provider may cache what it encoded."""
+    content, so that a provider may cache what it encoded. `state` is a provider's own and goes back to it unchanged."""
 
     role: Literal["system", "user", "assistant", "tool"]
     parts: tuple[Part, ...] = ()
@@ -26,6 +26,7 @@ class ModelMessage(Value, frozen=True):
     name: str = ""
     id: str = ""
     label: Label = UNLABELLED
+    state: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -49,12 +50,15 @@ class ModelRequest(Value, frozen=True):
 
 
 class Usage(Value, frozen=True):
-    """What a call used, in tokens, and what it cost in nano-dollars."""
+    """What a call used, in tokens, and what it cost in nano-dollars. `cached_tokens` are part of the input,
+    `reasoning_tokens` of the output."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     cost: int = 0
+    reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -62,6 +66,8 @@ class Usage(Value, frozen=True):
             output_tokens=self.output_tokens + other.output_tokens,
             cached_tokens=self.cached_tokens + other.cached_tokens,
             cost=self.cost + other.cost,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
         )
 
 
@@ -78,20 +84,24 @@ class ReasoningDelta(Value, frozen=True, tag="reasoning", tag_field="type"):
 
 
 class CallDelta(Value, frozen=True, tag="call", tag_field="type"):
-    """More of a tool call; `index` tells which. `id` and `tool` come once, `arguments` in pieces of JSON text."""
+    """More of a tool call; `index` tells which. `id` and `tool` come once, `arguments` in pieces of JSON text. `state`
+    is what the provider wants back with the call, unchanged."""
 
     index: int
     id: str = ""
     tool: str = ""
     arguments: str = ""
+    state: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Finish(Value, frozen=True, tag="finish", tag_field="type"):
-    """The end of a stream, always and only as its last event."""
+    """The end of a stream, always and only as its last event. `state` is what the provider wants back with the whole
+    answer, unchanged: signed reasoning, for instance."""
 
     reason: Literal["stop", "calls", "length", "filtered"] = "stop"
     usage: Usage = Usage()
     model: str = ""
+    state: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 ModelEvent = TextDelta | ReasoningDelta | CallDelta | Finish
@@ -106,9 +116,10 @@ class ModelInfo(Value, frozen=True):
     id: str
     window: int = 8192
     max_output: int = 4096
-    input_price: int | None = None
-    output_price: int | None = None
-    cached_price: int | None = None
+    input_price: float | None = None
+    output_price: float | None = None
+    cached_price: float | None = None
+    cache_write_price: float | None = None
     capabilities: frozenset[str] = frozenset({"text", "tools", "stream"})
     quality: float = 0.5
     latency: float = 1.0
@@ -116,13 +127,15 @@ class ModelInfo(Value, frozen=True):
 
 
 class Candidate(Value, frozen=True):
-    """A model that could serve a request, with the worst case it may cost (nano-dollars) and the key it would use."""
+    """A model that could serve a request, with the worst case it may cost (nano-dollars) and the key it would use.
+    `last_resort`: it is asked only because no other could be."""
 
     model: str
     info: ModelInfo
     estimate: int | None = None
     credential: str = ""
     owner: Literal["platform", "personal"] = "platform"
+    last_resort: bool = False
 
 
 class RouteTask(Value, frozen=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from gitu_core.model.chat import ModelInfo, Usage
 
 DEFAULT_OUTPUT = 4_096
@@ -19,7 +21,7 @@ def worst_cost(info: ModelInfo, input_tokens: int, output_tokens: int = 0) -> in
     longest = info.max_output or DEFAULT_OUTPUT
     written = min(output_tokens or longest, longest)
     read = -(-input_tokens * MARGIN[0] // MARGIN[1])
-    return read * info.input_price + written * info.output_price
+    return math.ceil(read * info.input_price + written * info.output_price)
 
 
 def cost_of(info: ModelInfo, usage: Usage) -> int:
@@ -29,4 +31,5 @@ def cost_of(info: ModelInfo, usage: Usage) -> int:
     cached = min(usage.cached_tokens, usage.input_tokens)
     cached_price = info.input_price if info.cached_price is None else info.cached_price
     fresh = usage.input_tokens - cached
-    return fresh * info.input_price + cached * cached_price + usage.output_tokens * info.output_price
+    total = fresh * info.input_price + cached * cached_price + usage.output_tokens * info.output_price
+    return math.ceil(total + usage.cache_write_tokens * (info.cache_write_price or 0))

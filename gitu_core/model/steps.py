@@ -24,12 +24,14 @@ class Begun(Value, frozen=True, tag="begun", tag_field="type"):
 
 
 class ModelAsked(Value, frozen=True, tag="model_asked", tag_field="type"):
-    """A model is about to be asked; `estimate` is the worst case in nano-dollars. No request is ever stored whole."""
+    """A model is about to be asked; `estimate` is the worst case in nano-dollars, `label` joins all that it will read.
+    No request is ever stored whole."""
 
     model: str
     credential: str = ""
     estimate: int | None = None
     digest: str = ""
+    label: Label = UNLABELLED
 
 
 class ModelAnswered(Value, frozen=True, tag="model_answered", tag_field="type"):
@@ -40,21 +42,26 @@ class ModelAnswered(Value, frozen=True, tag="model_answered", tag_field="type"):
     model: str
     reason: str = "stop"
     seconds: float = 0.0
+    last_resort: bool = False
 
 
 class ModelFailed(Value, frozen=True, tag="model_failed", tag_field="type"):
-    """A model did not answer; the next candidate is tried."""
+    """A model did not answer; the next candidate is tried. `usage` is what it cost all the same, by estimate."""
 
     model: str
     error: ErrorInfo
+    usage: Usage = Usage()
 
 
 class CallDecided(Value, frozen=True, tag="call_decided", tag_field="type"):
-    """The policy decided about a call; its arguments are frozen from here on."""
+    """The policy decided about a call; its arguments are frozen from here on. `approval` and `by` tell which yes of
+    whom it rests on."""
 
     call: ToolCall
     verdict: Literal["allow", "ask", "deny"]
     reason: str = ""
+    approval: str = ""
+    by: str = ""
 
 
 class CallStarted(Value, frozen=True, tag="call_started", tag_field="type"):
@@ -65,11 +72,12 @@ class CallStarted(Value, frozen=True, tag="call_started", tag_field="type"):
 
 
 class CallFinished(Value, frozen=True, tag="call_finished", tag_field="type"):
-    """A call ended."""
+    """A call ended. `usage` is what models used on its behalf."""
 
     call: str
     result: ToolResult
     seconds: float = 0.0
+    usage: Usage = Usage()
 
 
 class Noted(Value, frozen=True, tag="noted", tag_field="type"):

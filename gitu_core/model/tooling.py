@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from gitu_core.model.base import Value
-from gitu_core.model.label import UNLABELLED, Label
+from gitu_core.model.label import UNLABELLED, Label, join_all
 from gitu_core.model.message import BlobRef
 
 Effect = Literal["read", "write", "send", "execute", "spend"]
@@ -58,13 +58,20 @@ class ToolSpec(Value, frozen=True):
 
 
 class ToolCall(Value, frozen=True):
-    """One call that a model asks for. `raw` holds the argument text where it was not a JSON object."""
+    """One call that a model asks for. `raw` holds the argument text where it was not a JSON object.
+
+    `id` is Gitu's own and unique, `given` the provider's. `fields` labels arguments (dotted paths) that differ from
+    `label`. `state` is the provider's own and goes back to it unchanged.
+    """
 
     id: str
     tool: str
     arguments: dict[str, Any] = msgspec.field(default_factory=dict)
     raw: str | None = None
     label: Label = UNLABELLED
+    fields: dict[str, Label] = msgspec.field(default_factory=dict)
+    given: str = ""
+    state: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class CallInfo(Value, frozen=True):
@@ -98,6 +105,11 @@ class ToolResult(Value, frozen=True):
     error: ErrorInfo | None = None
     label: Label = UNLABELLED
     fields: dict[str, Label] = msgspec.field(default_factory=dict)
+
+    @property
+    def influence(self) -> Label:
+        """Everybody who influenced any part of it."""
+        return join_all((self.label, *self.fields.values()))
 
     @property
     def text(self) -> str:

@@ -25,7 +25,10 @@ class TurnInfo(Value, frozen=True):
 
 
 class Reply(Value, frozen=True):
-    """How a turn ended. `text` is the answer; `data` the structured output where a schema was asked for."""
+    """How a turn ended. `text` is the answer; `data` the structured output where a schema was asked for.
+
+    `failures` tell which models could not answer before another did; `degraded` that a last resort answered for them.
+    """
 
     turn: str
     session: str
@@ -38,6 +41,8 @@ class Reply(Value, frozen=True):
     model: str = ""
     error: ErrorInfo | None = None
     label: Label = UNLABELLED
+    failures: tuple[ErrorInfo, ...] = ()
+    degraded: bool = False
 
     @property
     def text(self) -> str:

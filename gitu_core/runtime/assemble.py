@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -18,6 +19,7 @@ from gitu_core.model import (
     ToolCall,
     clean_text,
 )  # fmt: skip
+from gitu_core.model.base import MAX_NAME
 
 MAX_CHARACTERS = 4_000_000
 """More than any model writes in one answer; a stream that goes on beyond it is broken or hostile."""
@@ -27,30 +29,34 @@ _decode = msgspec.json.Decoder().decode
 
 @dataclass
 class _Call:
-    id: str = ""
+    given: str = ""
     tool: str = ""
     arguments: list[str] = field(default_factory=list)
+    state: dict[str, Any] = field(default_factory=dict)
 
 
 class Assembler:
-    """Takes the events of one stream. `text` grows as they come; `message` is the whole at the end."""
+    """Takes the events of one stream. `size` counts their characters; `message` is the whole at the end."""
 
     def __init__(self) -> None:
         self._text: list[str] = []
         self._calls: dict[int, _Call] = {}
-        self._size = 0
+        self.size = 0
+        self.begun = False
         self.finish: Finish | None = None
 
     def take(self, event: ModelEvent) -> str:
         """Takes an event; gives the words it adds to the answer. `LimitReached` if the stream never ends."""
+        self.begun = True
         if isinstance(event, TextDelta):
             self._text.append(event.text)
             self._grow(len(event.text))
             return event.text
         if isinstance(event, CallDelta):
             call = self._calls.setdefault(event.index, _Call())
-            call.id = call.id or event.id
+            call.given = call.given or event.id
             call.tool = call.tool or event.tool
+            call.state.update(event.state)
             if event.arguments:
                 call.arguments.append(event.arguments)
                 self._grow(len(event.arguments))
@@ -59,23 +65,23 @@ class Assembler:
         return ""
 
     def _grow(self, size: int) -> None:
-        self._size += size
-        if self._size > MAX_CHARACTERS:
+        self.size += size
+        if self.size > MAX_CHARACTERS:
             raise LimitReached(f"the model wrote more than {MAX_CHARACTERS} characters", limit="output",
                                hint="choose another model")  # fmt: skip
 
     def message(self, id: str, label: Label) -> ModelMessage:
-        """The whole answer. Calls without an id get one that follows from *id*; no two calls share one."""
+        """The whole answer. Each call gets an id of its own that follows from *id*: those of providers repeat."""
         text = clean_text("".join(self._text))
         calls: list[ToolCall] = []
-        seen: set[str] = set()
-        for index in sorted(self._calls):
+        for number, index in enumerate(sorted(self._calls)):
             call = self._calls[index]
-            name = call.id if call.id and call.id not in seen else f"{id}.{index}"
-            seen.add(name)
             arguments, raw = read_arguments("".join(call.arguments))
-            calls.append(ToolCall(name, call.tool, arguments, raw, label))
-        return ModelMessage("assistant", (Text(text, "markdown"),) if text else (), tuple(calls), id=id, label=label)
+            tool, given = clean_text(call.tool)[:MAX_NAME], clean_text(call.given)[:MAX_NAME]
+            calls.append(ToolCall(f"{id}_{number}", tool, arguments, raw, label, given=given, state=call.state))
+        parts = (Text(text, "markdown"),) if text else ()
+        state = self.finish.state if self.finish else {}
+        return ModelMessage("assistant", parts, tuple(calls), id=id, label=label, state=state)
 
 
 def read_arguments(text: str) -> tuple[dict[str, object], str | None]:

@@ -10,21 +10,22 @@ import anyio
 import msgspec
 
 from gitu_core.contracts.ports import Clock, Hooks, Policy, Verdict
-from gitu_core.errors import Denied, GituError, OutputTooLarge, ToolError, ToolInputError, ToolTimeout
+from gitu_core.contracts.scope import CURRENT_CALL
+from gitu_core.errors import Cancelled, Denied, GituError, ToolInputError, ToolTimeout
 from gitu_core.isolation import Overdue, is_cancellation, within
 from gitu_core.model import (
     CallInfo,
-    Label,
     Progress,
     ToolCall,
     ToolFinished,
     ToolResult,
     ToolSpec,
     ToolStarted,
-    outside,
+    Usage,
 )  # fmt: skip
 from gitu_core.model.steps import CallDecided, CallFinished, CallStarted
 from gitu_core.runtime.failures import error_info
+from gitu_core.runtime.results import failed, labelled, refiltered, sound
 from gitu_core.runtime.toolbox import DELEGATE, Toolbox, missing
 from gitu_core.runtime.turn import Turn
 from gitu_core.runtime.validate import Validators
@@ -36,8 +37,10 @@ log = logging.getLogger("gitu.runtime")
 Approve = Callable[[Work, ToolCall, ToolSpec, Verdict], Awaitable[str]]
 """Asks a person about a call; gives ``yes``, or the reason why not."""
 
-Delegate = Callable[[Work, str, ToolCall], Awaitable[ToolResult]]
-"""Runs another profile for a call."""
+Delegate = Callable[[Turn, str, ToolCall], Awaitable[tuple[ToolResult, Usage]]]
+"""Runs another profile for a call; gives what it answered and what it used."""
+
+NO_USAGE = Usage()
 
 
 class CallContext:
@@ -129,49 +132,62 @@ class Caller:
         await turn.work.emit(ToolStarted(call))
         began = self._clock.monotonic()
         with span("execute_tool", gen_ai__operation__name="execute_tool", gen_ai__tool__name=spec.name):
-            result = await self._outcome(turn, call, spec, key)
-        result = labelled(result, spec, call, turn.work.info.principal)
+            result, usage = await self._outcome(turn, call, spec, self._work(turn, call, spec, key))
+        result = labelled(result, spec, call)
         if self._hooks.wants("gitu_filter_result"):
             changed = await self._hooks.filter("gitu_filter_result", turn=turn.work.info, call=call, result=result)
-            result = msgspec.structs.replace(changed, label=changed.label.join(result.label))
-        await self._finish(turn, call, result, self._clock.monotonic() - began)
+            try:
+                result = refiltered(sound(changed, spec), result)
+            except GituError as error:  # a filter that breaks a result has not filtered it
+                log.warning("a filter made no result of what %s gave: %s", spec.name, error)
+        await self._finish(turn, call, result, self._clock.monotonic() - began, usage)
 
-    async def _outcome(self, turn: Turn, call: ToolCall, spec: ToolSpec, key: str) -> ToolResult:
+    async def _outcome(
+        self, turn: Turn, call: ToolCall, spec: ToolSpec, work: Awaitable[tuple[ToolResult, Usage]]
+    ) -> tuple[ToolResult, Usage]:
+        """What became of *work*: a sound result, whatever it raises or returns."""
         try:
-            result = await within(spec.timeout, self._work(turn, call, spec, key))
-            return _limited(result, spec)
+            result, usage = await within(spec.timeout, work)
+            return sound(result, spec), usage
         except Overdue:
             late = ToolTimeout(f"{spec.name} took longer than {spec.timeout:g} s", hint="ask for less, or try later")
             # An effect that was cut off may have happened: nobody may say that it did not.
-            return ToolResult("unknown" if spec.acts else "error", error=error_info(late))
-        except GituError as error:
-            return ToolResult("unknown" if error.code == "unknown" else "error", error=error_info(error))
+            return ToolResult("unknown" if spec.acts else "error", error=error_info(late)), Usage()
         except BaseException as error:  # a tool is somebody else's code: even sys.exit stays in its result
             if is_cancellation(error):
                 raise
-            log.exception("tool %s raised", spec.name)
-            wrong = ToolError(f"{spec.name} failed with {type(error).__name__}: {error}", hint="try another way")
-            return ToolResult("error", error=error_info(wrong))
+            if not isinstance(error, GituError):
+                log.error("tool %s raised", spec.name, exc_info=error)
+            return failed(error, spec), Usage()
 
-    async def _work(self, turn: Turn, call: ToolCall, spec: ToolSpec, key: str) -> ToolResult:
+    async def _work(self, turn: Turn, call: ToolCall, spec: ToolSpec, key: str) -> tuple[ToolResult, Usage]:
         name = call.tool.removeprefix(DELEGATE)
         if name != call.tool and name in turn.work.profile.delegates:
-            return await self._delegate(turn.work, name, call)
-        tool = await self._toolbox.get(call.tool)
-        result: ToolResult = await tool.run(call, self._context(turn, call, spec, key))
-        return result
+            return await self._delegate(turn, name, call)
+        context = self._context(turn, call, spec, key)
+        token = CURRENT_CALL.set(context.info)
+        try:
+            tool = await self._toolbox.get(call.tool)
+            result: ToolResult = await tool.run(call, context)
+        finally:
+            CURRENT_CALL.reset(token)
+        return result, Usage()
 
     async def _recover(self, turn: Turn, call: ToolCall, spec: ToolSpec | None) -> None:
         """A call that was dispatched and has no result: its tool is asked, else nobody knows."""
         call = turn.state.decided[call.id].call if call.id in turn.state.decided else call
-        result = ToolResult("unknown")
+        result = unknown(call)
         if spec is not None and spec.verifiable:
-            tool = await self._toolbox.get(call.tool)
-            result = await tool.verify(call, self._context(turn, call, spec, turn.state.started[call.id]))
-        if result.status == "unknown" and result.error is None:
-            lost = GituError(f"nobody knows whether {call.tool} was done", hint="look, and tell the user")
-            result = msgspec.structs.replace(result, error=error_info(lost))
-        await self._finish(turn, call, result, 0.0)
+            answer, _ = await self._outcome(turn, call, spec, self._verify(turn, call, spec))
+            if answer.status != "unknown":
+                result = labelled(answer, spec, call)
+        await self._finish(turn, call, result, 0.0, Usage())
+
+    async def _verify(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> tuple[ToolResult, Usage]:
+        tool = await self._toolbox.get(call.tool)
+        context = self._context(turn, call, spec, turn.state.started[call.id])
+        result: ToolResult = await tool.verify(call, context)
+        return result, Usage()
 
     def _context(self, turn: Turn, call: ToolCall, spec: ToolSpec, key: str) -> CallContext:
         work = turn.work
@@ -187,8 +203,10 @@ class Caller:
         )
         return CallContext(info, work)
 
-    async def _finish(self, turn: Turn, call: ToolCall, result: ToolResult, seconds: float) -> None:
-        turn.note(CallFinished(call.id, result, seconds))
+    async def _finish(
+        self, turn: Turn, call: ToolCall, result: ToolResult, seconds: float, usage: Usage = NO_USAGE
+    ) -> None:
+        turn.note(CallFinished(call.id, result, seconds, usage))
         await turn.work.emit(ToolFinished(call, result, seconds))
         if self._hooks.wants("gitu_tool_called"):
             await self._hooks.observe(
@@ -196,32 +214,21 @@ class Caller:
             )
 
 
-def _limited(result: ToolResult, spec: ToolSpec) -> ToolResult:
-    if not isinstance(result, ToolResult):
-        raise ToolError(
-            f"{spec.name} returned a {type(result).__name__} instead of a ToolResult", hint="correct the tool"
-        )
-    size = len(result.text)
-    if size > spec.output_limit:
-        raise OutputTooLarge(
-            f"{spec.name} returned {size} characters, {spec.output_limit} are allowed", hint="ask for less"
-        )
-    return result
+def unknown(call: ToolCall) -> ToolResult:
+    """The result of a call whose outcome nobody knows."""
+    lost = GituError(f"nobody knows whether {call.tool} was done", hint="look, and tell the user")
+    return ToolResult("unknown", error=error_info(lost), label=call.label)
 
 
-def labelled(result: ToolResult, spec: ToolSpec, call: ToolCall, principal: str) -> ToolResult:
-    """The result with everybody on its labels who wrote parts of it or chose its arguments."""
-    source = outside(f"tool:{spec.name}")
-    whole = result.label.join(call.label)
-    fields = dict(result.fields)
-    for path, writer in spec.writers.items():
-        if writer == "outside" or writer.startswith("field:"):
-            mark = Label(origins=frozenset((source,)))
-            if path:
-                fields[path] = fields.get(path, whole).join(mark)
-            else:
-                whole = whole.join(mark)
-    return msgspec.structs.replace(result, label=whole, fields=fields)
+def close_open(turn: Turn) -> None:
+    """Gives every open call of a turn that ends early a result, so that what was done stays in the history."""
+    for call in list(turn.state.open.values()):
+        if call.id in turn.state.started:
+            result = unknown(call)
+        else:
+            stopped = Cancelled("the turn ended before this was done", hint="ask again")
+            result = ToolResult("error", error=error_info(stopped), label=call.label)
+        turn.note(CallFinished(call.id, result))
 
 
 def refuse(reason: str) -> Approve:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gitu_core.model import (
     UNLABELLED,
+    ErrorInfo,
     Label,
     ModelMessage,
     Reply,
@@ -50,6 +51,8 @@ class TurnState:
     results: dict[str, ToolResult] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     model: str = ""
+    degraded: bool = False
+    failures: list[ErrorInfo] = field(default_factory=list)
     asked: int = 0
     in_flight: str = ""
     reply: Reply | None = None
@@ -64,8 +67,11 @@ class TurnState:
             case ModelAsked():
                 self.asked += 1
                 self.in_flight = step.model
+                self.label = self.label.join(step.label)
             case ModelFailed():
                 self.in_flight = ""
+                self.usage = self.usage + step.usage
+                self.failures.append(step.error)
             case ModelAnswered():
                 self._answered(step)
             case CallDecided():
@@ -82,6 +88,7 @@ class TurnState:
     def _answered(self, step: ModelAnswered) -> None:
         self.in_flight = ""
         self.model = step.model
+        self.degraded = step.last_resort and bool(self.failures)
         self.usage = self.usage + step.usage
         self.messages.append(step.message)
         for call in step.message.calls:
@@ -91,9 +98,8 @@ class TurnState:
     def _finished(self, step: CallFinished) -> None:
         call = self.open.pop(step.call, None)
         self.results[step.call] = step.result
-        self.label = self.label.join(step.result.label)
-        for label in step.result.fields.values():
-            self.label = self.label.join(label)
+        self.usage = self.usage + step.usage
+        self.label = self.label.join(step.result.influence)
         if call is not None:
             self.messages.append(tool_message(call, step.result))
 
@@ -107,7 +113,7 @@ class TurnState:
 def tool_message(call: ToolCall, result: ToolResult) -> ModelMessage:
     """A result as the model reads it. Its id follows from the call's, so that a replay gives the same."""
     return ModelMessage(
-        "tool", (Text(result.text),), call_id=call.id, name=call.tool, id=f"{call.id}.result", label=result.label
+        "tool", (Text(result.text),), call_id=call.id, name=call.tool, id=f"{call.id}.result", label=result.influence
     )
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from contextlib import aclosing
 
+import anyio
+import msgspec
+
 from gitu_core.contracts.ports import Budget, Clock, Hooks, Models, UsageEntry
 from gitu_core.errors import (
     Cancelled,
@@ -15,7 +18,6 @@ from gitu_core.errors import (
     StreamBroken,
 )  # fmt: skip
 from gitu_core.model import (
-    UNLABELLED,
     AnswerDelta,
     Candidate,
     ModelChosen,
@@ -24,9 +26,10 @@ from gitu_core.model import (
     RouteTask,
     ToolSpec,
     Usage,
+    join_all,
 )  # fmt: skip
-from gitu_core.model.measure import text_tokens, tokens_of
-from gitu_core.model.prices import worst_cost
+from gitu_core.model.measure import BYTES_A_TOKEN, tokens_of
+from gitu_core.model.prices import cost_of, worst_cost
 from gitu_core.model.steps import ModelAnswered, ModelAsked, ModelFailed
 from gitu_core.runtime.assemble import Assembler
 from gitu_core.runtime.context import fit, system_message
@@ -98,70 +101,87 @@ class Asker:
         if self._hooks.wants("gitu_filter_request"):
             request = await self._hooks.filter("gitu_filter_request", turn=info, request=request)
         estimate = worst_cost(candidate.info, tokens_of(request.messages, request.tools), request.max_tokens or 0)
-        ticket = self._budget.reserve(info, estimate)
+        ticket = await self._budget.reserve(info, estimate)
+        parts = Assembler()
         try:
-            turn.note(ModelAsked(candidate.model, candidate.credential, estimate))
+            # Whatever the model is about to read influences the turn, a filter's additions included.
+            label = join_all(message.label for message in request.messages)
+            turn.note(ModelAsked(candidate.model, candidate.credential, estimate, label=label))
             await turn.work.emit(ModelChosen(candidate.model, str(last.details.get("model", "")) if last else ""))
-            await self._stream(turn, candidate, request, ticket)
-        except GituError as error:
-            error.details.setdefault("model", candidate.model)
-            self._models.report(candidate, error)
-            turn.note(ModelFailed(candidate.model, error_info(error)))
+            began = self._clock.monotonic()
+            await self._read(turn, candidate, request, parts)
+            await self._answered(turn, candidate, parts, ticket, self._clock.monotonic() - began)
+        except BaseException as error:  # cancellation too: what was read so far has to be paid for
+            await self._failed(turn, candidate, request, parts, ticket, error)
             raise
         finally:
-            self._budget.release(ticket)  # does nothing when it was settled
+            with anyio.CancelScope(shield=True):
+                await self._budget.release(ticket)  # does nothing when it was settled
 
-    async def _stream(self, turn: Turn, candidate: Candidate, request: ModelRequest, ticket: str) -> None:
-        work, began, parts = turn.work, self._clock.monotonic(), Assembler()
+    async def _read(self, turn: Turn, candidate: Candidate, request: ModelRequest, parts: Assembler) -> None:
+        """Reads the whole stream, and shows its words as they come."""
         emitted = False
-        try:
-            with span("chat", gen_ai__operation__name="chat", gen_ai__request__model=candidate.model):
-                async with aclosing(self._models.stream(candidate, request)) as events:  # type: ignore[type-var]
-                    async for event in events:
-                        words = parts.take(event)
-                        if words and work.schema is None:
-                            await work.emit(AnswerDelta(words, reset=turn.shown and not emitted))
-                            emitted = turn.shown = True
-            if parts.finish is None:
-                raise StreamBroken(f"{candidate.model} stopped before its answer was complete", hint="ask again")
-        except BaseException:
-            # Cancellation too: what was read so far has to be paid for.
-            self._charge_partial(ticket, candidate, request, parts)
-            raise
+        with span("chat", gen_ai__operation__name="chat", gen_ai__request__model=candidate.model):
+            async with aclosing(self._models.stream(candidate, request)) as events:  # type: ignore[type-var]
+                async for event in events:
+                    words = parts.take(event)
+                    if words and turn.work.schema is None:
+                        await turn.work.emit(AnswerDelta(words, reset=turn.shown and not emitted))
+                        emitted = turn.shown = True
+        if parts.finish is None:
+            raise StreamBroken(f"{candidate.model} stopped before its answer was complete", hint="ask again")
+
+    async def _answered(self, turn: Turn, candidate: Candidate, parts: Assembler, ticket: str, seconds: float) -> None:
+        assert parts.finish is not None
+        usage, info = parts.finish.usage, turn.work.info
         message = parts.message(self._clock.new_id(), turn.state.label)
-        usage, seconds = parts.finish.usage, self._clock.monotonic() - began
-        self._budget.settle(ticket, usage)
+        reason, last_resort = parts.finish.reason, candidate.last_resort
+        step = ModelAnswered(message, usage, candidate.model, reason, seconds, last_resort=last_resort)
+        turn.note(step, self._entry(turn, candidate, usage))
+        await self._budget.settle(ticket, usage)
         self._models.report(candidate, None)
-        info = work.info
-        step = ModelAnswered(message, usage, candidate.model, parts.finish.reason, seconds)
-        entry = UsageEntry(
-            self._clock.new_id(),
-            work.person,
-            info.session,
-            info.id,
-            candidate.model,
-            candidate.owner,
-            usage,
-            self._clock.now(),
-        )
-        turn.note(step, entry)
         if self._hooks.wants("gitu_model_called"):
             await self._hooks.observe(
                 "gitu_model_called", turn=info, model=candidate.model, usage=usage, seconds=seconds
             )
-        if not message.parts and not message.calls and parts.finish.reason == "length":
+        if not message.parts and not message.calls and reason == "length":
             raise LimitReached("the model used up its tokens before it said anything", limit="output",
                                hint="raise profiles.<name>.limits.output_tokens")  # fmt: skip
 
-    def _charge_partial(self, ticket: str, candidate: Candidate, request: ModelRequest, parts: Assembler) -> None:
-        """A stream that broke midway was begun: its input and what it wrote are charged by estimate."""
-        message = parts.message("partial", UNLABELLED)
-        if not message.parts and not message.calls:
-            return
-        price = candidate.info
-        read, wrote = tokens_of(request.messages, request.tools), text_tokens(message.text)
-        cost = read * (price.input_price or 0) + wrote * (price.output_price or 0)
-        self._budget.settle(ticket, Usage(read, wrote, cost=cost))
+    async def _failed(
+        self,
+        turn: Turn,
+        candidate: Candidate,
+        request: ModelRequest,
+        parts: Assembler,
+        ticket: str,
+        error: BaseException,
+    ) -> None:
+        """Pays for what was read before it went wrong, by estimate, cancelled or not; tells routing what went wrong."""
+        if turn.state.in_flight != candidate.model:
+            return  # the answer was complete: what went wrong came after it
+        usage = partial_usage(candidate, request, parts)
+        if isinstance(error, GituError):
+            error.details.setdefault("model", candidate.model)
+            self._models.report(candidate, error)
+        more = (self._entry(turn, candidate, usage),) if usage != Usage() else ()
+        turn.note(ModelFailed(candidate.model, error_info(error), usage), *more)
+        if more:
+            with anyio.CancelScope(shield=True):
+                await self._budget.settle(ticket, usage)
+
+    def _entry(self, turn: Turn, candidate: Candidate, usage: Usage) -> UsageEntry:
+        work, id = turn.work, self._clock.new_id()
+        session, turn_id, now = work.info.session, work.info.id, self._clock.now()
+        return UsageEntry(id, work.person, session, turn_id, candidate.model, candidate.owner, usage, now)
+
+
+def partial_usage(candidate: Candidate, request: ModelRequest, parts: Assembler) -> Usage:
+    """What a stream that broke off used, by estimate; nothing where it never began."""
+    if not parts.begun:
+        return Usage()
+    usage = Usage(tokens_of(request.messages, request.tools), int(parts.size / BYTES_A_TOKEN) + 1)
+    return msgspec.structs.replace(usage, cost=cost_of(candidate.info, usage))
 
 
 def _needs(turn: Turn, tools: tuple[ToolSpec, ...]) -> frozenset[str]:

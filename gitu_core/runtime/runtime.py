@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import anyio
 import msgspec
 
-from gitu_core.config import Limits, Profile
+from gitu_core.config import Limits
 from gitu_core.contracts.ports import (
     Budget,
     Clock,
@@ -18,7 +19,6 @@ from gitu_core.contracts.ports import (
     Policy,
     Record,
     Records,
-    Registry,
     TurnEntry,
 )  # fmt: skip
 from gitu_core.errors import GituError, LimitReached, ModelError
@@ -30,18 +30,19 @@ from gitu_core.model import (
     ToolCall,
     ToolResult,
     TurnInfo,
+    Usage,
     by_system,
     join_all,
     user_message,
 )  # fmt: skip
 from gitu_core.model.measure import tokens_of
 from gitu_core.model.steps import Begun, Ended, Noted, Step
-from gitu_core.runtime.calls import Approve, Caller
-from gitu_core.runtime.failures import as_error, error_info, main_cause
-from gitu_core.runtime.fold import fold
+from gitu_core.runtime.calls import Approve, Caller, close_open
+from gitu_core.runtime.failures import error_info, main_cause
+from gitu_core.runtime.fold import TurnState, fold
 from gitu_core.runtime.model_step import Asker
 from gitu_core.runtime.structured import read_data
-from gitu_core.runtime.toolbox import Toolbox
+from gitu_core.runtime.toolbox import Plugins, Toolbox
 from gitu_core.runtime.turn import Turn
 from gitu_core.runtime.work import Outcome, Profiles, Work
 from gitu_core.telemetry import span
@@ -59,7 +60,7 @@ class Runtime:
     """Runs turns. Everything it needs is handed in; it knows no plugin and no database."""
 
     def __init__(
-        self, *, records: Records, registry: Registry, hooks: Hooks, models: Models, policy: Policy, budget: Budget,
+        self, *, records: Records, registry: Plugins, hooks: Hooks, models: Models, policy: Policy, budget: Budget,
         clock: Clock, profiles: Profiles, approve: Approve,
     ) -> None:  # fmt: skip
         self._records = records
@@ -80,7 +81,7 @@ class Runtime:
         history = [
             entry.message for entry in await self._records.history(work.info.session, limits.context_tokens)
         ] if work.depth == 0 else []  # fmt: skip
-        turn = Turn(work, fold(steps), history, self._clock, self._records)
+        turn = work.turn = Turn(work, fold(steps), history, self._clock, self._records)
         if not steps:
             label = join_all((by_system(), work.ask.label, *(message.label for message in history)))
             info = work.info
@@ -107,7 +108,8 @@ class Runtime:
                 log.error("turn %s failed unexpectedly", turn.work.info.id, exc_info=cause)
             return self._reply(turn, "failed", cause)
         finally:
-            self._budget.close(turn.work.info.id)
+            with anyio.CancelScope(shield=True):
+                await self._budget.close(turn.work.info.id)
 
     async def _loop(self, turn: Turn) -> Reply:
         state, profile = turn.state, turn.work.profile
@@ -141,15 +143,20 @@ class Runtime:
             info.id, info.session, status, answer.parts if answer else (), data, tuple(state.calls),  # type: ignore[arg-type]
             tuple(state.results[call.id] for call in state.calls if call.id in state.results),
             state.usage, state.model, None if error is None else error_info(error), state.label,
+            tuple(state.failures), state.degraded,
         )  # fmt: skip
 
     def _outcome(self, turn: Turn, reply: Reply) -> Outcome:
         """The records that end the turn, to be committed together with what follows from it."""
         work, now = turn.work, self._clock.now()
+        close_open(turn)
+        state = turn.state
+        results = tuple(state.results[call.id] for call in state.calls if call.id in state.results)
+        reply = msgspec.structs.replace(reply, results=results, label=state.label)
         short = msgspec.structs.replace(reply, calls=(), results=(), data=None)
         records: list[Record] = []
         if work.depth == 0:
-            kept = [work.ask, *_complete(turn.state.messages)]
+            kept = [work.ask, *_complete(state.messages)]
             records += [
                 HistoryEntry(work.info.session, work.person, message, tokens_of((message,)), now, work.info.id)
                 for message in kept
@@ -158,34 +165,40 @@ class Runtime:
         return Outcome(reply, tuple(records))
 
     def cancelled(self, work: Work) -> Outcome:
-        """The end of a turn that somebody stopped: its question stays in the history, its work does not."""
-        now = self._clock.now()
-        reply = Reply(work.info.id, work.info.session, "cancelled", label=work.ask.label)
-        entry = HistoryEntry(work.info.session, work.person, work.ask, tokens_of((work.ask,)), now, work.info.id)
-        return Outcome(reply, (entry, TurnEntry(work.info, work.person, "cancelled", now, now)))
+        """The end of a turn that somebody stopped: its question stays in the history, and whatever it did."""
+        turn = work.turn or Turn(work, TurnState(label=work.ask.label), [], self._clock, self._records)
+        return self._outcome(turn, self._reply(turn, "cancelled"))
 
-    async def _delegate(self, outer: Work, name: str, call: ToolCall) -> ToolResult:
+    async def _delegate(self, outer: Turn, name: str, call: ToolCall) -> tuple[ToolResult, Usage]:
         """Runs another profile on a task, on the envelope of the turn that asked for it."""
-        if outer.depth + 1 >= MAX_DEPTH or name in outer.path:
+        work, profile = outer.work, self._profiles(name)
+        path = (*work.path, work.profile.name)
+        if work.depth + 1 >= MAX_DEPTH or name in path:
             raise LimitReached(f"profile {name} would call itself, or too many call each other", limit="depth",
                                hint="answer without it")  # fmt: skip
-        profile: Profile = self._profiles(name)
+        left = max(1, work.profile.limits.output_tokens - outer.state.usage.output_tokens)
+        limits = msgspec.structs.replace(profile.limits, output_tokens=min(profile.limits.output_tokens, left))
+        profile = msgspec.structs.replace(profile, limits=limits)
         info = TurnInfo(
-            f"{outer.info.id}.{call.id}".replace(":", "-"),
-            outer.info.session,
-            call.id,
-            outer.info.principal,
-            name,
-            outer.info.channel,
+            f"{work.info.id}.{call.id}", work.info.session, call.id, work.info.principal, name, work.info.channel
         )
         ask = ModelMessage("user", (Text(str(call.arguments.get("task", ""))),), id=f"{call.id}.task", label=call.label)
-        inner = Work(info, outer.person, ask, profile, outer.conversation, deps=outer.deps, depth=outer.depth + 1,
-                     path=(*outer.path, outer.profile.name))  # fmt: skip
-        outcome = await self.run(inner)
+        inner = Work(
+            info, work.person, ask, profile, work.conversation, deps=work.deps, depth=work.depth + 1, path=path
+        )
+        reply = (await self._run_inner(inner)).reply
+        status: Any = "ok" if reply.error is None else "error"
+        return ToolResult(status, reply.text or None, error=reply.error, label=reply.label), reply.usage
+
+    async def _run_inner(self, work: Work) -> Outcome:
+        """Runs a turn inside another one; what it recorded is kept, however it ends."""
+        try:
+            outcome = await self.run(work)
+        except BaseException:  # the outer turn was stopped: the inner one ends with it
+            self._records.post(*self.cancelled(work).records)
+            raise
         self._records.post(*outcome.records)
-        if outcome.reply.error is not None:
-            raise as_error(outcome.reply.error)
-        return ToolResult(content=outcome.reply.text, label=outcome.reply.label)
+        return outcome
 
 
 def _complete(messages: Sequence[ModelMessage]) -> list[ModelMessage]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from gitu_core.contracts.ports import Offer, Registry
 from gitu_core.errors import ManifestError, ToolError
+from gitu_core.manifest import Manifest
 from gitu_core.model import ToolSpec
 from gitu_core.runtime.work import Profiles
 
@@ -20,10 +21,18 @@ DELEGATE = "ask_"
 """What the name of a profile is preceded by when it is called as a tool."""
 
 
+class Plugins(Registry, Protocol):
+    """The registry, as the runtime needs it."""
+
+    def manifest(self, id: str) -> Manifest | None:
+        """The manifest of a plugin, where there is one."""
+        ...
+
+
 class Toolbox:
     """Knows every offered tool by name, without running any plugin."""
 
-    def __init__(self, registry: Registry, profile_of: Profiles) -> None:
+    def __init__(self, registry: Plugins, profile_of: Profiles) -> None:
         self._registry = registry
         self._profile_of = profile_of
         self._specs: dict[int, tuple[Offer, ToolSpec]] = {}
@@ -49,8 +58,15 @@ class Toolbox:
             except msgspec.ValidationError as error:
                 raise ManifestError(f"tool {offer.contribution.name}: {error}", plugin=offer.plugin,
                                     hint="rewrite the manifest with: gitu manifest") from error  # fmt: skip
-            known = self._specs[id(offer)] = (offer, spec)
+            known = self._specs[id(offer)] = (offer, self._guarded(offer, spec))
         return known[1]
+
+    def _guarded(self, offer: Offer, spec: ToolSpec) -> ToolSpec:
+        """A tool that reaches the network and does not say who writes its results hands over what others wrote."""
+        manifest = self._registry.manifest(offer.plugin)
+        if spec.writers or manifest is None or not manifest.capabilities.network:
+            return spec
+        return msgspec.structs.replace(spec, writers={"": "outside"})
 
     async def get(self, name: str) -> Any:
         """The tool itself; activates its plugin on first use."""

@@ -18,10 +18,14 @@ class Validators:
     def check(self, owner: str, schema: dict[str, Any], value: Any) -> None:
         """`ToolInputError` says where *value* does not fit; `ConfigError` if the schema itself is wrong."""
         validator = self._compiled.get((owner, id(schema))) or self._compile(owner, schema)
+        error: Any
         try:
             error = next(validator.iter_errors(value), None)
         except RecursionError:
             raise ToolInputError("the arguments are nested too deeply", hint="send a flatter value") from None
+        except Exception as error:  # a reference or pattern that cannot be followed, of whatever class
+            raise ConfigError(f"{owner}: its JSON Schema cannot be used: {type(error).__name__}: {error}",
+                              hint="correct the schema", field=owner) from error  # fmt: skip
         if error is not None:
             path = ".".join(str(part) for part in error.absolute_path)
             message = error.message if len(error.message) <= 300 else error.message[:300] + "…"
@@ -29,6 +33,7 @@ class Validators:
 
     def _compile(self, owner: str, schema: dict[str, Any]) -> Any:
         from jsonschema import Draft202012Validator, SchemaError
+        from referencing import Registry
 
         try:
             Draft202012Validator.check_schema(schema)
@@ -37,6 +42,7 @@ class Validators:
                               field=owner) from error  # fmt: skip
         if len(self._compiled) >= _MAX_VALIDATORS:
             self._compiled.clear()
-        # The schema is kept beside its validator, so that its id() stays taken.
-        self._compiled[owner, id(schema)] = validator = Draft202012Validator(schema)
+        # An empty registry: a schema refers to itself only, and never to the network. The schema is kept beside its
+        # validator, so that its id() stays taken.
+        self._compiled[owner, id(schema)] = validator = Draft202012Validator(schema, registry=Registry())
         return validator

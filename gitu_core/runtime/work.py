@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitu_core.config import Profile
 from gitu_core.contracts.ports import Record
 from gitu_core.model import Conversation, ModelMessage, Reply, TurnEvent, TurnInfo
+
+if TYPE_CHECKING:
+    from gitu_core.runtime.turn import Turn
 
 Emit = Callable[[TurnEvent], Awaitable[None]]
 """Shows an event of a running turn; losing one loses nothing."""
@@ -25,7 +28,8 @@ async def silent(event: TurnEvent) -> None:
 @dataclass
 class Work:
     """One turn to run. `check` makes structured output of the model's JSON (raising `ValueError` if it does not fit),
-    `deps` is what the embedder hands to its own tools, `depth` how many profiles called each other to get here."""
+    `deps` is what the embedder hands to its own tools, `depth` how many profiles called
+    each other to get here, `turn` the turn once it runs."""
 
     info: TurnInfo
     person: str
@@ -38,6 +42,7 @@ class Work:
     deps: Any = None
     depth: int = 0
     path: tuple[str, ...] = field(default_factory=tuple)
+    turn: Turn | None = None
 
 
 @dataclass

@@ -19,7 +19,17 @@ from gitu_core.errors import (
     StreamBroken,
     Unknown,
 )
-from gitu_core.model import AnswerDelta, Finish, ModelInfo, Progress, TextDelta, ToolFinished, TurnFinished, Usage
+from gitu_core.model import (
+    AnswerDelta,
+    Finish,
+    ModelInfo,
+    Progress,
+    TextDelta,
+    ToolFinished,
+    ToolStarted,
+    TurnFinished,
+    Usage,
+)
 from gitu_core.testing import FunctionModel, ScriptedModel, call
 
 pytestmark = pytest.mark.anyio
@@ -325,7 +335,8 @@ async def test_progress_and_steps_are_streamed_and_leaving_early_stops_the_turn(
     model = ScriptedModel([call("work"), "done", "never"])
     async with Gitu(model=model, tools=[work], deps="the deps") as gitu:
         events = [event async for event in gitu.stream("go", user="u")]
-        assert Progress("half way", "call_1", 0.5) in events
+        started = next(event for event in events if isinstance(event, ToolStarted))
+        assert Progress("half way", started.call.id, 0.5) in events
         finished = next(event for event in events if isinstance(event, ToolFinished))
         assert finished.result.content == "the deps"
         assert isinstance(events[-1], TurnFinished)

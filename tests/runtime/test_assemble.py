@@ -26,7 +26,7 @@ def test_words_and_calls_are_put_together_in_order():
         parts.take(event)
     message = parts.message("m", UNLABELLED)
     assert message.text == "one two"
-    assert [(call.id, call.tool, call.arguments) for call in message.calls] == [
+    assert [(call.given, call.tool, call.arguments) for call in message.calls] == [
         ("a", "first", {"x": 1}),
         ("b", "second", {}),
     ]
