@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from gitu_core.config import Profile, Settings
     from gitu_core.contracts import ModelProvider
     from gitu_core.contracts.ports import Clock, HistoryEntry, Session
-    from gitu_core.gateway import Job
     from gitu_core.model import Part, Reply, ToolCall, ToolSpec, TurnEvent
     from gitu_core.wiring import House
 
@@ -106,9 +105,15 @@ class Gitu:
         pydantic can check, for structured output in ``reply.data``. *key* is an idempotency key: the same key again
         is the same message. Raises the typed error that ended the turn; cancelling this call stops the turn.
         """
-        job = await self.house.submit(text, user, session, output, self._given(deps), profile, key, None)
-        reply = await self._wait(job)
-        self.house.raise_failure(reply)
+        house = self.house
+        job = await house.submit(text, user, session, output, self._given(deps), profile, key, None)
+        try:
+            await job.done.wait()
+        except BaseException:  # cancellation of the last caller stops the turn it waits for
+            job.leave()
+            raise
+        reply = house.reply_of(job)
+        house.raise_failure(reply)
         return reply
 
     async def stream(
@@ -148,19 +153,10 @@ class Gitu:
         finally:
             source.close()
             events.close()
-            if not job.done.is_set():
-                job.stop()
+            job.leave()
 
     def _given(self, deps: Any) -> Any:
         return self._deps if deps is None else deps
-
-    async def _wait(self, job: Job) -> Reply:
-        try:
-            await job.done.wait()
-        except BaseException:  # cancellation of the caller stops the turn it waits for
-            job.stop()
-            raise
-        return self.house.reply_of(job)
 
     # ---- sessions -------------------------------------------------------------------------------
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-import anyio
-
 from gitu_core.model import new_id
 
 
@@ -26,4 +24,6 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Waits."""
+        import anyio
+
         await anyio.sleep(seconds)

@@ -194,7 +194,7 @@ class NotifyFacet(_Facet):
     """Says something of the plugin's own accord."""
 
     async def send(self, conversation: Conversation, parts: Sequence[Part], key: str) -> str:
-        """Queues a message under an idempotency key; gives its id."""
+        """Says something under an idempotency key, once however often it is asked to; gives its id."""
         id = f"{self._plugin}.{key}"
         label = Label(origins=frozenset((plugin_principal(self._plugin),)))
         await self._house.notify(Outgoing(id, id, conversation, tuple(parts), label=label))

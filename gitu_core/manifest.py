@@ -46,10 +46,17 @@ from gitu_core.hookspecs import HOOKS
 from gitu_core.model import Value
 
 __all__ = [
-    "FILE_NAME", "Capabilities", "Contribution", "Manifest", "SecretNeed", "check", "check_versions", "parse", "render",
+    "FILE_NAME", "Capabilities", "Contribution", "Manifest", "SecretNeed", "check", "check_versions", "parse", "read",
+    "render",
 ]  # fmt: skip
 
 FILE_NAME = "gitu-plugin.toml"
+LARGEST = 1 << 20
+"""Bytes that a manifest may have: every one of them is read at every change of what is installed."""
+
+LONGEST = 10_000
+"""Characters that a title or a description may have: models read descriptions in every request."""
+
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
@@ -91,10 +98,22 @@ class Manifest(Value, frozen=True):
         return tuple(each for each in self.contributes if each.seam == seam)
 
 
+def read(file: str | Path) -> Manifest:
+    """Reads a manifest from its file; one of more than a mebibyte is refused unread. `ManifestError`, `OSError` or
+    `UnicodeDecodeError` where it cannot be read."""
+    with open(file, "rb") as stream:
+        data = stream.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise _too_large(file)
+    return parse(data.decode("utf-8"), file)
+
+
 def parse(text: str, file: str | Path = FILE_NAME) -> Manifest:
     """Reads a manifest from TOML. `ManifestError` names the file and the next command."""
     import tomllib
 
+    if len(text) > LARGEST:
+        raise _too_large(file)
     try:
         raw = tomllib.loads(text)
         _decode_json_fields(raw)
@@ -105,6 +124,11 @@ def parse(text: str, file: str | Path = FILE_NAME) -> Manifest:
         ) from error
     check(manifest, file)
     return manifest
+
+
+def _too_large(file: str | Path) -> ManifestError:
+    what = f"{file}: it has more than {LARGEST >> 20} MiB"
+    return ManifestError(what, hint="write shorter descriptions and schemas", file=str(file))
 
 
 def _decode_json_fields(raw: dict[str, Any]) -> None:
@@ -131,9 +155,16 @@ def check(manifest: Manifest, file: str | Path = FILE_NAME) -> None:
     for facet in manifest.capabilities.facets:
         if facet not in FACETS:
             fail(f"there is no facet {facet!r}", _nearest(facet, FACETS))
+    if len(manifest.title) > LONGEST:
+        fail(f"its title has more than {LONGEST} characters", "write a shorter one")
     for each in manifest.contributes:
         if each.seam not in SEAMS:
             fail(f"there is no seam {each.seam!r}", _nearest(each.seam, SEAMS))
+        if max(len(each.description), len(str(each.spec.get("description", "")))) > LONGEST:
+            fail(
+                f"{each.seam} {each.name[:64]!r}: its description has more than {LONGEST} characters",
+                "write a shorter one",
+            )
 
 
 def check_versions(manifest: Manifest) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from hashlib import sha256
 from typing import Any, cast
 
 import anyio
@@ -25,7 +26,7 @@ from gitu_core.contracts import Host
 from gitu_core.contracts.ports import OutboxEntry, Store
 from gitu_core.errors import ConfigError, InputError, NotReady, StoreError
 from gitu_core.facets import PluginHost, StateVersions
-from gitu_core.gateway import Channels, Gateway, Job, LocalDispatcher
+from gitu_core.gateway import APP, Channels, Gateway, Job, LocalDispatcher
 from gitu_core.gateway import Options as JobOptions
 from gitu_core.manifest import Manifest
 from gitu_core.model import (
@@ -42,6 +43,7 @@ from gitu_core.model import (
     TurnInfo,
     new_id,
 )  # fmt: skip
+from gitu_core.model.base import MAX_NAME
 from gitu_core.options import Options, built_in, configure, enabled_by, local_plugins
 from gitu_core.output import output_of
 from gitu_core.policy import LabelPolicy
@@ -53,15 +55,15 @@ from gitu_core.turns import Turns
 
 log = logging.getLogger("gitu")
 
-APP = "app"
-"""The channel name of the embedding application."""
-
-
 GRACE = 5.0
 """Seconds that running turns get to finish when everything closes."""
 
 HOUSEKEEPING = 3_600.0
 """Seconds between two looks for sessions that nobody uses any more."""
+
+UNANSWERED = 86_400.0
+"""Seconds after which a message of the embedding application that nobody dealt with is given up. Until then the same
+key, sent again, takes it up."""
 
 
 class House:
@@ -89,7 +91,7 @@ class House:
         )
         self.models = Models(self.registry, self.settings, self.clock, self.secrets.has, forbidden=self._forbidden)
         self.dispatcher = LocalDispatcher(self.settings.max_turns)
-        self.turns = Turns(self.registry.hooks, self.clock, self.profile, options.approve)
+        self.turns = Turns(self.registry.hooks, self.clock, self.profile, options.approve, self.store)
         self.runtime = Runtime(
             records=self.store, registry=self.registry, hooks=self.registry.hooks, models=self.models,
             policy=LabelPolicy(), budget=TurnBudget(self._cost_limit), clock=self.clock, profiles=self.profile,
@@ -101,6 +103,7 @@ class House:
         )  # fmt: skip
         self.turns.runtime, self.turns.gateway = self.runtime, self.gateway
         self.channels = Channels(self.gateway, self.clock)
+        self._notifying: set[str] = set()
         self._parts = AsyncExitStack()
         self._group: TaskGroup
 
@@ -116,11 +119,14 @@ class House:
             self._parts = stack.pop_all()
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
+        self.gateway.shield.group = self._group
         self._group.start_soon(self.dispatcher.run, self.gateway.work_off)
         self._group.start_soon(self._housekeep)
 
     async def close(self) -> None:
-        """Waits for what runs, then closes everything in the opposite order, cancelled or not."""
+        """Waits for what runs, then closes everything in the opposite order, cancelled or not. Whoever waits for a
+        reply that does not come any more is told so."""
+        self.gateway.refuse()
         try:
             with anyio.CancelScope(shield=True):
                 await self.dispatcher.close(GRACE)
@@ -128,11 +134,19 @@ class House:
             # The group never sees the caller's exception: it would come out wrapped in a group of exceptions.
             await self._group.__aexit__(None, None, None)
         finally:
+            self.gateway.end()
+            self.channels.close()
             with anyio.CancelScope(shield=True):
                 await self._parts.aclose()
 
     async def _housekeep(self) -> None:
-        """Ends sessions that nobody used for long, at the start and then every hour."""
+        """Gives up at the start what nobody waits for any more; ends sessions that nobody used for long every hour."""
+        try:
+            given_up = await self.store.abandon(APP, self.clock.now() - UNANSWERED)
+            if given_up:
+                log.warning("%d messages of earlier runs were never answered; they are given up", given_up)
+        except StoreError as error:
+            log.warning("messages of earlier runs could not be given up: %s", error)
         while self.settings.idle_days:
             try:
                 await self.store.end_idle(self.clock.now() - self.settings.idle_days * 86_400)
@@ -189,11 +203,10 @@ class House:
         parts = (Text(text),) if isinstance(text, str) else tuple(text)
         if not parts or (isinstance(text, str) and not text.strip()):
             raise InputError("the message is empty", hint="say something")
-        conversation = Conversation(APP, f"{person}/{session}" if session else person)
-        # Two users may choose the same key; each means a message of their own.
-        message = Message(f"{person}/{key}" if key else new_id(), conversation, Account(APP, person), parts)
+        conversation = Conversation(APP, person, thread=session)
+        message = Message(_key_of(person, key) if key else new_id(), conversation, Account(APP, person), parts)
         schema, check = output_of(output) if output is not None else (None, None)
-        return await self.gateway.accept(message, person, JobOptions(schema, check, deps, profile, watch))
+        return await self.gateway.accept(message, person, JobOptions(schema, check, deps, profile, watch, True))
 
     def reply_of(self, job: Job) -> Reply:
         """The reply of a job that is done. Raises what kept it from having one."""
@@ -221,13 +234,24 @@ class House:
         return outcome.reply.text if schema is None else outcome.reply.data
 
     async def notify(self, outgoing: Outgoing) -> None:
-        """Says something of the assistant's own accord. `NotReady` if its channel does not run."""
+        """Says something of the assistant's own accord, under one id once. `NotReady` if its channel does not run."""
+        if outgoing.id in self._notifying or await self.store.outgoing(outgoing.id) is not None:
+            return
+        self._notifying.add(outgoing.id)
+        try:
+            await self._notify(outgoing)
+        finally:
+            self._notifying.discard(outgoing.id)
+
+    async def _notify(self, outgoing: Outgoing) -> None:
         adapter = self.gateway.adapters.get(outgoing.conversation.channel)
         if adapter is None:
             raise NotReady(
                 f"the channel {outgoing.conversation.channel!r} does not run", hint="start it with: gitu serve"
             )
-        entry = OutboxEntry(outgoing, "", "", "sending", 1)
+        session = await self.store.session_of(outgoing.conversation)
+        person, where = (session.person, session.id) if session is not None else ("", "")
+        entry = OutboxEntry(outgoing, person, where, "sending", 1)
         await self.store.write(entry)
         await self.gateway.outbox.deliver(adapter, entry)
 
@@ -244,10 +268,11 @@ class House:
         """Runs channels until all of them ended, and first takes up what an earlier run left."""
         if not names:
             raise ConfigError("no channel is enabled", hint="enable one with: gitu plugins enable ID", field="plugins")
-        adapters = [await self.registry.get("adapter", name) for name in names]
-        for adapter in adapters:
-            self.gateway.adapters[adapter.channel.name] = adapter
-        await self.gateway.take_up([adapter.channel.name for adapter in adapters])
-        async with anyio.create_task_group() as group:
-            for adapter in adapters:
-                group.start_soon(self.channels.run, adapter)
+        adapters = [await self.registry.get("adapter", name) for name in dict.fromkeys(names)]
+        await self.channels.run_all(adapters, self.settings.folder)
+
+
+def _key_of(person: str, key: str) -> str:
+    """A key of the embedder's as that of a message. Two users may choose the same, and mean a message each."""
+    whole = f"{len(person)}:{person}:{key}"
+    return whole if len(whole) <= MAX_NAME else sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()

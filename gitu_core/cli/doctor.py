@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
+import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Literal
 
 import anyio
@@ -13,22 +15,30 @@ import anyio
 from gitu_core import __version__
 from gitu_core.app import Gitu
 from gitu_core.cli.common import settings_of
-from gitu_core.cli.show import as_json, paint, state
+from gitu_core.cli.show import answers_only, as_json, paint, state
 from gitu_core.errors import GituError, StoreError
-from gitu_core.model import RouteTask, Value
+from gitu_core.model import Candidate, ModelRequest, RouteTask, Value
+from gitu_core.model.chat import user_message
+
+QUESTION = "Answer with one word: yes."
+"""What ``--ask`` asks the model."""
+
+TOKENS = 64
+"""How much a model may say to that; some think before they speak."""
 
 
 class Finding(Value, frozen=True):
-    """One thing that was looked at."""
+    """One thing that was looked at. ``unused`` is what works but is not set up, as nobody has to."""
 
     what: str
-    state: Literal["ok", "warning", "failed"]
+    state: Literal["ok", "unused", "warning", "failed"]
     detail: str = ""
     hint: str = ""
 
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
     """What the command takes."""
+    command.add_argument("--ask", action="store_true", help="ask the first model one word; it may cost a little")
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -38,14 +48,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(options: argparse.Namespace) -> int:
-    findings = [finding async for finding in examine(options)]
+    with answers_only():
+        findings = [finding async for finding in examine(options)]
     if options.json:
         print(as_json(findings))
     else:
         width = max(len(each.what) for each in findings)
         for each in findings:
             print(f"{state(each.state)}{' ' * (8 - len(each.state))}{each.what.ljust(width)}  {each.detail}".rstrip())
-            if each.hint and each.state != "ok":
+            if each.hint and each.state in ("warning", "failed"):
                 print(paint(f"        next: {each.hint}", "dim"))
     return 1 if any(each.state == "failed" for each in findings) else 0
 
@@ -63,6 +74,8 @@ async def examine(options: argparse.Namespace) -> AsyncIterator[Finding]:
         async with Gitu(config=settings) as gitu:
             async for finding in _inside(gitu):
                 yield finding
+            async for finding in _models(gitu, ask=options.ask):
+                yield finding
     except GituError as error:
         yield _failed("store" if isinstance(error, StoreError) else "start", error)
 
@@ -77,17 +90,42 @@ async def _inside(gitu: Gitu) -> AsyncIterator[Finding]:
     await house.registry.check(begin=True)
     for plugin in house.registry.plugins():
         if plugin.state in ("enabled", "disabled"):
-            detail = f"{plugin.state} {plugin.version}".strip()
-            yield Finding(f"plugin {plugin.id}", "ok", detail)
+            detail = "; ".join((f"{plugin.state} {plugin.version}".strip(), *plugin.notes))
+            yield Finding(f"plugin {plugin.id}", "warning" if plugin.notes else "ok", detail)
         else:
             yield Finding(f"plugin {plugin.id}", "failed", f"{plugin.state}: {plugin.reason}", plugin.hint)
+
+
+async def _models(gitu: Gitu, *, ask: bool) -> AsyncIterator[Finding]:
+    """Every provider, then the models that would be asked, and with *ask* what the first of them really says."""
+    house = gitu.house
+    for name, missing in house.models.providers():
+        hint = "set it in the environment, or name its place under [secrets] in gitu.toml" if missing else ""
+        yield Finding(f"provider {name}", "unused" if missing else "ok", missing or "usable", hint)
+    profile = house.profile("default")
     try:
-        plan = await house.models.plan(RouteTask(needs=frozenset({"text"})), house.profile("default").models)
+        plan = await house.models.plan(RouteTask(needs=frozenset({"text"})), profile.models, exact=profile.exact)
     except GituError as error:
         yield _failed("model", error)
-    else:
-        others = f", then {', '.join(each.model for each in plan[1:4])}" if len(plan) > 1 else ""
-        yield Finding("model", "ok", plan[0].model + others)
+        return
+    others = f", then {', '.join(each.model for each in plan[1:4])}" if len(plan) > 1 else ""
+    yield Finding("model", "ok", plan[0].model + others)
+    if ask:
+        yield await _asked(gitu, plan[0])
+
+
+async def _asked(gitu: Gitu, candidate: Candidate) -> Finding:
+    """Whether a model really answers; no other is asked in its place."""
+    began = time.monotonic()
+    request = ModelRequest(candidate.model.partition("/")[2], (user_message(QUESTION),), max_tokens=TOKENS)
+    try:
+        async with aclosing(gitu.house.models.stream(candidate, request)) as events:
+            async for _ in events:
+                pass
+    except GituError as error:
+        hint = error.hint or "check the address and the key that its provider is given"
+        return Finding("answer", "failed", f"{candidate.model}: {error.message}", hint)
+    return Finding("answer", "ok", f"{candidate.model} answered in {time.monotonic() - began:.1f} s")
 
 
 def _failed(what: str, error: GituError) -> Finding:

@@ -49,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # here, where a reader who has left is noticed, and not when the interpreter ends
         return status
     except GituError as error:
-        complain(f"{error.where}: {error.message}" if error.where else error.message, error.hint)
+        where = error.where or str(error.details.get("model", ""))
+        hint = error.hint or ("look at it with: gitu doctor --ask" if "model" in error.details else "")
+        complain(f"{where}: {error.message}" if where else error.message, hint)
         return 1
     except KeyboardInterrupt:
         return 130

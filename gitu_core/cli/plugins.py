@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from gitu_core.cli.common import settings_of
-from gitu_core.cli.show import as_json, paint, table
+from gitu_core.cli.show import answers_only, as_json, paint, table
 from gitu_core.config import plugin_config
 from gitu_core.contracts import Host
 from gitu_core.errors import PluginError
@@ -27,7 +27,9 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument("package", help="the plugin's package (import name)")
         command.add_argument("--write", action="store_true", help=f"write {FILE_NAME} into the package")
         return
-    command.add_argument("action", nargs="?", default="list", choices=("list", "enable", "disable", "reset"))
+    command.add_argument("action", nargs="?", default="list", choices=("list", "enable", "disable", "reset"),
+                         help="reset reads the plugin again, and describes it anew where it has no manifest; the "
+                         "quarantine of an assistant that runs ends when that one is started again")  # fmt: skip
     command.add_argument("id", nargs="?", default="", help="the plugin to act on")
     command.add_argument("--json", action="store_true", help="print JSON")
     command.add_argument("--fast", action="store_true", help="do not try whether what is enabled can be loaded")
@@ -38,10 +40,11 @@ def run(options: argparse.Namespace) -> int:
     if options.command == "manifest":
         return anyio.run(_manifest, options)
     registry = registry_of(options)
-    if options.action != "list":
-        getattr(registry, options.action)(options.id)
-    if not options.fast:
-        anyio.run(partial(registry.check, begin=False))
+    with answers_only():
+        if options.action != "list":
+            getattr(registry, options.action)(options.id)
+        if not options.fast:
+            anyio.run(partial(registry.check, begin=False))
     found = [each for each in registry.plugins() if options.action == "list" or each.id == options.id]
     print(as_json(found) if options.json else listing(found))
     return 0
@@ -62,7 +65,7 @@ def _quiet(error: PluginError) -> None:
 
 
 def listing(found: list[PluginStatus]) -> str:
-    """Plugins as a table; what cannot run is followed by its reason and the next step."""
+    """Plugins as a table; what cannot run is followed by its reason and the next step, smaller troubles by a note."""
     rows = [(each.id, each.state, each.version, ", ".join(each.contributions) or "-") for each in found]
     lines = [table(("plugin", "state", "version", "contributes"), rows)]
     for each in found:
@@ -70,11 +73,13 @@ def listing(found: list[PluginStatus]) -> str:
             lines.append(f"\n{paint(each.id, 'bold')}: {each.reason}")
             if each.hint:
                 lines.append(f"  next: {each.hint}")
+        lines += [f"\n{paint(each.id, 'bold')}: {note}" for note in each.notes]
     return "\n".join(lines)
 
 
 async def _manifest(options: argparse.Namespace) -> int:
-    folder, manifest = await describe_package(options.package)
+    with answers_only():
+        folder, manifest = await describe_package(options.package)
     text = render(manifest)
     if not options.write:
         print(text, end="")

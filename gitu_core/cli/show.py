@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import msgspec
 
 COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "dim": 2, "bold": 1}
-_STATE = {"ok": "green", "enabled": "green", "disabled": "dim", "degraded": "yellow", "warning": "yellow"}
+_STATE = {
+    "ok": "green",
+    "enabled": "green",
+    "disabled": "dim",
+    "unused": "dim",
+    "degraded": "yellow",
+    "warning": "yellow",
+}
 
 
 def coloured(stream: Any = None) -> bool:
@@ -47,6 +55,13 @@ STATES = frozenset({*_STATE, "failed", "quarantined", "broken", "incompatible", 
 def as_json(value: Any) -> str:
     """*value* as JSON, for programs."""
     return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2).decode()
+
+
+@contextmanager
+def answers_only() -> Iterator[None]:
+    """Inside, whatever plugins print goes to the error stream: standard output is for the answer of the command."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def complain(message: str, hint: str = "") -> None:

@@ -9,9 +9,9 @@ import anyio
 import msgspec
 
 from gitu_core.cli.common import assistant, settings_of
-from gitu_core.cli.show import as_json, complain, table
+from gitu_core.cli.show import answers_only, as_json, complain, table
 from gitu_core.errors import ConfigError, GituError, InputError
-from gitu_core.model import Reply
+from gitu_core.model import ErrorInfo, Reply
 from gitu_core.runtime import error_info
 
 
@@ -54,18 +54,32 @@ async def _ask(options: argparse.Namespace) -> int:
     try:
         if not text.strip():
             raise InputError("there is no question", hint='try: gitu ask "What time is it in Tokyo?"')
-        async with assistant(options) as gitu:
-            user = settings_of(options).user
-            reply = await gitu.send(text, user=user, session=options.session, profile=options.profile)
+        with answers_only():
+            reply = await _answer(options, text)
     except GituError as error:
         if not options.json:
             raise
         print(_whole(Reply("", "", "failed", error=error_info(error))))
         return 1
+    for failure in reply.failures:
+        _tell(failure)
     print(_whole(reply) if options.json else reply.text)
     if reply.status != "ok":
         complain(f"the turn ended as {reply.status}", "try again")
     return 0 if reply.status == "ok" else 1
+
+
+async def _answer(options: argparse.Namespace, text: str) -> Reply:
+    async with assistant(options) as gitu:
+        user = settings_of(options).user
+        return await gitu.send(text, user=user, session=options.session, profile=options.profile)
+
+
+def _tell(failure: ErrorInfo) -> None:
+    """Says which model could not answer, where another one did in its place."""
+    model = failure.details.get("model", "a model")
+    hint = failure.hint or "look at it with: gitu doctor --ask"
+    complain(f"{model} could not answer: {failure.message}; next: {hint}")
 
 
 def _whole(reply: Reply) -> str:
@@ -74,8 +88,9 @@ def _whole(reply: Reply) -> str:
 
 
 async def _sessions(options: argparse.Namespace) -> int:
-    async with assistant(options) as gitu:
-        found = await gitu.sessions()
+    with answers_only():
+        async with assistant(options) as gitu:
+            found = await gitu.sessions()
     if options.json:
         print(as_json(found))
     else:

@@ -142,6 +142,13 @@ class InboxDone(Value, frozen=True):
     outcome: str = "done"
 
 
+class Accepted(Value, frozen=True):
+    """A message of the inbox. `outcome` is None while nobody has dealt with it."""
+
+    entry: InboxEntry
+    outcome: str | None = None
+
+
 class UsageEntry(Value, frozen=True):
     """What one model call used, on whose key and for whom. `cost` inside `usage` is in nano-dollars."""
 
@@ -174,12 +181,22 @@ class Records(Protocol):
         """Writes all records in one transaction, later, after everything handed over before; does not wait."""
         ...
 
-    async def pending(self, limit: int = 1000) -> Sequence[tuple[str, InboxEntry]]:
-        """Accepted messages that nobody has dealt with, oldest first, each with its receipt id."""
+    async def accepted(self, id: str) -> Accepted | None:
+        """The message with this receipt id, and what became of it."""
         ...
 
-    async def unsent(self, limit: int = 1000, state: str = "queued") -> Sequence[OutboxEntry]:
-        """Outbox entries that are queued, oldest first; with *state* ``sending`` those that were on their way."""
+    async def abandon(self, channel: str, before: float) -> int:
+        """Ends, as ``abandoned``, what came in on *channel* before *before* and nobody dealt with; gives how many."""
+        ...
+
+    async def pending(self, limit: int = 1000, channel: str = "", after: str = "") -> Sequence[tuple[str, InboxEntry]]:
+        """Accepted messages that nobody has dealt with, oldest first, each with its receipt id; of one *channel* where
+        given, and from the one *after* that receipt id on."""
+        ...
+
+    async def unsent(self, limit: int = 1000, state: str = "queued", after: str = "") -> Sequence[OutboxEntry]:
+        """Outbox entries that are queued, oldest first, from the one *after* that id on; with *state* ``sending`` those
+        that were on their way."""
         ...
 
     async def outgoing(self, id: str) -> OutboxEntry | None:
@@ -192,6 +209,10 @@ class Records(Protocol):
 
     async def steps(self, turn: str) -> Sequence[StepEntry]:
         """The steps of a turn, in order."""
+        ...
+
+    async def steps_under(self, prefix: str) -> Sequence[StepEntry]:
+        """The steps of every turn whose id begins with *prefix*, by turn and in order."""
         ...
 
     async def usage(self, person: str = "", since: float = 0.0) -> Usage:
@@ -224,6 +245,10 @@ class Sessions(Protocol):
 
     async def session(self, id: str) -> Session | None:
         """The session with this id."""
+        ...
+
+    async def session_of(self, conversation: Conversation) -> Session | None:
+        """The session that a conversation is bound to, open or ended; None where nobody ever spoke there."""
         ...
 
     async def sessions(self, person: str = "", limit: int = 50) -> Sequence[Session]:

@@ -39,7 +39,11 @@ class Questions:
                 await question.answered.wait()
             return question.choice
         finally:
-            self._open.pop(id, None)
+            self.close(id)
+
+    def close(self, id: str) -> None:
+        """Nobody waits for the answer any more."""
+        self._open.pop(id, None)
 
     def answer(self, message: Message, person: str) -> bool:
         """True if *message* answers an open question that this person was asked.

@@ -37,9 +37,9 @@ class Commands:
 
     @staticmethod
     def named(text: str) -> str:
-        """The command that *text* asks for, or ``""``."""
-        word = text.strip().split(maxsplit=1)[0] if text.strip() else ""
-        return word[1:].lower() if word.startswith("/") and word[1:].lower() in HELP else ""
+        """The command that *text* is, or ``""``. Words that only begin with one are for the assistant."""
+        word = text.strip().lower()
+        return word[1:] if word.startswith("/") and word[1:] in HELP else ""
 
     async def answer(self, command: str, conversation: Conversation, session: Session) -> str:
         """Does what the command asks and tells so."""

@@ -1,34 +1,28 @@
-"""A message's way in and its answer's way out: commit, lane, turn, outbox."""
+"""A message's way in: looked at, committed, and put into its lane. `worker` takes it from there."""
 
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection
+from functools import partial
 
-import anyio
 import msgspec
 
 from gitu_core.contracts import Adapter, Dispatcher
-from gitu_core.contracts.ports import (
-    Clock,
-    Hooks,
-    InboxDone,
-    InboxEntry,
-    OutboxEntry,
-    People,
-    Records,
-    Session,
-    Sessions,
-)  # fmt: skip
-from gitu_core.errors import Denied, GituError, InputError
+from gitu_core.contracts.ports import Clock, Hooks, InboxDone, InboxEntry, People, Records, Session, Sessions
+from gitu_core.errors import Denied, GituError, StoreError
+from gitu_core.gateway.answers import answer, recalled
 from gitu_core.gateway.asking import Questions
 from gitu_core.gateway.commands import Commands, Status
 from gitu_core.gateway.intake import label_of, normalise
-from gitu_core.gateway.jobs import Job, Options
+from gitu_core.gateway.jobs import Job, Options, closed, failed
 from gitu_core.gateway.outbox import Outbox
+from gitu_core.gateway.queues import Lanes
+from gitu_core.gateway.shield import Shield
 from gitu_core.gateway.work import TurnRunner
-from gitu_core.model import ErrorInfo, Message, Outgoing, Part, Receipt, Reply, Text, TurnFinished
+from gitu_core.gateway.worker import Worker
+from gitu_core.isolation import is_cancellation
+from gitu_core.model import Message, Reply, Text
 
 log = logging.getLogger("gitu.gateway")
 
@@ -47,182 +41,193 @@ class Gateway:
         self._people = people
         self._sessions = sessions
         self._hooks = hooks
-        self._turns = turns
         self._clock = clock
         self._dispatcher = dispatcher
         self._profile = profile
         self._commands = Commands(sessions, records, status, self.stop)
-        self._lanes: dict[str, deque[Job]] = {}
-        self._running: dict[str, Job] = {}
+        self._lanes = Lanes(DEEP)
         self._jobs: dict[str, Job] = {}
-        self._room = anyio.Event()
+        self._closed = False
+        self.shield = Shield()
         self.adapters: dict[str, Adapter] = {}
+        self._left: dict[str, Adapter] = {}
         self.questions = Questions()
         self.outbox = Outbox(records, hooks, clock)
-        self.on_done: Callable[[Job], None] | None = None
+        self._worker = Worker(records, hooks, turns, clock, self._lanes, self.outbox, self._adapter, self._finish)
+        self.work_off = self._worker.work_off
 
     # ---- in -------------------------------------------------------------------------------------
 
     async def accept(self, message: Message, person: str = "", options: Options | None = None) -> Job:
-        """Commits *message* and wakes its lane. The same key again gives the job of the first, and nothing new."""
-        message = normalise(message)
+        """Commits *message* and wakes its lane. The same key again gives the job of the first, and nothing new.
+
+        `NotReady` while everything closes. A caller that is cancelled leaves either nothing or a job that is worked
+        off; where somebody had to wait for it (see `Options.waits`), it ends as cancelled.
+        """
+        options = options or Options()
+        try:
+            entry, session = await self._looked_at(message, person, options)
+        except StoreError as error:
+            if self._closed:
+                raise closed() from error
+            raise
+        if self._closed:
+            raise closed()
+        left = Job.leave if options.waits else _unwanted
+        return await self.shield.to_end(partial(self._commit, entry, session, options), left)
+
+    async def _looked_at(self, message: Message, person: str, options: Options) -> tuple[InboxEntry, Session]:
+        """The message as it will be committed, and the session it belongs to."""
+        # Its id is given when it is committed: nobody outside may choose one that others have.
+        message = normalise(msgspec.structs.replace(message, id="") if message.id else message)
         who = await self._people.person_for(message.sender, person)
         if not who.enabled:
             raise Denied(f"{message.sender.id} may not use this assistant", hint="ask its operator")
-        profile = (options.profile if options else "") or self._profile
-        session = await self._sessions.session_for(message.conversation, who.id, profile)
+        session = await self._sessions.session_for(message.conversation, who.id, options.profile or self._profile)
         message = msgspec.structs.replace(message, label=label_of(message, who.id), at=message.at or self._clock.now())
         if self._hooks.wants("gitu_filter_message"):
             changed = await self._hooks.filter("gitu_filter_message", message=message)
             label = changed.label.join(message.label)
             message = msgspec.structs.replace(
-                changed, key=message.key, sender=message.sender, conversation=message.conversation, label=label
+                changed, id="", key=message.key, sender=message.sender, conversation=message.conversation, label=label
             )
         if self._hooks.wants("gitu_guard_message"):
             reason = await self._hooks.guard("gitu_guard_message", message=message)
             if reason is not None:
-                raise Denied(reason, hint="say it another way")
-        entry = InboxEntry(message, who.id, session.id)
-        receipt = await self._records.accept(entry)
-        return await self._enter(receipt, entry, session, options or Options())
+                # A guard may say what to do next; most only say why not.
+                hint = getattr(reason, "hint", "") or "change the message, or ask whoever runs this assistant"
+                raise Denied(str(reason), hint=hint)
+        return InboxEntry(message, who.id, session.id), session
 
-    async def _enter(self, receipt: Receipt, entry: InboxEntry, session: Session, options: Options) -> Job:
+    async def _commit(self, entry: InboxEntry, session: Session, options: Options) -> Job:
+        receipt = await self._records.accept(entry)
         known = self._jobs.get(receipt.id)
         if known is not None:
+            known.join(options)
             return known
         job = Job(receipt.id, entry, options.profile or session.profile, options)
-        if not receipt.fresh:
-            await self._recall(job)
-            return job
-        if self._hooks.wants("gitu_message_received"):
-            message = msgspec.structs.replace(entry.message, id=receipt.id)
-            await self._hooks.observe("gitu_message_received", message=message)
-        if entry.message.action != "new" or self.questions.answer(entry.message, entry.person):
-            self._records.post(InboxDone(receipt.id))
-            job.done.set()
-            return job
-        command = Commands.named(entry.message.text)
-        if command:
-            await self._command(job, command, session)
-            return job
-        await self._queue(job)
+        job.join(options)
+        self._jobs[job.id] = job  # from here on the same key finds it, and closing ends it
+        try:
+            if receipt.fresh:
+                await self._begin(job, session)
+            else:
+                await self._known(job)
+        except BaseException as error:  # whatever it is, it is raised on; whoever joined meanwhile is told too
+            job.failure = closed() if is_cancellation(error) else error if isinstance(error, Exception) else None
+            self._finish(job)
+            raise
         return job
 
-    async def _recall(self, job: Job) -> None:
-        """A message that was dealt with before: the same answer again, and nothing else."""
-        said = await self._records.outgoing(f"{job.id}.answer")
-        if said is not None:
-            outgoing = said.outgoing
-            job.reply = Reply(outgoing.cause, said.session, parts=outgoing.parts, label=outgoing.label)
+    async def _begin(self, job: Job, session: Session) -> None:
+        if self._hooks.wants("gitu_message_received"):
+            message = msgspec.structs.replace(job.entry.message, id=job.id)
+            await self._hooks.observe("gitu_message_received", message=message)
+        await self._dispatch(job, session)
+
+    async def _known(self, job: Job) -> None:
+        """A message whose key is known: what was said the first time is said again, and nothing else; what an earlier
+        run left open is worked off now."""
+        row = await self._records.accepted(job.id)
+        if row is not None and row.outcome is None:
+            job.entry, job.again = row.entry, True
+            await self._dispatch(job, await self._sessions.session(row.entry.session))
+            return
+        try:
+            job.reply = await recalled(self._records, job, row.outcome or "" if row else "")
+        except GituError as error:
+            job.failure = error
         self._finish(job)
 
-    async def _queue(self, job: Job) -> None:
-        lane = self._lanes.setdefault(job.entry.session, deque())
-        while len(lane) >= DEEP:
-            self._room = anyio.Event()
-            await self._room.wait()
-        self._jobs[job.id] = job
-        lane.append(job)
+    async def take_up(self, channels: Collection[str]) -> int:
+        """Deals with the messages of *channels* that nobody dealt with, as if they came now; gives how many."""
+        count = 0
+        for channel in channels:
+            after = ""
+            while page := await self._records.pending(channel=channel, after=after):
+                for id, entry in page:
+                    after = id
+                    if id not in self._jobs:
+                        count += 1
+                        await self._take(id, entry)
+        return count
+
+    async def _take(self, id: str, entry: InboxEntry) -> None:
+        job = self._jobs[id] = Job(id, entry, self._profile, again=True)
+        try:
+            session = await self._sessions.session(entry.session)
+            if session is not None:
+                job.profile = session.profile
+            await self._dispatch(job, session)
+        except GituError as error:  # one that cannot be dealt with must not keep the others, and the channel, from it
+            log.error("message %s could not be taken up: %s", id, error)
+            job.failure = error
+            self._finish(job)
+
+    async def _dispatch(self, job: Job, session: Session | None) -> None:
+        """Answers a question with it, does what it commands, or puts it into its lane."""
+        message = job.entry.message
+        if message.action != "new" or self.questions.answer(message, job.entry.person):
+            self._records.post(InboxDone(job.id))
+            self._finish(job)
+            return
+        command = Commands.named(message.text)
+        if command and session is not None:
+            await self._command(job, command, session)
+            return
+        job.queued = True
+        await self._lanes.put(job.entry.session, job)
         await self._dispatcher.wake(job.entry.session)
 
-    async def take_up(self, channels: Collection[str]) -> int:
-        """Puts the messages of *channels* that nobody dealt with back into their lanes; gives how many."""
-        left = [
-            (id, entry)
-            for id, entry in await self._records.pending()
-            if entry.message.conversation.channel in channels and id not in self._jobs
-        ]
-        for id, entry in left:
-            session = await self._sessions.session(entry.session)
-            await self._queue(Job(id, entry, session.profile if session else self._profile))
-        return len(left)
-
     async def _command(self, job: Job, command: str, session: Session) -> None:
-        self._jobs[job.id] = job
         try:
-            conversation = job.entry.message.conversation
-            text = await self._commands.answer(command, conversation, session)
+            text = await self._commands.answer(command, job.entry.message.conversation, session)
             job.reply = Reply(job.id, session.id, parts=(Text(text),))
-            await self._records.write(InboxDone(job.id))
-            await self.say(job, job.reply.parts, key=f"{job.id}.answer")
+        except BaseException as error:  # whatever it was, the person who gave the command is told, once
+            if is_cancellation(error):
+                raise
+            log.error("the command /%s failed", command, exc_info=error)
+            job.reply = failed(job, error)
+        try:
+            parts = answer(job, job.reply).parts
+            outcome = "done" if job.reply.error is None else "failed"
+            await self._worker.say(job, parts, InboxDone(job.id, outcome))
         finally:
             self._finish(job)
 
-    # ---- work -----------------------------------------------------------------------------------
-
-    async def work_off(self, lane: str) -> None:
-        """Works off what waits in a lane, one job after the other."""
-        waiting = self._lanes.get(lane)
-        while waiting:
-            job = waiting.popleft()
-            self._room.set()
-            self._running[lane] = job
-            try:
-                await self._work(job)
-            except GituError as error:
-                log.error("message %s could not be worked off: %s", job.id, error)
-                job.failure = error
-            finally:
-                self._running.pop(lane, None)
-                self._finish(job)
-        self._lanes.pop(lane, None)
-
-    async def _work(self, job: Job) -> None:
-        adapter = self.adapters.get(job.entry.message.conversation.channel)
-        outcome = await self._turns.run(job, adapter)
-        job.reply = reply = outcome.reply
-        outgoing = await self._filtered(answer(job, reply))
-        # From here on the answer may be on its way: a restart must not send what waits as `queued` a second time.
-        state = "sending" if adapter is not None else "sent"
-        entry = OutboxEntry(outgoing, job.entry.person, job.entry.session, state, 1)  # type: ignore[arg-type]
-        ends = (*outcome.records, InboxDone(job.id, reply.status))
-        if reply.status == "silent" or not outgoing.parts:
-            await self._records.write(*ends)
-        else:
-            await self._records.write(*ends, entry)
-            if adapter is not None:
-                await self.outbox.deliver(adapter, entry)
-        await self._turns.finished(job, adapter, reply)
-
-    async def _filtered(self, outgoing: Outgoing) -> Outgoing:
-        if self._hooks.wants("gitu_filter_outgoing"):
-            changed = await self._hooks.filter("gitu_filter_outgoing", outgoing=outgoing)
-            label = changed.label.join(outgoing.label)
-            outgoing = msgspec.structs.replace(
-                changed, id=outgoing.id, key=outgoing.key, conversation=outgoing.conversation, label=label
-            )
-        if self._hooks.wants("gitu_guard_outgoing"):
-            reason = await self._hooks.guard("gitu_guard_outgoing", outgoing=outgoing)
-            if reason is not None:
-                outgoing = msgspec.structs.replace(outgoing, parts=(Text(f"The answer was held back: {reason}"),))
-        return outgoing
-
-    async def say(self, job: Job, parts: Sequence[Part], key: str) -> None:
-        """Says something beside the turn's answer, on the channel the job came from."""
-        message = job.entry.message
-        adapter = self.adapters.get(message.conversation.channel)
-        if adapter is None:
-            return
-        outgoing = Outgoing(
-            self._clock.new_id(), key, message.conversation, tuple(parts), cause=job.id, label=message.label
-        )
-        entry = OutboxEntry(outgoing, job.entry.person, job.entry.session, "sending", 1)
-        await self._records.write(entry)
-        await self.outbox.deliver(adapter, entry)
+    # ---- control --------------------------------------------------------------------------------
 
     def _finish(self, job: Job) -> None:
         self._jobs.pop(job.id, None)
-        job.done.set()
-        if job.options.watch is not None:
-            job.options.watch(TurnFinished(job.reply or _failed(job)))
-        if self.on_done is not None:
-            self.on_done(job)
+        job.finish()
 
-    # ---- control --------------------------------------------------------------------------------
+    def leave(self, adapter: Adapter, ended: bool) -> None:
+        """A channel does not receive any more. What still runs may try to send on it, unless it *ended*."""
+        name = adapter.channel.name
+        if self.adapters.get(name) is adapter:
+            del self.adapters[name]
+            if not ended:
+                self._left[name] = adapter
+
+    def _adapter(self, channel: str) -> tuple[Adapter | None, bool]:
+        """The adapter of a channel, and whether it receives."""
+        running = self.adapters.get(channel)
+        return (running, True) if running is not None else (self._left.get(channel), False)
+
+    def refuse(self) -> None:
+        """Takes nothing in any more; what is there already goes on."""
+        self._closed = True
+
+    def end(self) -> None:
+        """Tells everybody who still waits that nothing comes any more. Their messages stay where they are."""
+        self.refuse()
+        for job in list(self._jobs.values()):
+            job.failure = closed()
+            self._finish(job)
 
     def stop(self, session: str) -> int:
         """Stops what runs and drops what waits in a session; gives how many turns."""
-        jobs = [job for job in (self._running.get(session), *self._lanes.get(session, ())) if job is not None]
+        jobs = [job for job in self._jobs.values() if job.queued and job.entry.session == session]
         for job in jobs:
             job.stop()
         return len(jobs)
@@ -234,46 +239,8 @@ class Gateway:
     @property
     def load(self) -> tuple[int, int]:
         """How many turns run, and how many messages wait."""
-        return len(self._running), sum(len(lane) for lane in self._lanes.values())
+        return len(self._worker.running), self._lanes.waiting
 
 
-def _failed(job: Job) -> Reply:
-    error = job.failure
-    info = ErrorInfo(error.code, error.message, error.hint) if isinstance(error, GituError) else None
-    return Reply("", job.entry.session, "failed" if info else "silent", error=info)
-
-
-def answer(job: Job, reply: Reply) -> Outgoing:
-    """A reply as the message that goes out. Its id and key follow from the job, whoever runs it and however often."""
-    parts = reply.parts
-    if reply.error is not None:
-        hint = f" Next: {reply.error.hint}." if reply.error.hint else ""
-        parts = (Text(f"I could not finish this: {reply.error.message}.{hint}"),)
-    elif reply.status == "cancelled":
-        parts = (Text("Stopped."),)
-    message = job.entry.message
-    return Outgoing(
-        f"{job.id}.answer", f"{job.id}.answer", message.conversation, parts, cause=reply.turn, label=reply.label
-    )
-
-
-class AdapterInbox:
-    """What an adapter gets (the contract `Inbox`): the gateway, seen from one channel."""
-
-    def __init__(self, gateway: Gateway, channel: str) -> None:
-        self._gateway = gateway
-        self._channel = channel
-
-    async def accept(self, message: Message) -> Receipt:
-        """Commits *message*. `InputError` if it comes from another channel than it says."""
-        if message.conversation.channel != self._channel or message.sender.channel != self._channel:
-            raise InputError(f"the message says it came from {message.conversation.channel!r}, not {self._channel!r}",
-                             hint="use the adapter's own channel name")  # fmt: skip
-        job = await self._gateway.accept(message)
-        return Receipt(job.id, fresh=not job.done.is_set())
-
-    async def finished(self, id: str) -> None:
-        """Waits until the work that a message caused has ended."""
-        job = self._gateway.job(id)
-        if job is not None:
-            await job.done.wait()
+def _unwanted(job: Job) -> None:
+    """Nobody waits for it, so that nobody misses who left."""

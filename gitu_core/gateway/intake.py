@@ -32,6 +32,8 @@ def normalise(message: Message) -> Message:
     check_name(message.key, "key")
     check_name(message.conversation.channel, "channel")
     check_name(message.conversation.id, "conversation")
+    if message.conversation.thread:
+        check_name(message.conversation.thread, "thread")
     check_name(message.sender.id, "sender")
     if message.action == "new" and not message.parts:
         raise InputError("the message is empty", hint="say something")

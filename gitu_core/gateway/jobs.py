@@ -9,23 +9,37 @@ from typing import Any
 import anyio
 
 from gitu_core.contracts.ports import InboxEntry
-from gitu_core.model import Reply, TurnEvent, TurnInfo
+from gitu_core.errors import GituError, NotReady
+from gitu_core.model import ErrorInfo, Reply, TurnEvent, TurnFinished, TurnInfo
+
+APP = "app"
+"""The channel of the embedding application. It has no adapter: an answer is handed to whoever waits for it."""
+
+Watch = Callable[[TurnEvent], None]
+"""Told what happens while a turn runs, and last of all its `TurnFinished`."""
 
 
 @dataclass
 class Options:
-    """What an embedder asks for with a message and no channel can: structured output, dependencies, a profile."""
+    """What an embedder asks for with a message and no channel can: structured output, dependencies, a profile.
+
+    With `waits`, somebody waits for the reply: when the last who did has left, nobody wants it any more.
+    """
 
     schema: dict[str, Any] | None = None
     check: Callable[[Any], Any] | None = None
     deps: Any = None
     profile: str = ""
-    watch: Callable[[TurnEvent], None] | None = None
+    watch: Watch | None = None
+    waits: bool = False
 
 
 @dataclass
 class Job:
-    """One accepted message, to be answered by *profile*. `done` is set when `reply` or `failure` is there."""
+    """One accepted message, to be answered by *profile*. `done` is set when `reply` or `failure` is there.
+
+    `again` tells that an earlier run may have begun with it, `queued` that it is in a lane.
+    """
 
     id: str
     entry: InboxEntry
@@ -37,9 +51,55 @@ class Job:
     scope: anyio.CancelScope | None = None
     stopped: bool = False
     turn: TurnInfo | None = None
+    again: bool = False
+    queued: bool = False
+    waiting: int = 0
+    watches: list[Watch] = field(default_factory=list)
+
+    def join(self, options: Options) -> None:
+        """One more wants to know what becomes of it."""
+        self.waiting += options.waits
+        if options.watch is not None:
+            self.watches.append(options.watch)
+
+    def leave(self) -> None:
+        """One who waited does so no more. The last one who leaves stops the turn."""
+        self.waiting -= 1
+        if self.waiting <= 0 and not self.done.is_set():
+            self.stop()
 
     def stop(self) -> None:
         """Stops the turn, or keeps it from starting."""
         self.stopped = True
         if self.scope is not None:
             self.scope.cancel()
+
+    def tell(self, event: TurnEvent) -> None:
+        """Tells everybody who watches."""
+        for watch in self.watches:
+            watch(event)
+
+    def finish(self) -> None:
+        """Nothing more will happen; tells everybody. `reply` or `failure` is set before; neither = said nothing."""
+        if self.done.is_set():
+            return
+        self.done.set()
+        reply = failed(self, self.failure) if self.failure is not None else self.reply
+        self.tell(TurnFinished(reply or Reply("", self.entry.session, "silent")))
+
+
+def failed(job: Job, error: BaseException) -> Reply:
+    """The reply of a job that *error* kept from having one. Of an error that is not ours only its class is told."""
+    if isinstance(error, GituError):
+        info = ErrorInfo(error.code, error.message, error.hint)
+    else:
+        info = ErrorInfo("error", f"{type(error).__name__} was raised", "see the log")
+    return Reply(
+        job.turn.id if job.turn else "", job.entry.session, "failed", error=info, label=job.entry.message.label
+    )
+
+
+def closed() -> NotReady:
+    """What whoever waits is told when everything closes."""
+    return NotReady("Gitu was closed before this message was answered",
+                    hint="send it again, under the same key, when Gitu is open")  # fmt: skip

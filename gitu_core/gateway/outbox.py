@@ -28,24 +28,47 @@ class Outbox:
         self._hooks = hooks
         self._clock = clock
 
-    async def deliver(self, adapter: Adapter, entry: OutboxEntry) -> Delivery:
-        """Sends an entry that is stored already, and records what became of it."""
-        ids: list[str] = []
-        for piece in pieces(entry.outgoing, adapter.channel.max_text):
-            delivery = await self._send(adapter, piece)
-            ids.extend(delivery.ids)
-            if delivery.state != "sent":
-                break
-        delivery = msgspec.structs.replace(delivery, ids=tuple(ids))
-        state: Any = "dead" if delivery.state == "not_sent" else delivery.state
+    async def deliver(self, adapter: Adapter, entry: OutboxEntry, tries: int = TRIES, failed: str = "dead") -> Delivery:
+        """Sends an entry that is stored already, and records what became of it; *failed* is its state where nobody saw
+        any of it and another try may help."""
+        delivery = await self.tell(adapter, entry.outgoing, tries)
+        state: Any = delivery.state
+        if state == "not_sent":
+            state = "dead" if delivery.final or delivery.ids else failed
         self._records.post(msgspec.structs.replace(entry, state=state, ids=delivery.ids, detail=delivery.detail))
         if self._hooks.wants("gitu_delivered"):
             await self._hooks.observe("gitu_delivered", outgoing=entry.outgoing, delivery=delivery)
         return delivery
 
-    async def _send(self, adapter: Adapter, outgoing: Outgoing) -> Delivery:
+    async def tell(self, adapter: Adapter, outgoing: Outgoing, tries: int = TRIES) -> Delivery:
+        """Sends something and keeps no record of it."""
+        ids: list[str] = []
         delivery = Delivery("not_sent")
-        for attempt in range(TRIES):
+        for piece in pieces(outgoing, adapter.channel.max_text):
+            delivery = await self._send(adapter, piece, tries)
+            ids.extend(delivery.ids)
+            if delivery.state != "sent":
+                break
+        return msgspec.structs.replace(delivery, ids=tuple(ids))
+
+    async def send_queued(self, adapter: Adapter) -> bool:
+        """Sends what waits for this channel, each once; False if something still waits, because nobody saw it."""
+        after = ""
+        while page := await self._records.unsent(after=after):
+            for entry in page:
+                after = entry.outgoing.id
+                if entry.outgoing.conversation.channel != adapter.channel.name:
+                    continue
+                entry = msgspec.structs.replace(entry, state="sending", tries=entry.tries + 1)
+                await self._records.write(entry)
+                delivery = await self.deliver(adapter, entry, tries=1, failed="queued")
+                if delivery.state == "not_sent" and not delivery.final and not delivery.ids:
+                    return False
+        return True
+
+    async def _send(self, adapter: Adapter, outgoing: Outgoing, tries: int) -> Delivery:
+        delivery = Delivery("not_sent")
+        for attempt in range(tries):
             try:
                 delivery = await adapter.send(outgoing)
             except GituError as error:
@@ -58,7 +81,7 @@ class Outbox:
                 return Delivery("unknown", detail=f"{type(error).__name__} in send")
             if delivery.state != "not_sent" or delivery.final:
                 return delivery
-            if attempt + 1 < TRIES:
+            if attempt + 1 < tries:
                 wait = delivery.retry_after if delivery.retry_after is not None else FIRST_WAIT * 2**attempt
                 await self._clock.sleep(wait)
         return delivery

@@ -15,7 +15,7 @@ first activation. The modules, from reading to running:
     describe  writes a manifest from code and compares it with the one that was shipped
     package   describes a package for its author
     loading   imports one plugin and takes what it contributes
-    activation  brings plugins to life, once each, and ends them
+    activation  brings plugins to life, once each, and ends them; `aside` keeps what they print off standard output
     dispatch  calls hooks; `faults` counts what goes wrong, `watchdog` notices who blocks the event loop
     registry  puts it together
 """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from gitu_core.contracts.host import Host
 from gitu_core.errors import HookError, LoadError, PluginError, Quarantined
 from gitu_core.manifest import Manifest
+from gitu_core.registry.aside import aside
 from gitu_core.registry.census import Record
 from gitu_core.registry.dispatch import Dispatcher
 
@@ -96,7 +97,8 @@ class Activation:
                 self._manager.drop(record.id)
             try:
                 if active is not None:
-                    await active.lifecycle("gitu_stop")
+                    with aside():
+                        await active.lifecycle("gitu_stop")
             except PluginError as error:
                 error.at(plugin=record.id, version=record.version)
                 self._report(error)
@@ -110,7 +112,7 @@ class Activation:
 
         lock = self._locks.setdefault(record.id, anyio.Lock())
         # Whoever asked first may give up; what was begun is finished, so that no plugin stays half active.
-        with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True), aside():
             await lock.acquire()
             try:
                 if record.state != "enabled":

@@ -95,16 +95,14 @@ class Census:
     def take(self, found: Iterable[Found], taken: Iterable[str]) -> list[Record]:
         """A record for every plugin, by id. *taken* are ids that installed plugins may not have."""
         records: list[Record] = []
-        holders = dict.fromkeys(taken, "this application")
+        holders: dict[str, Found | None] = dict.fromkeys(taken)
         for each in sorted(found, key=self._rank):
             record = self.decide(each)
-            holder = holders.get(record.id)
             if record.state != "broken":
-                holders.setdefault(record.id, each.distribution)
-                if holder is not None:
+                if record.id in holders:
                     record.enabled = False
-                    hint = f"uninstall {each.distribution} or {holder}, or ask an author for another id"
-                    record.put("duplicate", f"{holder} has the id {record.id!r} already", hint)
+                    record.put("duplicate", *_held_by(holders[record.id], record.id, each))
+                holders.setdefault(record.id, each)
             records.append(record)
         return sorted(records, key=lambda record: (record.id, record.state == "duplicate"))
 
@@ -165,6 +163,18 @@ class Census:
             record.put(state, error.message, error.hint)
             return False
         return True
+
+
+def _held_by(holder: Found | None, id: str, found: Found) -> tuple[str, str]:
+    """Why *found* cannot have an id, and what to do: *holder* has it, None being the application itself."""
+    if holder is None:
+        hint = f"uninstall {found.distribution}, or name the application's own plugin differently"
+        return f"this application has the id {id!r} already", hint
+    if holder.distribution == found.distribution:
+        hint = f"its author must give each plugin of {found.distribution} an id of its own"
+        return f"the entry point {holder.name!r} of the same distribution has the id {id!r} already", hint
+    hint = f"uninstall {found.distribution} or {holder.distribution}, or ask an author for another id"
+    return f"{holder.distribution} has the id {id!r} already", hint
 
 
 def _named_after(id: str, found: Found) -> bool:

@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from gitu_core.errors import HookError
+import msgspec
+
+from gitu_core.errors import Denied, HookError
 from gitu_core.hookspecs import HOOKS
 from gitu_core.model import Event, Message, ModelRequest, Outgoing, ToolCall, ToolResult
 from gitu_core.registry.faults import HANG
@@ -27,6 +29,27 @@ _VALUES: dict[str, type] = {
     "message": Message, "request": ModelRequest, "call": ToolCall, "result": ToolResult, "outgoing": Outgoing,
 }  # fmt: skip
 _GUARDS = frozenset(name for name, meta in HOOKS.items() if meta.mode == "guard")
+
+
+def _flaw(value: Any, kind: type) -> str:
+    """What is wrong inside *value*, or nothing: a field may hold anything, whatever its annotation says."""
+    try:
+        msgspec.convert(msgspec.to_builtins(value), kind)
+    except (TypeError, ValueError, RecursionError) as error:  # a ValidationError is a ValueError
+        return str(error) or type(error).__name__
+    return ""
+
+
+class Refusal(str):
+    """A guard's reason to refuse, with the next step as `hint` where the guard knows one."""
+
+    hint: str
+
+    def __new__(cls, reason: str, hint: str = "") -> Refusal:
+        """*reason* with a *hint*."""
+        made = super().__new__(cls, reason)
+        made.hint = hint
+        return made
 
 
 class _Failed:
@@ -71,10 +94,15 @@ class Dispatcher:
             value = await self._call(call, arguments)
             if value is None or isinstance(value, _Failed):
                 continue
-            if isinstance(value, _VALUES[name]):
-                arguments[name] = value
+            if value is arguments[name]:
+                continue
+            kind = _VALUES[name]
+            if not isinstance(value, kind):
+                self._wrong(call, value, f"a {kind.__name__} or None")
+            elif flaw := _flaw(value, kind):
+                self._count(call, f"returned a broken {kind.__name__}: {flaw}", "fill every field with its type", 1)
             else:
-                self._wrong(call, value, f"a {_VALUES[name].__name__} or None")
+                arguments[name] = value
         if self.events:
             await self._announce()
         return arguments[name]
@@ -179,9 +207,11 @@ class Dispatcher:
                 raise
             return self._failed(call, error)
 
-    def _failed(self, call: Implementation, error: BaseException) -> _Failed:
+    def _failed(self, call: Implementation, error: BaseException) -> Any:
         from gitu_core.isolation import in_words
 
+        if call.meta.mode == "guard" and isinstance(error, Denied):
+            return Refusal(error.message, error.hint)  # another way to refuse: it says more than a reason alone
         return self._count(call, f"raised {in_words(error)}", getattr(error, "hint", ""), 1)
 
     def _hung(self, call: Implementation, what: str, hint: str) -> _Failed:
@@ -201,7 +231,7 @@ class Dispatcher:
         if not isinstance(value, str | _Failed):
             value = self._wrong(call, value, "a reason (str) or None")
         if isinstance(value, _Failed):
-            return f"the plugin {call.plugin} could not check it: {value.error.message}"
+            return Refusal(f"the plugin {call.plugin} could not check it: {value.error.message}", value.error.hint)
         return value or f"the plugin {call.plugin} refused it"
 
     async def _announce(self) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from gitu_core.errors import LoadError, ManifestError, PluginError
-from gitu_core.manifest import FILE_NAME, Manifest, check, parse
+from gitu_core.manifest import FILE_NAME, Manifest, check, read
 from gitu_core.registry.scan import package_folder, scan_folder
 
 
@@ -58,6 +58,6 @@ def _beside(package: str) -> str:
 
 def _manifest(file: Path) -> Manifest | None:
     try:
-        return parse(file.read_text(encoding="utf-8"), file)
+        return read(file)
     except (FileNotFoundError, ManifestError):
         return None

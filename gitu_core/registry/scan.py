@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from gitu_core.errors import ManifestError, PluginError
-from gitu_core.manifest import FILE_NAME, Manifest, parse
+from gitu_core.manifest import FILE_NAME, Manifest, read
 
 GROUP = "gitu.plugins"
 """The group of entry points that makes a distribution a plugin."""
@@ -121,8 +121,7 @@ def read_plugin(folder: str, info: str, name: str, value: str) -> Found:
     stamps = {**found.stamps, file: stamp(file)}
     found = msgspec.structs.replace(found, file=file, source="file", stamps=stamps)
     try:
-        with open(file, encoding="utf-8") as stream:
-            manifest = parse(stream.read(), file)
+        manifest = read(file)
     except PluginError as error:
         return msgspec.structs.replace(found, trouble=trouble_of(error))
     except (OSError, UnicodeDecodeError) as error:

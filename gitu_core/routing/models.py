@@ -104,6 +104,12 @@ class Models:
         self._cooldown.clear()
         self._sources.forget()
 
+    def providers(self, person: str = "") -> Sequence[tuple[str, str]]:
+        """Every provider of an enabled plugin by name, and why it cannot be asked; empty where it can. Asks and
+        activates none."""
+        draft = Draft(self._desk, RouteTask(), person, "")
+        return [(source.name, draft.why_not(source)) for source in self._sources.all()]
+
     async def catalogue(self, person: str = "") -> Sequence[tuple[str, ModelInfo]]:
         """Every model of every provider that can be used, by its full name. Activates those providers."""
         found: list[tuple[str, ModelInfo]] = []

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from gitu_core.errors import ContextOverflow, NoModel
 from gitu_core.model import Candidate, ModelInfo, RouteTask
 from gitu_core.model.prices import worst_cost
@@ -105,7 +107,8 @@ class Draft:
         for source in self._sources.all():
             if source.last_resort and self._usable(source):
                 infos = await self._infos(source) or ()
-                self._take([self._candidate(source, info) for info in infos[:1]])
+                found = (self._candidate(source, info) for info in infos[:1])
+                self._take([replace(each, last_resort=True) for each in found])
 
     def add_resting(self) -> None:
         """Models that failed once or twice, where there is no other: better a second try than no answer."""
@@ -137,17 +140,20 @@ class Draft:
         self._reasons.append(f"there is no provider {name!r} (there is {known})")
         return None
 
-    def _usable(self, source: Source) -> bool:
+    def why_not(self, source: Source) -> str:
+        """Why a provider cannot be asked, in words that follow its name; empty if it can."""
         if reason := source.forbidden():
-            self._reasons.append(f"{source.name} {reason}")
-            return False
+            return reason
         if missing := source.missing(self._held(source)):
             refused = [self._cooldown.left(f"platform:{name}") for name in (*source.required, *source.optional)]
-            if any(refused):
-                self._reasons.append(f"{source.name} refused its key")
-            else:
-                self._reasons.append(f"{source.name} needs the secret {missing}")
-        return not missing
+            return "refused its key" if any(refused) else f"needs the secret {missing}"
+        return ""
+
+    def _usable(self, source: Source) -> bool:
+        reason = self.why_not(source)
+        if reason:
+            self._reasons.append(f"{source.name} {reason}")
+        return not reason
 
     async def _infos(self, source: Source) -> Sequence[ModelInfo] | None:
         try:

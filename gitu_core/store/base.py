@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from gitu_core.clock import SystemClock
 from gitu_core.contracts.ports import Clock, Person, Session
 from gitu_core.errors import Damaged, StoreError
-from gitu_core.model import new_id
 from gitu_core.store.cache import Lru, Tail
 from gitu_core.store.keys import Keyring, Master, Script
 from gitu_core.store.sql import Sql
@@ -57,34 +56,12 @@ class Engine(Protocol):
         ...
 
 
-class WallClock:
-    """The time of this machine."""
-
-    def now(self) -> float:
-        """Seconds since 1970, UTC."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds since some start."""
-        return time.monotonic()
-
-    def new_id(self) -> str:
-        """A new identifier that sorts by time."""
-        return new_id()
-
-    async def sleep(self, seconds: float) -> None:
-        """Waits."""
-        import anyio
-
-        await anyio.sleep(seconds)
-
-
 class Base:
     """State that the parts of a store share."""
 
     def __init__(self, tenant: str, home: Path | None, clock: Clock | None, master_key: bytes | None) -> None:
         self.tenant, self.home = tenant, home
-        self.clock: Clock = clock or WallClock()
+        self.clock: Clock = clock or SystemClock()
         self._keys = Keyring(tenant, Master(home, master_key), self.clock.now)
         self._engine: Engine | None = None
         self._posted = 0

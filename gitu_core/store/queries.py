@@ -101,6 +101,11 @@ def writes(dialect: str) -> dict[str, ClauseElement]:
         "conversation_bind": _set(t.CONVERSATIONS, "person session bound_at body", "tenant conversation"),
         "accept": accept.on_conflict_do_nothing().returning(t.INBOX.c.channel, t.INBOX.c.key),
         "inbox_done": _set(t.INBOX, "done_at outcome", "tenant id").where(t.INBOX.c.done_at.is_(None)),
+        "inbox_abandon": _set(t.INBOX, "done_at outcome", "tenant channel")
+        # Numbers begin above 0; that they are named lets SQLite use the index of what is pending.
+        .where(text("done_at IS NULL"), t.INBOX.c.n > literal_column("0"))
+        .where(t.INBOX.c.accepted_at < bindparam("before", type_=Double()))
+        .returning(t.INBOX.c.id),
         "message_add": _insert(dialect, t.MESSAGES),
         "turn_put": _upsert(dialect, t.TURNS, "tenant id", "status ended_at body"),
         "step_add": _insert(dialect, t.STEPS),
@@ -140,6 +145,12 @@ def reads() -> dict[str, ClauseElement]:
             .where(text("done_at IS NULL"), inbox.c.n > bindparam("above", type_=BigInteger()))
             .order_by(inbox.c.n)
         ),
+        "pending_of": _first(
+            _pick(inbox, "n id person session body", "tenant channel")
+            .where(text("done_at IS NULL"), inbox.c.n > bindparam("above", type_=BigInteger()))
+            .order_by(inbox.c.n)
+        ),
+        "inbox_one": _pick(inbox, "n id person session body done_at outcome", "tenant id"),
         "history": _first(
             _pick(messages, "n person turn tokens at body", "tenant session")
             .where(messages.c.n < bindparam("below", type_=BigInteger()))
@@ -164,7 +175,11 @@ def _ranges() -> dict[str, ClauseElement]:
     state = t.PLUGIN_STATE
     low, high = bindparam("low", type_=Text()), bindparam("high", type_=Text())
     between = (state.c.key >= low, state.c.key < high)
+    turn, steps = t.STEPS.c.turn, t.STEPS
     return {
+        "steps_under": _pick(steps, "turn n session person at body", "tenant")
+        .where(turn >= low, turn < high)
+        .order_by(turn, steps.c.n),
         "kv_list": _pick(state, "key person body", "tenant plugin").where(*between).order_by(state.c.key),
         "kv_list_of": _pick(state, "key person body", "tenant person plugin").where(*between).order_by(state.c.key),
     }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from gitu_core.contracts.ports import HistoryEntry, InboxEntry, OutboxEntry, Record, StepEntry
+from gitu_core.contracts.ports import Accepted, HistoryEntry, InboxEntry, OutboxEntry, Record, StepEntry
 from gitu_core.model import Receipt, Usage
 from gitu_core.store.base import Base, readable, replaced
 from gitu_core.store.cache import Tail
@@ -42,16 +43,31 @@ class RecordsPart(Base):
         What could not be written is logged and reported by `check`."""
         self._later(*self._prepared(records))
 
-    async def pending(self, limit: int = 1000) -> Sequence[tuple[str, InboxEntry]]:
-        """Accepted messages that nobody has dealt with, oldest first, each with its receipt id. One that
-        cannot be read is left out, logged and reported by `check`."""
-        rows = await self._read(self._script_of("pending", self.tenant, 0, limit, bodies=(4,)))
+    async def accepted(self, id: str) -> Accepted | None:
+        """The message with this receipt id, and what became of it. `Damaged` if it cannot be read."""
+        rows = await self._read(self._script_of("inbox_one", self.tenant, id, bodies=(4,)))
+        if not rows:
+            return None
+        *row, done_at, outcome = rows[0]
+        return Accepted(inbox_entry(row, self.tenant, self._keys)[1], None if done_at is None else outcome)
+
+    async def abandon(self, channel: str, before: float) -> int:
+        """Ends, as ``abandoned``, what came in on *channel* before *before* and nobody dealt with; gives how many."""
+        params = self.clock.now(), "abandoned", self.tenant, channel, float(before)
+        return len(await self._script(self._script_of("inbox_abandon", *params)))
+
+    async def pending(self, limit: int = 1000, channel: str = "", after: str = "") -> Sequence[tuple[str, InboxEntry]]:
+        """Accepted messages that nobody has dealt with, oldest first, each with its receipt id; of one *channel*
+        where given, and from the one *after* that receipt id on. One that cannot be read is left out, logged and
+        reported by `check`."""
+        statement, params = ("pending_of", (self.tenant, channel)) if channel else ("pending", (self.tenant,))
+        rows = await self._read(lambda: self._above("inbox_one", after, statement, params, limit))
         return readable(rows, lambda row: inbox_entry(row, self.tenant, self._keys), self.engine.lost)
 
-    async def unsent(self, limit: int = 1000, state: str = "queued") -> Sequence[OutboxEntry]:
-        """Outbox entries that are queued, oldest first; with *state* ``sending`` those that were on their
-        way. One that cannot be read is left out, logged and reported by `check`."""
-        rows = await self._read(self._script_of("outbox", self.tenant, state, 0, limit, bodies=(4,)))
+    async def unsent(self, limit: int = 1000, state: str = "queued", after: str = "") -> Sequence[OutboxEntry]:
+        """Outbox entries that are queued, oldest first, from the one *after* that id on; with *state* ``sending``
+        those that were on their way. One that cannot be read is left out, logged and reported by `check`."""
+        rows = await self._read(lambda: self._above("outbox_one", after, "outbox", (self.tenant, state), limit))
         return readable(rows, lambda row: outbox_entry(row, self.tenant, self._keys), self.engine.lost)
 
     async def outgoing(self, id: str) -> OutboxEntry | None:
@@ -63,6 +79,13 @@ class RecordsPart(Base):
         """The steps of a turn, in order. `Damaged` if one cannot be read."""
         rows = await self._read(self._script_of("steps", self.tenant, turn, bodies=(4,)))
         return [step_entry(row, turn, self.tenant, self._keys) for row in rows]
+
+    async def steps_under(self, prefix: str) -> Sequence[StepEntry]:
+        """The steps of every turn whose id begins with *prefix*, by turn and in order. `Damaged` if one cannot be
+        read."""
+        high = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        rows = await self._read(self._script_of("steps_under", self.tenant, prefix, high, bodies=(5,)))
+        return [step_entry(row, turn, self.tenant, self._keys) for turn, *row in rows]
 
     async def usage(self, person: str = "", since: float = 0.0) -> Usage:
         """What was used, by one person where given, since a time."""
@@ -88,6 +111,13 @@ class RecordsPart(Base):
         return loaded.fitting(max_tokens, max_messages) or []
 
     # ---- inside --------------------------------------------------------------------------------------------
+
+    def _above(self, one: str, after: str, statement: str, params: tuple[Any, ...], limit: int) -> Script:
+        """The rows of *statement* behind the one that *one* finds by the id *after*."""
+        found = (yield one, (self.tenant, after)) if after else ()
+        rows = yield statement, (*params, found[0][0] if found else 0, limit)
+        yield from self._keys.load([row[4] for row in rows])
+        return rows
 
     def _prepared(self, records: Sequence[Record]) -> tuple[list[Row], Callable[[Job], None] | None]:
         rows = rows_of(records, self.tenant, self.clock.now())

@@ -42,6 +42,12 @@ class SessionsPart(Base):
         found: Session | None = await self._read(lambda: self._one("session", id))
         return found
 
+    async def session_of(self, conversation: Conversation) -> Session | None:
+        """The session that a conversation is bound to, open or ended; None where nobody ever spoke there."""
+        key = self._conversation_key(conversation)
+        found: Session | None = await self._read(lambda: self._bound_session(key))
+        return found
+
     async def sessions(self, person: str = "", limit: int = 50) -> Sequence[Session]:
         """Sessions, the last active first, of one person where given."""
         if person:

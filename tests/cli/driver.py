@@ -13,6 +13,9 @@ SECONDS = 60.0
 
 _PLAIN = {"NO_COLOR": "1", "GITU_BLOCK_MODELS": "1", "PYTHONIOENCODING": "utf-8"}
 
+UNREACHABLE = {"OPENAI_API_KEY": "sk-x", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+"""A provider that has its key and a server that is not there: nobody listens at the discard port of this machine."""
+
 
 class Cli:
     """`gitu` in *folder*, where a ``gitu.toml`` may lie. Its home lies inside; *path* are folders with plugins."""

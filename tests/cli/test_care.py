@@ -6,23 +6,55 @@ import json
 import shutil
 from pathlib import Path
 
-from tests.cli.driver import Cli
+from tests.cli.driver import UNREACHABLE, Cli
 from tests.registry.conftest import Site
 
 
-def findings(cli: Cli, status: int = 0) -> dict[str, dict[str, str]]:
+def findings(cli: Cli, status: int = 0, *words: str) -> dict[str, dict[str, str]]:
     """What the doctor found, by what was looked at."""
-    found = json.loads(cli.run("doctor", "--json", status=status).stdout)
+    found = json.loads(cli.run("doctor", "--json", *words, status=status).stdout)
     return {each["what"]: each for each in found}
 
 
 def test_a_healthy_installation_is_called_so(cli: Cli) -> None:
     found = findings(cli)
-    assert {each["state"] for each in found.values()} == {"ok"}
-    assert {"gitu", "home", "store", "plugin basics", "model"} <= set(found)
+    assert {each["state"] for each in found.values()} == {"ok", "unused"}
+    assert {"gitu", "home", "store", "plugin basics", "provider offline", "model"} <= set(found)
     lines = cli.run("doctor").stdout.splitlines()
     assert len(lines) == len(found)
-    assert all(line.startswith("ok ") for line in lines)
+    assert all(line.startswith(("ok ", "unused ")) for line in lines)
+
+
+def test_each_provider_is_usable_or_says_what_is_missing(cli: Cli) -> None:
+    del cli.env["GITU_BLOCK_MODELS"]  # it would be the reason; nothing is asked here
+    found = findings(cli)
+    assert (found["provider offline"]["state"], found["provider offline"]["detail"]) == ("ok", "usable")
+    assert (found["provider openai"]["state"], found["provider openai"]["detail"]) == (
+        "unused", "needs the secret OPENAI_API_KEY",
+    )  # fmt: skip
+    assert "[secrets]" in found["provider openai"]["hint"]
+    cli.env.update(UNREACHABLE)
+    assert findings(cli)["provider openai"]["detail"] == "usable"
+
+
+def test_asking_notices_a_model_that_does_not_answer_and_no_other_answers_for_it(cli: Cli) -> None:
+    assert "answered in" in findings(cli, 0, "--ask")["answer"]["detail"]
+    cli.env.update(UNREACHABLE)
+    assert "answer" not in findings(cli)
+    answer = findings(cli, 1, "--ask")["answer"]
+    assert answer["state"] == "failed"
+    assert answer["detail"].startswith("openai/")
+    assert answer["hint"]
+
+
+def test_who_lost_a_name_to_another_plugin_is_a_warning(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.tool("zebra", "clock")
+    cli = Cli(tmp_path, site.folder)
+    cli.configure("[plugins.zebra]\nenabled = true\n")
+    zebra = findings(cli)["plugin zebra"]
+    assert zebra["state"] == "warning"
+    assert "the tool 'clock' comes from basics; this one is reached as 'zebra:clock'" in zebra["detail"]
 
 
 def test_a_broken_setting_is_named_with_its_field(cli: Cli) -> None:

@@ -64,6 +64,61 @@ def test_who_enables_what_cannot_be_loaded_learns_it_at_once(cli: Cli, site: Sit
     assert listed(cli, "reset", "torn")["torn"]["contributions"] == ["tool:roll"]
 
 
+def test_of_two_plugins_with_one_tool_the_listing_says_how_the_other_is_reached(cli: Cli, site: Site) -> None:
+    site.tool("one", "wink")
+    site.tool("two", "wink")
+    cli.run("plugins", "enable", "one")
+    told = cli.run("plugins", "enable", "two").stdout
+    assert "two: the tool 'wink' comes from one; this one is reached as 'two:wink'" in told
+    assert listed(cli)["two"]["notes"] == ["the tool 'wink' comes from one; this one is reached as 'two:wink'"]
+
+
+def test_help_says_what_reset_does(cli: Cli) -> None:
+    said = " ".join(cli.run("plugins", "--help").stdout.split())
+    assert "describes it anew where it has no manifest" in said
+    assert "ends when that one is started again" in said
+
+
+NOISY = """
+from gitu_core import tool
+
+print("noise: import")
+
+@tool
+def wink() -> str:
+    "Winks."
+    return "wink"
+
+def gitu_tools(host):
+    print("noise: tools")
+    return [wink]
+
+async def gitu_start(host):
+    print("noise: start")
+
+def gitu_message_received(message):
+    print("noise: message")
+
+def gitu_stop(host):
+    print("noise: stop")
+"""
+
+
+def test_what_a_plugin_prints_never_comes_between_the_answer_and_its_reader(cli: Cli, site: Site) -> None:
+    site.install("noisy", NOISY, manifest=None)
+    assert listed(cli, "enable", "noisy")["noisy"]["state"] == "enabled"
+    asked = cli.run("ask", "--json", "2+2")
+    assert json.loads(asked.stdout)["text"] == "2+2 = 4"
+    for when in ("import", "tools", "start", "message", "stop"):
+        assert f"noise: {when}" in asked.stderr
+    assert cli.run("ask", "2+2").stdout == "2+2 = 4\n"
+    assert json.loads(cli.run("sessions", "--json").stdout)
+    assert json.loads(cli.run("doctor", "--json").stdout)
+    assert parse(cli.run("manifest", "x_noisy").stdout).contributes[0].name == "wink"
+    chat = cli.run("chat", stdin="2+2\n")
+    assert not {"noise: import", "noise: tools", "noise: start"} & set(chat.stdout.splitlines())
+
+
 def test_an_unknown_plugin_is_refused_with_the_nearest_name(cli: Cli) -> None:
     for action in ("enable", "disable", "reset"):
         refused = cli.run("plugins", action, "basiks", status=1)

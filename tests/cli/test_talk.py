@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 
-from tests.cli.driver import SECONDS, Cli
+from tests.cli.driver import SECONDS, UNREACHABLE, Cli
 
 QUESTIONS = "what time is it in Tokyo?\n2+2*10\n"
 
@@ -52,6 +52,40 @@ def test_a_failure_is_json_where_json_was_asked_for(shared: Cli) -> None:
     error = json.loads(failed.stdout)["error"]
     assert error["code"] == "no_model"
     assert error["hint"]
+
+
+def test_a_model_that_cannot_be_reached_is_told_where_another_one_answers_for_it(cli: Cli) -> None:
+    cli.env.update(UNREACHABLE)
+    asked = cli.run("ask", "2+2*10")
+    assert asked.stdout == "2+2*10 = 22\n"
+    first = asked.stderr.splitlines()[0]
+    assert first.startswith("gitu: openai/")
+    assert "could not answer: " in first
+    assert "; next: " in first
+    reply = json.loads(cli.run("ask", "--json", "2+2*10").stdout)
+    assert reply["degraded"] is True
+    assert {each["code"] for each in reply["failures"]} == {"not_ready"}
+
+
+def test_a_model_named_on_the_command_line_is_asked_and_no_other(cli: Cli) -> None:
+    cli.env.update(UNREACHABLE)
+    failed = cli.run("ask", "--model", "openai/some-model", "2+2*10", status=1)
+    assert failed.stdout == ""
+    message, hint = failed.stderr.strip().splitlines()
+    assert message.startswith("gitu: openai/some-model: ")
+    assert hint.startswith("next: ")
+
+
+def test_a_chat_tells_that_a_last_resort_answers(cli: Cli) -> None:
+    cli.env.update(UNREACHABLE)
+    said = cli.run("chat", stdin="1+1\n2+2\n").stdout
+    assert said.startswith("1+1 = 2\n")
+    assert "\n2+2 = 4\n" in said
+    assert "could not answer" in said
+
+
+def test_the_offline_model_claims_nothing_about_keys(cli: Cli) -> None:
+    assert "key" not in cli.run("ask", "write me a poem").stdout
 
 
 def test_no_question_is_refused_before_anything_is_opened(cli: Cli) -> None:

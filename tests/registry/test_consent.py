@@ -81,6 +81,22 @@ async def test_of_two_plugins_with_one_id_the_enabled_distribution_keeps_it(site
     )
 
 
+async def test_two_plugins_of_one_distribution_with_one_id_are_not_told_to_uninstall_each_other(
+    site: Site, make: Make
+) -> None:
+    """The message names the entry point that has the id; the distribution is the same."""
+    site.tool("a", "wave", name="mine")
+    site.install("b", "", None)
+    (site.folder / "x_b" / "gitu-plugin.toml").write_text('id = "a"\n' + tool_manifest("steal"))
+    points = site.folder / "mine-1.0.dist-info" / "entry_points.txt"
+    points.write_text("[gitu.plugins]\na = x_a\nb = x_b\n")
+    (site.folder / "x_b-1.0.dist-info" / "entry_points.txt").unlink()
+    states = {each.state: each for each in make().plugins()}
+    assert set(states) == {"enabled", "duplicate"}
+    assert states["duplicate"].reason == "the entry point 'a' of the same distribution has the id 'a' already"
+    assert "uninstall" not in states["duplicate"].hint
+
+
 async def test_of_two_tools_with_one_name_the_first_counts_and_the_other_is_told(site: Site, make: Make) -> None:
     """By priority, then id; both can be had by their full name; one that is taken twice by one plugin counts
     once.
@@ -89,7 +105,7 @@ async def test_of_two_tools_with_one_name_the_first_counts_and_the_other_is_told
     site.tool("a", "wave")
     registry = make()
     assert [offer.plugin for offer in registry.offers("tool")] == ["a"]
-    assert status(registry, "b").notes == ("the tool 'wave' comes from a; this one is 'b:wave'",)
+    assert status(registry, "b").notes == ("the tool 'wave' comes from a; this one is reached as 'b:wave'",)
     a, b = await registry.get("tool", "a:wave"), await registry.get("tool", "b:wave")
     assert await registry.get("tool", "wave") is a
     assert a is not b
@@ -144,6 +160,7 @@ async def test_an_installed_plugin_cannot_take_the_id_of_an_own_object(site: Sit
     states = {each.source: each for each in registry.plugins()}
     assert (states["local"].state, states["file"].state) == ("enabled", "duplicate")
     assert "this application has the id" in states["file"].reason
+    assert states["file"].hint == "uninstall x-one, or name the application's own plugin differently"
     assert status(registry, "one").source == "local"
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import anyio
 import pytest
 
+from gitu_core.errors import ManifestError
+from gitu_core.manifest import read
 from gitu_core.registry.index import Index
 from gitu_core.registry.scan import Found, entry_points
 from tests.registry.conftest import TOOL, Make, Site, status, tool_manifest
@@ -202,3 +204,31 @@ def _installer() -> list[str] | None:
         subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
     )
     return [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps"] if has_pip else None
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("# " + "x" * (1 << 20), "more than 1 MiB"),
+        (f'title = "{"x" * 10_001}"', "its title has more than 10000 characters"),
+        (f'[[contributes]]\nseam = "tool"\nname = "t"\ndescription = "{"x" * 10_001}"', "tool 't': its description"),
+        (
+            f"[[contributes]]\nseam = 'tool'\nname = 't'\nspec = '{{\"description\": \"{'x' * 10_001}\"}}'",
+            "tool 't': its description",
+        ),
+    ],
+    ids=["file", "title", "description", "spec"],
+)
+def test_what_is_too_large_is_refused_with_the_next_step(
+    site: Site, make: Make, tmp_path: Path, more: str, words: str
+) -> None:
+    """So that one manifest can neither fill the memory nor every request to a model."""
+    site.install("big", "", more)
+    site.tool("good", "wave")
+    big = status(make(), "big")
+    assert big.state == "broken"
+    assert words in big.reason
+    assert big.hint
+    assert status(make(), "good").state == "enabled"
+    with pytest.raises(ManifestError, match=words):
+        read(site.folder / "x_big" / "gitu-plugin.toml")

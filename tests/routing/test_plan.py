@@ -35,6 +35,20 @@ async def test_the_usable_provider_of_lowest_priority_leads_and_the_last_resort_
     plan = await house.models.plan(CHAT, ())
     assert names(plan) == ["first/default", "first/better", "second/s", "rest/r"]
     assert (plan[0].credential, plan[0].owner) == ("platform:FIRST_KEY", "platform")
+    assert [each.last_resort for each in plan] == [False, False, False, True]
+    assert [each.last_resort for each in await house.models.plan(CHAT, ("rest/r",))] == [False]
+
+
+async def test_each_provider_is_usable_or_says_why_not_without_being_activated(house: House) -> None:
+    house.plugins.add(Provider("acme", [info("a")]), 10, "ACME_KEY")
+    house.plugins.add(Provider("rest", [info("r")]), 1000)
+    assert house.models.providers() == [("acme", "needs the secret ACME_KEY"), ("rest", "")]
+    house.secrets.add("platform:ACME_KEY")
+    assert house.models.providers() == [("acme", ""), ("rest", "")]
+    assert house.plugins.activated == []
+    (candidate, *_) = await house.models.plan(CHAT, ())
+    house.models.report(candidate, AuthFailed("refused"))
+    assert dict(house.models.providers())["acme"] == "refused its key"
 
 
 async def test_a_persons_own_key_comes_before_the_platforms(house: House) -> None:

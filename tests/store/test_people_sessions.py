@@ -36,9 +36,9 @@ async def test_an_account_can_be_given_to_a_known_person(store: Store) -> None:
 
 
 async def test_when_an_account_was_used_is_remembered(opened: Callable[..., Any]) -> None:
-    from gitu_core.store.base import WallClock
+    from gitu_core.clock import SystemClock
 
-    class Clock(WallClock):
+    class Clock(SystemClock):
         time = 1000.0
 
         def now(self) -> float:

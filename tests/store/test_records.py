@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from gitu_core.contracts.ports import InboxDone, TurnEntry, UsageEntry
+from gitu_core.contracts.ports import InboxDone, InboxEntry, TurnEntry, UsageEntry
 from gitu_core.errors import StoreError
-from gitu_core.model import TurnInfo, Usage
+from gitu_core.model import Conversation, TurnInfo, Usage
 from gitu_core.store import Store
-from tests.store.make import inbox, outgoing, said, step
+from tests.store.make import inbox, message, outgoing, said, step
 
 pytestmark = pytest.mark.anyio
 
@@ -112,3 +113,54 @@ async def test_tenants_do_not_see_each_other(opened: Callable[..., Any]) -> None
     assert receipt.fresh
     assert await other.history("s", 100) == []
     assert await main.check() == await other.check() == []
+
+
+async def test_what_is_pending_is_found_by_channel_and_page_by_page(store: Store) -> None:
+    ids = [(await store.accept(inbox(f"k{n}"))).id for n in range(5)]
+    other = Conversation(channel="other", id="room")
+    await store.accept(InboxEntry(message=replace(message("k"), conversation=other), person="ana", session="s"))
+    assert [id for id, _ in await store.pending(2, "terminal")] == ids[:2]
+    assert [id for id, _ in await store.pending(2, "terminal", ids[1])] == ids[2:4]
+    assert [id for id, _ in await store.pending(10, "terminal", ids[3])] == ids[4:]
+    assert len(await store.pending(10, "other")) == 1
+    assert await store.pending(10, "nowhere") == []
+    await store.write(*(outgoing(str(n)) for n in range(3)))
+    assert [entry.outgoing.id for entry in await store.unsent(after="0")] == ["1", "2"]
+
+
+async def test_what_became_of_a_message_can_be_asked(store: Store) -> None:
+    receipt = await store.accept(inbox("k", "hello"))
+    found = await store.accepted(receipt.id)
+    assert found is not None
+    assert (found.entry.message.text, found.outcome) == ("hello", None)
+    await store.write(InboxDone(id=receipt.id, outcome="cancelled"))
+    found = await store.accepted(receipt.id)
+    assert found is not None
+    assert found.outcome == "cancelled"
+    assert await store.accepted("unknown") is None
+
+
+async def test_old_messages_of_one_channel_are_given_up(store: Store) -> None:
+    done, open = [(await store.accept(inbox(key))).id for key in ("a", "b")]
+    await store.write(InboxDone(id=done))
+    now = store.clock.now() + 1
+    assert await store.abandon("other", now) == 0
+    assert await store.abandon("terminal", now - 3600) == 0
+    assert await store.abandon("terminal", now) == 1
+    found = await store.accepted(open)
+    assert found is not None
+    assert found.outcome == "abandoned"
+    assert await store.pending() == []
+
+
+async def test_the_steps_of_all_turns_below_a_name_are_found(store: Store) -> None:
+    await store.write(step(1, "m-1"), step(0, "m-1"), step(0, "m-1.inner"), step(0, "m"), step(0, "m."), step(0, "n-1"))
+    assert await store.steps_under("m-") == [step(0, "m-1"), step(1, "m-1"), step(0, "m-1.inner")]
+    assert await store.steps_under("x") == []
+
+
+async def test_the_session_of_a_conversation_is_found_and_not_made(store: Store) -> None:
+    conversation = Conversation(channel="terminal", id="somewhere")
+    assert await store.session_of(conversation) is None
+    session = await store.session_for(conversation, "ana")
+    assert await store.session_of(conversation) == session

@@ -98,5 +98,5 @@ def cannot(tools: Sequence[ToolSpec]) -> str:
             lines.append("Try: " + " / ".join(f"“{example}”" for example in examples))
     else:
         lines.append("No tools are installed here.")
-    lines.append("For a real model, set a provider's API key in the environment, or `model` in gitu.toml.")
+    lines.append("Another model can be chosen with `model` in gitu.toml; `gitu doctor` tells which can be used.")
     return "\n".join(lines)

@@ -1,0 +1,314 @@
+"""What goes wrong between runs and on channels: crashes, a store that fails, channels that end, questions unseen."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from gitu_core import Gitu, tool, wiring
+from gitu_core.contracts.ports import OutboxEntry
+from gitu_core.errors import AuthFailed, Denied, NotReady, StoreError, Unknown
+from gitu_core.gateway import worker
+from gitu_core.gateway.holding import held
+from gitu_core.model import Conversation, Outgoing, Text
+from gitu_core.testing import FunctionModel, RecordingAdapter, ScriptedModel, call
+from tests.app.around import SENT, On, left_over, mail, on, pending, slow, until, web
+
+pytestmark = pytest.mark.anyio
+
+OK = FunctionModel(lambda request: "ok")
+ECHO = FunctionModel(lambda request: f"you said {request.messages[-1].text}")
+
+
+@pytest.fixture(autouse=True)
+def nothing_sent():
+    """No mail went out before a test."""
+    SENT.clear()
+
+
+@pytest.fixture
+def short_grace(monkeypatch):
+    """Closing waits for nothing."""
+    monkeypatch.setattr(wiring, "GRACE", 0.05)
+
+
+# ---- what an earlier run left on a channel -----------------------------------------------------------
+
+
+async def test_what_was_left_is_dealt_with_like_what_comes_now_behind_a_thousand_others(tmp_path):
+    async with Gitu(model=ECHO, home=tmp_path) as gitu:
+        async with anyio.create_task_group() as group:
+            for number in range(1005):
+                group.start_soon(left_over, gitu, "stale", f"k{number}", "app", "z")
+        await left_over(gitu, "/stop", "1")
+        await left_over(gitu, "a question", "2")
+    adapter = RecordingAdapter()
+    async with on(adapter, ECHO, home=tmp_path):
+        assert (await adapter.reply()).text == "Nothing runs."
+        assert (await adapter.reply()).text == "you said a question"
+
+
+async def test_more_than_a_page_that_was_left_is_taken_up(tmp_path):
+    async with Gitu(model=ECHO, home=tmp_path) as gitu, anyio.create_task_group() as group:
+        for number in range(1005):
+            group.start_soon(left_over, gitu, "/help", f"k{number}")
+    adapter = RecordingAdapter()
+    async with on(adapter, ECHO, home=tmp_path) as gitu:
+        await until(lambda: len(adapter.sent) == 1005, 20)
+        assert await pending(gitu) == 0
+
+
+async def test_an_effect_is_never_done_twice(short_grace, tmp_path):
+    done = anyio.Event()
+
+    @tool(effects=["send"])
+    async def pay(to: str) -> str:
+        """Pays."""
+        SENT.append(to)
+        done.set()
+        await anyio.sleep(30)
+        return "paid"
+
+    model = FunctionModel(lambda r: call("pay", to="bob") if r.messages[-1].role == "user" else "paid, again")
+    adapter = RecordingAdapter()
+    async with on(adapter, model, tools=[pay], home=tmp_path):
+        await adapter.say("pay bob")
+        await done.wait()
+    again = RecordingAdapter()
+    async with on(again, model, tools=[pay], home=tmp_path) as gitu:
+        said = (await again.reply()).text
+        assert "interrupted" in said
+        assert "nobody knows whether this was done: pay" in said
+        assert await pending(gitu) == 0
+        history = await gitu.history((await gitu.sessions())[0].id)
+        assert [each.message.role for each in history] == ["user", "assistant", "tool"]
+    assert SENT == ["bob"]
+
+
+async def test_a_message_that_ends_the_process_each_time_is_given_up(short_grace, tmp_path):
+    for _ in range(3):
+        adapter, started = RecordingAdapter(), anyio.Event()
+        async with on(adapter, slow(started=started), home=tmp_path):
+            if not await pending_of(tmp_path):
+                await adapter.say("poison")
+            await started.wait()
+    adapter = RecordingAdapter()
+    async with on(adapter, OK, home=tmp_path):
+        assert "interrupted" in (await adapter.reply()).text
+
+
+async def pending_of(home) -> bool:
+    """True if the database of a home holds a message that nobody dealt with."""
+    with sqlite3.connect(home / "gitu.db") as connection:
+        return bool(connection.execute("SELECT 1 FROM inbox WHERE done_at IS NULL").fetchone())
+
+
+# ---- a store that fails ------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def refusing(home, table="outbox"):
+    """A database that takes no new row of a table."""
+    with sqlite3.connect(home / "gitu.db") as connection:
+        connection.execute(f"CREATE TRIGGER refuse BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'not now'); END")
+    yield
+    with sqlite3.connect(home / "gitu.db") as connection:
+        connection.execute("DROP TRIGGER refuse")
+
+
+MAILS = FunctionModel(lambda r: call("mail", to="bob") if r.messages[-1].role == "user" else "done!")
+
+
+async def test_the_end_of_a_turn_is_written_as_soon_as_it_can_be(tmp_path):
+    adapter = RecordingAdapter()
+    async with on(adapter, MAILS, tools=[mail], home=tmp_path) as gitu:
+        await gitu.house.store.write()
+        async with refusing(tmp_path):
+            receipt = await adapter.say("mail bob")
+            await until(lambda: SENT)
+            await anyio.sleep(0.3)
+        with anyio.fail_after(10):
+            await adapter._inbox.finished(receipt.id)
+        assert [each.text for each in adapter.sent] == ["done!"]
+        assert await pending(gitu) == 0
+    assert SENT == ["bob"]
+
+
+async def test_who_asked_is_told_where_the_end_cannot_be_written_and_nothing_is_done_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "COMMIT_WITHIN", 0.1)
+    adapter = RecordingAdapter()
+    async with on(adapter, MAILS, tools=[mail], home=tmp_path) as gitu:
+        async with refusing(tmp_path):
+            assert "not now" in await adapter.talk("mail bob")
+            with pytest.raises(StoreError, match="not now"):
+                await gitu.send("mail bob", user="u", key="k")
+        with pytest.raises(Unknown, match=r"interrupted.*done is: mail"):
+            await gitu.send("mail bob", user="u", key="k")
+    again = RecordingAdapter()
+    async with on(again, MAILS, tools=[mail], home=tmp_path):
+        assert "done is: mail" in (await again.reply()).text
+    assert SENT == ["bob", "bob"]
+
+
+# ---- channels ----------------------------------------------------------------------------------------
+
+
+async def test_an_answer_whose_channel_ended_is_sent_when_it_starts_again(tmp_path):
+    adapter, gate = RecordingAdapter(), anyio.Event()
+
+    async def answer(request):
+        await gate.wait()
+        return f"answer to {request.messages[-1].text}"
+
+    async with Gitu(model=FunctionModel(answer), plugins=[On(adapter)], home=tmp_path) as gitu:
+        serving = asyncio.create_task(gitu.serve())
+        for word in ("one", "two"):
+            await adapter.say(word)
+        adapter.break_off(AuthFailed("the token was taken back"))
+        await serving
+        gate.set()
+
+        async def worked_off():
+            return not await pending(gitu)
+
+        await until(worked_off)
+        assert adapter.sent == []
+    again = RecordingAdapter()
+    again.fail("not_sent")  # it stays queued, and is tried again while the channel runs
+    async with on(again, OK, home=tmp_path) as gitu:
+        assert [(await again.reply()).text for _ in range(2)] == ["answer to one", "answer to two"]
+        await gitu.house.store.write()
+        assert await gitu.house.store.unsent() == []
+
+
+async def test_one_process_at_a_time_runs_a_channel_of_a_home(tmp_path):
+    code = (
+        "import asyncio, sys; from pathlib import Path; from gitu_core.gateway.holding import held\n"
+        "with held(Path(sys.argv[1]), 'test'):\n    print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: ASYNC220
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    adapter = RecordingAdapter()
+    async with Gitu(model=OK, plugins=[On(adapter)], home=tmp_path) as gitu:
+        with pytest.raises(NotReady, match=str(other.pid)) as caught:
+            await gitu.serve()
+        assert caught.value.hint
+        assert gitu.house.gateway.adapters == {}
+        other.kill()
+        other.communicate()
+        async with anyio.create_task_group() as group:
+            group.start_soon(gitu.serve)
+            assert await adapter.talk("hi") == "ok"
+            group.cancel_scope.cancel()
+
+
+async def test_a_notice_under_one_key_is_given_once():
+    from gitu_core.facets import NotifyFacet
+
+    adapter = RecordingAdapter(delivery="blind")
+    async with on(adapter, OK) as gitu:
+        await adapter.talk("hi")
+        facet = NotifyFacet(gitu.house, gitu.house.registry.manifest("basics"))
+        conversation = adapter.sent[0].conversation
+        ids = {await facet.send(conversation, [Text("ping")], "k") for _ in range(3)}
+        assert [each.text for each in adapter.sent] == ["ok", "ping"]
+        entry = await gitu.house.store.outgoing(ids.pop())
+        session = (await gitu.sessions())[0]
+        assert (entry.person, entry.session) == (session.person, session.id)
+
+
+async def test_words_that_only_begin_like_a_command_are_for_the_assistant():
+    async with Gitu(model=ECHO) as gitu:
+        for text in ("/new york is lovely", "/history of Rome"):
+            assert (await gitu.send(text, user="u")).text == f"you said {text}"
+        assert "new session" in (await gitu.send(" /NEW ", user="u")).text
+
+
+async def test_a_guard_tells_its_own_reason_and_hint():
+    class Guard:
+        def gitu_guard_message(self, message):
+            if "rude" in message.text:
+                raise Denied("no rude words", hint="ask politely")
+            return "it is too late" if "late" in message.text else None
+
+    async with Gitu(model=OK, plugins=[Guard()]) as gitu:
+        with pytest.raises(Denied, match="no rude words") as caught:
+            await gitu.send("rude", user="u")
+        assert caught.value.hint == "ask politely"
+        with pytest.raises(Denied, match="too late") as caught:
+            await gitu.send("late", user="u")
+        assert caught.value.hint
+        assert (await gitu.send("hello", user="u")).text == "ok"
+
+
+# ---- approval ----------------------------------------------------------------------------------------
+
+
+async def test_a_question_that_nobody_saw_is_a_no_at_once():
+    adapter = RecordingAdapter(delivery="blind")
+    async with on(adapter, ScriptedModel(call("web"), call("mail", to="x"), "done"), tools=[mail, web]) as gitu:
+        adapter.fail("not_sent", final=True, detail="the chat is gone")
+        began = time.monotonic()
+        assert "done" in await adapter.talk("go")
+        assert time.monotonic() - began < 5
+        assert gitu.house.gateway.questions._open == {}
+        history = await gitu.history((await gitu.sessions())[0].id)
+        assert any("could not be sent: the chat is gone" in each.message.text for each in history)
+    assert SENT == []
+
+
+async def test_a_function_that_approves_and_raises_approves_nothing(caplog):
+    def approve(*arguments):
+        raise ValueError("the window is gone")
+
+    model = ScriptedModel(call("web"), call("mail", to="x"), "done")
+    async with Gitu(model=model, tools=[mail, web], approve=approve) as gitu:
+        reply = await gitu.send("x", user="u")
+    assert reply.results[1].status == "denied"
+    assert SENT == []
+    assert "the window is gone" in caplog.text
+
+
+async def test_queued_entries_of_other_channels_hide_nothing(tmp_path):
+    async with Gitu(model=OK, home=tmp_path) as gitu:
+        for channel, count in (("gone", 1005), ("test", 1)):
+            conversation = Conversation(channel, "c")
+            for number in range(count):
+                id = f"{channel}{number}"
+                gitu.house.store.post(OutboxEntry(Outgoing(id, id, conversation, (Text("late"),)), "", ""))
+    adapter = RecordingAdapter()
+    async with on(adapter, OK, home=tmp_path):
+        assert (await adapter.reply()).text == "late"
+
+
+async def test_a_channel_is_held_until_nothing_of_it_can_run_any_more(tmp_path):
+    adapter, started, gate = RecordingAdapter(), anyio.Event(), anyio.Event()
+
+    async def answer(request):
+        started.set()
+        await gate.wait()
+        return "late, and in time"
+
+    async with Gitu(model=FunctionModel(answer), plugins=[On(adapter)], home=tmp_path) as gitu:
+        async with anyio.create_task_group() as group:
+            group.start_soon(gitu.serve)
+            await adapter.say("hi")
+            await started.wait()
+            with pytest.raises(NotReady, match="already"):
+                await gitu.serve()
+            group.cancel_scope.cancel()
+        with pytest.raises(NotReady), held(tmp_path, "test"):
+            pytest.fail("two processes would answer the same message")
+        gate.set()
+        assert (await adapter.reply()).text == "late, and in time"
+    with held(tmp_path, "test"):
+        assert len(adapter.sent) == 1

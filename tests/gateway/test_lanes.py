@@ -1,0 +1,108 @@
+"""Lanes that fill up, and work that goes on without the one who asked for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from gitu_core.contracts.ports import InboxEntry
+from gitu_core.errors import NotReady
+from gitu_core.gateway.jobs import Job, Options
+from gitu_core.gateway.queues import Lanes
+from gitu_core.gateway.shield import Shield
+from gitu_core.model import Account, Conversation, Message, Text, TurnFinished
+
+pytestmark = pytest.mark.anyio
+
+
+def job(id: str = "j") -> Job:
+    """A job."""
+    message = Message("k", Conversation("c", "1"), Account("c", "a"), (Text("hi"),))
+    return Job(id, InboxEntry(message, "anna", "s"), "default")
+
+
+async def test_a_full_lane_keeps_its_order_and_is_forgotten_when_it_is_empty():
+    lanes, taken = Lanes(2), []
+    async with anyio.create_task_group() as group:
+        for number in range(7):
+            group.start_soon(lanes.put, "a", job(str(number)))
+        await anyio.wait_all_tasks_blocked()
+        await lanes.put("b", job("other"))
+        assert lanes.waiting == 8
+        while len(taken) < 7:
+            found = lanes.take("a")
+            if found is None:
+                await anyio.lowlevel.checkpoint()
+            else:
+                taken.append(found.id)
+    assert taken == [str(number) for number in range(7)]
+    assert lanes.take("a") is None
+    assert lanes.waiting == 1
+
+
+async def test_who_gives_up_waiting_for_room_leaves_the_lane_as_it_was():
+    lanes = Lanes(1)
+    await lanes.put("a", job("1"))
+    with anyio.move_on_after(0.01):
+        await lanes.put("a", job("2"))
+    assert lanes.waiting == 1
+    found = lanes.take("a")
+    assert found is not None
+    assert found.id == "1"
+    assert lanes.take("a") is None
+
+
+async def test_work_goes_on_when_its_caller_is_cancelled_from_outside_of_all_scopes():
+    shield, left, gate = Shield(), [], anyio.Event()
+
+    async def work() -> str:
+        await gate.wait()
+        return "value"
+
+    async with anyio.create_task_group() as shield.group:
+        task = asyncio.create_task(shield.to_end(work, left.append))
+        await anyio.wait_all_tasks_blocked()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        gate.set()
+        await anyio.wait_all_tasks_blocked()
+        assert left == ["value"]
+        assert await shield.to_end(work, left.append) == "value"
+        assert left == ["value"]
+
+
+async def test_errors_reach_the_caller_and_closing_is_told_as_such():
+    shield = Shield()
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    async def hang() -> None:
+        await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as shield.group:
+        with pytest.raises(ZeroDivisionError):
+            await shield.to_end(fail, print)
+        task = asyncio.create_task(shield.to_end(hang, print))
+        await anyio.wait_all_tasks_blocked()
+        shield.group.cancel_scope.cancel()
+    with pytest.raises(NotReady):
+        await task
+
+
+async def test_the_last_who_leaves_stops_a_job_and_everybody_who_watches_is_told_its_end():
+    events: list[object] = []
+    one = job()
+    for _ in range(2):
+        one.join(Options(watch=events.append, waits=True))
+    one.leave()
+    assert not one.stopped
+    one.leave()
+    assert one.stopped
+    one.finish()
+    one.finish()
+    assert [type(event) for event in events] == [TurnFinished, TurnFinished]
