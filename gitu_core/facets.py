@@ -10,17 +10,8 @@ import msgspec
 
 from gitu_core.contracts.host import FACETS, Entry
 from gitu_core.errors import Denied, FacetUnavailable, InputError
-from gitu_core.model import (
-    UNLABELLED,
-    BlobRef,
-    Conversation,
-    Label,
-    Outgoing,
-    Part,
-)  # fmt: skip
-from gitu_core.model import (
-    plugin as plugin_principal,
-)
+from gitu_core.model import UNLABELLED, BlobRef, Conversation, Label, Outgoing, Part  # fmt: skip
+from gitu_core.model import plugin as plugin_principal
 
 if TYPE_CHECKING:
     from gitu_core.config import SecretSource

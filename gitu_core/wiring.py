@@ -16,14 +16,10 @@ from anyio.abc import TaskGroup
 from gitu_core.blocking import BLOCK, models_blocked
 from gitu_core.budget import TurnBudget
 from gitu_core.clock import SystemClock
-from gitu_core.config import (
-    Profile,
-    SecretSource,
-    leaves_machine,
-    plugin_config,
-)
+from gitu_core.config import Profile, SecretSource, leaves_machine, plugin_config
 from gitu_core.contracts import Host
 from gitu_core.contracts.ports import OutboxEntry, Store
+from gitu_core.contracts.scope import CURRENT_CALL
 from gitu_core.errors import ConfigError, InputError, NotReady, StoreError
 from gitu_core.facets import PluginHost, StateVersions
 from gitu_core.gateway import APP, Channels, Gateway, Job, LocalDispatcher
@@ -33,6 +29,7 @@ from gitu_core.model import (
     NANO,
     Account,
     Conversation,
+    Label,
     Message,
     ModelMessage,
     Outgoing,
@@ -200,6 +197,10 @@ class House:
         """Accepts a message of the embedding application."""
         if profile:
             self.profile(profile)
+        if not isinstance(text, str) and not (
+            isinstance(text, Sequence) and all(isinstance(each, Part) for each in text)
+        ):
+            raise InputError(f"a message cannot be a {type(text).__name__}", hint="pass text, or a sequence of parts")
         parts = (Text(text),) if isinstance(text, str) else tuple(text)
         if not parts or (isinstance(text, str) and not text.strip()):
             raise InputError("the message is empty", hint="say something")
@@ -222,13 +223,17 @@ class House:
             raise as_error(reply.error)
 
     async def complete(self, principal: str, prompt: str, schema: dict[str, Any] | None, model: str) -> Any:
-        """A plugin's own question to a model: no tools, no history, on the default profile's limits."""
-        profile = msgspec.structs.replace(self.profile("default"), tools=(), delegates=(),
-                                          models=(model,) if model else self.profile("default").models)  # fmt: skip
-        id = self.clock.new_id()
-        ask = ModelMessage("user", (Text(prompt),), id=f"{id}.ask")
-        info = TurnInfo(id, f"{principal}.{id}", id, principal, profile.name)
-        outcome = await self.runtime.run(Work(info, "", ask, profile, schema=schema, depth=1))
+        """A plugin's own question to a model: no tools, no history, on the default profile's limits. Asked while a call
+        is worked on, it is asked for that call's principal and draws on the envelope of its turn."""
+        base, call, id = self.profile("default"), CURRENT_CALL.get(), self.clock.new_id()
+        models = (model,) if model else base.models
+        profile = msgspec.structs.replace(base, tools=(), delegates=(), models=models, exact=bool(model) or base.exact)
+        label = call.label if call else Label(origins=frozenset((principal,)))
+        ask = ModelMessage("user", (Text(prompt),), id=f"{id}.ask", label=label)
+        turn, principal = (f"{call.turn}.{id}", call.principal) if call else (id, principal)
+        info = TurnInfo(turn, call.session if call else f"{principal}.{id}", id, principal, profile.name)
+        person = principal.removeprefix("user:") if call else ""
+        outcome = await self.runtime.run(Work(info, person, ask, profile, schema=schema, depth=1))
         self.store.post(*outcome.records)
         self.raise_failure(outcome.reply)
         return outcome.reply.text if schema is None else outcome.reply.data

@@ -84,12 +84,7 @@ def test_versions_that_fit(wanted: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "wanted", "hint"),
-    [
-        ("tool", 2, "gitu-core"),
-        ("tool", "2-3", "gitu-core"),
-        ("tool", 0, "plugin a"),
-        ("telepathy", 1, "gitu-core"),
-    ],
+    [("tool", 2, "gitu-core"), ("tool", "2-3", "gitu-core"), ("tool", 0, "plugin a"), ("telepathy", 1, "gitu-core")],
 )
 def test_versions_that_do_not_fit(name: str, wanted: Any, hint: str) -> None:
     """The hint names what to upgrade."""

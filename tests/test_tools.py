@@ -100,9 +100,7 @@ def functions(draw: st.DrawFn) -> tuple[Any, dict[str, Any]]:
 
 @QUICK
 @given(functions())
-def test_every_schema_is_valid_and_what_it_accepts_reaches_the_function(
-    made: tuple[Any, dict[str, Any]],
-) -> None:
+def test_every_schema_is_valid_and_what_it_accepts_reaches_the_function(made: tuple[Any, dict[str, Any]]) -> None:
     """Draft 2020-12; accepted arguments pass `coerce`, under the parameters' own names, defaults filled
     in."""
     function, arguments = made
@@ -214,12 +212,7 @@ def test_what_cannot_be_a_tool_says_why() -> None:
     def unknown(x: Nowhere) -> None:  # type: ignore[name-defined]  # noqa: F821 - that is the point
         """Takes what does not exist."""
 
-    for function, words in (
-        (silent, "no description"),
-        (anything, "args"),
-        (odd, "Context"),
-        (unknown, "Nowhere"),
-    ):
+    for function, words in ((silent, "no description"), (anything, "args"), (odd, "Context"), (unknown, "Nowhere")):
         with pytest.raises(ConfigError, match=words):
             _ = FunctionTool(function, {}).spec
     with pytest.raises(ConfigError, match="unknown argument"):

@@ -135,13 +135,7 @@ class Caller:
         self.objects.clear()
 
     async def _begin(
-        self,
-        ref: int,
-        method: Method,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        refs: list[int],
-        credit: int,
+        self, ref: int, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any], refs: list[int], credit: int
     ) -> _Waiting:
         try:
             packed = method.pack(args, kwargs, lambda value, plan: self.objects.lend(value, plan, refs))

@@ -144,10 +144,7 @@ class Census:
 
     def _why_not(self, id: str, found: Found) -> tuple[str, str]:
         if self._enabled and self._enabled(id, found.manifest) is False:
-            return (
-                "switched off in the configuration",
-                f"to use it, remove enabled = false of {id} from gitu.toml",
-            )
+            return ("switched off in the configuration", f"to use it, remove enabled = false of {id} from gitu.toml")
         hint = f"to use it, run: gitu plugins enable {id}"
         if id in self._builtin and not _named_after(id, found):
             return f"it has the id of a built-in plugin, but comes from {found.distribution}", hint

@@ -151,9 +151,7 @@ class Registry:
         record = self._record(id)
         if record.found is None:
             raise PluginError(
-                f"{id} belongs to this application",
-                hint="leave it out where the application is made",
-                plugin=id,
+                f"{id} belongs to this application", hint="leave it out where the application is made", plugin=id
             )
         self._consent.disable(id)
         record.enabled = False

@@ -16,11 +16,7 @@ EVENT_TIMEOUT = 120.0
 
 
 async def guarded(
-    stream: AsyncIterator[ModelEvent],
-    info: ModelInfo,
-    model: str,
-    first: float,
-    between: float = EVENT_TIMEOUT,
+    stream: AsyncIterator[ModelEvent], info: ModelInfo, model: str, first: float, between: float = EVENT_TIMEOUT
 ) -> AsyncGenerator[ModelEvent]:
     """The events of *stream* up to its `Finish`, with the cost filled in. *first* and *between* are in
     seconds.

@@ -9,14 +9,7 @@ import anyio
 import msgspec
 
 from gitu_core.contracts.ports import Budget, Clock, Hooks, Models, UsageEntry
-from gitu_core.errors import (
-    Cancelled,
-    Denied,
-    GituError,
-    LimitReached,
-    NoModel,
-    StreamBroken,
-)  # fmt: skip
+from gitu_core.errors import Cancelled, Denied, GituError, LimitReached, NoModel, StreamBroken  # fmt: skip
 from gitu_core.model import (
     AnswerDelta,
     Candidate,

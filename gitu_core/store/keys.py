@@ -136,9 +136,7 @@ def _opened(cipher: AESGCM, envelope: bytes, bound: bytes, what: str) -> bytes:
         return cipher.decrypt(envelope[1 + _ID : _HEAD], envelope[_HEAD:], bound)
     except (InvalidTag, ValueError):
         raise Damaged(
-            f"{what} was changed outside of this program or belongs elsewhere",
-            hint="restore a backup",
-            what=what,
+            f"{what} was changed outside of this program or belongs elsewhere", hint="restore a backup", what=what
         ) from None
 
 

@@ -70,12 +70,7 @@ def script(dialect: str, start: str = BASE, target: str = "head", extra: Sequenc
 
     collector = _Collector()
     environment = EnvironmentContext(
-        Config(),
-        scripts,
-        fn=route,
-        as_sql=True,
-        starting_rev=None if start == BASE else start,
-        destination_rev=goal,
+        Config(), scripts, fn=route, as_sql=True, starting_rev=None if start == BASE else start, destination_rev=goal
     )
     with environment:
         environment.configure(

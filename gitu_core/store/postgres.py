@@ -16,11 +16,7 @@ Connect = Callable[[], Any]
 
 _READERS = 4
 _HINTS = {
-    "23": (
-        "the row is there already, or breaks a rule of its table",
-        "somebody else wrote it: read it again",
-        "",
-    ),
+    "23": ("the row is there already, or breaks a rule of its table", "somebody else wrote it: read it again", ""),
     "25": ("the database is read-only", "connect to the primary", "database"),
     "28": ("the database refuses the credentials", "check user and password in the URL", "database"),
     "3D": ("the database does not exist", "create it, or correct the URL", "database"),

@@ -57,12 +57,7 @@ class SessionsPart(Base):
         return [self._session(row) for row in await self._read(script)]
 
     async def update_session(
-        self,
-        id: str,
-        *,
-        title: str | None = None,
-        profile: str | None = None,
-        settings: dict[str, Any] | None = None,
+        self, id: str, *, title: str | None = None, profile: str | None = None, settings: dict[str, Any] | None = None
     ) -> Session:
         """Changes what is given. `InputError` if there is no such session."""
         given = {"title": title, "profile": profile, "settings": settings}

@@ -58,12 +58,7 @@ def connector(path: str, busy: float) -> Connect:
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(
-            path,
-            timeout=busy,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-            uri=False,
+            path, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=256, uri=False
         )
 
     return connect

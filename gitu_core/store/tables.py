@@ -135,11 +135,7 @@ INBOX = _table(
     Index("~inbox_key", "tenant", "channel", "key", unique=True),
     Index("~inbox_id", "tenant", "id", unique=True),
     Index(
-        "~inbox_pending",
-        "tenant",
-        "n",
-        sqlite_where=text("done_at IS NULL"),
-        postgresql_where=text("done_at IS NULL"),
+        "~inbox_pending", "tenant", "n", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")
     ),
 )
 

@@ -200,11 +200,7 @@ def _whole(request: ChatRequest, say: Say) -> bytes:
         message["reasoning_content"] = say.reasoning
     if say.calls:
         message["tool_calls"] = [
-            {
-                "id": f"call_{n}",
-                "type": "function",
-                "function": {"name": name, "arguments": _arguments(arguments)},
-            }
+            {"id": f"call_{n}", "type": "function", "function": {"name": name, "arguments": _arguments(arguments)}}
             for n, (name, arguments) in enumerate(say.calls)
         ]
     return msgspec.json.encode(

@@ -66,9 +66,7 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | numbers | texts
 
 json_values = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=6,
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=6
 )
 """Any JSON value."""
 
@@ -97,13 +95,7 @@ blobs = _of(BlobRef, digest=names, size=st.integers(0, 2**40), media_type=names,
 
 parts: st.SearchStrategy[Part] = st.one_of(
     _of(Text, text=texts, format=st.sampled_from(["plain", "markdown"])),
-    _of(
-        Media,
-        blob=blobs,
-        kind=st.sampled_from(["image", "voice"]),
-        caption=texts,
-        seconds=st.none() | numbers,
-    ),
+    _of(Media, blob=blobs, kind=st.sampled_from(["image", "voice"]), caption=texts, seconds=st.none() | numbers),
     _of(Location, latitude=numbers, longitude=numbers, name=texts),
     _of(Reaction, emoji=texts),
     _of(Ask, id=names, question=texts, choices=st.lists(texts, max_size=3).map(tuple), details=texts),
@@ -204,9 +196,7 @@ model_infos = _of(ModelInfo, id=names, input_price=st.none() | st.integers(0, 9)
 candidates = _of(Candidate, model=names, info=model_infos, estimate=st.none() | st.integers(0, 2**50))
 route_tasks = _of(RouteTask, task=names, needs=st.frozensets(names, max_size=3), max_cost=st.none() | st.integers(0))
 model_events = st.one_of(
-    _of(TextDelta, text=texts),
-    _of(CallDelta, index=st.integers(0, 9), arguments=texts),
-    _of(Finish, usage=usages),
+    _of(TextDelta, text=texts), _of(CallDelta, index=st.integers(0, 9), arguments=texts), _of(Finish, usage=usages)
 )
 
 turn_infos = _of(TurnInfo, id=names, session=names, cause=names, principal=names)
@@ -234,12 +224,7 @@ steps: st.SearchStrategy[Step] = st.one_of(
     _of(model_steps.ModelAsked, model=names, estimate=st.none() | st.integers(0, 2**50)),
     _of(model_steps.ModelAnswered, message=model_messages, usage=usages, model=names, seconds=numbers),
     _of(model_steps.ModelFailed, model=names, error=error_infos),
-    _of(
-        model_steps.CallDecided,
-        call=tool_calls,
-        verdict=st.sampled_from(["allow", "ask", "deny"]),
-        reason=texts,
-    ),
+    _of(model_steps.CallDecided, call=tool_calls, verdict=st.sampled_from(["allow", "ask", "deny"]), reason=texts),
     _of(model_steps.CallStarted, call=names, key=names),
     _of(model_steps.CallFinished, call=names, result=tool_results, seconds=numbers),
     _of(model_steps.Ended, reply=replies),

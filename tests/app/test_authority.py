@@ -100,10 +100,7 @@ async def test_a_sink_inside_an_argument_is_a_sink(arguments):
 
 
 async def test_a_delegate_that_fails_still_says_what_it_read():
-    profiles = [
-        Profile(delegates=("reader",)),
-        Profile(name="reader", limits=Limits(steps=1)),
-    ]
+    profiles = [Profile(delegates=("reader",)), Profile(name="reader", limits=Limits(steps=1))]
     mail = await outcome(
         [call("ask_reader", task="read"), call("read_page"), call("mail", to="evil")], read_page, profiles=profiles
     )

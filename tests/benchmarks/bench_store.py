@@ -94,14 +94,7 @@ async def turn(store: Store, n: int, room: Conversation = ROOM) -> None:
     store.post(
         StepEntry(turn=id, n=2, step=answer, **where),
         UsageEntry(
-            id=id,
-            person=person.id,
-            session=session.id,
-            turn=id,
-            model="m",
-            owner="platform",
-            usage=usage,
-            at=1.0,
+            id=id, person=person.id, session=session.id, turn=id, model="m", owner="platform", usage=usage, at=1.0
         ),
     )
     said = Outgoing(id=id, key=id, conversation=ROOM, parts=(WORDS,), cause=receipt.id)

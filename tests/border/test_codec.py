@@ -14,18 +14,7 @@ from hypothesis import strategies as st
 from gitu_core.border.codec import decode, encode
 from gitu_core.contracts import HttpRequest
 from gitu_core.errors import BorderError
-from gitu_core.model import (
-    Label,
-    Message,
-    ModelEvent,
-    Opaque,
-    Part,
-    Text,
-    ToolCall,
-    ToolResult,
-    Usage,
-    clean_text,
-)
+from gitu_core.model import Label, Message, ModelEvent, Opaque, Part, Text, ToolCall, ToolResult, Usage, clean_text
 from gitu_core.testing import strategies as values
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]

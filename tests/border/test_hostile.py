@@ -84,10 +84,7 @@ async def test_garbage_ends_the_connection_with_a_typed_error(chunk: bytes) -> N
         (("call", 1, 0, "run", None), "border"),
         (("call", 1, 0, "run", {}), "border"),
         (("call", 1, 0, "run", {"call": 7, "context": {"ref": 0}}), "border"),
-        (
-            ("call", 1, 0, "run", {"call": {"id": "a", "tool": "b"}, "context": {"ref": 5, "home": True}}),
-            "border",
-        ),
+        (("call", 1, 0, "run", {"call": {"id": "a", "tool": "b"}, "context": {"ref": 5, "home": True}}), "border"),
         (("call", 1, 0, "run", {}, 5), "border"),
         (("call", 1, 0, "x" * 10_000, {}), "border"),
     ],

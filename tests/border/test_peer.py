@@ -13,17 +13,7 @@ import pytest
 
 from gitu_core.border.loopback import loopback, memory_transports, peers
 from gitu_core.border.peer import Peer
-from gitu_core.contracts import (
-    Claim,
-    Context,
-    Dispatcher,
-    Host,
-    MemoryStore,
-    Tool,
-    ToolCall,
-    ToolResult,
-    seam_of,
-)
+from gitu_core.contracts import Claim, Context, Dispatcher, Host, MemoryStore, Tool, ToolCall, ToolResult, seam_of
 from gitu_core.errors import (
     BorderError,
     Cancelled,

@@ -330,16 +330,10 @@ class ToyGuest:
         handle = await host.blobs.begin(name="x")
         await host.blobs.write(handle, b"\x00\x01\xff")
         seen += [await host.blobs.commit(handle, "ann", UNLABELLED), await host.blobs.read(BlobRef("d", 1))]
-        seen += [
-            await host.secrets.reveal("KEY"),
-            await host.http.request(HttpRequest("u", body=b"\xff\x00")),
-        ]
+        seen += [await host.secrets.reveal("KEY"), await host.http.request(HttpRequest("u", body=b"\xff\x00"))]
         seen += [*await host.files.list("."), await host.files.read("a")]
         await host.files.write("a", b"\x01", append=True)
-        seen += [
-            await host.model.complete("p", {"type": "object"}),
-            *await host.memory.search(MemoryQuery("ann")),
-        ]
+        seen += [await host.model.complete("p", {"type": "object"}), *await host.memory.search(MemoryQuery("ann"))]
         parts: tuple[Part, ...] = (Text("hi"),)
         seen += [await host.ask.ask("ann", "?", ["yes", "no"]), await host.notify.send(CHAT, parts, "k")]
         await host.schedule.at(1.5, "k", {"n": None})

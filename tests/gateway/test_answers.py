@@ -6,17 +6,7 @@ from gitu_core.contracts.ports import InboxEntry, StepEntry
 from gitu_core.gateway.answers import answer
 from gitu_core.gateway.jobs import Job, failed
 from gitu_core.gateway.past import Past, turns_of
-from gitu_core.model import (
-    Account,
-    Conversation,
-    ErrorInfo,
-    Message,
-    Reply,
-    Text,
-    ToolCall,
-    ToolResult,
-    TurnInfo,
-)
+from gitu_core.model import Account, Conversation, ErrorInfo, Message, Reply, Text, ToolCall, ToolResult, TurnInfo
 from gitu_core.model.steps import Begun, CallDecided, CallFinished, CallStarted, Ended
 
 

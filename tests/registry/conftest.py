@@ -34,14 +34,7 @@ class Site:
         folder.mkdir(parents=True, exist_ok=True)
 
     def install(
-        self,
-        id: str,
-        code: str,
-        manifest: str | None = "",
-        *,
-        value: str = "",
-        version: str = "1.0",
-        name: str = "",
+        self, id: str, code: str, manifest: str | None = "", *, value: str = "", version: str = "1.0", name: str = ""
     ) -> Path:
         """Writes package ``x_<id>`` with *code* and its metadata. *manifest* is TOML below the id; None =
         none.

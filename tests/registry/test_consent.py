@@ -74,11 +74,7 @@ async def test_of_two_plugins_with_one_id_the_enabled_distribution_keeps_it(site
     assert found["earlier"].hint
     assert [offer.contribution.name for offer in registry.offers("tool")] == ["wave"]
     consent = Consent(registry._home)
-    assert (consent.says("a", "mine"), consent.says("a", "earlier"), consent.says("b", "mine")) == (
-        True,
-        False,
-        None,
-    )
+    assert (consent.says("a", "mine"), consent.says("a", "earlier"), consent.says("b", "mine")) == (True, False, None)
 
 
 async def test_two_plugins_of_one_distribution_with_one_id_are_not_told_to_uninstall_each_other(

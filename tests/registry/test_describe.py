@@ -154,16 +154,10 @@ class Post:
     [
         ({"effects": ["read"]}, 'tool post effects: ["read"] in the manifest, ["send"] in the code'),
         ({"roles": {}}, 'tool post roles: {} in the manifest, {"to":"recipient"} in the code'),
-        (
-            {"description": "Reads."},
-            "tool post description: Reads. in the manifest, Posts a letter. in the code",
-        ),
+        ({"description": "Reads."}, "tool post description: Reads. in the manifest, Posts a letter. in the code"),
         ({"timeout": 9}, "tool post timeout: 9.0 in the manifest, 5.0 in the code"),
         ({"input_schema": {"type": "object"}}, 'tool post input_schema: {"type":"object"} in the manifest, '),
-        (
-            {"writers": {"": "outside"}},
-            'tool post writers: {"":"outside"} in the manifest, {} in the code',
-        ),
+        ({"writers": {"": "outside"}}, 'tool post writers: {"":"outside"} in the manifest, {} in the code'),
     ],
 )
 async def test_what_somebody_relies_on_is_compared(spec: dict[str, Any], words: str) -> None:
@@ -194,9 +188,7 @@ async def test_missing_hooks_orders_and_contracts_are_differences() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["tool", "page", "memory"]),
-        st.sets(st.text("ab", min_size=1, max_size=2)),
-        max_size=3,
+        st.sampled_from(["tool", "page", "memory"]), st.sets(st.text("ab", min_size=1, max_size=2)), max_size=3
     )
 )
 def test_a_manifest_agrees_with_itself_and_with_nothing_less(names: dict[str, set[str]]) -> None:
@@ -218,9 +210,7 @@ async def test_what_an_object_lacks_is_named(seam: str) -> None:
     for name in SEAMS[seam].protocol.__annotations__:
         # The same object with one attribute taken away, then with one that is of no use.
         poor = type(
-            "Poor",
-            (),
-            {each: getattr(whole, each) for each in dir(whole) if each[:2] != "__" and each != name},
+            "Poor", (), {each: getattr(whole, each) for each in dir(whole) if each[:2] != "__" and each != name}
         )()
         assert lacks(seam, poor) == f"no attribute {name!r}"
         setattr(poor, name, object())
@@ -250,12 +240,7 @@ async def test_an_authors_package_is_described_with_what_its_manifest_says(site:
     assert (folder, manifest.id, [each.name for each in manifest.of("tool")]) == (home, "mine", ["wave"])
     (home / "gitu-plugin.toml").write_text('id = "other"\ntitle = "Kept"\npriority = 3\n')
     _, manifest = await describe_package("x_mine")
-    assert (manifest.id, manifest.title, manifest.priority, len(manifest.contributes)) == (
-        "other",
-        "Kept",
-        3,
-        1,
-    )
+    assert (manifest.id, manifest.title, manifest.priority, len(manifest.contributes)) == ("other", "Kept", 3, 1)
     (home / "gitu-plugin.toml").write_text("id =")
     assert (await describe_package("x_mine"))[1].id == "mine"
     (site.folder / "gitu_loose_one").mkdir()
@@ -264,8 +249,7 @@ async def test_an_authors_package_is_described_with_what_its_manifest_says(site:
 
 
 @pytest.mark.parametrize(
-    ("package", "words"),
-    [("x_none", "its import raised ModuleNotFoundError"), ("x_single", "x_single is no package")],
+    ("package", "words"), [("x_none", "its import raised ModuleNotFoundError"), ("x_single", "x_single is no package")]
 )
 async def test_a_package_that_cannot_be_described_says_why(site: Site, package: str, words: str) -> None:
     """With the next step."""

@@ -25,10 +25,7 @@ from tests.registry.conftest import Make, status
 pytestmark = pytest.mark.anyio
 
 MESSAGE = Message(
-    key="1",
-    conversation=Conversation(channel="c", id="1"),
-    sender=Account(channel="c", id="u"),
-    parts=(Text("hi"),),
+    key="1", conversation=Conversation(channel="c", id="1"), sender=Account(channel="c", id="u"), parts=(Text("hi"),)
 )
 
 
@@ -84,10 +81,7 @@ async def test_an_observer_that_fails_is_counted_and_the_others_hear(make: Make,
         raise ValueError("oh")
 
     registry = make(
-        local=[
-            ("a", plugin(gitu_turn_started=bad)),
-            ("b", plugin(gitu_turn_started=lambda turn: heard.append("b"))),
-        ]
+        local=[("a", plugin(gitu_turn_started=bad)), ("b", plugin(gitu_turn_started=lambda turn: heard.append("b")))]
     )
     await registry.start()
     await registry.hooks.observe("gitu_turn_started", turn=None)

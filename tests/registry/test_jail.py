@@ -29,11 +29,7 @@ async def test_one_decorated_function_and_one_entry_point_are_a_plugin(site: Sit
     site.install("one", "print('{\"manifest\": 1}')\n" + ONE, None, value="x_one:wave")
     registry = make()
     (offer,) = registry.offers("tool")
-    assert (offer.plugin, offer.contribution.name, offer.contribution.description) == (
-        "one",
-        "wave",
-        "Says wave.",
-    )
+    assert (offer.plugin, offer.contribution.name, offer.contribution.description) == ("one", "wave", "Says wave.")
     assert "x_one" not in sys.modules
     assert status(registry, "one").source in ("child", "bubblewrap")
     assert (await registry.get("tool", "wave")).function() == "wave"

@@ -92,13 +92,7 @@ class House:
 
 def info(id: str, **options: Any) -> ModelInfo:
     """A model that can do everything, at 1000 and 4000 nano-dollars a token."""
-    given = {
-        "window": 10_000,
-        "input_price": 1000,
-        "output_price": 4000,
-        "cached_price": 100,
-        "capabilities": ALL,
-    }
+    given = {"window": 10_000, "input_price": 1000, "output_price": 4000, "cached_price": 100, "capabilities": ALL}
     return ModelInfo(id, **{**given, **options})
 
 

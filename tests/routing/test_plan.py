@@ -66,9 +66,7 @@ async def test_a_model_that_no_catalogue_lists_is_honoured_at_an_unknown_price(h
     assert (only.model, only.estimate, only.info.id) == ("acme/brand/new:1", None, "brand/new:1")
 
 
-async def test_what_is_wanted_is_followed_by_its_fallbacks_and_the_last_resort_unless_exact(
-    house: House,
-) -> None:
+async def test_what_is_wanted_is_followed_by_its_fallbacks_and_the_last_resort_unless_exact(house: House) -> None:
     house.plugins.add(Provider("acme", [info("a"), info("b")]))
     house.plugins.add(Provider("rest", [info("r")]), 1000)
     house.models.refresh(Settings(fallbacks={"acme/b": ("acme/a",)}))
@@ -104,8 +102,7 @@ async def test_preferences_rank_across_providers(house: House, prefer: str, firs
 async def test_needs_price_and_window_leave_models_out(house: House) -> None:
     house.plugins.add(
         Provider(
-            "acme",
-            [info("blind", capabilities=frozenset({"text"})), info("dear", output_price=10**9), info("fine")],
+            "acme", [info("blind", capabilities=frozenset({"text"})), info("dear", output_price=10**9), info("fine")]
         )
     )
     task = RouteTask(input_tokens=100, output_tokens=50, needs=frozenset({"images"}), max_cost=10**6)

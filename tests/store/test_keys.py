@@ -134,15 +134,7 @@ async def test_many_people_have_a_key_each_and_few_are_kept_in_memory(tmp_path: 
         store._tails.clear()
         for n in range(30):
             assert len(await store.history(f"s{n}", 10)) == 1
-        rows = await store._script(
-            run(
-                ('SELECT count(*) FROM "@keys"', ()),
-            )
-        )
+        rows = await store._script(run(('SELECT count(*) FROM "@keys"', ())))
         assert rows[0][0] == 31
-        bodies = await store._script(
-            run(
-                ('SELECT length(body) FROM "@messages"', ()),
-            )
-        )
+        bodies = await store._script(run(('SELECT length(body) FROM "@messages"', ())))
         assert min(row[0] for row in bodies) > OVERHEAD

@@ -29,12 +29,7 @@ CALLS = st.lists(
     st.builds(ToolCall, id=WORDS, tool=WORDS, arguments=st.dictionaries(WORDS, JSON, max_size=3)), max_size=2
 ).map(tuple)
 CONTEXT = st.builds(
-    ModelMessage,
-    role=st.sampled_from(["user", "assistant"]),
-    parts=PARTS,
-    calls=CALLS,
-    label=LABELS,
-    id=WORDS,
+    ModelMessage, role=st.sampled_from(["user", "assistant"]), parts=PARTS, calls=CALLS, label=LABELS, id=WORDS
 )
 
 

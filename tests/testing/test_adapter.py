@@ -9,18 +9,7 @@ import anyio
 import pytest
 
 from gitu_core.errors import NotReady
-from gitu_core.model import (
-    Answer,
-    Ask,
-    Conversation,
-    Delivery,
-    Health,
-    Message,
-    Outgoing,
-    Progress,
-    Receipt,
-    Text,
-)
+from gitu_core.model import Answer, Ask, Conversation, Delivery, Health, Message, Outgoing, Progress, Receipt, Text
 from gitu_core.testing import RecordingAdapter
 
 pytestmark = pytest.mark.anyio

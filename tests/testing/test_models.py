@@ -94,12 +94,7 @@ async def test_structured_output_functions_and_events_are_replies_too() -> None:
 
     end = Finish(reason="length", usage=Usage(input_tokens=7, output_tokens=9), model="other")
     model = ScriptedModel(
-        [
-            {"city": "Rome"},
-            later,
-            functools.partial(lambda n, _: n * 2, "ab"),
-            [ReasoningDelta("hm"), "yes", end],
-        ]
+        [{"city": "Rome"}, later, functools.partial(lambda n, _: n * 2, "ab"), [ReasoningDelta("hm"), "yes", end]]
     )
     assert msgspec.json.decode(words(await ask(model))) == {"city": "Rome"}
     assert words(await ask(model, "loud")) == "LOUD"

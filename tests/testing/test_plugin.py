@@ -18,16 +18,7 @@ def run(folder: Path, source: str, *options: str, **env: str) -> subprocess.Comp
     (folder / "test_it.py").write_text(textwrap.dedent(source))
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("GITU_", "COV_", "PYTEST"))}
     environ |= {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **env}
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "gitu_core.testing.plugin",
-    ]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "gitu_core.testing.plugin"]
     return subprocess.run(
         [*command, *options], cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False
     )

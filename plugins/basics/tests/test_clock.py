@@ -21,11 +21,7 @@ def test_the_time_is_told_in_words_and_as_data() -> None:
     """The sentence names day, date, place, zone and offset."""
     told = tell_time(1_795_323_900.0, "Tokyo")
     assert told.text == "It is 14:05 on Sunday 22 November 2026 in Tokyo (Asia/Tokyo, UTC+09:00)."
-    assert (told.zone, told.offset, told.local_time) == (
-        "Asia/Tokyo",
-        "UTC+09:00",
-        "2026-11-22T14:05:00+09:00",
-    )
+    assert (told.zone, told.offset, told.local_time) == ("Asia/Tokyo", "UTC+09:00", "2026-11-22T14:05:00+09:00")
 
 
 @pytest.mark.parametrize(

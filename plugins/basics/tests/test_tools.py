@@ -121,10 +121,7 @@ async def test_the_clock_uses_the_setting_without_a_place() -> None:
 
 async def test_notes_are_kept_found_and_forgotten(run: Run) -> None:
     """Numbers count up per person and are never given twice."""
-    assert (await run("note", text=" buy milk ")).content == {
-        "number": 1,
-        "text": "Noted as number 1: buy milk",
-    }
+    assert (await run("note", text=" buy milk ")).content == {"number": 1, "text": "Noted as number 1: buy milk"}
     await run("note", text="Call Anna about milk")
     await run("note", text="secret", person_="bob")
     found = (await run("notes")).content

@@ -52,10 +52,7 @@ def test_a_tool_nobody_has_seen_is_used_by_its_description_and_examples_alone() 
         "Estimates how long bread must be baked.",
         {
             "type": "object",
-            "properties": {
-                "grams": {"type": "number"},
-                "crust": {"type": "string", "enum": ["soft", "dark"]},
-            },
+            "properties": {"grams": {"type": "number"}, "crust": {"type": "string", "enum": ["soft", "dark"]}},
             "required": ["grams"],
         },
         examples=("Bake a loaf of 500 grams",),

@@ -123,13 +123,7 @@ def test_structured_output_is_filled_from_the_text() -> None:
         "required": ["name", "age"],
     }
     found = structure(schema, "I am Ana Silva, 31 years old and happy; write to ana@example.org")
-    assert found == {
-        "name": "Ana Silva",
-        "age": 31,
-        "email": "ana@example.org",
-        "mood": "happy",
-        "note": None,
-    }
+    assert found == {"name": "Ana Silva", "age": 31, "email": "ana@example.org", "mood": "happy", "note": None}
 
 
 @given(st.text(max_size=200))

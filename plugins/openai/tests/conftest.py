@@ -16,11 +16,7 @@ class KeyRing:
     """The keys that are set, by name or reference."""
 
     def __init__(self) -> None:
-        self.keys = {
-            "OPENAI_API_KEY": KEY,
-            "platform:OPENAI_API_KEY": KEY,
-            "personal:ana:OPENAI_API_KEY": "sk-ana",
-        }
+        self.keys = {"OPENAI_API_KEY": KEY, "platform:OPENAI_API_KEY": KEY, "personal:ana:OPENAI_API_KEY": "sk-ana"}
 
     async def reveal(self, name: str) -> str:
         """The key."""

@@ -150,9 +150,7 @@ def test_without_a_keyboard_or_colours_it_is_plain(environ: dict[str, str], monk
     assert front._talk.conversation == Conversation(channel="terminal", id="work")
 
 
-def test_the_history_lies_in_the_home_folder_unless_the_setting_says_otherwise(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_history_lies_in_the_home_folder_unless_the_setting_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty setting keeps nothing."""
     monkeypatch.setenv("GITU_HOME", "somewhere")
     assert history_file({}) == Path("somewhere/terminal_history")

@@ -5,15 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gitu_core.errors import (
-    AuthFailed,
-    ContextOverflow,
-    GituError,
-    NotReady,
-    RateLimited,
-    Rejected,
-    StreamBroken,
-)
+from gitu_core.errors import AuthFailed, ContextOverflow, GituError, NotReady, RateLimited, Rejected, StreamBroken
 
 _TOO_LONG = re.compile(r"context[_ ](length|window)|maximum context|too many tokens|prompt is too long", re.IGNORECASE)
 _NOISE = re.compile(r"^(?:litellm\.\w+: )?(?:\w+: )?(?:\w+Exception - )?")

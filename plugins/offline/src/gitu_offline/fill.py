@@ -178,9 +178,7 @@ def _left(name: str, schema: Mapping[str, Any], text: Text) -> str:
     rest = text.rest
     for value in text.taken:
         shorter = re.sub(
-            rf"\s*\b(?:(?:to|into|in|for|from|at|on|with|of|by)\s+)?(?:the\s+)?{re.escape(value)}(?!\w)",
-            "",
-            rest,
+            rf"\s*\b(?:(?:to|into|in|for|from|at|on|with|of|by)\s+)?(?:the\s+)?{re.escape(value)}(?!\w)", "", rest
         )
         rest = shorter.strip() or rest
     kind = next(iter(kinds(name, schema)), "")

@@ -147,10 +147,7 @@ def conversion(text: str) -> Conversion | None:
     text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
     text = _SPOKEN_RE.sub(lambda match: _SPOKEN[match[0].lower()], text)
     text = re.sub(
-        r"(^|\b(?:convert|change|is|turn)\s+)an?\s+(?=\w+\s+(?:to|into|in|as)\b)",
-        r"\g<1>1 ",
-        text,
-        flags=re.IGNORECASE,
+        r"(^|\b(?:convert|change|is|turn)\s+)an?\s+(?=\w+\s+(?:to|into|in|as)\b)", r"\g<1>1 ", text, flags=re.IGNORECASE
     )
     if match := _HOW_MANY.search(re.sub(r"(?<=\s)an?\s+(?=\w+\s*[?.!]*$)", "1 ", text)):
         return Conversion(float(match[2]), match[3].strip(), match[1].strip())

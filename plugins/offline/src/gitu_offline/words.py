@@ -8,21 +8,7 @@ from functools import lru_cache
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W\d_]+)?", re.UNICODE)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SUFFIXES = (
-    *(
-        "ations",
-        "ation",
-        "ators",
-        "ator",
-        "ates",
-        "ated",
-        "ating",
-        "ate",
-        "ingly",
-        "ings",
-        "ing",
-        "edly",
-        "ied",
-    ),
+    *("ations", "ation", "ators", "ator", "ates", "ated", "ating", "ate", "ingly", "ings", "ing", "edly", "ied"),
     *("ies", "ed", "es", "s", "e", "y"),
 )
 

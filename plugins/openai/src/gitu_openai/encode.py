@@ -10,17 +10,7 @@ from typing import Any, TypeGuard
 
 import msgspec
 
-from gitu_core.contracts import (
-    BlobRef,
-    Blobs,
-    Location,
-    Media,
-    ModelMessage,
-    ModelRequest,
-    Part,
-    Text,
-    ToolSpec,
-)
+from gitu_core.contracts import BlobRef, Blobs, Location, Media, ModelMessage, ModelRequest, Part, Text, ToolSpec
 from gitu_core.errors import Rejected
 from gitu_openai.strict import is_strict
 
@@ -166,8 +156,7 @@ class Encoder:
     async def _data_url(self, blob: BlobRef) -> str:
         if blob.size > IMAGE_LIMIT:
             raise Rejected(
-                f"an image of {blob.size} bytes is too large to send",
-                hint=f"send at most {IMAGE_LIMIT} bytes",
+                f"an image of {blob.size} bytes is too large to send", hint=f"send at most {IMAGE_LIMIT} bytes"
             )
         data = bytearray()
         while len(data) < blob.size and (piece := await self._blobs.read(blob, len(data))):
@@ -195,7 +184,4 @@ def _words(parts: Iterable[Part]) -> str:
 
 
 def _format(schema: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "json_schema",
-        "json_schema": {"name": "answer", "schema": schema, "strict": is_strict(schema)},
-    }
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": is_strict(schema)}}

@@ -6,17 +6,7 @@ from typing import Any
 
 _KNOWN = frozenset(
     {
-        *(
-            "type",
-            "properties",
-            "required",
-            "additionalProperties",
-            "items",
-            "enum",
-            "const",
-            "anyOf",
-            "$ref",
-        ),
+        *("type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf", "$ref"),
         *("$defs", "definitions", "description", "title", "pattern", "format", "minimum", "maximum"),
         *("exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems"),
     }

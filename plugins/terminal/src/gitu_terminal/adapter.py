@@ -42,13 +42,7 @@ class Terminal:
 
     def __init__(self, config: Mapping[str, Any] | None = None, front: Front | None = None) -> None:
         self.channel = Channel(
-            name=NAME,
-            delivery="blind",
-            markdown=True,
-            buttons=True,
-            streams=True,
-            trusted=True,
-            foreground=True,
+            name=NAME, delivery="blind", markdown=True, buttons=True, streams=True, trusted=True, foreground=True
         )
         self._config = dict(config or {})
         self._front = front

@@ -162,10 +162,7 @@ class InteractiveFront:
         self._wake = anyio.Event()
         if done.is_set() or self._talk.asks:
             return
-        with (
-            self._screen.working("stopping" if self._interrupts else "thinking"),
-            self._keys(self._interrupt),
-        ):
+        with self._screen.working("stopping" if self._interrupts else "thinking"), self._keys(self._interrupt):
             await self._wake.wait()
             if self._interrupts == 1 and not done.is_set() and not self._talk.asks:
                 self._screen.status("stopping; Ctrl-C again goes back to the prompt")
