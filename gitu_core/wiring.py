@@ -197,13 +197,7 @@ class House:
         """Accepts a message of the embedding application."""
         if profile:
             self.profile(profile)
-        if not isinstance(text, str) and not (
-            isinstance(text, Sequence) and all(isinstance(each, Part) for each in text)
-        ):
-            raise InputError(f"a message cannot be a {type(text).__name__}", hint="pass text, or a sequence of parts")
-        parts = (Text(text),) if isinstance(text, str) else tuple(text)
-        if not parts or (isinstance(text, str) and not text.strip()):
-            raise InputError("the message is empty", hint="say something")
+        parts = _parts_of(text)
         conversation = Conversation(APP, person, thread=session)
         message = Message(_key_of(person, key) if key else new_id(), conversation, Account(APP, person), parts)
         schema, check = output_of(output) if output is not None else (None, None)
@@ -275,6 +269,16 @@ class House:
             raise ConfigError("no channel is enabled", hint="enable one with: gitu plugins enable ID", field="plugins")
         adapters = [await self.registry.get("adapter", name) for name in dict.fromkeys(names)]
         await self.channels.run_all(adapters, self.settings.folder)
+
+
+def _parts_of(value: object) -> tuple[Part, ...]:
+    """What somebody hands to `send`, as parts. `InputError` if it is no message, or an empty one."""
+    parts = (Text(value),) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not all(isinstance(each, Part) for each in parts):
+        raise InputError(f"a message cannot be a {type(value).__name__}", hint="pass text, or a list of parts")
+    if not parts or (isinstance(value, str) and not value.strip()):
+        raise InputError("the message is empty", hint="say something")
+    return cast(tuple[Part, ...], parts)
 
 
 def _key_of(person: str, key: str) -> str:

@@ -24,7 +24,7 @@ async def test_a_plugins_own_question_draws_on_the_envelope_of_the_turn():
 
             return [think]
 
-    # A word costs a cent and the worst case of a call a dollar: the inner answer alone leaves no room for the next call.
+    # A token costs a cent and the worst case of a call a dollar: the inner answer leaves no room for the next call.
     model = ScriptedModel([call("think"), "word" * 30, "never said"], info=info)
     profile = Profile(limits=Limits(cost=1.3))
     async with Gitu(model=model, plugins=[Plugin()], profiles=[profile], use=["*"]) as gitu:
