@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,12 @@ _PLAIN = {"NO_COLOR": "1", "GITU_BLOCK_MODELS": "1", "PYTHONIOENCODING": "utf-8"
 
 UNREACHABLE = {"OPENAI_API_KEY": "sk-x", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
 """A provider that has its key and a server that is not there: nobody listens at the discard port of this machine."""
+
+
+def signals_as_usual() -> None:
+    """What a job in the background ignores, it hands down: a test that sends signals must not depend on it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Cli:
@@ -38,7 +45,8 @@ class Cli:
         """A command that runs on; its three streams are pipes unless *options* of `Popen` say otherwise."""
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         command = [sys.executable, "-m", "gitu_core", *words]
-        return subprocess.Popen(command, cwd=self.folder, env=self.env, encoding="utf-8", **{**pipes, **options})
+        given = {"preexec_fn": signals_as_usual, **pipes, **options}
+        return subprocess.Popen(command, cwd=self.folder, env=self.env, encoding="utf-8", **given)
 
     def run(self, *words: str, stdin: str = "", status: int = 0, **options: Any) -> subprocess.CompletedProcess[str]:
         """A command from start to end; `AssertionError` shows what it said if it ends with another *status*."""

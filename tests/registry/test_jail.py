@@ -137,7 +137,9 @@ def test_without_a_child_process_the_plugin_is_broken_and_says_so(
     assert "no child process can be started" in status(make(), "one").reason
 
 
-@pytest.mark.skipif(not jail.bubblewrap(), reason="bubblewrap is not installed, or does not work here")
+@pytest.mark.skipif(
+    not jail.bubblewrap(), reason="no working bubblewrap; install it (package bubblewrap) and allow user namespaces"
+)
 @pytest.mark.parametrize(
     ("code", "reason"),
     [

@@ -46,6 +46,12 @@ class Session:
         return self.shown
 
 
+def signals_as_usual() -> None:
+    """What a job in the background ignores, it hands down: a test that sends signals must not depend on it."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @contextmanager
 def session(tmp_path: Path, **extra: str) -> Iterator[Session]:
     """The program on a terminal of its own, killed at the end."""
@@ -58,6 +64,7 @@ def session(tmp_path: Path, **extra: str) -> Iterator[Session]:
     program = subprocess.Popen(
         [sys.executable, str(HERE / "core.py"), str(tmp_path / "history")],
         stdin=other, stdout=other, stderr=other, env=env, start_new_session=True,
+        preexec_fn=signals_as_usual,
     )  # fmt: skip
     os.close(other)
     try:
