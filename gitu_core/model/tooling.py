@@ -73,6 +73,11 @@ class ToolCall(Value, frozen=True):
     given: str = ""
     state: dict[str, Any] = msgspec.field(default_factory=dict)
 
+    @property
+    def influence(self) -> Label:
+        """Everybody who influenced any part of it."""
+        return join_all((self.label, *self.fields.values()))
+
 
 class CallInfo(Value, frozen=True):
     """Where a call comes from. `key` is the same whenever the same effect is tried again; `deadline` is in seconds

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gitu_core.contracts.ports import Verdict
-from gitu_core.model import Label, ToolCall, ToolSpec, TurnInfo, join_all
+from gitu_core.model import Label, ToolCall, ToolSpec, TurnInfo
 
 _READS = Verdict("allow", "it only reads")
 _TRUSTED = Verdict("allow", "only people you trust wrote what led to it")
@@ -23,7 +23,7 @@ class LabelPolicy:
         sinks = tuple(path for path in tool.sinks if present(call.arguments, path))
         if not tool.acts and not sinks:
             return _READS
-        influence = join_all((context, call.label, *call.fields.values()))
+        influence = context.join(call.influence)
         if influence.trusted_for(turn.principal):
             return _TRUSTED
         sources = ", ".join(sorted(influence.origins - {turn.principal, "system"}))

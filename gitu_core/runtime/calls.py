@@ -98,8 +98,11 @@ class Caller:
         self._check(call, spec)
         if self._hooks.wants("gitu_filter_call"):
             changed = await self._hooks.filter("gitu_filter_call", turn=info, call=call, tool=spec)
-            # A filter may change arguments and label, never which tool is called or which call it is.
-            call = msgspec.structs.replace(changed, id=call.id, tool=call.tool, label=changed.label.join(call.label))
+            # A filter may change arguments and add to labels, never which tool is called or which call it is.
+            label = changed.label.join(call.influence)
+            call = msgspec.structs.replace(
+                changed, id=call.id, tool=call.tool, given=call.given, state=call.state, label=label
+            )
             self._check(call, spec)
         if self._hooks.wants("gitu_guard_call"):
             reason = await self._hooks.guard("gitu_guard_call", turn=info, call=call, tool=spec)

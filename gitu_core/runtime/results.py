@@ -66,9 +66,7 @@ def failed(error: BaseException, spec: ToolSpec) -> ToolResult:
 def labelled(result: ToolResult, spec: ToolSpec, call: ToolCall) -> ToolResult:
     """The result with everybody on its labels who wrote parts of it or chose its arguments."""
     mark = Label(origins=frozenset((outside(f"tool:{spec.name}"),)))
-    whole = result.label.join(call.label)
-    for label in call.fields.values():
-        whole = whole.join(label)
+    whole = result.label.join(call.influence)
     fields = dict(result.fields)
     for path, writer in spec.writers.items():
         if writer != "outside" and not writer.startswith("field:"):

@@ -12,6 +12,10 @@ from gitu_core.model import Account, Conversation, Message, Text
 from gitu_core.testing import FunctionModel
 
 SENT: list[str] = []
+"""Where the mails of `mail` went to."""
+
+OK = FunctionModel(lambda request: "ok")
+ECHO = FunctionModel(lambda request: f"you said {request.messages[-1].text}")
 
 
 @tool(effects=["send"], roles={"to": "recipient"})

@@ -279,3 +279,17 @@ async def test_odd_names_from_a_model_do_no_harm():
     model = FunctionModel(lambda request: events if len(request.messages) == 2 else "fine")
     async with Gitu(model=model) as gitu:
         assert (await gitu.send("go", user="u")).text == "fine"
+
+
+async def test_who_influenced_an_argument_counts_for_the_decision_and_for_the_result():
+    from gitu_core.runtime.results import labelled
+
+    class Marker:
+        def gitu_filter_call(self, call):
+            return msgspec.structs.replace(call, fields={"to": OUTSIDE}, given="other")
+
+    mail = await outcome([call("mail", to="evil")], plugins=[Marker()])
+    assert mail.sent == []
+    assert "outside:memory" in mail.asked[0]
+    marked = ToolCall("1", "mail", {"to": "evil"}, fields={"to": OUTSIDE})
+    assert "outside:memory" in labelled(ToolResult(), mail.tool.spec, marked).label.origins

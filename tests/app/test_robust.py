@@ -9,29 +9,14 @@ import anyio
 import msgspec
 import pytest
 
-from gitu_core import Gitu, Profile, wiring
+from gitu_core import Gitu, Profile
 from gitu_core.errors import NotReady, Rejected, Unknown
 from gitu_core.gateway import gateway as gateway_module
 from gitu_core.model import Answer, TurnFinished
 from gitu_core.testing import FunctionModel, RecordingAdapter, ScriptedModel, call
-from tests.app.around import SENT, left_over, mail, on, pending, slow, until
+from tests.app.around import ECHO, OK, left_over, mail, on, pending, slow, until
 
 pytestmark = pytest.mark.anyio
-
-OK = FunctionModel(lambda request: "ok")
-ECHO = FunctionModel(lambda request: f"you said {request.messages[-1].text}")
-
-
-@pytest.fixture(autouse=True)
-def nothing_sent():
-    """No mail went out before a test."""
-    SENT.clear()
-
-
-@pytest.fixture
-def short_grace(monkeypatch):
-    """Closing waits for nothing."""
-    monkeypatch.setattr(wiring, "GRACE", 0.05)
 
 
 # ---- closing ----------------------------------------------------------------------------------------

@@ -12,31 +12,16 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from gitu_core import Gitu, tool, wiring
+from gitu_core import Gitu, tool
 from gitu_core.contracts.ports import OutboxEntry
 from gitu_core.errors import AuthFailed, Denied, NotReady, StoreError, Unknown
 from gitu_core.gateway import worker
 from gitu_core.gateway.holding import held
 from gitu_core.model import Conversation, Outgoing, Text
 from gitu_core.testing import FunctionModel, RecordingAdapter, ScriptedModel, call
-from tests.app.around import SENT, On, left_over, mail, on, pending, slow, until, web
+from tests.app.around import ECHO, OK, SENT, On, left_over, mail, on, pending, slow, until, web
 
 pytestmark = pytest.mark.anyio
-
-OK = FunctionModel(lambda request: "ok")
-ECHO = FunctionModel(lambda request: f"you said {request.messages[-1].text}")
-
-
-@pytest.fixture(autouse=True)
-def nothing_sent():
-    """No mail went out before a test."""
-    SENT.clear()
-
-
-@pytest.fixture
-def short_grace(monkeypatch):
-    """Closing waits for nothing."""
-    monkeypatch.setattr(wiring, "GRACE", 0.05)
 
 
 # ---- what an earlier run left on a channel -----------------------------------------------------------
