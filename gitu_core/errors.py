@@ -27,6 +27,7 @@
     ├── Denied                 the policy or a person said no
     ├── StoreError             the database cannot be used as it is
     │   ├── SchemaError        its schema is older or newer than this program
+    │   ├── LeaseLost          another worker took over what this one was doing
     │   └── Damaged            stored bytes cannot be read back
     ├── BorderError            a value or frame cannot cross the process border
     └── FacetUnavailable       this host does not offer the facet that was asked for
@@ -41,9 +42,9 @@ from typing import Any, ClassVar
 
 __all__ = [
     "AuthFailed", "BorderError", "Cancelled", "ConfigError", "ContextOverflow", "Damaged", "Denied", "FacetUnavailable",
-    "GituError", "HookError", "IncompatibleError", "InputError", "LimitReached", "LoadError", "ManifestError",
-    "ModelError", "NoModel", "NotReady", "OutputTooLarge", "PluginError", "Quarantined", "RateLimited", "Rejected",
-    "SchemaError", "StoreError", "StreamBroken", "ToolError", "ToolInputError", "ToolTimeout", "Unknown",
+    "GituError", "HookError", "IncompatibleError", "InputError", "LeaseLost", "LimitReached", "LoadError",
+    "ManifestError", "ModelError", "NoModel", "NotReady", "OutputTooLarge", "PluginError", "Quarantined", "RateLimited",
+    "Rejected", "SchemaError", "StoreError", "StreamBroken", "ToolError", "ToolInputError", "ToolTimeout", "Unknown",
 ]  # fmt: skip
 
 
@@ -237,6 +238,12 @@ class SchemaError(StoreError):
     """The schema of a database is older or newer than this program."""
 
     code = "schema"
+
+
+class LeaseLost(StoreError):
+    """This worker was silent for so long that another one took over. What it tried to write was not written."""
+
+    code = "lease_lost"
 
 
 class Damaged(StoreError):

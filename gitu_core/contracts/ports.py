@@ -6,6 +6,7 @@ A room names here what it needs, so that no room imports its neighbour.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -15,6 +16,7 @@ from gitu_core.contracts.contribution import Contribution
 from gitu_core.contracts.host import Entry
 from gitu_core.model import (
     Account,
+    Ask,
     BlobRef,
     Candidate,
     Conversation,
@@ -25,6 +27,7 @@ from gitu_core.model import (
     ModelRequest,
     Outgoing,
     Receipt,
+    Reply,
     RouteTask,
     ToolCall,
     ToolSpec,
@@ -123,16 +126,46 @@ class TurnEntry(Value, frozen=True):
 
 
 class OutboxEntry(Value, frozen=True):
-    """Something to be said and what became of it so far; written again, it updates the delivery."""
+    """Something to be said and what became of it so far; written again, it updates the delivery.
+
+    It goes out in `pieces` (0 = not known yet), of which the first `done` were delivered, under the channel's `ids`.
+    `told`: a person was told that nobody knows whether it arrived. Times are in seconds since 1970, UTC.
+    """
 
     outgoing: Outgoing
     person: str
     session: str
-    state: Literal["queued", "sending", "sent", "not_sent", "unknown", "dead"] = "queued"
+    state: Literal["queued", "sending", "sent", "unknown", "dead"] = "queued"
     tries: int = 0
     next_at: float = 0.0
     ids: tuple[str, ...] = ()
     detail: str = ""
+    done: int = 0
+    at: float = 0.0
+    told: bool = False
+
+
+class Approval(Value, frozen=True):
+    """A question that a turn waits for: may `call` be run (``approve``), or, where nobody knows what became of it, be
+    run again (``retry``)? `digest` is that of the exact arguments the choice is about; `turn` and `message` name the
+    turn and the receipt of the message it answers. Times are in seconds since 1970, UTC."""
+
+    id: str
+    person: str
+    session: str
+    turn: str
+    message: str
+    call: str
+    digest: str
+    ask: Ask
+    expires_at: float
+    created_at: float = 0.0
+    kind: Literal["approve", "retry"] = "approve"
+    conversation: Conversation | None = None
+    state: Literal["pending", "answered", "expired"] = "pending"
+    choice: str = ""
+    by: str = ""
+    answered_at: float | None = None
 
 
 class InboxDone(Value, frozen=True):
@@ -163,14 +196,69 @@ class UsageEntry(Value, frozen=True):
     plugin: str = ""
 
 
-Record = HistoryEntry | StepEntry | TurnEntry | OutboxEntry | InboxDone | UsageEntry
+Record = HistoryEntry | StepEntry | TurnEntry | OutboxEntry | InboxDone | UsageEntry | Approval
+
+
+@dataclass
+class Outcome:
+    """How a turn ended, or that it waits: its reply is then ``waiting`` and `asks` are the questions. `records` must be
+    committed with whatever follows from it."""
+
+    reply: Reply
+    records: tuple[Record, ...] = ()
+    asks: tuple[Approval, ...] = ()
+
+
+class Worker(Value, frozen=True):
+    """A process that works on this database. `beat` counts up while it lives; `gone` is True where it is known to have
+    ended. `about` says in words where it runs."""
+
+    id: str
+    epoch: int
+    beat: int
+    about: str = ""
+    gone: bool = False
+
+
+class Workers(Protocol):
+    """Who works on this database, and on which lanes. A worker that was taken over writes nothing any more: every
+    write of its epoch fails with `LeaseLost`."""
+
+    async def join(self, about: str) -> str:
+        """Becomes a worker, with a new epoch; gives its id."""
+        ...
+
+    async def leave(self) -> None:
+        """Ends being a worker and lets go of its lanes."""
+        ...
+
+    async def beat(self) -> None:
+        """Shows that this worker lives. `LeaseLost` if another one took over."""
+        ...
+
+    async def others(self) -> Sequence[Worker]:
+        """The other workers."""
+        ...
+
+    async def take_over(self, worker: Worker) -> bool:
+        """Ends another worker's lease, unless it showed a sign of life since; its lanes are free then."""
+        ...
+
+    async def claim(self, lane: str) -> bool:
+        """Makes this worker the only one that works on a lane; False if another one does."""
+        ...
+
+    async def free(self, *lanes: str) -> None:
+        """Lets go of lanes."""
+        ...
 
 
 class Records(Protocol):
     """The store, as gateway and runtime use it."""
 
-    async def accept(self, entry: InboxEntry) -> Receipt:
-        """Commits a message to disk. The same channel and key again gives the first receipt with `fresh` False."""
+    async def accept(self, entry: InboxEntry, lane: str = "") -> Receipt:
+        """Commits a message to disk. The same channel and key again gives the first receipt with `fresh` False.
+        With *lane*, claims that lane in the same transaction; `mine` tells whether it is this worker's."""
         ...
 
     async def write(self, *records: Record) -> None:
@@ -194,9 +282,40 @@ class Records(Protocol):
         given, and from the one *after* that receipt id on."""
         ...
 
-    async def unsent(self, limit: int = 1000, state: str = "queued", after: str = "") -> Sequence[OutboxEntry]:
-        """Outbox entries that are queued, oldest first, from the one *after* that id on; with *state* ``sending`` those
-        that were on their way."""
+    async def waiting(self, channels: Sequence[str] = ()) -> Sequence[tuple[str, str]]:
+        """The sessions with messages that nobody has dealt with, each with its channel, of *channels* where given."""
+        ...
+
+    async def pending_in(self, session: str) -> Sequence[tuple[str, InboxEntry]]:
+        """The messages of a session that nobody has dealt with, oldest first, each with its receipt id."""
+        ...
+
+    async def edit(self, channel: str, key: str, message: Message | None) -> Message | None:
+        """Gives the message with this key the parts of another (None = withdraws it) and gives it as it is then; None
+        where somebody has begun with it."""
+        ...
+
+    async def unsent(self, channel: str, state: str = "queued", limit: int = 1000) -> Sequence[OutboxEntry]:
+        """Outbox entries of a channel that are queued, oldest first; with *state* ``sending`` those that were on their
+        way."""
+        ...
+
+    async def undelivered(self, person: str = "") -> Sequence[OutboxEntry]:
+        """What could not be delivered (``dead``) or nobody knows about (``unknown``), oldest first, of one person where
+        given."""
+        ...
+
+    async def approvals(self, person: str = "", turn: str = "") -> Sequence[Approval]:
+        """The questions that wait for an answer, of a person; or all that a turn ever asked."""
+        ...
+
+    async def answer(self, id: str, person: str, choice: str, receipt: str = "") -> Approval | None:
+        """Answers a question of that person once, opens the message it holds up again, and ends the message *receipt*
+        that brought the answer; all in one transaction. None if it is not theirs, not open or not among the choices."""
+        ...
+
+    async def expire(self) -> Sequence[Approval]:
+        """Ends the questions that nobody answered in time and opens the messages that they hold up."""
         ...
 
     async def outgoing(self, id: str) -> OutboxEntry | None:
@@ -304,7 +423,7 @@ class BlobStore(Protocol):
         ...
 
 
-class Store(Records, People, Sessions, PluginState, BlobStore, Protocol):
+class Store(Records, Workers, People, Sessions, PluginState, BlobStore, Protocol):
     """The whole store."""
 
     async def open(self) -> None:
@@ -415,6 +534,10 @@ class Budget(Protocol):
 
     async def release(self, ticket: str) -> None:
         """Gives the reservation back: nothing was used."""
+        ...
+
+    async def resume(self, turn: TurnInfo, spent: int) -> None:
+        """A turn goes on that has *spent* something already."""
         ...
 
     async def close(self, turn: str) -> int:

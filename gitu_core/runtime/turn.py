@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from gitu_core.contracts.ports import Clock, Records, StepEntry, UsageEntry
-from gitu_core.model import ModelMessage
+from collections.abc import Iterable
+
+from gitu_core.contracts.ports import Approval, Clock, Records, StepEntry, UsageEntry
+from gitu_core.model import ErrorInfo, ModelMessage, Usage
 from gitu_core.model.steps import Step
 from gitu_core.runtime.fold import TurnState
 from gitu_core.runtime.work import Work
 
 
 class Turn:
-    """One running turn. `history` is what the session said before; `state` is the fold over the steps so far."""
+    """One running turn. `history` is what the session said before; `state` is the fold over the steps so far.
+
+    `approvals` are the questions that it asked, by their ids; `asks` those that it asks now; `stuck` tells why it can
+    not go on although it was answered; `shown` is True while partial words of an answer are on somebody's screen.
+    """
 
     def __init__(
-        self, work: Work, state: TurnState, history: list[ModelMessage], clock: Clock, records: Records
-    ) -> None:
+        self, work: Work, state: TurnState, history: list[ModelMessage], clock: Clock, records: Records,
+        approvals: Iterable[Approval] = (),
+    ) -> None:  # fmt: skip
         self.work = work
         self.state = state
         self.history = history
@@ -22,8 +29,14 @@ class Turn:
         self._clock = clock
         self._records = records
         self._session = work.info.session
+        self.approvals = {each.id: each for each in approvals}
+        self.asks: list[Approval] = []
+        self.stuck: ErrorInfo | None = None
         self.shown = False
-        """True while partial words of an answer are on somebody's screen."""
+
+    def mint(self) -> str:
+        """An identifier for what the next step brings: it follows from the turn, so that a replay gives the same."""
+        return f"{self.work.info.id}_{self.state.steps}"
 
     def entry(self, step: Step) -> StepEntry:
         """The step as a record; from here on it counts."""
@@ -39,3 +52,8 @@ class Turn:
     async def commit(self, step: Step) -> None:
         """Records a step and waits until it is on disk."""
         await self._records.write(self.entry(step))
+
+    def used(self, model: str, owner: str, usage: Usage) -> UsageEntry:
+        """What a model call of the next step used, as a record. Recorded twice, it counts once."""
+        info = self.work.info
+        return UsageEntry(self.mint(), self.work.person, info.session, info.id, model, owner, usage, self._clock.now())
