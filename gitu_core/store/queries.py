@@ -1,5 +1,5 @@
-"""Every query of the store, in SQLAlchemy Core. `generate` compiles them into `statements`; nothing else
-imports this.
+"""Every query of the store, in SQLAlchemy Core. ``scripts/compile_sql.py`` compiles them; nothing at run time imports
+this.
 
 Parameters stand in the order in which the SQL names them, each exactly once. Every query is served by an
 index, which a test proves.

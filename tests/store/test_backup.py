@@ -14,7 +14,7 @@ from gitu_core.contracts.ports import UsageEntry
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.model import Usage
 from gitu_core.store import Store, restore
-from gitu_core.store.statements import TABLES
+from gitu_core.store.sql import compiled
 from tests.store.conftest import new_database
 from tests.store.make import ANA, ROOM, inbox, outgoing, said, step
 
@@ -38,7 +38,7 @@ async def filled(store: Store, large: bytes = b"large" * 14_000) -> None:
 async def rows_of(store: Store) -> dict[str, list[tuple[Any, ...]]]:
     """Everything that is stored, comparable."""
     found: dict[str, list[tuple[Any, ...]]] = {}
-    async for table, rows in store.engine.scan(TABLES):
+    async for table, rows in store.engine.scan(compiled().tables):
         found.setdefault(table, []).extend(tuple(row) for row in rows)
     return {table: sorted(rows, key=repr) for table, rows in found.items()}
 

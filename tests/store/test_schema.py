@@ -13,10 +13,10 @@ from sqlalchemy import create_engine
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from gitu_core.errors import ConfigError, SchemaError, StoreError
-from gitu_core.store import Store, generate, migrate
-from gitu_core.store.sql import Sql, fill
-from gitu_core.store.statements import STATEMENTS
+from gitu_core.store import Store, migrate
+from gitu_core.store.sql import Sql, compiled, fill
 from gitu_core.store.tables import METADATA
+from scripts import compile_sql
 from tests.store.make import inbox, said, step
 
 pytestmark = pytest.mark.anyio
@@ -48,18 +48,18 @@ def script(*statements: str) -> Callable[[], Any]:
 
 
 def test_the_generated_statements_are_what_sqlalchemy_compiles_now() -> None:
-    assert generate.TARGET.read_text(encoding="utf-8") == generate.source()
+    assert compile_sql.TARGET.read_text(encoding="utf-8") == compile_sql.source()
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 def test_migrating_gives_exactly_the_tables(dialect: str) -> None:
-    compiler = generate.DIALECTS[dialect]
+    compiler = compile_sql.DIALECTS[dialect]
     wanted = set()
     for table in METADATA.sorted_tables:
         parts: list[Any] = [CreateTable(table), *(CreateIndex(index) for index in table.indexes)]
         for part in parts:
             wanted.add(" ".join(str(part.compile(dialect=compiler)).split()))
-    made = {text for text in generate.create(dialect) if "schema_version" not in text}
+    made = {text for text in compile_sql.create(dialect) if "schema_version" not in text}
     assert made == wanted
 
 
@@ -158,7 +158,7 @@ def test_neither_a_new_nor_a_migrated_database_loads_sqlalchemy_or_alembic(tmp_p
 
 async def test_every_query_is_served_by_an_index(store: Store) -> None:
     dialect = store.engine.dialect
-    for name, text in STATEMENTS[dialect].items():
+    for name, text in compiled().statements[dialect].items():
         if text.startswith("INSERT"):
             continue
         plan = await _plan(store, text)
