@@ -21,19 +21,14 @@ DIALECTS: dict[str, Dialect] = {
 def compiled(dialect: str) -> dict[str, str]:
     """Every statement as the engine takes it. `ValueError` if its parameters are not each a value of the
     caller's."""
-    return {name: text for name, (text, _) in described(dialect).items()}
-
-
-def described(dialect: str) -> dict[str, tuple[str, list[str]]]:
-    """Every statement with the names of its parameters in their order."""
-    found: dict[str, tuple[str, list[str]]] = {}
-    for name, statement in (queries.writes(dialect) | queries.reads()).items():
+    found: dict[str, str] = {}
+    for name, statement in queries.statements(dialect).items():
         result = statement.compile(dialect=DIALECTS[dialect])
         names = list(getattr(result, "positiontup", None) or ())
         hidden = [bind.key for bind in getattr(result, "bind_names", ()) if bind.value is not None]
         if len(names) != len(set(names)) or hidden:
             raise ValueError(f"{name}: a parameter stands twice or is a constant: {names} {hidden}")
-        found[name] = " ".join(str(result).split()), names
+        found[name] = " ".join(str(result).split())
     return found
 
 

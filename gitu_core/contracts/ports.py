@@ -190,13 +190,15 @@ class Records(Protocol):
         ...
 
     async def pending(self, limit: int = 1000, channel: str = "", after: str = "") -> Sequence[tuple[str, InboxEntry]]:
-        """Accepted messages that nobody has dealt with, oldest first, each with its receipt id; of one *channel* where
-        given, and from the one *after* that receipt id on."""
+        """Accepted messages that nobody has dealt with, session by session and oldest first, each with its receipt id;
+        of one *channel* where given, and from the one *after* that receipt id on."""
         ...
 
-    async def unsent(self, limit: int = 1000, state: str = "queued", after: str = "") -> Sequence[OutboxEntry]:
-        """Outbox entries that are queued, oldest first, from the one *after* that id on; with *state* ``sending`` those
-        that were on their way."""
+    async def unsent(
+        self, limit: int = 1000, state: str = "queued", after: str = "", channel: str = ""
+    ) -> Sequence[OutboxEntry]:
+        """Outbox entries that are queued, channel by channel and oldest first, of one *channel* where given, from the
+        one *after* that id on; with *state* ``sending`` those that were on their way."""
         ...
 
     async def outgoing(self, id: str) -> OutboxEntry | None:

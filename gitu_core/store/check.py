@@ -22,6 +22,8 @@ BOUND: dict[str, tuple[str, ...]] = {
     "turns": ("id", "session", "person"),
     "steps": ("turn", "n", "session", "person", "at"),
     "outbox": ("id", "person", "session"),
+    "approvals": ("id", "person", "session", "turn", "message", "kind", "digest"),
+    "timers": ("owner", "key", "person"),
     "plugin_state": ("plugin", "key", "person"),
     "blobs": ("name", "person"),
 }

@@ -57,17 +57,22 @@ class RecordsPart(Base):
         return len(await self._script(self._script_of("inbox_abandon", *params)))
 
     async def pending(self, limit: int = 1000, channel: str = "", after: str = "") -> Sequence[tuple[str, InboxEntry]]:
-        """Accepted messages that nobody has dealt with, oldest first, each with its receipt id; of one *channel*
-        where given, and from the one *after* that receipt id on. One that cannot be read is left out, logged and
-        reported by `check`."""
+        """Accepted messages that nobody has dealt with, session by session and oldest first, each with its receipt
+        id; of one *channel* where given, and from the one *after* that receipt id on. One that cannot be read is left
+        out, logged and reported by `check`."""
         statement, params = ("pending_of", (self.tenant, channel)) if channel else ("pending", (self.tenant,))
-        rows = await self._read(lambda: self._above("inbox_one", after, statement, params, limit))
+        rows = await self._read(lambda: self._behind("inbox_one", after, 3, statement, params, limit))
         return readable(rows, lambda row: inbox_entry(row, self.tenant, self._keys), self.engine.lost)
 
-    async def unsent(self, limit: int = 1000, state: str = "queued", after: str = "") -> Sequence[OutboxEntry]:
-        """Outbox entries that are queued, oldest first, from the one *after* that id on; with *state* ``sending``
-        those that were on their way. One that cannot be read is left out, logged and reported by `check`."""
-        rows = await self._read(lambda: self._above("outbox_one", after, "outbox", (self.tenant, state), limit))
+    async def unsent(
+        self, limit: int = 1000, state: str = "queued", after: str = "", channel: str = ""
+    ) -> Sequence[OutboxEntry]:
+        """Outbox entries that are queued, channel by channel and oldest first, of one *channel* where given, from the
+        one *after* that id on; with *state* ``sending`` those that were on their way. One that cannot be read is left
+        out, logged and reported by `check`."""
+        place, statement = (None, "outbox_of") if channel else (5, "outbox")
+        params = (self.tenant, channel, state) if channel else (self.tenant, state)
+        rows = await self._read(lambda: self._behind("outbox_one", after, place, statement, params, limit))
         return readable(rows, lambda row: outbox_entry(row, self.tenant, self._keys), self.engine.lost)
 
     async def outgoing(self, id: str) -> OutboxEntry | None:
@@ -112,10 +117,14 @@ class RecordsPart(Base):
 
     # ---- inside --------------------------------------------------------------------------------------------
 
-    def _above(self, one: str, after: str, statement: str, params: tuple[Any, ...], limit: int) -> Script:
-        """The rows of *statement* behind the one that *one* finds by the id *after*."""
+    def _behind(
+        self, one: str, after: str, place: int | None, statement: str, params: tuple[Any, ...], limit: int
+    ) -> Script:
+        """The rows of *statement* behind the one that *one* finds by the id *after*: behind its number, in the group
+        that its column *place* names where rows come in groups."""
         found = (yield one, (self.tenant, after)) if after else ()
-        rows = yield statement, (*params, found[0][0] if found else 0, limit)
+        group = () if place is None else (found[0][place] if found else "",)
+        rows = yield statement, (*params, *group, found[0][0] if found else 0, limit)
         yield from self._keys.load([row[4] for row in rows])
         return rows
 

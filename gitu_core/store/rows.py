@@ -30,7 +30,7 @@ def inbox_row(entry: InboxEntry, id: str, tenant: str, now: float, keys: Keyring
     key = keys.digest("inbox", channel, entry.message.key)
     return Row(
         "accept",
-        (tenant, id, channel, key, entry.person, entry.session, now, None, ""),
+        (tenant, id, channel, key, entry.person, entry.session, now, None, "", 1),
         entry.person,
         encoded(entry.message, Message),
         bound("inbox", tenant, id, entry.person, entry.session),
@@ -78,8 +78,8 @@ def step_entry(row: Any, turn: str, tenant: str, keys: Keyring) -> StepEntry:
 
 
 def outbox_entry(row: Any, tenant: str, keys: Keyring) -> OutboxEntry:
-    """The entry of a row (n, id, person, session, body)."""
-    _, id, person, session, body = row
+    """The entry of a row (n, id, person, session, body, ...)."""
+    _, id, person, session, body, *_ = row
     what = f"the message {id} of the outbox"
     entry: OutboxEntry = decoded(
         keys.opened(body, bound("outbox", tenant, id, person, session), what), OutboxEntry, what
@@ -113,10 +113,10 @@ def _turn(entry: TurnEntry, tenant: str, now: float) -> Row:
 
 
 def _outbox(entry: OutboxEntry, tenant: str, now: float) -> Row:
-    id = entry.outgoing.id
+    id, channel = entry.outgoing.id, entry.outgoing.conversation.channel
     return Row(
         "outbox_put",
-        (tenant, id, entry.person, entry.session, entry.state, float(entry.next_at)),
+        (tenant, id, entry.person, entry.session, channel, entry.state, "", float(entry.next_at)),
         entry.person,
         encoded(entry, OutboxEntry),
         bound("outbox", tenant, id, entry.person, entry.session),

@@ -40,10 +40,11 @@ SESSIONS = _table(
 CONVERSATIONS = _table("conversations", "tenant* conversation:bytes* channel person session bound_at:time body:bytes")
 INBOX = _table(
     "inbox",
-    "n:serial* tenant id channel key:bytes person session accepted_at:time done_at:time? outcome body:bytes",
+    "n:serial* tenant id channel key:bytes person session accepted_at:time done_at:time? outcome"
+    " alone:small=1 body:bytes",
     index("inbox_key", "tenant channel key", unique=True),
     index("inbox_id", "tenant id", unique=True),
-    index("inbox_pending", "tenant n", where="done_at IS NULL"),
+    index("inbox_pending", "tenant session n", where="done_at IS NULL"),
 )
 MESSAGES = _table(
     "messages",
@@ -54,9 +55,11 @@ TURNS = _table("turns", "tenant* id* session person status started_at:time ended
 STEPS = _table("steps", "tenant* turn* n:int* session person at:time body:bytes")
 OUTBOX = _table(
     "outbox",
-    "n:serial* tenant id person session state next_at:time body:bytes",
+    "n:serial* tenant id person session channel='' state worker='' next_at:time body:bytes",
     index("outbox_id", "tenant id", unique=True),
-    index("outbox_open", "tenant state n", where="state IN ('queued', 'sending')"),
+    index("outbox_open", "tenant channel n", where="state IN ('queued', 'sending')"),
+    index("outbox_sending", "tenant worker", where="state = 'sending'"),
+    index("outbox_lost", "tenant person n", where="state IN ('unknown', 'dead')"),
 )
 USAGE = _table(
     "usage",
@@ -71,3 +74,19 @@ PLUGIN_STATE = _table(
     index("plugin_state_of", "tenant person plugin key"),
 )
 BLOBS = _table("blobs", "tenant* name:bytes* person* size:big created_at:time meta:bytes body:bytes?")
+WORKERS = _table("workers", "tenant* id* epoch:int beat:big started_at:time about")
+LANES = _table("lanes", "tenant* lane* worker", index("lanes_of", "tenant worker"))
+APPROVALS = _table(
+    "approvals",
+    "tenant* id* person session turn message kind state choice digest:bytes"
+    " created_at:time expires_at:time answered_at:time? body:bytes",
+    index("approvals_pending", "tenant person created_at", where="state = 'pending'"),
+    index("approvals_due", "tenant expires_at", where="state = 'pending'"),
+    index("approvals_of", "tenant turn id"),
+)
+TIMERS = _table(
+    "timers",
+    "tenant* owner* key* person state worker attempt:int due_at:time body:bytes",
+    index("timers_due", "tenant due_at", where="state = 'armed'"),
+    index("timers_running", "tenant worker", where="state = 'running'"),
+)

@@ -11,14 +11,21 @@ After a new migration: change `tables`, then ``python scripts/compile_sql.py``.
 from __future__ import annotations
 
 from alembic import op
-from sqlalchemy import Index, MetaData, Table
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy import Index
 
 from gitu_core.store.columns import columns
 
 
 def create(name: str, words: str, *indexes: Index) -> None:
     """Makes a table with its indexes."""
-    op.execute(CreateTable(Table(f"@{name}", MetaData(), *columns(words), *indexes)))
+    op.create_table(f"@{name}", *columns(words))
+    extend(name, "", *indexes)
+
+
+def extend(name: str, words: str, *indexes: Index) -> None:
+    """Gives a table more columns and indexes."""
+    for column in columns(words):
+        op.add_column(f"@{name}", column)
     for index in indexes:
-        op.execute(CreateIndex(index))
+        names = [str(part) for part in index.expressions]
+        op.create_index(index.name, f"@{name}", names, unique=index.unique, **index.dialect_kwargs)
