@@ -76,6 +76,7 @@ class Settings(Value, frozen=True):
     user: str = "local"
     idle_days: float = 30.0
     max_turns: int = 512
+    lease_seconds: float = 10.0
     fallbacks: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     profiles: dict[str, Profile] = msgspec.field(default_factory=dict)
     plugins: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)

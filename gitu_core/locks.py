@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from gitu_core.errors import ConfigError, NotReady
+from gitu_core.errors import ConfigError
 
 if sys.platform == "win32":
     import msvcrt
@@ -42,18 +40,3 @@ def lock(path: Path) -> int | None:
     os.ftruncate(file, 0)
     os.write(file, str(os.getpid()).encode())
     return file
-
-
-@contextmanager
-def held(path: Path, what: str) -> Iterator[None]:
-    """Holds the lock of a file while the block runs. `NotReady`, naming *what*, if somebody else does. The file stays:
-    whoever removed it could take it from under one who has just locked it."""
-    file = lock(path)
-    if file is None:
-        holder = path.read_text("ascii", "replace").strip()
-        raise NotReady(f"{what} is run by process {holder or 'unknown'} already",
-                       hint="use it there, or end that process", pid=holder)  # fmt: skip
-    try:
-        yield
-    finally:
-        os.close(file)

@@ -34,6 +34,7 @@ class Options:
     config: Any
     approve: Any
     clock: Clock | None
+    worker: bool = False
 
 
 def configure(options: Options) -> tuple[Settings, dict[str, Profile]]:

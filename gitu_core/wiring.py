@@ -18,11 +18,12 @@ from gitu_core.budget import TurnBudget
 from gitu_core.clock import SystemClock
 from gitu_core.config import Profile, SecretSource, leaves_machine, plugin_config
 from gitu_core.contracts import Host
-from gitu_core.contracts.ports import OutboxEntry, Store
+from gitu_core.contracts.ports import Store
 from gitu_core.contracts.scope import CURRENT_CALL
 from gitu_core.errors import ConfigError, InputError, NotReady, StoreError
 from gitu_core.facets import PluginHost, StateVersions
-from gitu_core.gateway import APP, Channels, Gateway, Job, LocalDispatcher
+from gitu_core.failpoints import hit
+from gitu_core.gateway import APP, Channels, Gateway, Job, Keeper, LocalDispatcher
 from gitu_core.gateway import Options as JobOptions
 from gitu_core.manifest import Manifest
 from gitu_core.model import (
@@ -87,7 +88,6 @@ class House:
             clock=self.clock,
         )
         self.models = Models(self.registry, self.settings, self.clock, self.secrets.has, forbidden=self._forbidden)
-        self.dispatcher = LocalDispatcher(self.settings.max_turns)
         self.turns = Turns(self.registry.hooks, self.clock, self.profile, options.approve, self.store)
         self.runtime = Runtime(
             records=self.store, registry=self.registry, hooks=self.registry.hooks, models=self.models,
@@ -95,11 +95,14 @@ class House:
             approve=self.turns.approve,
         )  # fmt: skip
         self.gateway = Gateway(
-            records=self.store, people=self.store, sessions=self.store, hooks=self.registry.hooks, turns=self.turns,
-            clock=self.clock, dispatcher=self.dispatcher, profile="default", status=self.status,
+            records=self.store, workers=self.store, people=self.store, sessions=self.store, hooks=self.registry.hooks,
+            turns=self.turns, clock=self.clock, local=LocalDispatcher(self.settings.max_turns), profile="default",
+            status=self.status,
         )  # fmt: skip
         self.turns.runtime, self.turns.gateway = self.runtime, self.gateway
-        self.channels = Channels(self.gateway, self.clock)
+        self.channels = Channels(self.gateway, self.store, self.clock)
+        self.keeper = Keeper(self.store, self.store, self.gateway, self.clock, self.settings.lease_seconds,
+                             options.worker, self.channels.hold_again)  # fmt: skip
         self._notifying: set[str] = set()
         self._parts = AsyncExitStack()
         self._group: TaskGroup
@@ -111,13 +114,15 @@ class House:
         async with AsyncExitStack() as stack:
             await self.store.open()
             stack.push_async_callback(self.store.close)
+            await self.keeper.begin()
             await self.registry.start(channels=False)
             stack.push_async_callback(self.registry.stop)
             self._parts = stack.pop_all()
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
         self.gateway.shield.group = self._group
-        self._group.start_soon(self.dispatcher.run, self.gateway.work_off)
+        self._group.start_soon(self.gateway.local.run, self.gateway.work_off)
+        self._group.start_soon(self.keeper.run)
         self._group.start_soon(self._housekeep)
 
     async def close(self) -> None:
@@ -126,13 +131,12 @@ class House:
         self.gateway.refuse()
         try:
             with anyio.CancelScope(shield=True):
-                await self.dispatcher.close(GRACE)
+                await self.gateway.local.close(GRACE)
             self._group.cancel_scope.cancel()
             # The group never sees the caller's exception: it would come out wrapped in a group of exceptions.
             await self._group.__aexit__(None, None, None)
         finally:
             self.gateway.end()
-            self.channels.close()
             with anyio.CancelScope(shield=True):
                 await self._parts.aclose()
 
@@ -233,7 +237,8 @@ class House:
         return outcome.reply.text if schema is None else outcome.reply.data
 
     async def notify(self, outgoing: Outgoing) -> None:
-        """Says something of the assistant's own accord, under one id once. `NotReady` if its channel does not run."""
+        """Says something of the assistant's own accord, under one id once; where its channel does not run, as soon as
+        it does. `NotReady` if there is no such channel."""
         if outgoing.id in self._notifying or await self.store.outgoing(outgoing.id) is not None:
             return
         self._notifying.add(outgoing.id)
@@ -243,15 +248,16 @@ class House:
             self._notifying.discard(outgoing.id)
 
     async def _notify(self, outgoing: Outgoing) -> None:
-        adapter = self.gateway.adapters.get(outgoing.conversation.channel)
-        if adapter is None:
-            raise NotReady(
-                f"the channel {outgoing.conversation.channel!r} does not run", hint="start it with: gitu serve"
-            )
+        channel = outgoing.conversation.channel
+        adapter = self.gateway.adapters.get(channel)
+        if adapter is None and channel not in (*self.channel_names(True), *self.channel_names(False)):
+            raise NotReady(f"the channel {channel!r} is not there", hint="enable the plugin that offers it")
         session = await self.store.session_of(outgoing.conversation)
         person, where = (session.person, session.id) if session is not None else ("", "")
-        entry = OutboxEntry(outgoing, person, where, "sending", 1)
+        entry = self.gateway.outbox.entry(outgoing, person, where, adapter is not None)
+        hit("notify.before")
         await self.store.write(entry)
+        hit("notify.after")
         await self.gateway.outbox.deliver(adapter, entry)
 
     # ---- channels -------------------------------------------------------------------------------
@@ -268,7 +274,7 @@ class House:
         if not names:
             raise ConfigError("no channel is enabled", hint="enable one with: gitu plugins enable ID", field="plugins")
         adapters = [await self.registry.get("adapter", name) for name in dict.fromkeys(names)]
-        await self.channels.run_all(adapters, self.settings.folder)
+        await self.channels.run_all(adapters)
 
 
 def _parts_of(value: object) -> tuple[Part, ...]:

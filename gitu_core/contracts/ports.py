@@ -248,6 +248,10 @@ class Workers(Protocol):
         """Makes this worker the only one that works on a lane; False if another one does."""
         ...
 
+    async def owner(self, lane: str) -> Worker | None:
+        """Who works on a lane."""
+        ...
+
     async def free(self, *lanes: str) -> None:
         """Lets go of lanes."""
         ...
@@ -278,8 +282,8 @@ class Records(Protocol):
         ...
 
     async def pending(self, limit: int = 1000, channel: str = "", after: str = "") -> Sequence[tuple[str, InboxEntry]]:
-        """Accepted messages that nobody has dealt with, oldest first, each with its receipt id; of one *channel* where
-        given, and from the one *after* that receipt id on."""
+        """Accepted messages that nobody has dealt with, session by session and oldest first, each with its receipt id;
+        of one *channel* where given, and from the one *after* that receipt id on."""
         ...
 
     async def waiting(self, channels: Sequence[str] = ()) -> Sequence[tuple[str, str]]:
@@ -295,9 +299,11 @@ class Records(Protocol):
         where somebody has begun with it."""
         ...
 
-    async def unsent(self, channel: str, state: str = "queued", limit: int = 1000) -> Sequence[OutboxEntry]:
-        """Outbox entries of a channel that are queued, oldest first; with *state* ``sending`` those that were on their
-        way."""
+    async def unsent(
+        self, limit: int = 1000, state: str = "queued", after: str = "", channel: str = ""
+    ) -> Sequence[OutboxEntry]:
+        """Outbox entries that are queued, channel by channel and oldest first, of one *channel* where given, from the
+        one *after* that id on; with *state* ``sending`` those that were on their way."""
         ...
 
     async def undelivered(self, person: str = "") -> Sequence[OutboxEntry]:
@@ -311,7 +317,8 @@ class Records(Protocol):
 
     async def answer(self, id: str, person: str, choice: str, receipt: str = "") -> Approval | None:
         """Answers a question of that person once, opens the message it holds up again, and ends the message *receipt*
-        that brought the answer; all in one transaction. None if it is not theirs, not open or not among the choices."""
+        that brought the answer; all in one transaction. None if it is not theirs, not open or not among the choices.
+        Without a *person* it is the system that decides, in words of its own."""
         ...
 
     async def expire(self) -> Sequence[Approval]:

@@ -38,8 +38,8 @@ class Options:
 class Job:
     """One accepted message, to be answered by *profile*. `done` is set when `reply` or `failure` is there.
 
-    `again` tells that an earlier run may have begun with it, `queued` that it is in a lane, `remote` that another worker
-    works on it.
+    `again` tells that an earlier run may have begun with it, `queued` that it is in a lane, `remote` that another
+    worker works on it.
     """
 
     id: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+from collections.abc import Awaitable, Callable
 
 from gitu_core.contracts.ports import Clock, Records, Worker, Workers
 from gitu_core.errors import LeaseLost, StoreError
@@ -23,10 +24,11 @@ LOOK = 1.0
 
 class Keeper:
     """Makes this process a worker and keeps it one. *lease* is in seconds; with *everything*, messages of channels that
-    do not run here are worked on too."""
+    do not run here are worked on too; *rejoined* is called when the worker's lease was lost and it has a new one."""
 
     def __init__(
-        self, workers: Workers, records: Records, gateway: Gateway, clock: Clock, lease: float, everything: bool
+        self, workers: Workers, records: Records, gateway: Gateway, clock: Clock, lease: float, everything: bool,
+        rejoined: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._workers = workers
         self._records = records
@@ -34,6 +36,7 @@ class Keeper:
         self._clock = clock
         self._lease = lease
         self._everything = everything
+        self._rejoined = rejoined
         self._beats: dict[str, tuple[int, float]] = {}
         self._seen: set[str] = set()
         self.id = ""
@@ -115,5 +118,4 @@ class Keeper:
         gateway.owned.forget()
         self._beats.clear()
         await self.begin()
-        for channel in gateway.adapters:
-            gateway.outbox.kick(channel)
+        await self._rejoined()

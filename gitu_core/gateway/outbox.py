@@ -187,12 +187,17 @@ class Outbox:
 
     async def _settle(self, adapter: Adapter) -> None:
         """Finds on disk what others queued, and what was on its way when a process ended."""
-        for entry in await self._records.unsent(adapter.channel.name, "sending"):
-            if entry.outgoing.id not in self._known:
-                await self._recover(adapter, entry)
-        for entry in await self._records.unsent(adapter.channel.name):
-            if entry.outgoing.id not in self._known:
-                self._queue(entry)
+        for state in ("sending", "queued"):
+            after = ""
+            while page := await self._records.unsent(state=state, after=after, channel=adapter.channel.name):
+                after = page[-1].outgoing.id
+                for entry in page:
+                    if entry.outgoing.id in self._known:
+                        continue
+                    if state == "sending":
+                        await self._recover(adapter, entry)
+                    else:
+                        self._queue(entry)
 
     async def _recover(self, adapter: Adapter, entry: OutboxEntry) -> None:
         """An entry that was on its way when a process ended."""
@@ -211,7 +216,9 @@ class Outbox:
             await self.deliver(adapter, entry)
             return
         self._untold.add(entry.person)
-        self._records.post(msgspec.structs.replace(entry, state="unknown", detail="the process ended while it was sent"))
+        self._records.post(
+            msgspec.structs.replace(entry, state="unknown", detail="the process ended while it was sent")
+        )
 
     async def _send_due(self, adapter: Adapter) -> None:
         queues = self._waiting.get(adapter.channel.name, {})

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from gitu_core.contracts import Adapter
-from gitu_core.contracts.ports import Clock, Hooks, InboxDone, Outcome, OutboxEntry, Record, Records
+from gitu_core.contracts.ports import Clock, Hooks, InboxDone, OutboxEntry, Outcome, Record, Records
 from gitu_core.errors import LeaseLost, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.answers import answer
@@ -66,7 +66,7 @@ class Worker:
                 self._finish(job)
 
     async def _work(self, job: Job) -> None:
-        """Runs a job's turn, again from its last step where the store fails meanwhile: nothing is done twice by that."""
+        """Runs a job's turn, again from its last step where the store fails meanwhile; nothing is done twice."""
         deadline, wait = self._clock.monotonic() + TRY_FOR, FIRST_WAIT
         while True:
             try:
@@ -129,7 +129,7 @@ class Worker:
         """Commits *records* together with what is to be said, then says it. Where its channel does not run here, it is
         said by whoever runs it."""
         where, person = job.entry.message.conversation, job.entry.person
-        adapter, receives = self._adapter_of(where.channel)
+        adapter, _ = self._adapter_of(where.channel)
         entries: list[Record] = []
         if where.channel != APP:
             # From here on it may be on its way: a restart must not send it a second time.
@@ -154,7 +154,9 @@ class Worker:
         adapter, _ = self._adapter_of(job.entry.message.conversation.channel)
         if adapter is not None:
             outgoing = answer(job, failed(job, error))
-            await self._outbox.tell(adapter, msgspec.structs.replace(outgoing, id=f"{job.id}.late", key=f"{job.id}.late"))
+            await self._outbox.tell(
+                adapter, msgspec.structs.replace(outgoing, id=f"{job.id}.late", key=f"{job.id}.late")
+            )
 
     async def _filtered(self, job: Job, reply: Reply) -> Outgoing:
         outgoing = answer(job, reply)

@@ -153,6 +153,8 @@ class Caller:
         if spec.acts:
             hit("call.intent")
             await turn.commit(CallStarted(call.id, key))
+        else:
+            turn.flush()
         hit("call.dispatch")
         await turn.work.emit(ToolStarted(call))
         began = self._clock.monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -19,6 +19,8 @@ from gitu_core.runtime.work import Work
 
 Approve = Callable[[Work, ToolCall, ToolSpec, Verdict], Awaitable[str | None]]
 """Decides about a call at once: ``yes``, or the reason why not. None: ask the person, and wait."""
+
+Kind = Literal["approve", "retry"]
 
 OPEN_FOR = 86_400.0
 """Seconds that a question stays open."""
@@ -73,23 +75,23 @@ class Consent:
                 expires = self._clock.now() + OPEN_FOR
                 turn.asks.append(msgspec.structs.replace(each, state="pending", choice="", expires_at=expires))
                 return
-        kind, choices = ("retry", RETRY) if call.id in turn.state.started else ("approve", APPROVE)
+        kind: Kind = "retry" if call.id in turn.state.started else "approve"
+        choices = RETRY if kind == "retry" else APPROVE
         self.ask(turn, call, kind, f"{error.message}. Shall I go on?", choices, describe_call(call, None))
 
     def ask(
-        self, turn: Turn, call: ToolCall, kind: str, question: str, choices: tuple[str, ...], details: str
+        self, turn: Turn, call: ToolCall, kind: Kind, question: str, choices: tuple[str, ...], details: str
     ) -> None:  # fmt: skip
         """Asks a question about a call, unless it is open already."""
         id = self._id(turn, call, kind)
         if id in turn.approvals:
             return
         work, now = turn.work, self._clock.now()
-        turn.asks.append(
-            Approval(
-                id, work.person, work.info.session, work.root, work.message, call.id, digest_of(call),
-                Ask(id, question, choices, details), now + OPEN_FOR, now, kind, work.conversation,  # type: ignore[arg-type]
-            )  # fmt: skip
-        )
+        ask = Ask(id, question, choices, details)
+        turn.asks.append(Approval(
+            id, work.person, work.info.session, work.root, work.message, call.id, digest_of(call), ask, now + OPEN_FOR,
+            now, kind, work.conversation,
+        ))  # fmt: skip
 
     def _waits(self, turn: Turn, call: ToolCall, kind: str) -> bool:
         return self._id(turn, call, kind) in turn.approvals

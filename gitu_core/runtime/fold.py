@@ -63,7 +63,6 @@ class TurnState:
     in_flight: ModelAsked | None = None
     seen: str = ""
     parked: bool = False
-    resumed: int = 0
     reply: Reply | None = None
     steps: int = 0
 
@@ -91,10 +90,8 @@ class TurnState:
                 self.answered.pop(step.call, None)  # a choice counts for one dispatch
             case CallAnswered():
                 self.answered[step.call] = step
-            case Parked():
-                self.parked = True
-            case Resumed():
-                self.resumed += 1
+            case Parked() | Resumed():
+                self.parked = self.parked or isinstance(step, Parked)
             case CallFinished():
                 self._finished(step)
             case Noted():

@@ -90,12 +90,14 @@ class Runtime:
         else:
             label = join_all((by_system(), work.ask.label, *(message.label for message in history)))
             begun = Begun(work.info, work.ask.id, label, seen=history[-1].id if history else "")
-            self._records.post(TurnEntry(work.info, work.person, "running", turn.started_at), turn.entry(begun))
+            turn.note(begun, TurnEntry(work.info, work.person, "running", turn.started_at))
             if self._hooks.wants("gitu_turn_started"):
                 await self._hooks.observe("gitu_turn_started", turn=work.info)
         hit("turn.begun")
         with span("invoke_agent", gen_ai__operation__name="invoke_agent", gen_ai__agent__name=work.profile.name):
             reply = await self._bounded(turn, work.profile.limits)
+        if self._hooks.wants("gitu_filter_outgoing") or self._hooks.wants("gitu_guard_outgoing"):
+            turn.flush()  # they may take their time
         return self._outcome(turn, reply)
 
     async def _history(self, work: Work, seen: str | None) -> list[ModelMessage]:
@@ -193,7 +195,7 @@ class Runtime:
     def _parked(self, turn: Turn, reply: Reply) -> Outcome:
         """The records that let a turn wait outside of memory. Later turns of the session see that it waits."""
         work, now, first = turn.work, self._clock.now(), not turn.state.parked
-        records: list[Record] = [*turn.asks]
+        records: list[Record] = [*turn.noted(), *turn.asks]
         if work.depth == 0 and first:
             note = ModelMessage("assistant", (Text(f"(I wait for an answer: {reply.text})"),), id=turn.mint(),
                                 label=turn.state.label)  # fmt: skip
@@ -218,7 +220,7 @@ class Runtime:
         results = tuple(state.results[call.id] for call in state.calls if call.id in state.results)
         reply = msgspec.structs.replace(reply, results=results, label=state.label)
         short = msgspec.structs.replace(reply, calls=(), results=(), data=None)
-        records: list[Record] = []
+        records: list[Record] = turn.noted()
         if work.depth == 0:
             ask = work.ask
             if state.parked:  # the question itself is in the history since the turn began to wait
@@ -234,7 +236,7 @@ class Runtime:
         return self._outcome(turn, self._reply(turn, "cancelled"))
 
     async def _delegate(self, outer: Turn, name: str, call: ToolCall) -> tuple[ToolResult, Usage]:
-        """Runs another profile on a task, on the envelope of the turn that asked for it. `WAITS` where it has to wait."""
+        """Runs another profile on a task, on the envelope of the turn that asked for it; `WAITS` where it waits."""
         work, profile = outer.work, self._profiles(name)
         path = (*work.path, work.profile.name)
         if work.depth + 1 >= MAX_DEPTH or name in path:

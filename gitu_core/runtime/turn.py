@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gitu_core.contracts.ports import Approval, Clock, Records, StepEntry, UsageEntry
+from gitu_core.contracts.ports import Approval, Clock, Record, Records, StepEntry, UsageEntry
 from gitu_core.model import ErrorInfo, ModelMessage, Usage
 from gitu_core.model.steps import Step
 from gitu_core.runtime.fold import TurnState
@@ -31,6 +31,7 @@ class Turn:
         self._session = work.info.session
         self.approvals = {each.id: each for each in approvals}
         self.asks: list[Approval] = []
+        self._noted: list[Record] = []
         self.stuck: ErrorInfo | None = None
         self.shown = False
 
@@ -45,13 +46,24 @@ class Turn:
         info = self.work.info
         return StepEntry(info.id, number, step, info.session, self.work.person, self._clock.now())
 
-    def note(self, step: Step, *more: UsageEntry) -> None:
-        """Records a step whose loss in a crash would only cost a repeated read."""
-        self._records.post(self.entry(step), *more)
+    def note(self, step: Step, *more: Record) -> None:
+        """Records a step, together with the next one that is waited for: nothing may follow from it before."""
+        self._noted += (*more, self.entry(step))
+
+    def flush(self) -> None:
+        """What was noted goes to disk now, before something that takes its time; nobody waits for it."""
+        if self._noted:
+            self._records.post(*self.noted())
+
+    def noted(self) -> list[Record]:
+        """What was noted and is not on its way to disk; from here on the caller answers for it."""
+        noted, self._noted = self._noted, []
+        return noted
 
     async def commit(self, step: Step) -> None:
-        """Records a step and waits until it is on disk."""
-        await self._records.write(self.entry(step))
+        """Records a step, with all that was noted before it, and waits until it is on disk."""
+        entry = self.entry(step)
+        await self._records.write(*self.noted(), entry)
 
     def used(self, model: str, owner: str, usage: Usage) -> UsageEntry:
         """What a model call of the next step used, as a record. Recorded twice, it counts once."""

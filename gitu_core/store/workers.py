@@ -13,7 +13,7 @@ from gitu_core.contracts.ports import Worker
 from gitu_core.errors import LeaseLost
 from gitu_core.store.base import Base
 from gitu_core.store.keys import Script
-from gitu_core.store.writer import Fence, Row
+from gitu_core.store.writer import Fence
 
 
 class WorkersPart(Base):
@@ -51,14 +51,14 @@ class WorkersPart(Base):
     async def beat(self) -> None:
         """Shows that this worker lives. `LeaseLost` if another one took over."""
         fence = self._fence()
-        await self._rows((Row("worker_beat", (self.tenant, fence.worker, fence.epoch)),), fenced=True)
+        await self._script(self._script_of("worker_beat", self.tenant, fence.worker, fence.epoch), fenced=True)
 
     async def others(self) -> Sequence[Worker]:
         """The other workers."""
         me = self.engine.fence.worker if self.engine.fence else ""
         rows = [row for row in await self._read(self._script_of("workers", self.tenant)) if row[0] != me]
         held = [await self.engine.is_held(row[0]) for row in rows]
-        return [Worker(*row[:4], gone=not there) for row, there in zip(rows, held, strict=True)]
+        return [Worker(row[0], row[1], row[2], row[3], not there) for row, there in zip(rows, held, strict=True)]
 
     async def take_over(self, worker: Worker) -> bool:
         """Ends another worker's lease, unless it showed a sign of life since; its lanes are free then."""
@@ -78,12 +78,24 @@ class WorkersPart(Base):
 
     async def claim(self, lane: str) -> bool:
         """Makes this worker the only one that works on a lane; False if another one does."""
-        return bool(await self._rows((Row("lane_claim", (self.tenant, lane, self._fence().worker)),), fenced=True))
+        script = self._script_of("lane_claim", self.tenant, lane, self._fence().worker)
+        return bool(await self._script(script, fenced=True))
+
+    async def owner(self, lane: str) -> Worker | None:
+        """Who works on a lane."""
+        rows = await self._read(self._script_of("lane", self.tenant, lane))
+        all = [Worker(*row[:4]) for row in await self._read(self._script_of("workers", self.tenant))]
+        return next((worker for worker in all if rows and worker.id == rows[0][0]), None)
 
     async def free(self, *lanes: str) -> None:
         """Lets go of lanes."""
         worker = self._fence().worker
-        await self._rows([Row("lane_free", (self.tenant, lane, worker)) for lane in lanes], fenced=True)
+
+        def script() -> Script:
+            for lane in lanes:
+                yield "lane_free", (self.tenant, lane, worker)
+
+        await self._script(script, fenced=True)
 
     def _fence(self) -> Fence:
         if self.engine.fence is None:
