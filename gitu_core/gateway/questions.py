@@ -9,6 +9,7 @@ from gitu_core.model import Answer
 
 YES = frozenset({"yes", "y", "ok", "allow", "approve"})
 NO = frozenset({"no", "n", "deny", "refuse"})
+BARE = YES | NO | {"retry", "leave"}
 LONGEST = 20
 """Characters of a message that may be a bare choice; what is longer is for the assistant."""
 
@@ -30,7 +31,7 @@ class Questions:
             if isinstance(part, Answer):
                 return True, await self._settled(part.ask, person, part.choice, job.id)
         word = message.text.strip().strip(".!").lower() if len(message.text) <= LONGEST else ""
-        if not word.isalpha():
+        if word not in BARE:
             return False, None
         mine = [each for each in await self._records.approvals(person) if each.conversation == message.conversation]
         choice = _chosen(word, mine[0].ask.choices) if len(mine) == 1 else ""

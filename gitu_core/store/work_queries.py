@@ -54,9 +54,9 @@ def _messages() -> dict[str, ClauseElement]:
     return {
         "pending_in": q.page(q.pick(inbox, row, "tenant session").where(q.PENDING), inbox),
         "pending_lanes": q.first(
-            q.pick(inbox, "session channel", "tenant")
-            .where(q.PENDING, session > bindparam("above", type_=session.type))
-            .distinct()
+            select(session, func.min(inbox.c.channel))
+            .where(*q.where(inbox, "tenant"), q.PENDING, session > bindparam("above", type_=session.type))
+            .group_by(session)
             .order_by(session)
         ),
         "inbox_reopen": q.change(inbox, "tenant id", done_at=null(), outcome=q.EMPTY)
@@ -64,7 +64,7 @@ def _messages() -> dict[str, ClauseElement]:
         .returning(session),
         "inbox_edit": q.change(inbox, "tenant id", "body").where(inbox.c.done_at.is_(None)),
         "outbox_lost": q.pick(outbox, row, "tenant person").where(q.LOST).order_by(outbox.c.n),
-        "outbox_all_lost": q.pick(outbox, row, "tenant").where(q.LOST).order_by(outbox.c.n),
+        "outbox_all_lost": q.pick(outbox, row, "tenant").where(q.LOST).order_by(outbox.c.person, outbox.c.n),
         "outbox_count": _counts(outbox, "queued sending").where(q.OPEN),
         "outbox_count_lost": _counts(outbox, "unknown dead").where(q.LOST),
     }

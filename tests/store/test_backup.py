@@ -48,7 +48,7 @@ def _work(store: Store) -> Any:
     yield "lane_claim", (tenant, "s", "w")
     asked = ("a", "ana", "s", "t", "m", "approve")
     body = sealed("approvals", *asked, b"digest")
-    yield "approval_add", (tenant, *asked, "pending", "", b"digest", 1.0, 9.0, None, body)
+    yield "approval_put", (tenant, *asked, "pending", "", b"digest", 1.0, 9.0, None, body)
     yield "timer_put", (tenant, "p", "k", "ana", 5.0, sealed("timers", "p", "k", "ana"))
 
 

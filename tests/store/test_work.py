@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from gitu_core.contracts.ports import InboxDone, InboxEntry
+from gitu_core.contracts.ports import Approval, InboxDone, InboxEntry, StepEntry
+from gitu_core.errors import LeaseLost
+from gitu_core.model import Ask, user_message
+from gitu_core.model.steps import Noted
 from gitu_core.store import Store
 from tests.store.make import inbox, message, outgoing
 
 pytestmark = pytest.mark.anyio
+
+Again = Callable[[], Awaitable[Store]]
+
+
+@pytest.fixture
+def again(opened: Callable[..., Any]) -> Again:
+    """Opens the same database once more, as another process does."""
+    return opened
 
 
 async def ask(store: Store, statement: str, *params: Any) -> list[tuple[Any, ...]]:
@@ -42,12 +54,11 @@ async def test_a_lane_belongs_to_one_worker_at_a_time(store: Store) -> None:
     assert await ask(store, "lane_claim", "s", "a") == [("s",)]
     assert await ask(store, "lane_claim", "s", "b") == []
     await ask(store, "lane_free", "s", "b")
-    assert await ask(store, "lane_locked", "s") == [("a",)]
-    assert await ask(store, "lanes_of", "a") == [("s",)]
-    assert await ask(store, "lanes_take", "a") == [("s",)]
+    assert await ask(store, "lane", "s") == [("a",)]
+    await ask(store, "lanes_take", "a")
     assert await ask(store, "lane_claim", "s", "b") == [("s",)]
     await ask(store, "lane_free", "s", "b")
-    assert await ask(store, "lane_locked", "s") == [("",)]
+    assert await ask(store, "lane", "s") == []
 
 
 async def test_what_waits_is_found_by_lane_and_can_be_opened_again(store: Store) -> None:
@@ -55,10 +66,10 @@ async def test_what_waits_is_found_by_lane_and_can_be_opened_again(store: Store)
         (await store.accept(InboxEntry(message=message(f"k{n}"), person="ana", session=session))).id
         for n, session in enumerate("bab")
     ]
-    assert await ask(store, "pending_lanes", "", 9) == [("a",), ("b",)]
-    assert await ask(store, "pending_lanes", "a", 9) == [("b",)]
+    assert await ask(store, "pending_lanes", "", 9) == [("a", "terminal"), ("b", "terminal")]
+    assert await ask(store, "pending_lanes", "a", 9) == [("b", "terminal")]
     rows = await ask(store, "pending_in", "b", 0, 9)
-    assert [(row[1], row[5]) for row in rows] == [(ids[0], 1), (ids[2], 1)]
+    assert [row[1] for row in rows] == [ids[0], ids[2]]
     assert [row[1] for row in await ask(store, "pending_in", "b", rows[0][0], 9)] == [ids[2]]
     assert await ask(store, "inbox_reopen", ids[0]) == [], "it is open"
     await store.write(InboxDone(id=ids[0], outcome="parked"))
@@ -68,33 +79,101 @@ async def test_what_waits_is_found_by_lane_and_can_be_opened_again(store: Store)
     assert [bytes(row[4]) == b"new" for row in await ask(store, "pending_in", "b", 0, 9)] == [False, True]
 
 
-async def test_a_dead_workers_half_sent_messages_are_taken_over(store: Store) -> None:
+async def test_what_did_not_arrive_is_found_by_person(store: Store) -> None:
     await store.accept(inbox("k"))
     states = ("queued", "sending", "sent", "unknown", "dead", "dead")
     await store.write(*(outgoing(str(n), state) for n, state in enumerate(states)))
     assert await ask(store, "outbox_count") == [(1, 1)]
     assert await ask(store, "outbox_count_lost") == [(1, 2)]
-    assert [row[1] for row in await ask(store, "outbox_lost", "ana", 0, 9)] == ["3", "4", "5"]
-    assert await ask(store, "outbox_lost", "bo", 0, 9) == []
-    assert [row[1] for row in await ask(store, "outbox_take", "new", ..., "")] == ["1"]
-    assert await ask(store, "outbox_take", "new", ..., "") == []
-    assert [row[1] for row in await ask(store, "outbox_take", "other", ..., "new")] == ["1"]
+    assert [row[1] for row in await ask(store, "outbox_lost", "ana")] == ["3", "4", "5"]
+    assert await ask(store, "outbox_lost", "bo") == []
+    assert [row[1] for row in await ask(store, "outbox_all_lost")] == ["3", "4", "5"]
 
 
-async def test_an_approval_is_asked_once_and_found_by_person_turn_and_time(store: Store) -> None:
-    def row(id: str, expires_at: float) -> tuple[Any, ...]:
-        return (id, "ana", "s", "t", "m", "approve", "pending", "", b"d", 1.0, expires_at, None, b"body")
+def question(id: str, person: str = "ana", expires_at: float = 9e9, message: str = "m") -> Approval:
+    """A question about a call."""
+    ask = Ask(id, "May I?", ("yes", "no"), "to: bo")
+    return Approval(id, person, "s", "t", message, "c", "0a", ask, expires_at, 1.0)
 
-    for id, expires_at in (("b", 5.0), ("a", 7.0), ("b", 9.0)):
-        await ask(store, "approval_add", *row(id, expires_at))
-    assert await ask(store, "approvals_of_turn", "t") == [row("a", 7.0), row("b", 5.0)]
-    assert [found[0] for found in await ask(store, "approvals_due", 6.0, 9)] == ["b"]
-    assert [found[0] for found in await ask(store, "approvals_due", 9.0, 9)] == ["b", "a"]
-    assert await ask(store, "approvals_count") == [(2,)]
-    await ask(store, "approval_set", "answered", "yes", 3.0, b"more", ..., "b")
-    answered = ("b", "ana", "s", "t", "m", "approve", "answered", "yes", b"d", 1.0, 5.0, 3.0, b"more")
-    assert await ask(store, "approval", "b") == await ask(store, "approval_locked", "b") == [answered]
-    assert [found[0] for found in await ask(store, "approvals_pending", "ana")] == ["a"]
+
+async def test_a_question_is_answered_once_by_the_person_asked_and_opens_its_message(store: Store) -> None:
+    asked = (await store.accept(inbox("k"))).id
+    said = (await store.accept(inbox("answer"))).id
+    await store.write(question("q", message=asked), question("r"), InboxDone(asked, "parked"))
+    assert [each.id for each in await store.approvals("ana")] == ["q", "r"]
+    for id, person, choice in (("q", "bo", "yes"), ("q", "ana", "always"), ("nobody", "ana", "yes")):
+        assert await store.answer(id, person, choice) is None
+    assert [id for id, _ in await store.pending()] == [said]
+    answered = await store.answer("q", "ana", "yes", said)
+    assert answered is not None
+    assert (answered.state, answered.choice, answered.by) == ("answered", "yes", "ana")
+    assert await store.answer("q", "ana", "no") is None
+    assert [id for id, _ in await store.pending()] == [asked]
+    assert (await store.accepted(said)).outcome == "answered"  # type: ignore[union-attr]
+    assert [(each.id, each.state) for each in await store.approvals(turn="t")] == [("q", "answered"), ("r", "pending")]
+    assert [each.id for each in await store.approvals("ana")] == ["r"]
+    assert await store.check() == []
+
+
+async def test_a_question_that_nobody_answers_in_time_ends_and_opens_its_message(store: Store) -> None:
+    asked = (await store.accept(inbox("k"))).id
+    await store.write(question("q", expires_at=1.0, message=asked), question("r"), InboxDone(asked, "parked"))
+    assert await store.answer("q", "ana", "yes") is None
+    assert [(each.id, each.state) for each in await store.expire()] == [("q", "expired")]
+    assert await store.expire() == ()
+    assert [id for id, _ in await store.pending()] == [asked]
+
+
+async def test_a_message_that_nobody_began_with_can_be_changed_and_withdrawn(store: Store) -> None:
+    ids = [(await store.accept(inbox(f"k{n}", f"text {n}"))).id for n in range(3)]
+    changed = await store.edit("terminal", "k0", message("x", "other words"))
+    assert changed is not None
+    assert [entry.message.text for _, entry in await store.pending()] == ["other words", "text 1", "text 2"]
+    assert await store.edit("terminal", "k1", None) is not None
+    await store.write(StepEntry(f"{ids[2]}-1", 0, Noted(user_message("x")), "s", "ana", 1.0))
+    assert await store.edit("terminal", "k2", None) is None, "somebody began with it"
+    assert await store.edit("terminal", "nothing", None) is None
+    assert [id for id, _ in await store.pending()] == [ids[0], ids[2]]
+    assert await store.check() == []
+
+
+async def test_a_worker_that_was_taken_over_writes_nothing_any_more(store: Store, again: Again) -> None:
+    other = await again()
+    await store.join("first")
+    await other.join("second")
+    assert await store.claim("lane")
+    assert not await other.claim("lane")
+    (seen,) = await other.others()
+    await store.beat()
+    assert not await other.take_over(seen), "it showed a sign of life"
+    (seen,) = await other.others()
+    assert seen.about == "first"
+    assert not seen.gone
+    assert await other.take_over(seen)
+    assert await other.others() == []
+    assert await other.claim("lane")
+    for late in (store.write(InboxDone("x")), store.beat(), store.claim("lane"), store.accept(inbox("k"), "lane")):
+        with pytest.raises(LeaseLost):
+            await late
+    assert await other.pending() == []
+    assert (await other.owner("lane")).about == "second"  # type: ignore[union-attr]
+    await store.join("first, again")
+    await store.write(InboxDone("x"))
+
+
+async def test_a_lane_is_claimed_together_with_its_message(store: Store, again: Again) -> None:
+    other = await again()
+    await store.join("first")
+    await other.join("second")
+    assert (await store.accept(inbox("1"), "s")).mine
+    assert not (await other.accept(inbox("2"), "s")).mine
+    assert (await other.accept(inbox("3"), "t")).mine
+    assert await other.waiting() == [("s", "terminal")]
+    assert await other.waiting(("elsewhere",)) == []
+    assert len(await other.pending_in("s")) == 3
+    await store.leave()
+    assert await other.claim("s")
+    assert await other.others() == []
 
 
 async def test_a_timer_is_claimed_once_and_comes_back_when_its_worker_dies(store: Store) -> None:
