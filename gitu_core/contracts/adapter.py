@@ -20,6 +20,8 @@ from typing import Literal, Protocol
 from gitu_core.contracts.base import contract
 from gitu_core.model import Conversation, Delivery, Health, Message, Outgoing, Receipt, TurnEvent, Value
 
+__all__ = ["Adapter", "Channel", "Inbox"]
+
 
 class Channel(Value, frozen=True):
     """What a channel can do.

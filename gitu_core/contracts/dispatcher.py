@@ -14,6 +14,8 @@ from typing import Protocol
 
 from gitu_core.contracts.base import contract
 
+__all__ = ["Dispatcher", "Handler"]
+
 Handler = Callable[[str], Awaitable[None]]
 """Works off what waits in one lane."""
 

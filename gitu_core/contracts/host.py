@@ -14,6 +14,11 @@ import msgspec
 from gitu_core.contracts.base import contract
 from gitu_core.model import UNLABELLED, BlobRef, Conversation, Hit, Label, MemoryQuery, Part, Value
 
+__all__ = [
+    "FACETS", "Admin", "Asking", "Blobs", "Entry", "FileInfo", "Files", "Host", "Http", "HttpRequest", "HttpResponse",
+    "Kv", "Log", "Models", "Notify", "Recall", "Schedule", "Secrets",
+]  # fmt: skip
+
 
 class Entry(Value, frozen=True):
     """One stored value of a plugin. `person` and `label` let export and erasure reach it."""

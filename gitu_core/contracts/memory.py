@@ -19,6 +19,8 @@ from typing import Protocol
 from gitu_core.contracts.base import contract
 from gitu_core.model import Claim, Hit, MemoryQuery
 
+__all__ = ["MemoryStore"]
+
 
 @contract("memory")
 class MemoryStore(Protocol):

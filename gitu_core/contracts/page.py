@@ -10,6 +10,8 @@ import msgspec
 from gitu_core.contracts.base import contract
 from gitu_core.model import ToolResult, Value
 
+__all__ = ["Block", "Command", "CommandSpec", "Page"]
+
 
 class Block(Value, frozen=True):
     """One block of a page. `data` is what the kind takes: rows for a table, a JSON Schema and values for a form,

@@ -22,6 +22,8 @@ from typing import Literal, Protocol
 from gitu_core.contracts.base import contract
 from gitu_core.model import Candidate, ModelEvent, ModelInfo, ModelRequest, RouteTask
 
+__all__ = ["Embedder", "ModelProvider", "ModelRouter"]
+
 
 @contract("provider")
 class ModelProvider(Protocol):

@@ -18,6 +18,8 @@ from typing import Any, Protocol
 from gitu_core.contracts.base import contract
 from gitu_core.model import ActionSpec, CallInfo, ToolCall, ToolResult, ToolSpec
 
+__all__ = ["Context", "RuleAction", "Tool"]
+
 
 @contract("call", host_only=("deps",))
 class Context(Protocol):
