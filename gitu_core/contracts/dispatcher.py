@@ -26,12 +26,9 @@ class Dispatcher(Protocol):
 
     async def run(self, handler: Handler) -> None:
         """Hands woken lanes to *handler* until cancelled or closed."""
-        ...
 
     async def wake(self, lane: str) -> None:
         """There is work in *lane*."""
-        ...
 
     async def close(self, grace: float) -> None:
         """No new work; waits at most *grace* seconds for what runs."""
-        ...

@@ -33,11 +33,9 @@ class Page(Protocol):
 
     async def blocks(self, principal: str) -> Sequence[Block]:
         """What the page shows to a principal."""
-        ...
 
     async def act(self, principal: str, action: str, values: dict[str, Any]) -> ToolResult:
         """Does what an action or form of the page asks for."""
-        ...
 
 
 class CommandSpec(Value, frozen=True):
@@ -56,4 +54,3 @@ class Command(Protocol):
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         """Runs it. The text of the result is printed; a status other than ok exits non-zero."""
-        ...

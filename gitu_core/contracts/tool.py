@@ -30,7 +30,6 @@ class Context(Protocol):
 
     async def progress(self, text: str, fraction: float | None = None) -> None:
         """Shows how far the work is; *fraction* is 0 to 1. Losing it loses nothing."""
-        ...
 
 
 @contract("tool")
@@ -41,11 +40,9 @@ class Tool(Protocol):
 
     async def run(self, call: ToolCall, context: Context) -> ToolResult:
         """Does the work."""
-        ...
 
     async def verify(self, call: ToolCall, context: Context) -> ToolResult:
         """What became of an earlier `run` with the same key."""
-        ...
 
 
 @contract("action")
@@ -56,8 +53,6 @@ class RuleAction(Protocol):
 
     async def run(self, call: ToolCall, context: Context) -> ToolResult:
         """Does the work."""
-        ...
 
     async def verify(self, call: ToolCall, context: Context) -> ToolResult:
         """What became of an earlier `run` with the same key."""
-        ...

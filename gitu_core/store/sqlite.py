@@ -22,7 +22,7 @@ from typing import Any
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.store.keys import Keyring, Script
 from gitu_core.store.sql import Sql
-from gitu_core.store.writer import LOG, MAX_JOBS, Job, Operation, commit, finish, run, script_law
+from gitu_core.store.writer import MAX_JOBS, Job, Operation, commit, finish, lose, run, script_law
 
 Connect = Callable[[], sqlite3.Connection]
 
@@ -136,10 +136,7 @@ class SqliteEngine:
     async def read(self, script: Callable[[], Script]) -> Any:
         """Runs a script that only reads."""
         if self._pool is None:
-            job = Job(script=script)
-            self.submit(job)
-            assert job.future is not None
-            return await job.future
+            return await Job(script=script).through(self.submit)
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, script)
 
     async def scan(self, tables: dict[str, tuple[str, ...]], size: int = 500) -> AsyncIterator[tuple[str, list[Any]]]:
@@ -168,10 +165,7 @@ class SqliteEngine:
         def script() -> Script:
             return (yield Operation("call", "", work))
 
-        job = Job(script=script)
-        self.submit(job)
-        assert job.future is not None
-        return await job.future
+        return await Job(script=script).through(self.submit)
 
     async def faults(self) -> list[str]:
         """What SQLite finds wrong with its file."""
@@ -290,7 +284,7 @@ class SqliteEngine:
 
         def told() -> None:
             self.foreign += foreign
-            finish(jobs, self._lost)
+            finish(jobs, self.lost)
 
         assert self._loop is not None
         try:
@@ -300,7 +294,7 @@ class SqliteEngine:
             # The loop was closed under us: nobody waits any more, but what was written is written.
             for job in jobs:
                 if job.error is not None:
-                    self._lost(job.error)
+                    lose(job.error, self.lost)
 
     def _data_version(self) -> int:
         # Changes when somebody else commits, not when this connection does.
@@ -308,10 +302,6 @@ class SqliteEngine:
             return int(self._writer.execute("PRAGMA data_version").fetchone()[0])
         except sqlite3.Error:
             return -1
-
-    def _lost(self, error: Exception) -> None:
-        LOG.error("a record that nobody waited for was not written: %s", error)
-        self.lost.append(error)
 
 
 def path_of(url: str) -> str:
