@@ -164,8 +164,7 @@ class SecretSource:
     """Finds secrets by reference: ``platform:NAME`` or ``personal:<person>:NAME``; a bare name is the platform's."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
-        self._settings = settings
-        self._environ = environ
+        self._settings, self._environ = settings, environ
 
     def has(self, reference: str) -> bool:
         """True if the secret is set."""

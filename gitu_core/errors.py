@@ -38,6 +38,7 @@ adapters, providers and tools use to tell the host what to do next.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 __all__ = [
@@ -262,6 +263,14 @@ class FacetUnavailable(GituError):
     """This host does not offer the facet that was asked for."""
 
     code = "facet_unavailable"
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """A hint for a name that is not *known*: the nearest that is, else *otherwise*."""
+    import difflib
+
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else otherwise
 
 
 def by_code() -> dict[str, type[GituError]]:

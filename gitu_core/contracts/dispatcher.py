@@ -14,6 +14,8 @@ from typing import Protocol
 
 from gitu_core.contracts.base import contract
 
+__all__ = ["Dispatcher", "Handler"]
+
 Handler = Callable[[str], Awaitable[None]]
 """Works off what waits in one lane."""
 
@@ -24,12 +26,9 @@ class Dispatcher(Protocol):
 
     async def run(self, handler: Handler) -> None:
         """Hands woken lanes to *handler* until cancelled or closed."""
-        ...
 
     async def wake(self, lane: str) -> None:
         """There is work in *lane*."""
-        ...
 
     async def close(self, grace: float) -> None:
         """No new work; waits at most *grace* seconds for what runs."""
-        ...

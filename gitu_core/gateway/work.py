@@ -15,8 +15,6 @@ class TurnRunner(Protocol):
 
     async def run(self, job: Job, adapter: Adapter | None) -> Outcome:
         """Runs it to its end, or until it waits; a stopped job gives a cancelled reply."""
-        ...
 
     async def finished(self, job: Job, adapter: Adapter | None, reply: Reply) -> None:
         """The answer was handed over; tells whoever watches."""
-        ...

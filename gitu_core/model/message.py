@@ -7,6 +7,11 @@ from typing import Any, Literal
 from gitu_core.model.base import Value
 from gitu_core.model.label import UNLABELLED, Label
 
+__all__ = [
+    "Account", "Answer", "Ask", "BlobRef", "Conversation", "Delivery", "Location", "Media", "Message", "Opaque",
+    "Outgoing", "Part", "Reaction", "Receipt", "Text", "text_of",
+]  # fmt: skip
+
 
 class BlobRef(Value, frozen=True):
     """Bytes kept elsewhere. `digest` names their content (``sha256:<hex>``); `size` is in bytes."""

@@ -95,10 +95,7 @@ async def load(source: Path, engine: Engine, home: Path | None) -> None:
                 if columns[0] == "n":
                     yield _renumbered(engine.sql, table), ()
 
-    job = Job(script=script)
-    engine.submit(job)
-    assert job.future is not None
-    await job.future
+    await Job(script=script).through(engine.submit)
 
 
 def _renumbered(sql: Sql, table: str) -> str:

@@ -34,39 +34,30 @@ class Engine(Protocol):
 
     async def connect(self) -> None:
         """Opens it and starts the writer."""
-        ...
 
     async def close(self) -> None:
         """Writes what is queued and closes it."""
-        ...
 
     async def hold(self, worker: str) -> None:
         """Takes the lock that tells others that a worker lives; it goes when this process ends."""
-        ...
 
     async def let_go(self, worker: str) -> None:
         """Gives a worker's lock up, or removes what is left of a dead one's."""
-        ...
 
     async def is_held(self, worker: str) -> bool:
         """True if a worker's lock is held by somebody, so that its process is there."""
-        ...
 
     def submit(self, job: Job) -> None:
         """Hands a job to the writer."""
-        ...
 
     async def read(self, script: Callable[[], Script]) -> Any:
         """Runs a script that only reads."""
-        ...
 
     def scan(self, tables: dict[str, tuple[str, ...]], size: int = 500) -> AsyncIterator[tuple[str, list[Any]]]:
         """All rows of *tables*, in pieces, as one moment saw them."""
-        ...
 
     async def faults(self) -> list[str]:
         """What the engine itself finds wrong with its files."""
-        ...
 
 
 class Base:
@@ -106,9 +97,7 @@ class Base:
         return await self._wait(Job(script=script, people=frozenset(people), fenced=fenced))
 
     async def _wait(self, job: Job) -> Any:
-        self.engine.submit(job)
-        assert job.future is not None
-        return await job.future
+        return await job.through(self.engine.submit)
 
     def _later(self, rows: Sequence[Row], after: Callable[[Job], None] | None = None) -> None:
         self.engine.submit(Job(rows, people=_people(rows), after=after, waits=False, fenced=True))

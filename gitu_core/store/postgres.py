@@ -10,7 +10,7 @@ from typing import Any, cast
 from gitu_core.errors import ConfigError, StoreError
 from gitu_core.store.keys import Keyring, Script
 from gitu_core.store.sql import Sql
-from gitu_core.store.writer import LOG, MAX_JOBS, Fence, Job, Law, Operation, commit, finish, script_law
+from gitu_core.store.writer import MAX_JOBS, Fence, Job, Law, Operation, commit, finish, script_law
 
 Connect = Callable[[], Any]
 
@@ -160,7 +160,7 @@ class PostgresEngine:
             while self._jobs:
                 group, self._jobs = self._jobs[:MAX_JOBS], self._jobs[MAX_JOBS:]
                 await self._run(commit(group, self._keys, self.fence), self._execute)
-                finish(group, self._lost)
+                finish(group, self.lost)
 
     @staticmethod
     async def _run(law: Law, execute: Callable[[Operation], Any]) -> Any:
@@ -215,10 +215,6 @@ class PostgresEngine:
         found: tuple[type[Exception], ...]
         found = asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
         return (OSError, UnicodeEncodeError, *found)
-
-    def _lost(self, error: Exception) -> None:
-        LOG.error("a record that nobody waited for was not written: %s", error)
-        self.lost.append(error)
 
 
 def connector(url: str) -> Connect:

@@ -24,7 +24,7 @@ from gitu_core import locks
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.store.keys import Keyring, Script
 from gitu_core.store.sql import Sql
-from gitu_core.store.writer import LOG, MAX_JOBS, Fence, Job, Operation, commit, finish, run, script_law
+from gitu_core.store.writer import MAX_JOBS, Fence, Job, Operation, commit, finish, lose, run, script_law
 
 Connect = Callable[[], sqlite3.Connection]
 
@@ -171,10 +171,7 @@ class SqliteEngine:
     async def read(self, script: Callable[[], Script]) -> Any:
         """Runs a script that only reads."""
         if self._pool is None:
-            job = Job(script=script)
-            self.submit(job)
-            assert job.future is not None
-            return await job.future
+            return await Job(script=script).through(self.submit)
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, script)
 
     async def scan(self, tables: dict[str, tuple[str, ...]], size: int = 500) -> AsyncIterator[tuple[str, list[Any]]]:
@@ -203,10 +200,7 @@ class SqliteEngine:
         def script() -> Script:
             return (yield Operation("call", "", work))
 
-        job = Job(script=script)
-        self.submit(job)
-        assert job.future is not None
-        return await job.future
+        return await Job(script=script).through(self.submit)
 
     async def faults(self) -> list[str]:
         """What SQLite finds wrong with its file."""
@@ -325,7 +319,7 @@ class SqliteEngine:
 
         def told() -> None:
             self.foreign += foreign
-            finish(jobs, self._lost)
+            finish(jobs, self.lost)
 
         assert self._loop is not None
         try:
@@ -335,7 +329,7 @@ class SqliteEngine:
             # The loop was closed under us: nobody waits any more, but what was written is written.
             for job in jobs:
                 if job.error is not None:
-                    self._lost(job.error)
+                    lose(job.error, self.lost)
 
     def _data_version(self) -> int:
         # Changes when somebody else commits, not when this connection does.
@@ -343,10 +337,6 @@ class SqliteEngine:
             return int(self._writer.execute("PRAGMA data_version").fetchone()[0])
         except sqlite3.Error:
             return -1
-
-    def _lost(self, error: Exception) -> None:
-        LOG.error("a record that nobody waited for was not written: %s", error)
-        self.lost.append(error)
 
 
 def path_of(url: str) -> str:

@@ -80,20 +80,34 @@ class Job:
         # A plain future, not an event of anyio: it is resolved for every write, and it carries the result.
         self.future: asyncio.Future[Any] | None = asyncio.get_running_loop().create_future() if waits else None
 
+    async def through(self, submit: Callable[[Job], None]) -> Any:
+        """The result, after handing itself over to *submit*."""
+        submit(self)
+        assert self.future is not None
+        return await self.future
 
-def finish(jobs: Sequence[Job], lost: Callable[[Exception], None]) -> None:
-    """Tells everybody how their jobs went. Runs on the event loop, once a commit."""
+
+def finish(jobs: Sequence[Job], lost: list[Exception]) -> None:
+    """Tells everybody how their jobs went; what nobody waited for and was not written goes to *lost*. Runs on the
+    event loop, once a commit."""
     for job in jobs:
         if job.after is not None:
             job.after(job)
         if job.future is None:
             if job.error is not None:
-                lost(job.error)
+                lose(job.error, lost)
         elif not job.future.done():
             if job.error is None:
                 job.future.set_result(job.result)
             else:
                 job.future.set_exception(job.error)
+
+
+def lose(error: Exception, lost: list[Exception]) -> None:
+    """Notes that something was not written and nobody waits to be told."""
+    LOG.error("a record that nobody waited for was not written: %s", error)
+    if not isinstance(error, LeaseLost):
+        lost.append(error)
 
 
 def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None) -> Law:
