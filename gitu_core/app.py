@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from gitu_core.config import Profile, Settings
     from gitu_core.contracts import ModelProvider
-    from gitu_core.contracts.ports import Clock, HistoryEntry, Session
+    from gitu_core.contracts.ports import Approval, Clock, HistoryEntry, Session
     from gitu_core.model import Part, Reply, ToolCall, ToolSpec, TurnEvent
     from gitu_core.wiring import House
 
@@ -171,6 +171,10 @@ class Gitu:
     async def end_session(self, session: str) -> None:
         """Ends a session; its conversation gets a new one at the next message."""
         await self.house.store.end_session(session)
+
+    async def approvals(self, user: str = "local") -> Sequence[Approval]:
+        """The questions that a user has not answered. `send` the choice: ``[Answer(id, "yes")]``."""
+        return await self.house.store.approvals(user)
 
     def stop(self, session: str) -> int:
         """Stops what runs in a session; gives how many turns."""

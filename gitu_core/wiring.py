@@ -92,18 +92,17 @@ class House:
         self.runtime = Runtime(
             records=self.store, registry=self.registry, hooks=self.registry.hooks, models=self.models,
             policy=LabelPolicy(), budget=TurnBudget(self._cost_limit), clock=self.clock, profiles=self.profile,
-            approve=self.turns.approve,
+            approve=self.turns.approve, hold=self._hold,
         )  # fmt: skip
         self.gateway = Gateway(
             records=self.store, workers=self.store, people=self.store, sessions=self.store, hooks=self.registry.hooks,
             turns=self.turns, clock=self.clock, local=LocalDispatcher(self.settings.max_turns), profile="default",
-            status=self.status,
+            status=self.status, hold=self._hold,
         )  # fmt: skip
         self.turns.runtime, self.turns.gateway = self.runtime, self.gateway
         self.channels = Channels(self.gateway, self.store, self.clock)
         self.keeper = Keeper(self.store, self.store, self.gateway, self.clock, self.settings.lease_seconds,
                              options.worker, self.channels.hold_again)  # fmt: skip
-        self._notifying: set[str] = set()
         self._parts = AsyncExitStack()
         self._group: TaskGroup
 
@@ -139,6 +138,9 @@ class House:
             self.gateway.end()
             with anyio.CancelScope(shield=True):
                 await self._parts.aclose()
+
+    async def _hold(self) -> None:
+        await self.keeper.hold()
 
     async def _housekeep(self) -> None:
         """Gives up at the start what nobody waits for any more; ends sessions that nobody used for long every hour."""
@@ -239,15 +241,6 @@ class House:
     async def notify(self, outgoing: Outgoing) -> None:
         """Says something of the assistant's own accord, under one id once; where its channel does not run, as soon as
         it does. `NotReady` if there is no such channel."""
-        if outgoing.id in self._notifying or await self.store.outgoing(outgoing.id) is not None:
-            return
-        self._notifying.add(outgoing.id)
-        try:
-            await self._notify(outgoing)
-        finally:
-            self._notifying.discard(outgoing.id)
-
-    async def _notify(self, outgoing: Outgoing) -> None:
         channel = outgoing.conversation.channel
         adapter = self.gateway.adapters.get(channel)
         if adapter is None and channel not in (*self.channel_names(True), *self.channel_names(False)):
@@ -256,9 +249,11 @@ class House:
         person, where = (session.person, session.id) if session is not None else ("", "")
         entry = self.gateway.outbox.entry(outgoing, person, where, adapter is not None)
         hit("notify.before")
-        await self.store.write(entry)
-        hit("notify.after")
-        await self.gateway.outbox.deliver(adapter, entry)
+        if await self.store.enlist(entry):
+            hit("notify.after")
+            await self.gateway.outbox.deliver(adapter, entry)
+        else:
+            self.gateway.outbox.forget(entry)
 
     # ---- channels -------------------------------------------------------------------------------
 

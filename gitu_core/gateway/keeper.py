@@ -39,6 +39,7 @@ class Keeper:
         self._rejoined = rejoined
         self._beats: dict[str, tuple[int, float]] = {}
         self._seen: set[str] = set()
+        self._looked = 0.0
         self.id = ""
 
     async def begin(self) -> None:
@@ -46,6 +47,13 @@ class Keeper:
         self.id = await self._workers.join(f"process {os.getpid()} on {platform.node()}")
         await self._look_at_workers()
         await self._gateway.outbox.look_for_unknown()
+
+    async def hold(self) -> None:
+        """Makes sure that the lease holds before something leaves this process that cannot be taken back. `LeaseLost`
+        if the process stood still for so long that another one took over."""
+        if self._clock.monotonic() - self._looked > self._lease:
+            await self._workers.beat()
+            self._looked = self._clock.monotonic()
 
     async def run(self) -> None:
         """Looks until cancelled."""
@@ -74,10 +82,11 @@ class Keeper:
 
     async def _look_at_workers(self) -> bool:
         """Shows others that this worker lives; takes over from those that do not. True if it took over."""
-        others = await self._workers.others()
         now, taken = self._clock.monotonic(), False
+        others = await self._workers.others()
         if others and self._beats:
             await self._workers.beat()
+        self._looked = now
         self._beats = {each.id: self._beat(each, now) for each in others}
         for each in others:
             silent = now - self._beats[each.id][1]
