@@ -17,10 +17,10 @@ from gitu_core.blocking import BLOCK, models_blocked
 from gitu_core.budget import TurnBudget
 from gitu_core.clock import SystemClock
 from gitu_core.config import Profile, SecretSource, leaves_machine, plugin_config
-from gitu_core.contracts import Host
+from gitu_core.contracts import Dispatcher, Host
 from gitu_core.contracts.ports import OutboxEntry, Store
 from gitu_core.contracts.scope import CURRENT_CALL
-from gitu_core.errors import ConfigError, InputError, NotReady, StoreError
+from gitu_core.errors import ConfigError, InputError, NotReady, PluginError, StoreError
 from gitu_core.facets import PluginHost, StateVersions
 from gitu_core.gateway import APP, Channels, Gateway, Job, LocalDispatcher
 from gitu_core.gateway import Options as JobOptions
@@ -87,7 +87,7 @@ class House:
             clock=self.clock,
         )
         self.models = Models(self.registry, self.settings, self.clock, self.secrets.has, forbidden=self._forbidden)
-        self.dispatcher = LocalDispatcher(self.settings.max_turns)
+        self.dispatcher: Dispatcher = LocalDispatcher(self.settings.max_turns)
         self.turns = Turns(self.registry.hooks, self.clock, self.profile, options.approve, self.store)
         self.runtime = Runtime(
             records=self.store, registry=self.registry, hooks=self.registry.hooks, models=self.models,
@@ -113,6 +113,8 @@ class House:
             stack.push_async_callback(self.store.close)
             await self.registry.start(channels=False)
             stack.push_async_callback(self.registry.stop)
+            if self.settings.dispatcher:
+                self.dispatcher = self.gateway.dispatcher = await self._named_dispatcher(self.settings.dispatcher)
             self._parts = stack.pop_all()
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
@@ -153,6 +155,14 @@ class House:
 
     # ---- what the parts need from each other ----------------------------------------------------
 
+    async def _named_dispatcher(self, name: str) -> Dispatcher:
+        """The dispatcher of a plugin. `ConfigError` if it cannot be had: nothing else may take its place."""
+        try:
+            return cast(Dispatcher, await self.registry.get("dispatcher", name))
+        except PluginError as error:
+            what = f"the dispatcher {name!r} cannot be had: {error.message}"
+            raise ConfigError(what, hint=error.hint, field="dispatcher") from error
+
     def profile(self, name: str) -> Profile:
         """The profile *name*: the embedder's own, else the settings'."""
         return self.profiles.get(name) or self.settings.profile(name)
@@ -177,6 +187,8 @@ class House:
         """How the assistant is, in lines."""
         running, waiting = self.gateway.load
         lines = [f"{running} turns run, {waiting} messages wait"]
+        if (carrier := await self.dispatcher.health()).state != "ok":
+            lines.append(f"dispatcher {self.dispatcher.name}: {carrier.state} {carrier.detail}".rstrip())
         lines += [
             f"channel {name}: {health.state} {health.detail}".rstrip() for name, health in self.channels.health.items()
         ]

@@ -42,7 +42,7 @@ class Gateway:
         self._sessions = sessions
         self._hooks = hooks
         self._clock = clock
-        self._dispatcher = dispatcher
+        self.dispatcher = dispatcher
         self._profile = profile
         self._commands = Commands(sessions, records, status, self.stop)
         self._lanes = Lanes(DEEP)
@@ -177,7 +177,7 @@ class Gateway:
             return
         job.queued = True
         await self._lanes.put(job.entry.session, job)
-        await self._dispatcher.wake(job.entry.session)
+        await self.dispatcher.wake(job.entry.session)
 
     async def _command(self, job: Job, command: str, session: Session) -> None:
         try:
