@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anyio
 import anyio.lowlevel
+import pytest
 
 from gitu_core import Gitu
 from gitu_core.testing import FunctionModel
@@ -95,6 +96,7 @@ async def test_cancelled_from_outside_others_have_it_at_once_too(crew: Crew, nod
         await worker.dispatcher.close(1)
 
 
+@pytest.mark.slow
 async def test_a_long_handling_is_nobody_elses_meanwhile(crew: Crew, node: Node) -> None:
     async def work(lane: str) -> None:
         await anyio.sleep(2.5)

@@ -197,3 +197,16 @@ async def test_a_server_that_freezes_holds_up_nobody(crew: Crew, node: Node) -> 
     await worker.up(40)
     await quickly(worker, "d")
     await until(lambda: worker.done["d"])
+
+
+async def test_changed_settings_reach_the_stream_that_is_there(crew: Crew, node: Node) -> None:
+    import nats
+
+    await crew.worker(node.url, ack_wait=10, max_ack_pending=5)
+    worker = await crew.worker(node.url, ack_wait=20)
+    client = await nats.connect(node.url)
+    config = (await client.jsm().consumer_info("gitu", "workers")).config
+    await client.close()
+    assert (config.ack_wait, config.max_ack_pending) == (20, 20_000)
+    await quickly(worker, "a")
+    await until(lambda: crew.done("a"))

@@ -109,7 +109,7 @@ class Link:
 
     async def _session(self) -> None:
         """One connection, until it is lost. Where it cannot be had, what kept it from being made is raised."""
-        self._lost, self._why = anyio.Event(), Broken("the connection was lost")
+        self._why = Broken("the connection was lost")
         client = self._client = await self._connect()
         try:
             await self._prepare(client)
@@ -139,7 +139,7 @@ class Link:
         secrets, refusals = await self._secrets(), []
         for url, name in list(self._servers.items()):
             self._servers[url] = self._servers.pop(url)
-            client, troubles = _Client(), list[Exception]()
+            client, troubles, self._lost = _Client(), list[Exception](), anyio.Event()
             try:
                 with anyio.fail_after(CONNECT_WITHIN):
                     await client.connect([url], **self._options(url, name, troubles), **secrets)
