@@ -186,6 +186,13 @@ class Gitu:
         """Runs one channel until it ends."""
         await self.house.run_channels([name])
 
+    async def work(self) -> None:
+        """Works on whatever waits on the database, of any channel, until cancelled."""
+        from anyio import sleep_forever
+
+        self.house.keeper.everything = True
+        await sleep_forever()
+
     async def serve(self, *channels: str) -> None:
         """Runs the channels named, or every enabled one that can run in the background, until cancelled."""
         await self.house.run_channels(channels or self.house.channel_names(foreground=False))

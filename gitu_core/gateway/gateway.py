@@ -67,7 +67,6 @@ class Gateway:
         self.outbox = Outbox(records, hooks, clock, self._wake, hold)
         self.worker = Worker(records, hooks, turns, clock, self._lanes, self.outbox, self._adapter, self._finish)
         self.owned = Owned(workers, self._records, self._load, self.worker.work_off)
-        self.work_off = self.owned.work_off
 
     # ---- in -------------------------------------------------------------------------------------
 
@@ -229,12 +228,18 @@ class Gateway:
         else:
             await self._wake(lane)
 
-    async def woken(self, lane: str) -> None:
-        """A wake-up from elsewhere: work in a lane, or (``@channel:<name>``) something to be sent."""
+    async def handle(self, lane: str) -> None:
+        """A lane of this process was woken; or (``@channel:<name>``) there is something to be sent."""
         if lane.startswith("@"):
             self.outbox.kick(lane.removeprefix("@channel:"))
         else:
-            await self.owned.woken(lane)
+            await self.owned.work_off(lane)
+
+    async def woken(self, lane: str) -> None:
+        """The same by a wake-up from elsewhere: what it is about is on disk."""
+        if not lane.startswith("@"):
+            await self.owned.attend(lane)
+        await self.handle(lane)
 
     async def _wake(self, lane: str) -> None:
         await self.dispatcher.wake(lane)

@@ -23,11 +23,11 @@ LOOK = 1.0
 
 
 class Keeper:
-    """Makes this process a worker and keeps it one. *lease* is in seconds; with *everything*, messages of channels that
-    do not run here are worked on too; *rejoined* is called when the worker's lease was lost and it has a new one."""
+    """Makes this process a worker and keeps it one. *lease* is in seconds; *rejoined* is called when the worker's lease
+    was lost and it has a new one. With `everything`, messages of channels that do not run here are worked on too."""
 
     def __init__(
-        self, workers: Workers, records: Records, gateway: Gateway, clock: Clock, lease: float, everything: bool,
+        self, workers: Workers, records: Records, gateway: Gateway, clock: Clock, lease: float,
         rejoined: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._workers = workers
@@ -35,7 +35,7 @@ class Keeper:
         self._gateway = gateway
         self._clock = clock
         self._lease = lease
-        self._everything = everything
+        self.everything = False
         self._rejoined = rejoined
         self._beats: dict[str, tuple[int, float]] = {}
         self._seen: set[str] = set()
@@ -106,8 +106,8 @@ class Keeper:
     async def _look_at_lanes(self, at_once: bool) -> None:
         """Takes up lanes in which something waits and nothing happens: seen twice, so that no wake-up is overtaken."""
         gateway = self._gateway
-        channels = () if self._everything else tuple(gateway.adapters)
-        if not channels and not self._everything:
+        channels = () if self.everything else tuple(gateway.adapters)
+        if not channels and not self.everything:
             return
         waiting = {lane for lane, channel in await self._records.waiting(channels) if channel != APP}
         idle = {lane for lane in waiting if not gateway.has(lane)}
