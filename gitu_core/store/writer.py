@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from gitu_core.errors import StoreError
+from gitu_core.failpoints import hit
 from gitu_core.store.keys import Keyring, Script
 
 MAX_JOBS = 1000
@@ -94,13 +95,16 @@ def commit(jobs: Sequence[Job], keys: Keyring) -> Law:
             yield Operation("begin")
             yield from script_law(keys.ensure(people))
             yield Operation("commit")
+        hit("writer.begin")
         yield Operation("begin")
         for segment in _segments(jobs):
             if (script := segment[0].script) is not None:
                 segment[0].result = yield from script_law(script())
             else:
                 yield from _bulk(segment, keys)
+        hit("writer.rows")
         yield Operation("commit")
+        hit("writer.commit")
     except Exception as error:  # noqa: BLE001 - whatever a job raised belongs to the one who waits for it
         yield Operation("rollback")
         if len(jobs) > 1 and not _hopeless(error):
