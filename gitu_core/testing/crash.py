@@ -40,6 +40,9 @@ LIVES = 4
 LIMIT = 30.0
 """Seconds that one life may take."""
 
+RECENT = 100
+"""How many of the last accepted messages are looked up for what is on disk of their turns."""
+
 Delivery = Literal["idempotent", "verifiable", "blind"]
 
 
@@ -165,7 +168,7 @@ class Lives:
         """Starts processes until one has nothing left to do, or none ever will."""
         contact = self.case.delivery == "blind"
         for _ in range(LIVES):
-            if self.live(contact=contact).status in (0, STALLED):
+            if self.live(contact=contact, stay=False).status in (0, STALLED):
                 return
 
     # ---- what is in the database -------------------------------------------------------------------------------
@@ -182,7 +185,8 @@ class Lives:
 
     async def _answered(self) -> dict[str, int]:
         texts = {said.key: said.text for said in self.world.events("said")}
-        receipts = {each.id: texts[each.key] for each in self.world.events("acked") if each.id}
+        recent = [each for each in self.world.events("acked") if each.id][-RECENT:]
+        receipts = {each.id: texts[each.key] for each in recent}
         found: dict[str, int] = {}
         async with self.store() as store:
             for id, entry in await store.pending():

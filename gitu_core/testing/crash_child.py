@@ -20,7 +20,7 @@ import msgspec
 
 from gitu_core.app import Gitu
 from gitu_core.contracts import Host
-from gitu_core.errors import GituError
+from gitu_core.errors import GituError, NotReady
 from gitu_core.model import Conversation, Text
 from gitu_core.testing.counting import NEWS, CountingAdapter, CountingModel, CountingTool, OutsidePage
 from gitu_core.testing.faults import from_environment
@@ -39,9 +39,10 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a process under test is made of.
 
     *adapter*, *model* (one object), *tools* and *plugins* (a list) are ``package:function`` taking the `World`; empty
-    for those of `counting`. With *contact* somebody speaks to the assistant once more at the end. With *stay* it runs
-    until the world says ``stop``. *patience* is after how many seconds without any event it gives up. *before* is a
-    ``package:function`` that is called before everything else.
+    for those of `counting`. A page by an outsider can always be read. With *contact* somebody speaks to the assistant
+    once more at the end. With *stay* it runs until the world says ``stop``. *patience* is after how many seconds
+    without any event it gives up. *before* is a ``package:function`` that is called before everything else,
+    *config* a ``gitu.toml``.
     """
 
     world: str
@@ -53,6 +54,7 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     tools: str = ""
     plugins: str = ""
     before: str = ""
+    config: str = ""
     contact: bool = False
     stay: bool = False
     patience: float = 3.0
@@ -99,25 +101,34 @@ def loaded(name: str) -> Callable[..., Any]:
 async def live(case: Case, world: World) -> bool:
     """One life of the process; True if it came to rest."""
     adapter = loaded(case.adapter)(world) if case.adapter else CountingAdapter(world, delivery=case.delivery)
-    tools = loaded(case.tools)(world) if case.tools else (
-        CountingTool(world, verifiable=case.delivery != "blind"), OutsidePage()
-    )  # fmt: skip
+    tools = loaded(case.tools)(world) if case.tools else [CountingTool(world, verifiable=case.delivery != "blind")]
     outside = Outside(world, adapter)
     gitu = Gitu(
-        model=loaded(case.model)(world) if case.model else CountingModel(world), tools=tuple(tools),
+        model=loaded(case.model)(world) if case.model else CountingModel(world), tools=(*tools, OutsidePage()),
         plugins=(outside, *(loaded(case.plugins)(world) if case.plugins else ())),
-        home=case.home, database=case.database or None,
+        home=case.home, database=case.database or None, config=case.config or None,
     )  # fmt: skip
     async with gitu, anyio.create_task_group() as group:
-        group.start_soon(gitu.serve, adapter.channel.name)
+        group.start_soon(_serve, gitu, adapter.channel.name)
         group.start_soon(outside.tell)
         world.note("ready")
         rested = await _rest(gitu, world, case)
         if rested and case.contact:
-            world.say(f"plain contact {world.size}", key=f"contact-{world.size}")
+            for user in world.people:
+                world.say(f"plain contact {world.size}", user, key=f"contact-{world.size}")
             rested = await _rest(gitu, world, case)
         group.cancel_scope.cancel()
     return rested
+
+
+async def _serve(gitu: Gitu, channel: str) -> None:
+    """Runs the channel as soon as nobody else does."""
+    while True:
+        try:
+            await gitu.serve(channel)
+        except NotReady as error:
+            log.info("the channel is not ours yet: %s", error)
+        await anyio.sleep(NEWS)
 
 
 async def _rest(gitu: Gitu, world: World, case: Case) -> bool:
@@ -150,9 +161,9 @@ def main(text: str) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     case = msgspec.json.decode(text, type=Case)
     world = World(case.world)
-    from_environment(lambda name, number: world.note("hit", name, number=number))
     if case.before:
         loaded(case.before)(world)
+    from_environment(lambda name, number: world.note("hit", name, number=number))
     world.note("started")
     rested = anyio.run(live, case, world)
     world.note("ended" if rested else "stalled")

@@ -180,7 +180,7 @@ def resumed(world: World, run: Run) -> float | None:
 
 
 def _told(evidence: Evidence, trigger: Happening) -> list[Happening]:
-    return [each for each in evidence.shown if each.user == trigger.user and each.text.startswith(trigger.text)]
+    return [each for each in evidence.shown if each.user == trigger.user and each.text == trigger.text]
 
 
 def _admitted(evidence: Evidence, what: Happening) -> bool:

@@ -69,7 +69,8 @@ class World:
     def note(self, kind: str, key: str = "", **fields: Any) -> None:
         """Something happened."""
         event = Happening(kind, key, time.monotonic(), os.getpid(), **fields)
-        os.write(self._file, _encode(event) + b"\n")
+        # The first line feed keeps whatever another process left unfinished from spoiling this line.
+        os.write(self._file, b"\n" + _encode(event) + b"\n")
 
     def events(self, kind: str = "") -> Sequence[Happening]:
         """What happened so far, in order; of one *kind* where given."""
@@ -79,13 +80,20 @@ class World:
     def _refresh(self) -> None:
         while data := os.pread(self._file, 1 << 20, self._read):
             whole = data.rfind(b"\n") + 1
-            for line in data[:whole].splitlines():
-                event = _decode(line)
-                self._events.append(event)
-                self._by_kind.setdefault(event.kind, []).append(event)
+            for line in data[:whole].split(b"\n"):
+                if line:
+                    self._take(line)
             self._read += whole
             if not whole:
                 return
+
+    def _take(self, line: bytes) -> None:
+        try:
+            event = _decode(line)
+        except msgspec.DecodeError:  # torn by a death in the middle of a write
+            return
+        self._events.append(event)
+        self._by_kind.setdefault(event.kind, []).append(event)
 
     @property
     def size(self) -> int:
@@ -120,6 +128,11 @@ class World:
         """Triggers that nobody took over, in order."""
         taken = {each.key for each in self.events("notified")}
         return [each for each in self.events("trigger") if each.key not in taken]
+
+    @property
+    def people(self) -> list[str]:
+        """Everybody who said something or was to be told something."""
+        return list(dict.fromkeys(each.user for each in (*self.events("said"), *self.events("trigger"))))
 
     # ---- channels and remote sides -----------------------------------------------------------------------------
 

@@ -11,10 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.chaos import matrix, show
+from tests.chaos import matrix, random_kills, show
 
 PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Any]]]] = {
-    "matrix": ("every failpoint x database x channel x scenario", matrix.run)
+    "matrix": ("every failpoint x database x channel x scenario", matrix.run),
+    "random": ("random kills while many people talk", random_kills.run),
 }
 
 
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], metavar="WORD", help="cases whose name holds WORD")
     parser.add_argument("--every", action="store_true", help="every commit on every kind of channel")
     parser.add_argument("--jobs", type=int, default=2, help="how many processes under test at once")
+    parser.add_argument("--kills", type=int, default=random_kills.KILLS, help="how many random kills")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all results to FILE")
     parser.add_argument("--keep", action="store_true", help="keep the folders of broken cases in chaos-kept")
     parser.add_argument("--seed", type=int, default=0, help="what chance begins with; 0 = another each time")
