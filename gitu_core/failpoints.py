@@ -34,8 +34,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-_LINES = (line.strip().partition(" ") for line in (__doc__ or "").splitlines() if line.startswith("    "))
-POINTS: dict[str, str] = {name: where.strip() for name, _, where in _LINES}
+POINTS: dict[str, str] = {
+    name: where.strip() for name, _, where in
+    (line.strip().partition(" ") for line in (__doc__ or "").splitlines() if line.startswith("    "))
+}  # fmt: skip
 """Where each point lies, by name."""
 
 armed: Callable[[str], None] | None = None

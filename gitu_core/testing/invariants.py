@@ -170,13 +170,13 @@ def answers(evidence: Evidence, said: Happening) -> list[Happening]:
 
 def resumed(world: World, run: Run) -> float | None:
     """Seconds from the start of a process to the first thing it did, or until it was ready where nothing was left to
-    do; None if it died before."""
+    do; None if it died before. The time that it stood in line for a processor does not count: a busy machine is not
+    the host's doing."""
     own = [each for each in world.events() if each.pid == run.pid]
     contact = next((each.at for each in own if each.kind == "said" and each.key.startswith("contact-")), float("inf"))
-    did = next((each.at for each in own if each.kind in PROGRESS and each.at < contact), None)
-    ready = next((each.at for each in own if each.kind == "ready"), None)
-    first = did if did is not None else ready
-    return None if first is None else first - run.started
+    did = next((each for each in own if each.kind in PROGRESS and each.at < contact), None)
+    first = did or next((each for each in own if each.kind == "ready"), None)
+    return None if first is None else first.at - run.started - first.waited
 
 
 def _told(evidence: Evidence, trigger: Happening) -> list[Happening]:

@@ -26,7 +26,8 @@ class Happening(msgspec.Struct, frozen=True, omit_defaults=True):
     ``said`` and ``acked`` (a person's message, and that its channel was told it is safe), ``sent`` and ``verified``
     (an outgoing message), ``effect`` and ``checked`` (the remote side), ``model.begun`` and ``model.finished``,
     ``trigger`` and ``notified`` (something to say of one's own accord), ``started``, ``ready``, ``stalled`` and
-    ``ended`` (a process under test), ``hit`` (a failpoint was reached).
+    ``ended`` (a process under test), ``hit`` (a failpoint was reached). `waited` tells of some how many seconds their
+    process had stood in line for a processor, where the system knows.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Happening(msgspec.Struct, frozen=True, omit_defaults=True):
     ask: str = ""
     choice: str = ""
     number: int = 0
+    waited: float = 0.0
 
 
 PROGRESS = frozenset({"acked", "sent", "verified", "effect", "checked", "model.begun", "model.finished", "notified"})
@@ -68,7 +70,8 @@ class World:
 
     def note(self, kind: str, key: str = "", **fields: Any) -> None:
         """Something happened."""
-        event = Happening(kind, key, time.monotonic(), os.getpid(), **fields)
+        waited = _waited() if kind in PROGRESS or kind == "ready" else 0.0
+        event = Happening(kind, key, time.monotonic(), os.getpid(), waited=waited, **fields)
         # The first line feed keeps whatever another process left unfinished from spoiling this line.
         os.write(self._file, b"\n" + _encode(event) + b"\n")
 
@@ -164,3 +167,12 @@ class World:
         """The events of each process under test, in the order the processes started."""
         for started in self.events("started"):
             yield started.pid, [each for each in self.events() if each.pid == started.pid]
+
+
+def _waited() -> float:
+    """Seconds that this process stood in line for a processor; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/schedstat", "rb") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
