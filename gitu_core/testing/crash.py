@@ -160,9 +160,13 @@ class Lives:
             process.kill()
             process.wait()
             status = 124
-        run = Run(process.pid, started, status, self.answered() if status != 0 else {})
+        run = Run(process.pid, started, status, self.answered() if status != 0 else {}, self._last_word())
         self.runs.append(run)
         return run
+
+    def _last_word(self) -> str:
+        lines = [line.strip(" |+-") for line in self._log.read_text("utf-8", "replace").splitlines()]
+        return next((line for line in reversed(lines) if line), "")[:200]
 
     def rest(self) -> None:
         """Starts processes until one has nothing left to do, or none ever will."""
@@ -229,13 +233,12 @@ def crash(
     lives = Lives(folder, database=database, delivery=delivery, **case)
     SCENARIOS[scenario].begin(lives.world)
     lives.live(fault)
-    reached = fault == "" or lives.runs[0].status == -signal.SIGKILL
+    reached = lives.runs[0].status == -signal.SIGKILL
     if lives.runs[0].status != 0 or delivery == "blind":
         lives.rest()
     evidence = lives.evidence()
     seconds = resumed(lives.world, lives.runs[1]) if reached and len(lives.runs) > 1 else None
-    point = fault.replace(":kill", "") or "(undisturbed)"
-    result = Result(scenario, point, delivery, _kind(database), reached, breaches(evidence),
+    result = Result(scenario, fault.replace(":kill", ""), delivery, _kind(database), reached, breaches(evidence),
                     time.monotonic() - began, seconds, str(folder))  # fmt: skip
     lives.world.close()
     return result
@@ -245,19 +248,23 @@ def _kind(database: str) -> str:
     return database.partition(":")[0] or "sqlite"
 
 
-def points_of(
+UNDISTURBED = "(undisturbed)"
+"""The point of a case in which no process dies."""
+
+
+def undisturbed(
     scenario: str, folder: Path, *, database: str = "", delivery: Delivery = "idempotent", **case: Any
-) -> dict[str, int]:
-    """The points that an undisturbed life of a scenario reaches, and how often. `AssertionError` if even that breaks an
-    invariant."""
+) -> tuple[Result, dict[str, int]]:
+    """A case in which nothing goes wrong, and the points that it reaches with how often it does."""
+    began = time.monotonic()
     lives = Lives(folder, database=database, delivery=delivery, **case)
     SCENARIOS[scenario].begin(lives.world)
     lives.live("")
-    broken = breaches(lives.evidence())
-    assert not broken, f"{scenario}, undisturbed: {broken}; see {folder}"
+    result = Result(scenario, UNDISTURBED, delivery, _kind(database), True, breaches(lives.evidence()),
+                    time.monotonic() - began, None, str(folder))  # fmt: skip
     points = lives.points
     lives.world.close()
-    return points
+    return result, points
 
 
 def crash_test(
@@ -279,7 +286,8 @@ def crash_test(
             for delivery in deliveries:
                 here = base / f"{scenario}-{delivery}"
                 options: dict[str, Any] = {"database": database, "delivery": delivery, **factories}
-                reached = points_of(scenario, here / "undisturbed", **options)
+                calm, reached = undisturbed(scenario, here / "undisturbed", **options)
+                results.append(calm)
                 for fault in kills(reached, points):
                     results.append(crash(scenario, fault, here / fault.replace(":", "-"), **options))
     return Report(results)

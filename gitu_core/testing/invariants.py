@@ -32,12 +32,13 @@ SOON = 2.0
 @dataclass(frozen=True)
 class Run:
     """One life of a process: its id, when it was started (monotonic seconds), its exit status (negative = the signal
-    that ended it), and how many answers of a model to each message were on disk when it ended."""
+    that ended it), how many answers of a model to each message were on disk when it ended, and its last word."""
 
     pid: int
     started: float
     status: int
     answered: dict[str, int] = field(default_factory=dict)
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ def lost(evidence: Evidence) -> list[str]:
         if not _told(evidence, trigger) and not _admitted(evidence, trigger):
             found.append(f"trigger {trigger.key} was never told")
     if evidence.runs and evidence.runs[-1].status != 0:
-        found.append(f"the last process ended with {evidence.runs[-1].status}: it never came to rest")
+        last = evidence.runs[-1]
+        word = f" ({last.said})" if last.said else ""
+        found.append(f"the last process ended with {last.status}: it never came to rest{word}")
     return found
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gitu_core import failpoints
-from gitu_core.testing.crash import SCENARIOS, Result, crash, folder, kills, points_of
+from gitu_core.testing.crash import SCENARIOS, Result, crash, folder, kills, undisturbed
 from gitu_core.testing.invariants import INVARIANTS
 from tests.chaos import show
 from tests.chaos.databases import Databases
@@ -48,14 +48,15 @@ def run(options: argparse.Namespace) -> list[Result]:
     with folder() as base, Databases(cells_need(cells, options.only), str(base)) as databases:
         runner = _Runner(base, databases, options.keep)
         with ThreadPoolExecutor(options.jobs) as pool:
-            reached = list(pool.map(runner.undisturbed, cells_of(cells, options.only)))
+            calm = list(pool.map(runner.undisturbed, cells_of(cells, options.only)))
             cases = [
-                (cell, fault) for cell, points in reached for fault in faults(cell, points, options.every)
+                (cell, fault) for cell, _, points in calm for fault in faults(cell, points, options.every)
                 if matches(f"{cell.name} / {fault}", options.only)
             ]  # fmt: skip
             progress = show.Progress(len(cases))
-            results = list(pool.map(lambda case: runner.killed(*case, progress.add), cases))
-    _print(results, {name for _, points in reached for name in points}, bool(options.only))
+            results = [result for _, result, _ in calm]
+            results += pool.map(lambda case: runner.killed(*case, progress.add), cases)
+    _print(results, {name for _, _, points in calm for name in points}, bool(options.only))
     return results
 
 
@@ -88,11 +89,14 @@ class _Runner:
     def __init__(self, base: Path, databases: Databases, keep: bool) -> None:
         self._base, self._databases, self._keep = base, databases, keep
 
-    def undisturbed(self, cell: Cell) -> tuple[Cell, dict[str, int]]:
+    def undisturbed(self, cell: Cell) -> tuple[Cell, Result, dict[str, int]]:
         place = self._base / "undisturbed" / cell.name.replace(" / ", "-")
         with self._databases.one(cell.engine) as database:
             options: dict[str, Any] = {"delivery": cell.delivery, "database": database}
-            return cell, points_of(cell.scenario, place, **options)
+            result, points = undisturbed(cell.scenario, place, **options)
+        for each in result.broken:
+            show.say(show.painted(each, "red"))
+        return cell, result, points
 
     def killed(self, cell: Cell, fault: str, done: Callable[[str, Sequence[str]], None]) -> Result:
         place = self._base / cell.name.replace(" / ", "-") / fault.replace(":", "-")

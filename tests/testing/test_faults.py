@@ -207,7 +207,9 @@ def test_all_points_of_a_scenario_are_tried_and_shown_as_a_table() -> None:
     assert report.broken == []
     head, *rows = report.table().splitlines()
     assert head.split()[:2] == ["point", "cases"]
-    assert [row.split()[:2] for row in rows] == [["world.model.begun", "1"], ["world.model.finished", "1"]]
+    assert [row.split()[:2] for row in rows] == [
+        ["(undisturbed)", "1"], ["world.model.begun", "1"], ["world.model.finished", "1"],
+    ]  # fmt: skip
 
 
 def test_an_adapter_that_acknowledges_too_early_is_caught(tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ def world(tmp_path: Path) -> World:
 
 def life(world: World, status: int = 0, seconds: float = 0.1, **answered: int) -> Run:
     """A life of this process that began *seconds* before its first event."""
-    return Run(os.getpid(), world.events("acked")[0].at - seconds, status, answered)
+    first = world.events("acked")[0]
+    return Run(os.getpid(), first.at - first.waited - seconds, status, answered)
 
 
 def test_a_good_story_breaks_nothing(world: World) -> None:
