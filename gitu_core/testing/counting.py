@@ -103,7 +103,9 @@ class CountingAdapter:
         )
         for ask in asks:
             if self._answers:
-                self.world.choose(ask.id, self._answers, outgoing.conversation.id)
+                # Where that is no choice, whatever changes least: by custom it stands last.
+                choice = self._answers if self._answers in ask.choices else ask.choices[-1]
+                self.world.choose(ask.id, choice, outgoing.conversation.id)
         hit("world.send.after")
         return Delivery("sent", ids=(f"out-{outgoing.key}",))
 

@@ -160,7 +160,8 @@ class Lives:
             process.kill()
             process.wait()
             status = 124
-        run = Run(process.pid, started, status, self.answered() if status != 0 else {}, self._last_word())
+        answered = self.answered() if status != 0 else {}
+        run = Run(process.pid, started, status, answered, time.monotonic(), self._last_word())
         self.runs.append(run)
         return run
 

@@ -28,16 +28,22 @@ SHOWN = re.compile(
 SOON = 2.0
 """Seconds after a restart within which work goes on."""
 
+ENOUGH = 4
+"""How many deaths a turn has to go through before it may be given up: one that kills its process would do so for ever.
+"""
+
 
 @dataclass(frozen=True)
 class Run:
     """One life of a process: its id, when it was started (monotonic seconds), its exit status (negative = the signal
-    that ended it), how many answers of a model to each message were on disk when it ended, and its last word."""
+    that ended it), how many answers of a model to each message were on disk at a time after its end, and its last
+    word."""
 
     pid: int
     started: float
     status: int
     answered: dict[str, int] = field(default_factory=dict)
+    looked: float = 0.0
     said: str = ""
 
 
@@ -75,6 +81,9 @@ def lost(evidence: Evidence) -> list[str]:
         if not given:
             found.append(f"message {said.key} ({said.text}) was never answered")
         elif evidence.scripted and not any(answer_to(said.text) in each.text for each in given):
+            deaths = sum(said.at < each.looked < given[0].at for each in evidence.runs)
+            if deaths >= ENOUGH:
+                continue
             found.append(f"the turn of message {said.key} was given up: {given[0].text[:100]}")
     for trigger in evidence.world.events("trigger"):
         if not _told(evidence, trigger) and not _admitted(evidence, trigger):
@@ -120,18 +129,19 @@ def doubled(evidence: Evidence) -> list[str]:
 
 def paid_again(evidence: Evidence) -> list[str]:
     """I4: model calls that were made again although their answer was on disk, or more than once in one life."""
-    found: list[str] = []
-    known: dict[str, int] = {}
+    begun = evidence.world.events("model.begun")
+    found = [
+        f"model call {call} was made {count} times in one life"
+        for (_, call), count in Counter((each.pid, each.key) for each in begun).items() if count > 1
+    ]  # fmt: skip
+    known: dict[str, list[tuple[float, int]]] = {}
     for run in evidence.runs:
-        begun = Counter(each.key for each in evidence.world.events("model.begun") if each.pid == run.pid)
-        for call, count in begun.items():
-            text, _, number = call.rpartition("#")
-            if int(number) < known.get(text, 0):
-                found.append(f"model call {call} was made again although its answer was on disk")
-            elif count > 1:
-                found.append(f"model call {call} was made {count} times in one life")
         for text, answers in run.answered.items():
-            known[text] = max(known.get(text, 0), answers)
+            known.setdefault(text, []).append((run.looked, answers))
+    for each in begun:
+        text, _, number = each.key.rpartition("#")
+        if any(each.at > at and int(number) < answers for at, answers in known.get(text, ())):
+            found.append(f"model call {each.key} was made again although its answer was on disk")
     return found
 
 

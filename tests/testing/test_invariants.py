@@ -113,7 +113,7 @@ def test_what_people_are_told_about_an_effect_is_true(claim: str, done: bool, wr
 
 def test_a_model_call_is_repeated_only_while_its_answer_is_not_on_disk(world: World) -> None:
     other = 1 if os.getpid() != 1 else 2
-    dead = Run(other, 0.0, -9, {"effect one": 1})
+    dead = Run(other, 0.0, -9, {"effect one": 1}, world.events("started")[0].at)
     assert paid_again(Evidence(world, [dead, life(world)])) == [
         "model call effect one#0 was made again although its answer was on disk"
     ]
