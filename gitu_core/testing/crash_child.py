@@ -22,6 +22,7 @@ from gitu_core.app import Gitu
 from gitu_core.contracts import Host
 from gitu_core.errors import GituError, NotReady
 from gitu_core.model import Conversation, Text
+from gitu_core.options import Options
 from gitu_core.testing.counting import NEWS, CountingAdapter, CountingModel, CountingTool, OutsidePage
 from gitu_core.testing.faults import from_environment
 from gitu_core.testing.world import World
@@ -40,9 +41,9 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
 
     *adapter*, *model* (one object), *tools* and *plugins* (a list) are ``package:function`` taking the `World`; empty
     for those of `counting`. A page by an outsider can always be read. With *contact* somebody speaks to the assistant
-    once more at the end. With *stay* it runs until the world says ``stop``. *patience* is after how many seconds
-    without any event it gives up. *before* is a ``package:function`` that is called before everything else,
-    *config* a ``gitu.toml``.
+    once more at the end. With *stay* it runs until the world says ``stop``; a *worker* also does what the channels of
+    other processes brought. *patience* is after how many seconds without any event it gives up. *before* is a
+    ``package:function`` that is called before everything else, *config* a ``gitu.toml``.
     """
 
     world: str
@@ -57,6 +58,7 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     config: str = ""
     contact: bool = False
     stay: bool = False
+    worker: bool = False
     patience: float = 3.0
 
 
@@ -108,6 +110,8 @@ async def live(case: Case, world: World) -> bool:
         plugins=(outside, *(loaded(case.plugins)(world) if case.plugins else ())),
         home=case.home, database=case.database or None, config=case.config or None,
     )  # fmt: skip
+    if case.worker and "worker" in Options.__dataclass_fields__:
+        gitu._options["worker"] = True
     async with gitu, anyio.create_task_group() as group:
         group.start_soon(_serve, gitu, adapter.channel.name)
         group.start_soon(outside.tell)
