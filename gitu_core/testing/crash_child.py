@@ -132,7 +132,7 @@ async def _serve(gitu: Gitu, channel: str) -> None:
             await gitu.serve(channel)
         except NotReady as error:
             log.info("the channel is not ours yet: %s", error)
-        await anyio.sleep(NEWS)
+        await anyio.sleep(0.2)
 
 
 async def _rest(gitu: Gitu, world: World, case: Case) -> bool:
