@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> list[Result]:
 
 def judged(
     place: Path, engine: str, delivery: str, name: str, case: Callable[..., dict[str, list[str]]], database: str,
-    **options: Any,
+    quiet: bool = False, **options: Any,
 ) -> Result:  # fmt: skip
     """Runs one case and says how it went."""
     began = time.monotonic()
@@ -59,7 +59,8 @@ def judged(
         except TimeoutError as error:
             breaches = {"I6 resumed": [str(error)]}
     result = Result("workers", name, delivery, engine, True, breaches, time.monotonic() - began, None, str(place))
-    show.verdict(not result.broken, f"{result.name}: {result.seconds:.0f} s", result.broken[:10])
+    if not quiet:
+        show.verdict(not result.broken, f"{result.name}: {result.seconds:.0f} s", result.broken[:10])
     return result
 
 
