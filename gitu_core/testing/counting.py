@@ -19,6 +19,7 @@ from gitu_core.model import (
     Ask,
     Conversation,
     Delivery,
+    ErrorInfo,
     Finish,
     Health,
     Message,
@@ -36,6 +37,9 @@ from gitu_core.testing.faults import hit
 from gitu_core.testing.models import Answer as Said
 from gitu_core.testing.models import FunctionModel
 from gitu_core.testing.world import Happening, World
+
+NOT_DONE = ToolResult("error", error=ErrorInfo("error", "it was not done", "do it, if it is still wanted"))
+"""What the remote side says of something that never reached it."""
 
 NEWS = 0.01
 """Seconds between two looks of the channel for something new."""
@@ -146,7 +150,7 @@ class CountingTool:
         """Asks the remote side."""
         done = self.world.happened(context.info.key)
         self.world.note("checked", context.info.key, text="ok" if done else "error")
-        return ToolResult(content=f"ok: {self.spec.name} {call.arguments['item']}") if done else ToolResult("error")
+        return ToolResult(content=f"ok: {self.spec.name} {call.arguments['item']}") if done else NOT_DONE
 
 
 class OutsidePage:

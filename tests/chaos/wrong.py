@@ -100,10 +100,10 @@ def forgets_what_models_said(world: World) -> None:
 def lies_about_effects(world: World) -> None:
     """The tool says that nothing was done, whatever was."""
     from gitu_core.model import ToolResult
-    from gitu_core.testing.counting import CountingTool
+    from gitu_core.testing.counting import NOT_DONE, CountingTool
 
     async def verify(self: Any, call: Any, context: Any) -> ToolResult:
-        return ToolResult("error")
+        return NOT_DONE
 
     CountingTool.verify = verify  # type: ignore[method-assign]
 
