@@ -48,6 +48,11 @@ def server(place: str | None = None) -> Iterator[str]:
             running.cleanup()
 
 
+def restarted(folder: Path) -> None:
+    """Starts the server on *folder* again after it was killed."""
+    _server_package().get_server(folder).ensure_postgres_running()
+
+
 def _server_package() -> Any:
     """The package with the server. It keeps a lock in the folder for temporary files, where another user's would bar
     the way: here every user has a folder of its own."""
