@@ -88,8 +88,8 @@ async def _inside(gitu: Gitu) -> AsyncIterator[Finding]:
     if not troubles:
         yield Finding("store", "ok", house.settings.database.partition(":")[0] or "sqlite")
     if house.settings.dispatcher:
-        carrier = await house.dispatcher.health()
-        yield Finding(f"dispatcher {house.dispatcher.name}", "ok" if carrier.state == "ok" else "warning",
+        carrier = await house.gateway.dispatcher.health()
+        yield Finding(f"dispatcher {house.gateway.dispatcher.name}", "ok" if carrier.state == "ok" else "warning",
                       carrier.detail, carrier.hint)  # fmt: skip
     await house.registry.check(begin=True)
     for plugin in house.registry.plugins():
