@@ -121,7 +121,6 @@ class House:
             self._parts = stack.pop_all()
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
-        self.gateway.shield.group = self._group
         gateway = self.gateway
         self._group.start_soon(gateway.local.run, gateway.handle)
         if gateway.dispatcher is not gateway.local:
@@ -142,6 +141,7 @@ class House:
             await self._group.__aexit__(None, None, None)
         finally:
             self.gateway.end()
+            await self.gateway.shield.close()
             with anyio.CancelScope(shield=True):
                 await self._parts.aclose()
 

@@ -5,7 +5,7 @@ A room names here what it needs, so that no room imports its neighbour.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -248,9 +248,12 @@ class Workers(Protocol):
 class Records(Protocol):
     """The store, as gateway and runtime use it."""
 
-    async def accept(self, entry: InboxEntry, lane: str = "") -> Receipt:
+    async def accept(
+        self, entry: InboxEntry, lane: str = "", landed: Callable[[Receipt], None] | None = None
+    ) -> Receipt:
         """Commits a message to disk. The same channel and key again gives the first receipt with `fresh` False.
-        With *lane*, claims that lane in the same transaction; `mine` tells whether it is this worker's."""
+        With *lane*, claims that lane in the same transaction; `mine` tells whether it is this worker's. *landed* is
+        called as soon as it is on disk, also where the caller was cancelled meanwhile."""
 
     async def write(self, *records: Record) -> None:
         """Writes all records in one transaction; returns when they are committed."""

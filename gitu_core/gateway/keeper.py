@@ -91,7 +91,7 @@ class Keeper:
         for each in others:
             silent = now - self._beats[each.id][1]
             if (each.gone or silent > self._lease) and await self._workers.take_over(each):
-                log.warning("took over from worker %s (%s)", each.id, each.about)
+                log.log(logging.INFO if each.gone else logging.WARNING, "took over from %s (%s)", each.id, each.about)
                 taken = True
                 del self._beats[each.id]
         was, self._gateway.owned.shared = self._gateway.owned.shared, bool(self._beats)

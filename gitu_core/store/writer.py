@@ -93,7 +93,10 @@ def finish(jobs: Sequence[Job], lost: list[Exception]) -> None:
     event loop, once a commit."""
     for job in jobs:
         if job.after is not None:
-            job.after(job)
+            try:
+                job.after(job)
+            except Exception as error:  # noqa: BLE001 - it belongs to the one who waits, and to no other job
+                job.error = job.error or error
         if job.future is None:
             if job.error is not None:
                 lose(job.error, lost)
