@@ -474,19 +474,20 @@ class Policy(Protocol):
 
 
 class Budget(Protocol):
-    """Pays for calls before they are made. Amounts are nano-dollars."""
+    """Pays for calls before they are made. Amounts are nano-dollars. Only setting aside may take time; the rest is told
+    and is never cut off by a cancellation."""
 
     async def reserve(self, turn: TurnInfo, estimate: int | None) -> str:
         """Sets the worst case aside; gives a ticket. `LimitReached` if an envelope cannot bear it."""
 
-    async def settle(self, ticket: str, usage: Usage) -> None:
+    def settle(self, ticket: str, usage: Usage) -> None:
         """Replaces the reservation by what it really cost."""
 
-    async def release(self, ticket: str) -> None:
+    def release(self, ticket: str) -> None:
         """Gives the reservation back: nothing was used."""
 
-    async def resume(self, turn: TurnInfo, spent: int) -> None:
+    def resume(self, turn: TurnInfo, spent: int) -> None:
         """A turn goes on that has *spent* something already."""
 
-    async def close(self, turn: str) -> int:
+    def close(self, turn: str) -> int:
         """Forgets a turn that ended; gives what it spent."""

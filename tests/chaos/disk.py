@@ -1,4 +1,4 @@
-"""Full disks, read-only and locked databases, clocks that jump back, half-written journals: a typed error while it lasts,
+"""Full disks, read-only and locked databases, clocks that jump back, half-written journals: a typed error meanwhile,
 nothing lost, and everything works again when the cause is gone."""
 
 from __future__ import annotations
