@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitu_core.errors import ConfigError, Damaged
+from gitu_core.model.base import Salt
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -38,6 +39,8 @@ _SIZE, _ID, _NONCE = 32, 8, 12
 _HEAD = 1 + _ID + _NONCE
 OVERHEAD = _HEAD + 16
 """Bytes that an envelope is longer than what it holds."""
+
+_nonces = Salt(_NONCE)
 
 Script = Generator[Any, Any, Any]
 """Database work: yields (statement, parameters), is sent the rows; or yields an `Operation`, is sent what
@@ -125,7 +128,7 @@ def _cipher(key: bytes) -> AESGCM:
 
 
 def _envelope(cipher: AESGCM, key: bytes, data: bytes, bound: bytes) -> bytes:
-    nonce = os.urandom(_NONCE)
+    nonce = _nonces.draw()
     return b"".join((SCHEME, key, nonce, cipher.encrypt(nonce, data, bound)))
 
 

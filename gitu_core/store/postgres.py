@@ -10,7 +10,7 @@ from typing import Any, cast
 from gitu_core.errors import ConfigError, StoreError
 from gitu_core.store.keys import Keyring, Script
 from gitu_core.store.sql import Sql
-from gitu_core.store.writer import MAX_JOBS, Fence, Job, Law, Operation, commit, finish, script_law
+from gitu_core.store.writer import MAX_JOBS, Fence, Job, Law, Operation, Tray, commit, finish, script_law
 
 Connect = Callable[[], Any]
 
@@ -51,6 +51,7 @@ class PostgresEngine:
     def __init__(self, connect: Connect, sql: Sql, keys: Keyring) -> None:
         self.sql, self._keys, self._connect = sql, keys, connect
         self._jobs: list[Job] = []
+        self._tray = Tray(self._hand_over)
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._writer: Any = None
@@ -71,6 +72,7 @@ class PostgresEngine:
     async def close(self) -> None:
         """Writes what is queued, then closes every connection."""
         if self._task is not None:
+            self._tray.empty()
             self._closing = True
             self._wake.set()
             task, self._task = self._task, None
@@ -114,7 +116,10 @@ class PostgresEngine:
         """Hands a job to the writer."""
         if self._task is None:
             raise StoreError("the store is closed", hint="open it first")
-        self._jobs.append(job)
+        self._tray.put(job)
+
+    def _hand_over(self, jobs: list[Job]) -> None:
+        self._jobs += jobs
         self._wake.set()
 
     async def read(self, script: Callable[[], Script]) -> Any:

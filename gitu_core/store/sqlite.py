@@ -24,7 +24,7 @@ from gitu_core import locks
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.store.keys import Keyring, Script
 from gitu_core.store.sql import Sql
-from gitu_core.store.writer import MAX_JOBS, Fence, Job, Operation, commit, finish, lose, run, script_law
+from gitu_core.store.writer import MAX_JOBS, Fence, Job, Operation, Tray, commit, finish, lose, run, script_law
 
 Connect = Callable[[], sqlite3.Connection]
 
@@ -95,6 +95,7 @@ class SqliteEngine:
     def __init__(self, connect: Connect, sql: Sql, keys: Keyring, busy: float, file: bool = True) -> None:
         self.sql, self._keys, self._connect, self._busy, self.file = sql, keys, connect, busy, file
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._tray = Tray(self._hand_over)
         self._thread: threading.Thread | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._local = threading.local()
@@ -122,6 +123,7 @@ class SqliteEngine:
         """Writes what is queued, then closes every connection."""
         if self._thread is None:
             return
+        self._tray.empty()
         self._queue.put(None)
         thread, self._thread = self._thread, None
         await asyncio.to_thread(thread.join)
@@ -166,7 +168,11 @@ class SqliteEngine:
         """Hands a job to the writer."""
         if self._thread is None:
             raise StoreError("the store is closed", hint="open it first")
-        self._queue.put(job)
+        self._tray.put(job)
+
+    def _hand_over(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            self._queue.put(job)
 
     async def read(self, script: Callable[[], Script]) -> Any:
         """Runs a script that only reads."""

@@ -19,6 +19,9 @@ from gitu_core.store.keys import Keyring, Script
 MAX_JOBS = 1000
 """The most jobs that share a transaction."""
 
+LINGER = 0.05
+"""Seconds that a record which nobody waits for stays with us, for company on its way to disk."""
+
 LOG = logging.getLogger("gitu.store")
 
 
@@ -86,6 +89,37 @@ class Job:
         submit(self)
         assert self.future is not None
         return await self.future
+
+
+class Tray:
+    """Jobs on their way to the writer. What comes in one moment is handed over together, so that it shares a commit
+    and a wake-up; what nobody waits for goes along with what somebody does, or after `LINGER` seconds."""
+
+    def __init__(self, hand_over: Callable[[list[Job]], None]) -> None:
+        self._hand_over, self._jobs = hand_over, list[Job]()
+        self._soon = self._late = False
+
+    def put(self, job: Job) -> None:
+        """Takes a job; order is kept."""
+        self._jobs.append(job)
+        if job.future is not None:
+            if not self._soon:
+                self._soon = True
+                job.future.get_loop().call_soon(self.empty)
+        elif not self._late:
+            self._late = True
+            asyncio.get_running_loop().call_later(LINGER, self._overdue)
+
+    def empty(self) -> None:
+        """Hands everything over."""
+        self._soon = False
+        if self._jobs:
+            jobs, self._jobs = self._jobs, []
+            self._hand_over(jobs)
+
+    def _overdue(self) -> None:
+        self._late = False
+        self.empty()
 
 
 def finish(jobs: Sequence[Job], lost: list[Exception]) -> None:
