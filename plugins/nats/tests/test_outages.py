@@ -186,6 +186,27 @@ async def test_a_full_stream_leaves_the_work_here_until_there_is_room(crew: Crew
     await client.close()
 
 
+async def test_a_connection_that_breaks_with_words_left_to_be_sent_is_told(node: Node) -> None:
+    """The library raises out of the middle of closing when it tries to send them."""
+    from gitu_nats.client import SafeClient
+
+    client, closed = SafeClient(), anyio.Event()
+
+    async def told() -> None:
+        closed.set()
+
+    async def broken() -> None:
+        raise ConnectionResetError
+
+    await client.connect(node.url, allow_reconnect=False, closed_cb=told)
+    assert client._transport is not None
+    client._transport.drain = broken  # type: ignore[method-assign]
+    client._pending, client._pending_data_size = [b"PING\r\n"], 6
+    await node.kill()
+    with anyio.fail_after(5):
+        await closed.wait()
+
+
 @pytest.mark.slow
 async def test_a_server_that_freezes_holds_up_nobody(crew: Crew, node: Node) -> None:
     worker = await crew.worker(node.url)
