@@ -34,6 +34,9 @@ PING_EVERY = 5
 STEADY = 5.0
 """Seconds after which a connection counts as a good one: when it breaks, the next is tried at once."""
 
+AT_ONCE = 1.5
+"""Seconds that this may take before it is told that there is none."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 """Seconds between two rounds through all servers; doubles, and is shortened by chance so that not all come at once."""
 
@@ -61,17 +64,19 @@ class Link:
 
     async def run(self) -> None:
         """Connects, works, and does so again when the connection is lost, until cancelled."""
-        tries = 0
+        tries, quick = 1, False
         while True:
-            began = anyio.current_time()
             try:
-                await self._session()
+                with anyio.move_on_after(AT_ONCE if quick else float("inf")) as limit:
+                    await self._open()
+                if limit.cancelled_caught:
+                    raise self._why
+                quick = await self._hold() > STEADY
                 trouble: Exception = self._why
             except Exception as error:  # noqa: BLE001 - whatever a server sent, the next try may do better
-                trouble = error
-            steady = self.up and anyio.current_time() - began > STEADY
-            self.up, tries = False, 0 if steady else tries + 1
+                trouble, quick = error, False
             await self._end_client()
+            tries = 0 if quick else tries + 1
             if tries:
                 await self._told(in_words(trouble, self._settings.prefix))
                 await anyio.sleep(min(FIRST_PAUSE * 2.0 ** (tries - 1), LONGEST_PAUSE) * random.uniform(0.5, 1))
@@ -98,21 +103,27 @@ class Link:
 
     # ---- inside ---------------------------------------------------------------------------------
 
-    async def _session(self) -> None:
-        """One connection, until it is lost. Where it cannot be had, what kept it from being made is raised."""
+    async def _open(self) -> None:
+        """Makes a connection that can be used. What kept it from being made is raised."""
         self._why = NotReady("the connection was lost")
-        client = self._client = await self._connect()
+        self._client = await self._connect()
+        await self._prepare(self._client)
+
+    async def _hold(self) -> float:
+        """Works over the connection until it is lost; gives for how many seconds it was there."""
+        assert self._client is not None
+        began = anyio.current_time()
         try:
-            await self._prepare(client)
             async with anyio.create_task_group() as group:
                 for work in self._works:
-                    group.start_soon(self._work, work, client)
+                    group.start_soon(self._work, work, self._client)
                 self.up = True
                 await self._told(None)
                 await self._lost.wait()
                 group.cancel_scope.cancel()
         finally:
-            self._learn(client)
+            self.up = False
+        return anyio.current_time() - began
 
     async def _work(self, work: Work, client: Client) -> None:
         try:
@@ -176,6 +187,7 @@ class Link:
     async def _end_client(self) -> None:
         client, self._client = self._client, None
         if client is not None:
+            self._learn(client)
             await close(client)
 
 
