@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("startup", "registry", "store", "provider", "turns")
+NAMES = ("startup", "registry", "store", "provider", "turns", "nats")
 
 
 def main() -> int:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import anyio
 from nats.errors import Error
 
+from gitu_core.errors import NotReady
 from gitu_nats.lanes import Held, Lanes
-from gitu_nats.link import Broken
 from gitu_nats.settings import CONSUMER, Settings, decode
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ OVER, SIGN_STATUS = ("404", "408"), "100"
 """How the server says that a request's time is over, and that it still stands."""
 
 
+HINT = "see whether the cluster is whole"
+
+
 class Pull:
     """Hands what comes to *lanes*."""
 
@@ -53,18 +56,19 @@ class Pull:
         self._ran: anyio.Event | None = None
 
     async def run(self, client: Client) -> None:
-        """Takes messages until stopped or cancelled. Raises `Broken` when the servers hand out nothing any more."""
+        """Takes messages until stopped or cancelled. Raises `NotReady` when the servers hand out nothing any more."""
+        inbox = client.new_inbox()
+        subscription = await client.subscribe(f"{inbox}.*", cb=self._received)
         self._ran = anyio.Event()
         try:
-            inbox = client.new_inbox()
-            subscription = await client.subscribe(f"{inbox}.*", cb=self._received)
             with anyio.CancelScope() as self._scope:
                 while not self._stopped:
                     await self._take(client, inbox)
-            # Stopped. What is on its way still comes and goes back, so that others have it at once.
+        finally:
+            # What is on its way still comes and goes back, so that others have it at once: also what others could have
+            # had, and the server gives to us because it does not know yet that we leave.
             with anyio.CancelScope(shield=True), anyio.move_on_after(1), suppress(Error):
                 await subscription.drain()  # type: ignore[no-untyped-call]
-        finally:
             self._ran.set()
 
     async def stop(self) -> None:
@@ -85,9 +89,11 @@ class Pull:
             lost = lost + 1 if await self._lost() else 0
             if self._ended and self._ended[:3] not in OVER:
                 if self._ended[:3] != "409" or "Deleted" in self._ended:
-                    raise Broken(f"the servers hand out nothing: {self._ended}", "see whether the cluster is whole")
+                    raise NotReady(
+                        f"the servers hand out nothing: {self._ended}", hint="see whether the cluster is whole"
+                    )
                 await anyio.sleep(PAUSE)
-        raise Broken("the servers do not answer", "see whether the cluster is whole")
+        raise NotReady("the servers do not answer", hint="see whether the cluster is whole")
 
     async def _lost(self) -> bool:
         """Waits until the open request is over; true if there was no sign of it for too long."""
