@@ -88,12 +88,13 @@ def finish(jobs: Sequence[Job], lost: Callable[[Exception], None]) -> None:
 
 def commit(jobs: Sequence[Job], keys: Keyring) -> Law:
     """Commits *jobs*; leaves a result or an error in each."""
+    people = frozenset().union(*(job.people for job in jobs))
     try:
-        people = frozenset().union(*(job.people for job in jobs))
         if keys.lacks(people):
             # Keys are committed on their own: they must not vanish with a group that fails.
             yield Operation("begin")
             yield from script_law(keys.ensure(people))
+            hit("writer.keys")
             yield Operation("commit")
         hit("writer.begin")
         yield Operation("begin")
@@ -107,6 +108,7 @@ def commit(jobs: Sequence[Job], keys: Keyring) -> Law:
         hit("writer.commit")
     except Exception as error:  # noqa: BLE001 - whatever a job raised belongs to the one who waits for it
         yield Operation("rollback")
+        keys.forget(people)
         if len(jobs) > 1 and not _hopeless(error):
             middle = len(jobs) // 2
             yield from commit(jobs[:middle], keys)

@@ -1,5 +1,5 @@
-"""Full disks, read-only and locked databases, clocks that jump back, half-written journals: a typed error while it lasts,
-nothing lost, and everything works again when the cause is gone."""
+"""Full disks, read-only and locked databases, clocks that jump back, half-written journals: a typed error while the
+cause lasts, nothing lost, and everything works again when it is gone."""
 
 from __future__ import annotations
 
