@@ -47,45 +47,25 @@ if TYPE_CHECKING:
     from gitu_core.tools import ToolContext as ToolContext
     from gitu_core.tools import tool as tool
 
-_HOME = {
-    "Account": "model.message",
-    "Answer": "model.message",
-    "AnswerDelta": "model.turn",
-    "Ask": "model.message",
-    "BlobRef": "model.message",
-    "Claim": "model.memory",
-    "Conversation": "model.message",
-    "Delivery": "model.message",
-    "Gitu": "app",
-    "GituError": "errors",
-    "Host": "contracts.host",
-    "Label": "model.label",
-    "Limits": "config",
-    "Location": "model.message",
-    "Media": "model.message",
-    "Message": "model.message",
-    "Outgoing": "model.message",
-    "Profile": "config",
-    "Reply": "model.turn",
-    "Role": "tools",
-    "SyncGitu": "sync",
-    "Text": "model.message",
-    "Tool": "contracts.tool",
-    "ToolCall": "model.tooling",
-    "ToolContext": "tools",
-    "ToolError": "errors",
-    "ToolFinished": "model.turn",
-    "ToolResult": "model.tooling",
-    "ToolSpec": "model.tooling",
-    "ToolStarted": "model.turn",
-    "TurnEvent": "model.turn",
-    "TurnFinished": "model.turn",
-    "Usage": "model.chat",
-    "hook": "hookspecs",
-    "tool": "tools",
+_HOMES = {
+    "app": "Gitu",
+    "config": "Limits Profile",
+    "contracts.host": "Host",
+    "contracts.tool": "Tool",
+    "errors": "GituError ToolError",
+    "hookspecs": "hook",
+    "model.chat": "Usage",
+    "model.label": "Label",
+    "model.memory": "Claim",
+    "model.message": "Account Answer Ask BlobRef Conversation Delivery Location Media Message Outgoing Text",
+    "model.tooling": "ToolCall ToolResult ToolSpec",
+    "model.turn": "AnswerDelta Reply ToolFinished ToolStarted TurnEvent TurnFinished",
+    "sync": "SyncGitu",
+    "tools": "Role ToolContext tool",
 }
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
-__all__ = [*_HOME, "__version__"]
+__all__ = [*sorted(_HOME), "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -73,9 +73,11 @@ class Settings(Value, frozen=True):
     tenant: str = "main"
     model: str | tuple[str, ...] = ()
     router: str = ""
+    dispatcher: str = ""
     user: str = "local"
     idle_days: float = 30.0
     max_turns: int = 512
+    lease_seconds: float = 10.0
     fallbacks: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     profiles: dict[str, Profile] = msgspec.field(default_factory=dict)
     plugins: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
@@ -163,8 +165,7 @@ class SecretSource:
     """Finds secrets by reference: ``platform:NAME`` or ``personal:<person>:NAME``; a bare name is the platform's."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
-        self._settings = settings
-        self._environ = environ
+        self._settings, self._environ = settings, environ
 
     def has(self, reference: str) -> bool:
         """True if the secret is set."""

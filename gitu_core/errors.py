@@ -27,6 +27,7 @@
     ├── Denied                 the policy or a person said no
     ├── StoreError             the database cannot be used as it is
     │   ├── SchemaError        its schema is older or newer than this program
+    │   ├── LeaseLost          another worker took over what this one was doing
     │   └── Damaged            stored bytes cannot be read back
     ├── BorderError            a value or frame cannot cross the process border
     └── FacetUnavailable       this host does not offer the facet that was asked for
@@ -37,13 +38,14 @@ adapters, providers and tools use to tell the host what to do next.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 __all__ = [
     "AuthFailed", "BorderError", "Cancelled", "ConfigError", "ContextOverflow", "Damaged", "Denied", "FacetUnavailable",
-    "GituError", "HookError", "IncompatibleError", "InputError", "LimitReached", "LoadError", "ManifestError",
-    "ModelError", "NoModel", "NotReady", "OutputTooLarge", "PluginError", "Quarantined", "RateLimited", "Rejected",
-    "SchemaError", "StoreError", "StreamBroken", "ToolError", "ToolInputError", "ToolTimeout", "Unknown",
+    "GituError", "HookError", "IncompatibleError", "InputError", "LeaseLost", "LimitReached", "LoadError",
+    "ManifestError", "ModelError", "NoModel", "NotReady", "OutputTooLarge", "PluginError", "Quarantined", "RateLimited",
+    "Rejected", "SchemaError", "StoreError", "StreamBroken", "ToolError", "ToolInputError", "ToolTimeout", "Unknown",
 ]  # fmt: skip
 
 
@@ -239,6 +241,12 @@ class SchemaError(StoreError):
     code = "schema"
 
 
+class LeaseLost(StoreError):
+    """This worker was silent for so long that another one took over. What it tried to write was not written."""
+
+    code = "lease_lost"
+
+
 class Damaged(StoreError):
     """Stored bytes cannot be read back."""
 
@@ -255,6 +263,14 @@ class FacetUnavailable(GituError):
     """This host does not offer the facet that was asked for."""
 
     code = "facet_unavailable"
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """A hint for a name that is not *known*: the nearest that is, else *otherwise*."""
+    import difflib
+
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else otherwise
 
 
 def by_code() -> dict[str, type[GituError]]:

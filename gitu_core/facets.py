@@ -30,11 +30,9 @@ class Parts(Protocol):
 
     async def complete(self, principal: str, prompt: str, schema: dict[str, Any] | None, model: str) -> Any:
         """Asks a model on behalf of *principal*."""
-        ...
 
     async def notify(self, outgoing: Outgoing) -> None:
         """Says something of the assistant's own accord."""
-        ...
 
 
 CORE = "gitu"
@@ -49,10 +47,7 @@ class PluginHost:
 
     def __init__(self, house: Parts, manifest: Manifest, config: Callable[[], dict[str, Any]], trusted: bool) -> None:
         self.plugin = manifest.id
-        self._house = house
-        self._manifest = manifest
-        self._config = config
-        self._trusted = trusted
+        self._house, self._manifest, self._config, self._trusted = house, manifest, config, trusted
         self._declared = set(FACETS) if trusted else {"log", *manifest.capabilities.facets}
 
     @property
@@ -93,8 +88,7 @@ class _Missing:
 
 class _Facet:
     def __init__(self, house: Parts, manifest: Manifest) -> None:
-        self._house = house
-        self._manifest = manifest
+        self._house, self._manifest = house, manifest
         self._plugin = manifest.id
 
 

@@ -41,7 +41,7 @@ import msgspec
 from gitu_core.contracts.base import SEAMS
 from gitu_core.contracts.contribution import Contribution
 from gitu_core.contracts.host import FACETS
-from gitu_core.errors import IncompatibleError, ManifestError
+from gitu_core.errors import IncompatibleError, ManifestError, nearest
 from gitu_core.hookspecs import HOOKS
 from gitu_core.model import Value
 
@@ -57,6 +57,7 @@ LARGEST = 1 << 20
 LONGEST = 10_000
 """Characters that a title or a description may have: models read descriptions in every request."""
 
+_SEE = "see docs/hooks.md and docs/contracts.md"
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
@@ -151,15 +152,17 @@ def check(manifest: Manifest, file: str | Path = FILE_NAME) -> None:
         fail(f"id {manifest.id!r} is not a plugin id", "use lower-case letters, digits, - and _")
     for name in manifest.hooks:
         if name not in HOOKS:
-            fail(f"there is no hook {name!r}", _nearest(name, HOOKS))
+            fail(f"there is no hook {name!r}", nearest(name, HOOKS, _SEE))
     for facet in manifest.capabilities.facets:
         if facet not in FACETS:
-            fail(f"there is no facet {facet!r}", _nearest(facet, FACETS))
+            fail(f"there is no facet {facet!r}", nearest(facet, FACETS, _SEE))
     if len(manifest.title) > LONGEST:
         fail(f"its title has more than {LONGEST} characters", "write a shorter one")
     for each in manifest.contributes:
         if each.seam not in SEAMS:
-            fail(f"there is no seam {each.seam!r}", _nearest(each.seam, SEAMS))
+            fail(f"there is no seam {each.seam!r}", nearest(each.seam, SEAMS, _SEE))
+        if not SEAMS[each.seam].crosses and manifest.isolation != "host":
+            fail(f"{each.seam} {each.name[:64]!r} can only be offered inside the host", 'set isolation = "host"')
         if max(len(each.description), len(str(each.spec.get("description", "")))) > LONGEST:
             fail(
                 f"{each.seam} {each.name[:64]!r}: its description has more than {LONGEST} characters",
@@ -205,10 +208,3 @@ def render(manifest: Manifest) -> str:
 
 def _json_text(value: Any) -> str:
     return "\n" + msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2).decode() + "\n"
-
-
-def _nearest(name: str, known: Any) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else "see docs/hooks.md and docs/contracts.md"

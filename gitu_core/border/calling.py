@@ -25,8 +25,7 @@ class _Waiting(Ticket):
 
     def __init__(self, id: int, limit: int = 0) -> None:
         super().__init__()
-        self.id = id
-        self.limit = limit
+        self.id, self.limit = id, limit
         self.changed = anyio.Event()
         self.done = False
         self.value: msgspec.Raw | None = None
@@ -50,8 +49,7 @@ class Caller:
     def __init__(self, outbox: Outbox, *, limit: int, window: int, grace: float) -> None:
         self.objects = Objects(self)
         self.lost: GituError | None = None
-        self._outbox = outbox
-        self._limit = limit
+        self._outbox, self._limit = outbox, limit
         self._window = max(1, window)
         self._grace = grace
         self._ids = itertools.count(1)

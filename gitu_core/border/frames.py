@@ -102,15 +102,12 @@ class Transport(Protocol):
 
     async def send(self, item: bytes, /) -> None:
         """Hands one chunk over."""
-        ...
 
     async def receive(self) -> bytes:
         """The next chunk."""
-        ...
 
     async def aclose(self) -> None:
         """Closes both directions."""
-        ...
 
 
 def write(frame: Frame) -> bytes:

@@ -52,9 +52,7 @@ class Peer:
         patience: float = 30.0,
         max_calls: int = 10_000,
     ) -> None:
-        self._transport = transport
-        self._limit = limit
-        self._patience = patience
+        self._transport, self._limit, self._patience = transport, limit, patience
         self._outbox = Outbox(transport)
         self._caller = Caller(self._outbox, limit=limit, window=window, grace=grace)
         self._server = Server(self._caller.objects, self._outbox, limit=limit, grace=grace, max_calls=max_calls)

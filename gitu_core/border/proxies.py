@@ -21,11 +21,9 @@ class Calls(Protocol):
 
     async def call(self, ref: int, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Calls a method of the object *ref* of the other side."""
-        ...
 
     def stream(self, ref: int, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncIterator[Any]:
         """Streams from a method of the object *ref* of the other side."""
-        ...
 
 
 class Proxy:
@@ -35,9 +33,7 @@ class Proxy:
     gitu_plan: Plan
 
     def __init__(self, calls: Calls, ref: int, failed: dict[str, Fault]) -> None:
-        self.gitu_calls = calls
-        self.gitu_ref = ref
-        self.gitu_failed = failed
+        self.gitu_calls, self.gitu_ref, self.gitu_failed = calls, ref, failed
         self.gitu_count = 1
 
     def __getattr__(self, name: str) -> Any:

@@ -36,10 +36,7 @@ class Server:
     *max_calls* the calls that may run at once."""
 
     def __init__(self, objects: Objects, outbox: Outbox, *, limit: int, grace: float, max_calls: int) -> None:
-        self._objects = objects
-        self._outbox = outbox
-        self._limit = limit
-        self._grace = grace
+        self._objects, self._outbox, self._limit, self._grace = objects, outbox, limit, grace
         self._max_calls = max_calls
         self._running: dict[int, _Running] = {}
 

@@ -22,7 +22,6 @@ Path = tuple[str | int, ...]
 
 _SETS = (shape.SetType, shape.FrozenSetType)
 _LISTS = (shape.ListType, shape.VarTupleType, *_SETS)
-_STRUCTS = (shape.StructType,)
 _OPAQUE = "opaque"
 
 

@@ -54,6 +54,11 @@ class TurnBudget:
         """Gives the reservation back: nothing was used."""
         self._reserved.pop(ticket, None)
 
+    async def resume(self, turn: TurnInfo, spent: int) -> None:
+        """A turn goes on that has *spent* something already."""
+        self._limits[turn.id] = self._limit_of(turn)
+        self._spent[turn.id] = max(spent, self._spent.get(turn.id, 0))
+
     async def close(self, turn: str) -> int:
         """Forgets a turn that ended; gives what it spent, in nano-dollars."""
         for ticket in [ticket for ticket, (owner, _) in self._reserved.items() if owner == turn]:

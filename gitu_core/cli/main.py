@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "chat": ("talk", "talk to the assistant in this terminal"),
     "ask": ("talk", "ask one question and print the answer"),
     "serve": ("serve", "run the enabled channels until stopped"),
+    "worker": ("serve", "work on the messages of channels that run in other processes"),
     "sessions": ("talk", "list the last sessions"),
     "plugins": ("plugins", "list, enable and disable plugins"),
     "manifest": ("plugins", "print or write a plugin's manifest from its code"),

@@ -1,74 +1,32 @@
 """The contracts: one module a seam, and the values they speak in. What an author needs beyond `gitu_core` is here."""
 
-from gitu_core.contracts.adapter import Adapter, Channel, Inbox
-from gitu_core.contracts.base import SEAMS, WIRE_VERSION, Seam, contract, seam_of
-from gitu_core.contracts.dispatcher import Dispatcher, Handler
-from gitu_core.contracts.host import (
-    FACETS,
-    Admin,
-    Asking,
-    Blobs,
-    Entry,
-    FileInfo,
-    Files,
-    Host,
-    Http,
-    HttpRequest,
-    HttpResponse,
-    Kv,
-    Log,
-    Models,
-    Notify,
-    Recall,
-    Schedule,
-    Secrets,
-)
-from gitu_core.contracts.memory import MemoryStore
-from gitu_core.contracts.page import Block, Command, CommandSpec, Page
-from gitu_core.contracts.provider import Embedder, ModelProvider, ModelRouter
-from gitu_core.contracts.tool import Context, RuleAction, Tool
-from gitu_core.model import *  # noqa: F403 (authors find every value beside the contract that uses it)
-from gitu_core.model import __all__ as _values
+# ruff: noqa: F403 (every module says itself what of it is for authors)
+from gitu_core import model
+from gitu_core.contracts import adapter, base, dispatcher, host, memory, page, provider, tool
+from gitu_core.contracts.adapter import *
+from gitu_core.contracts.base import *
+from gitu_core.contracts.dispatcher import *
+from gitu_core.contracts.host import *
+from gitu_core.contracts.memory import *
+from gitu_core.contracts.page import *
+from gitu_core.contracts.provider import *
+from gitu_core.contracts.tool import *
+from gitu_core.model.base import *
+from gitu_core.model.chat import *
+from gitu_core.model.label import *
+from gitu_core.model.memory import *
+from gitu_core.model.message import *
+from gitu_core.model.steps import Step as Step
+from gitu_core.model.tooling import *
+from gitu_core.model.turn import *
 
-__all__ = [
-    "FACETS",
-    "SEAMS",
-    "WIRE_VERSION",
-    "Adapter",
-    "Admin",
-    "Asking",
-    "Block",
-    "Blobs",
-    "Channel",
-    "Command",
-    "CommandSpec",
-    "Context",
-    "Dispatcher",
-    "Embedder",
-    "Entry",
-    "FileInfo",
-    "Files",
-    "Handler",
-    "Host",
-    "Http",
-    "HttpRequest",
-    "HttpResponse",
-    "Inbox",
-    "Kv",
-    "Log",
-    "MemoryStore",
-    "ModelProvider",
-    "ModelRouter",
-    "Models",
-    "Notify",
-    "Page",
-    "Recall",
-    "RuleAction",
-    "Schedule",
-    "Seam",
-    "Secrets",
-    "Tool",
-    "contract",
-    "seam_of",
-    *_values,
-]
+__all__: list[str] = []
+__all__ += adapter.__all__
+__all__ += base.__all__
+__all__ += dispatcher.__all__
+__all__ += host.__all__
+__all__ += memory.__all__
+__all__ += page.__all__
+__all__ += provider.__all__
+__all__ += tool.__all__
+__all__ += model.__all__

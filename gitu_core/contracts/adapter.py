@@ -20,6 +20,8 @@ from typing import Literal, Protocol
 from gitu_core.contracts.base import contract
 from gitu_core.model import Conversation, Delivery, Health, Message, Outgoing, Receipt, TurnEvent, Value
 
+__all__ = ["Adapter", "Channel", "Inbox"]
+
 
 class Channel(Value, frozen=True):
     """What a channel can do.
@@ -47,11 +49,9 @@ class Inbox(Protocol):
 
     async def accept(self, message: Message) -> Receipt:
         """Commits *message*, then returns. Waits while the queue is deep. `InputError`: it can never be accepted."""
-        ...
 
     async def finished(self, id: str) -> None:
         """Waits until the work that the message with this receipt id caused has ended and was answered."""
-        ...
 
 
 @contract("adapter")
@@ -62,20 +62,15 @@ class Adapter(Protocol):
 
     async def receive(self, inbox: Inbox) -> None:
         """Hands every message of the channel to *inbox*, until cancelled."""
-        ...
 
     async def send(self, outgoing: Outgoing) -> Delivery:
         """Says something on the channel."""
-        ...
 
     async def verify(self, outgoing: Outgoing) -> Delivery:
         """What became of an earlier `send` with the same key; ``unknown`` where the channel cannot tell."""
-        ...
 
     async def show(self, conversation: Conversation, event: TurnEvent) -> None:
         """Shows what happens while a turn runs: typing, partial words, tools at work. Losing it loses nothing."""
-        ...
 
     async def health(self) -> Health:
         """How the channel is, without talking to any person. Answers within a second."""
-        ...

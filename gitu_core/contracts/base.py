@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+__all__ = ["SEAMS", "WIRE_VERSION", "Seam", "contract", "seam_of"]
+
 C = TypeVar("C", bound=type)
 
 WIRE_VERSION = 1

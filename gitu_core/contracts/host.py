@@ -14,6 +14,11 @@ import msgspec
 from gitu_core.contracts.base import contract
 from gitu_core.model import UNLABELLED, BlobRef, Conversation, Hit, Label, MemoryQuery, Part, Value
 
+__all__ = [
+    "FACETS", "Admin", "Asking", "Blobs", "Entry", "FileInfo", "Files", "Host", "Http", "HttpRequest", "HttpResponse",
+    "Kv", "Log", "Models", "Notify", "Recall", "Schedule", "Secrets",
+]  # fmt: skip
+
 
 class Entry(Value, frozen=True):
     """One stored value of a plugin. `person` and `label` let export and erasure reach it."""
@@ -57,7 +62,6 @@ class Log(Protocol):
 
     async def write(self, level: Literal["debug", "info", "warning", "error"], text: str) -> None:
         """Writes one line."""
-        ...
 
 
 @contract("host.kv")
@@ -66,19 +70,15 @@ class Kv(Protocol):
 
     async def get(self, key: str) -> Entry | None:
         """The entry, or None."""
-        ...
 
     async def put(self, entry: Entry) -> None:
         """Stores or replaces an entry."""
-        ...
 
     async def delete(self, key: str) -> bool:
         """Removes an entry; tells whether there was one."""
-        ...
 
     async def list(self, prefix: str = "", person: str = "") -> Sequence[Entry]:
         """The entries whose key begins with *prefix*, of one person where given, by key."""
-        ...
 
 
 @contract("host.blobs")
@@ -87,19 +87,15 @@ class Blobs(Protocol):
 
     async def begin(self, media_type: str = "application/octet-stream", name: str = "") -> str:
         """Opens a new blob; gives the handle to write to."""
-        ...
 
     async def write(self, handle: str, data: bytes) -> None:
         """Appends to an open blob."""
-        ...
 
     async def commit(self, handle: str, person: str = "", label: Label = UNLABELLED) -> BlobRef:
         """Closes it and gives its name."""
-        ...
 
     async def read(self, blob: BlobRef, offset: int = 0, size: int = 1 << 20) -> bytes:
         """A piece of a blob; empty at its end."""
-        ...
 
 
 @contract("host.secrets")
@@ -108,7 +104,6 @@ class Secrets(Protocol):
 
     async def reveal(self, name: str) -> str:
         """The secret itself. `AuthFailed` when nobody has set it. Never log it, never put it into a result."""
-        ...
 
 
 @contract("host.http")
@@ -117,7 +112,6 @@ class Http(Protocol):
 
     async def request(self, request: HttpRequest) -> HttpResponse:
         """Sends it. `Denied` for other hosts; `Unknown` when it may have arrived and no answer came."""
-        ...
 
 
 @contract("host.files")
@@ -126,15 +120,12 @@ class Files(Protocol):
 
     async def list(self, path: str) -> Sequence[FileInfo]:
         """What is in a folder, by name."""
-        ...
 
     async def read(self, path: str, offset: int = 0, size: int = 1 << 20) -> bytes:
         """A piece of a file; empty at its end."""
-        ...
 
     async def write(self, path: str, data: bytes, append: bool = False) -> None:
         """Writes or extends a file."""
-        ...
 
 
 @contract("host.model")
@@ -143,7 +134,6 @@ class Models(Protocol):
 
     async def complete(self, prompt: str, schema: dict[str, Any] | None = None, model: str = "") -> Any:
         """The answer: text, or a value that fits *schema*. *model* empty = whatever the router picks."""
-        ...
 
 
 @contract("host.memory")
@@ -152,7 +142,6 @@ class Recall(Protocol):
 
     async def search(self, query: MemoryQuery) -> Sequence[Hit]:
         """The claims that fit best."""
-        ...
 
 
 @contract("host.ask")
@@ -161,7 +150,6 @@ class Asking(Protocol):
 
     async def ask(self, person: str, question: str, choices: Sequence[str], timeout: float = 300.0) -> str:
         """The choice made on any of the person's channels. `NotReady` when nobody answered in *timeout* seconds."""
-        ...
 
 
 @contract("host.notify")
@@ -170,7 +158,6 @@ class Notify(Protocol):
 
     async def send(self, conversation: Conversation, parts: Sequence[Part], key: str) -> str:
         """Queues a message under an idempotency key; gives its id."""
-        ...
 
 
 @contract("host.schedule")
@@ -179,11 +166,9 @@ class Schedule(Protocol):
 
     async def at(self, when: float, key: str, data: dict[str, Any]) -> None:
         """Hands *data* back to the plugin at *when* (seconds since 1970, UTC), once; the same key replaces."""
-        ...
 
     async def cancel(self, key: str) -> bool:
         """Removes a timer; tells whether there was one."""
-        ...
 
 
 @contract("host.admin")
@@ -192,11 +177,9 @@ class Admin(Protocol):
 
     async def plugins(self) -> Sequence[dict[str, Any]]:
         """What is installed, enabled and quarantined, as `gitu plugins --json` prints it."""
-        ...
 
     def sessions(self, person: str = "") -> AsyncIterator[dict[str, Any]]:
         """Sessions, newest first, of one person where given."""
-        ...
 
 
 @contract("host")

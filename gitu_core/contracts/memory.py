@@ -19,6 +19,8 @@ from typing import Protocol
 from gitu_core.contracts.base import contract
 from gitu_core.model import Claim, Hit, MemoryQuery
 
+__all__ = ["MemoryStore"]
+
 
 @contract("memory")
 class MemoryStore(Protocol):
@@ -28,20 +30,15 @@ class MemoryStore(Protocol):
 
     async def put(self, claims: Sequence[Claim]) -> None:
         """Stores or replaces claims, all or none."""
-        ...
 
     async def get(self, ids: Sequence[str]) -> Sequence[Claim]:
         """The claims with these ids, in the order asked for."""
-        ...
 
     async def search(self, query: MemoryQuery) -> Sequence[Hit]:
         """The claims that fit best."""
-        ...
 
     async def delete(self, ids: Sequence[str]) -> int:
         """Removes claims and everything made from their text; gives how many there were."""
-        ...
 
     def export(self, person: str) -> AsyncIterator[Claim]:
         """Every claim of a person, oldest first."""
-        ...

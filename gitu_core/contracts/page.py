@@ -10,6 +10,8 @@ import msgspec
 from gitu_core.contracts.base import contract
 from gitu_core.model import ToolResult, Value
 
+__all__ = ["Block", "Command", "CommandSpec", "Page"]
+
 
 class Block(Value, frozen=True):
     """One block of a page. `data` is what the kind takes: rows for a table, a JSON Schema and values for a form,
@@ -31,11 +33,9 @@ class Page(Protocol):
 
     async def blocks(self, principal: str) -> Sequence[Block]:
         """What the page shows to a principal."""
-        ...
 
     async def act(self, principal: str, action: str, values: dict[str, Any]) -> ToolResult:
         """Does what an action or form of the page asks for."""
-        ...
 
 
 class CommandSpec(Value, frozen=True):
@@ -54,4 +54,3 @@ class Command(Protocol):
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         """Runs it. The text of the result is printed; a status other than ok exits non-zero."""
-        ...

@@ -6,6 +6,7 @@ A room names here what it needs, so that no room imports its neighbour.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -15,6 +16,7 @@ from gitu_core.contracts.contribution import Contribution
 from gitu_core.contracts.host import Entry
 from gitu_core.model import (
     Account,
+    Ask,
     BlobRef,
     Candidate,
     Conversation,
@@ -25,6 +27,7 @@ from gitu_core.model import (
     ModelRequest,
     Outgoing,
     Receipt,
+    Reply,
     RouteTask,
     ToolCall,
     ToolSpec,
@@ -40,19 +43,15 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds since 1970, UTC."""
-        ...
 
     def monotonic(self) -> float:
         """Seconds since some start; never goes back."""
-        ...
 
     def new_id(self) -> str:
         """A new identifier that sorts by time."""
-        ...
 
     async def sleep(self, seconds: float) -> None:
         """Waits."""
-        ...
 
 
 # ---- records: what is written, each an own row, any number in one transaction ------------------
@@ -123,16 +122,46 @@ class TurnEntry(Value, frozen=True):
 
 
 class OutboxEntry(Value, frozen=True):
-    """Something to be said and what became of it so far; written again, it updates the delivery."""
+    """Something to be said and what became of it so far; written again, it updates the delivery.
+
+    It goes out in `pieces` (0 = not known yet), of which the first `done` were delivered, under the channel's `ids`.
+    `told`: a person was told that nobody knows whether it arrived. Times are in seconds since 1970, UTC.
+    """
 
     outgoing: Outgoing
     person: str
     session: str
-    state: Literal["queued", "sending", "sent", "not_sent", "unknown", "dead"] = "queued"
+    state: Literal["queued", "sending", "sent", "unknown", "dead"] = "queued"
     tries: int = 0
     next_at: float = 0.0
     ids: tuple[str, ...] = ()
     detail: str = ""
+    done: int = 0
+    at: float = 0.0
+    told: bool = False
+
+
+class Approval(Value, frozen=True):
+    """A question that a turn waits for: may `call` be run (``approve``), or, where nobody knows what became of it, be
+    run again (``retry``)? `digest` is that of the exact arguments the choice is about; `turn` and `message` name the
+    turn and the receipt of the message it answers. Times are in seconds since 1970, UTC."""
+
+    id: str
+    person: str
+    session: str
+    turn: str
+    message: str
+    call: str
+    digest: str
+    ask: Ask
+    expires_at: float
+    created_at: float = 0.0
+    kind: Literal["approve", "retry"] = "approve"
+    conversation: Conversation | None = None
+    state: Literal["pending", "answered", "expired"] = "pending"
+    choice: str = ""
+    by: str = ""
+    answered_at: float | None = None
 
 
 class InboxDone(Value, frozen=True):
@@ -163,61 +192,130 @@ class UsageEntry(Value, frozen=True):
     plugin: str = ""
 
 
-Record = HistoryEntry | StepEntry | TurnEntry | OutboxEntry | InboxDone | UsageEntry
+Record = HistoryEntry | StepEntry | TurnEntry | OutboxEntry | InboxDone | UsageEntry | Approval
+
+
+@dataclass
+class Outcome:
+    """How a turn ended, or that it waits: its reply is then ``waiting`` and `asks` are the questions. `records` must be
+    committed with whatever follows from it."""
+
+    reply: Reply
+    records: tuple[Record, ...] = ()
+    asks: tuple[Approval, ...] = ()
+
+
+class Worker(Value, frozen=True):
+    """A process that works on this database. `beat` counts up while it lives; `gone` is True where it is known to have
+    ended. `about` says in words where it runs."""
+
+    id: str
+    epoch: int
+    beat: int
+    about: str = ""
+    gone: bool = False
+
+
+class Workers(Protocol):
+    """Who works on this database, and on which lanes. A worker that was taken over writes nothing any more: every
+    write of its epoch fails with `LeaseLost`."""
+
+    async def join(self, about: str) -> str:
+        """Becomes a worker, with a new epoch; gives its id."""
+
+    async def leave(self) -> None:
+        """Ends being a worker and lets go of its lanes."""
+
+    async def beat(self) -> None:
+        """Shows that this worker lives. `LeaseLost` if another one took over."""
+
+    async def others(self) -> Sequence[Worker]:
+        """The other workers."""
+
+    async def take_over(self, worker: Worker) -> bool:
+        """Ends another worker's lease, unless it showed a sign of life since; its lanes are free then."""
+
+    async def claim(self, lane: str) -> bool:
+        """Makes this worker the only one that works on a lane; False if another one does."""
+
+    async def owner(self, lane: str) -> Worker | None:
+        """Who works on a lane."""
+
+    async def free(self, *lanes: str) -> None:
+        """Lets go of lanes."""
 
 
 class Records(Protocol):
     """The store, as gateway and runtime use it."""
 
-    async def accept(self, entry: InboxEntry) -> Receipt:
-        """Commits a message to disk. The same channel and key again gives the first receipt with `fresh` False."""
-        ...
+    async def accept(self, entry: InboxEntry, lane: str = "") -> Receipt:
+        """Commits a message to disk. The same channel and key again gives the first receipt with `fresh` False.
+        With *lane*, claims that lane in the same transaction; `mine` tells whether it is this worker's."""
 
     async def write(self, *records: Record) -> None:
         """Writes all records in one transaction; returns when they are committed."""
-        ...
 
     def post(self, *records: Record) -> None:
         """Writes all records in one transaction, later, after everything handed over before; does not wait."""
-        ...
 
     async def accepted(self, id: str) -> Accepted | None:
         """The message with this receipt id, and what became of it."""
-        ...
 
     async def abandon(self, channel: str, before: float) -> int:
         """Ends, as ``abandoned``, what came in on *channel* before *before* and nobody dealt with; gives how many."""
-        ...
 
     async def pending(self, limit: int = 1000, channel: str = "", after: str = "") -> Sequence[tuple[str, InboxEntry]]:
-        """Accepted messages that nobody has dealt with, oldest first, each with its receipt id; of one *channel* where
-        given, and from the one *after* that receipt id on."""
-        ...
+        """Accepted messages that nobody has dealt with, session by session and oldest first, each with its receipt id;
+        of one *channel* where given, and from the one *after* that receipt id on."""
 
-    async def unsent(self, limit: int = 1000, state: str = "queued", after: str = "") -> Sequence[OutboxEntry]:
-        """Outbox entries that are queued, oldest first, from the one *after* that id on; with *state* ``sending`` those
-        that were on their way."""
-        ...
+    async def waiting(self, channels: Sequence[str] = ()) -> Sequence[tuple[str, str]]:
+        """The sessions with messages that nobody has dealt with, each with its channel, of *channels* where given."""
+
+    async def pending_in(self, session: str) -> Sequence[tuple[str, InboxEntry]]:
+        """The messages of a session that nobody has dealt with, oldest first, each with its receipt id."""
+
+    async def edit(self, channel: str, key: str, message: Message | None) -> Message | None:
+        """Gives the message with this key the parts of another (None = withdraws it) and gives it as it is then; None
+        where somebody has begun with it."""
+
+    async def unsent(
+        self, limit: int = 1000, state: str = "queued", after: str = "", channel: str = ""
+    ) -> Sequence[OutboxEntry]:
+        """Outbox entries that are queued, channel by channel and oldest first, of one *channel* where given, from the
+        one *after* that id on; with *state* ``sending`` those that were on their way."""
+
+    async def undelivered(self, person: str = "") -> Sequence[OutboxEntry]:
+        """What could not be delivered (``dead``) or nobody knows about (``unknown``), oldest first, of one person where
+        given."""
+
+    async def approvals(self, person: str = "", turn: str = "") -> Sequence[Approval]:
+        """The questions that wait for an answer, of a person; or all that a turn ever asked."""
+
+    async def answer(self, id: str, person: str, choice: str, receipt: str = "") -> Approval | None:
+        """Answers a question of that person once, opens the message it holds up again, and ends the message *receipt*
+        that brought the answer; all in one transaction. None if it is not theirs, not open or not among the choices.
+        Without a *person* it is the system that decides, in words of its own."""
+
+    async def expire(self) -> Sequence[Approval]:
+        """Ends the questions that nobody answered in time and opens the messages that they hold up."""
+
+    async def enlist(self, entry: OutboxEntry) -> bool:
+        """Commits an outbox entry; False, and nothing else, if there is one with this id already."""
 
     async def outgoing(self, id: str) -> OutboxEntry | None:
         """The outbox entry with this id, whatever became of it."""
-        ...
 
     async def history(self, session: str, max_tokens: int, max_messages: int = 500) -> Sequence[HistoryEntry]:
         """The newest messages of a session that fit, oldest first."""
-        ...
 
     async def steps(self, turn: str) -> Sequence[StepEntry]:
         """The steps of a turn, in order."""
-        ...
 
     async def steps_under(self, prefix: str) -> Sequence[StepEntry]:
         """The steps of every turn whose id begins with *prefix*, by turn and in order."""
-        ...
 
     async def usage(self, person: str = "", since: float = 0.0) -> Usage:
         """What was used, by one person where given, since a time."""
-        ...
 
 
 class People(Protocol):
@@ -225,11 +323,9 @@ class People(Protocol):
 
     async def person_for(self, account: Account, person: str = "") -> Person:
         """Who an account belongs to; created where nobody does, under the id *person* where given."""
-        ...
 
     async def person(self, id: str) -> Person | None:
         """The user with this id."""
-        ...
 
 
 class Sessions(Protocol):
@@ -237,37 +333,29 @@ class Sessions(Protocol):
 
     async def session_for(self, conversation: Conversation, person: str, profile: str = "default") -> Session:
         """The open session that a conversation is bound to; created and bound where there is none."""
-        ...
 
     async def new_session(self, conversation: Conversation, person: str, profile: str = "default") -> Session:
         """Ends the conversation's session, if any, and binds it to a fresh one."""
-        ...
 
     async def session(self, id: str) -> Session | None:
         """The session with this id."""
-        ...
 
     async def session_of(self, conversation: Conversation) -> Session | None:
         """The session that a conversation is bound to, open or ended; None where nobody ever spoke there."""
-        ...
 
     async def sessions(self, person: str = "", limit: int = 50) -> Sequence[Session]:
         """Sessions, the last active first, of one person where given."""
-        ...
 
     async def update_session(
         self, id: str, *, title: str | None = None, profile: str | None = None, settings: dict[str, Any] | None = None
     ) -> Session:
         """Changes what is given. `InputError` if there is no such session."""
-        ...
 
     async def end_session(self, id: str) -> None:
         """Ends a session; its conversations get a new one at the next message."""
-        ...
 
     async def end_idle(self, before: float) -> int:
         """Ends every session that was last active before *before*; gives how many."""
-        ...
 
 
 class PluginState(Protocol):
@@ -275,19 +363,15 @@ class PluginState(Protocol):
 
     async def kv_get(self, plugin: str, key: str) -> Entry | None:
         """The entry, or None."""
-        ...
 
     async def kv_put(self, plugin: str, entry: Entry) -> None:
         """Stores or replaces an entry."""
-        ...
 
     async def kv_delete(self, plugin: str, key: str) -> bool:
         """Removes an entry; tells whether there was one."""
-        ...
 
     async def kv_list(self, plugin: str, prefix: str = "", person: str = "") -> Sequence[Entry]:
         """The entries whose key begins with *prefix*, by key."""
-        ...
 
 
 class BlobStore(Protocol):
@@ -297,31 +381,25 @@ class BlobStore(Protocol):
         self, data: bytes, media_type: str, name: str = "", person: str = "", label: Label | None = None
     ) -> BlobRef:
         """Keeps *data* and gives its name."""
-        ...
 
     async def read_blob(self, blob: BlobRef, offset: int = 0, size: int = -1) -> bytes:
         """A piece of a blob, or all of it. `Damaged` if its bytes are not what its name says."""
-        ...
 
 
-class Store(Records, People, Sessions, PluginState, BlobStore, Protocol):
+class Store(Records, Workers, People, Sessions, PluginState, BlobStore, Protocol):
     """The whole store."""
 
     async def open(self) -> None:
         """Connects, migrates, starts the writer. `SchemaError` if a newer program wrote the database."""
-        ...
 
     async def close(self) -> None:
         """Writes what was posted and closes."""
-        ...
 
     async def backup(self, target: Path) -> None:
         """Writes a consistent copy that `restore` takes, while the store is in use."""
-        ...
 
     async def check(self) -> Sequence[str]:
         """What is wrong with the stored data; empty when all is well."""
-        ...
 
 
 # ---- other rooms -------------------------------------------------------------------------------
@@ -332,19 +410,15 @@ class Hooks(Protocol):
 
     def wants(self, hook: str) -> bool:
         """True if somebody implements the hook."""
-        ...
 
     async def observe(self, hook: str, **arguments: Any) -> None:
         """Tells everybody who listens; failures are counted against the plugin and go no further."""
-        ...
 
     async def filter(self, hook: str, **arguments: Any) -> Any:
         """Hands the hook's value from one implementation to the next; gives the last."""
-        ...
 
     async def guard(self, hook: str, **arguments: Any) -> str | None:
         """The first reason to refuse, or None. A failing guard refuses."""
-        ...
 
 
 class Offer(Value, frozen=True):
@@ -359,11 +433,9 @@ class Registry(Protocol):
 
     def offers(self, seam: str) -> Sequence[Offer]:
         """Every contribution to a seam by enabled, healthy plugins."""
-        ...
 
     async def get(self, seam: str, name: str) -> Any:
         """The contributed object; activates its plugin on first use. A `PluginError` says why it cannot be had."""
-        ...
 
 
 class Models(Protocol):
@@ -375,15 +447,12 @@ class Models(Protocol):
         """The models to try, best first, each with its worst-case cost. *wanted* names ``provider/model`` or
         ``provider`` in order of preference; empty = whatever is best. With *exact* nothing else is tried.
         `NoModel` if nothing can serve."""
-        ...
 
     def stream(self, candidate: Candidate, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         """Asks the candidate; `Finish.usage.cost` is filled in from its prices."""
-        ...
 
     def report(self, candidate: Candidate, error: Exception | None) -> None:
         """Tells how it went, for cool-down and recovery."""
-        ...
 
 
 class Verdict(Value, frozen=True):
@@ -399,7 +468,6 @@ class Policy(Protocol):
 
     def decide(self, call: ToolCall, tool: ToolSpec, context: Label, turn: TurnInfo) -> Verdict:
         """What may happen. *context* is the join of the labels of all the model has seen."""
-        ...
 
 
 class Budget(Protocol):
@@ -407,16 +475,15 @@ class Budget(Protocol):
 
     async def reserve(self, turn: TurnInfo, estimate: int | None) -> str:
         """Sets the worst case aside; gives a ticket. `LimitReached` if an envelope cannot bear it."""
-        ...
 
     async def settle(self, ticket: str, usage: Usage) -> None:
         """Replaces the reservation by what it really cost."""
-        ...
 
     async def release(self, ticket: str) -> None:
         """Gives the reservation back: nothing was used."""
-        ...
+
+    async def resume(self, turn: TurnInfo, spent: int) -> None:
+        """A turn goes on that has *spent* something already."""
 
     async def close(self, turn: str) -> int:
         """Forgets a turn that ended; gives what it spent."""
-        ...

@@ -22,6 +22,8 @@ from typing import Literal, Protocol
 from gitu_core.contracts.base import contract
 from gitu_core.model import Candidate, ModelEvent, ModelInfo, ModelRequest, RouteTask
 
+__all__ = ["Embedder", "ModelProvider", "ModelRouter"]
+
 
 @contract("provider")
 class ModelProvider(Protocol):
@@ -31,11 +33,9 @@ class ModelProvider(Protocol):
 
     async def catalogue(self) -> Sequence[ModelInfo]:
         """What is offered, the default first. Models that are not listed may be asked for all the same."""
-        ...
 
     def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         """Asks a model."""
-        ...
 
 
 @contract("router")
@@ -46,7 +46,6 @@ class ModelRouter(Protocol):
 
     async def rank(self, task: RouteTask, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """The candidates to try, best first."""
-        ...
 
 
 @contract("embedder")
@@ -62,4 +61,3 @@ class Embedder(Protocol):
         self, texts: Sequence[str], purpose: Literal["passage", "query"] = "passage"
     ) -> Sequence[Sequence[float]]:
         """One vector a text, made to be found (``passage``) or to find (``query``)."""
-        ...

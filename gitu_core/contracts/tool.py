@@ -18,6 +18,8 @@ from typing import Any, Protocol
 from gitu_core.contracts.base import contract
 from gitu_core.model import ActionSpec, CallInfo, ToolCall, ToolResult, ToolSpec
 
+__all__ = ["Context", "RuleAction", "Tool"]
+
 
 @contract("call", host_only=("deps",))
 class Context(Protocol):
@@ -28,7 +30,6 @@ class Context(Protocol):
 
     async def progress(self, text: str, fraction: float | None = None) -> None:
         """Shows how far the work is; *fraction* is 0 to 1. Losing it loses nothing."""
-        ...
 
 
 @contract("tool")
@@ -39,11 +40,9 @@ class Tool(Protocol):
 
     async def run(self, call: ToolCall, context: Context) -> ToolResult:
         """Does the work."""
-        ...
 
     async def verify(self, call: ToolCall, context: Context) -> ToolResult:
         """What became of an earlier `run` with the same key."""
-        ...
 
 
 @contract("action")
@@ -54,8 +53,6 @@ class RuleAction(Protocol):
 
     async def run(self, call: ToolCall, context: Context) -> ToolResult:
         """Does the work."""
-        ...
 
     async def verify(self, call: ToolCall, context: Context) -> ToolResult:
         """What became of an earlier `run` with the same key."""
-        ...

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import anyio
 from anyio.abc import TaskGroup
 
 from gitu_core.contracts import Adapter, Health
-from gitu_core.contracts.ports import Clock
-from gitu_core.errors import AuthFailed, ConfigError, GituError, NotReady, StoreError
+from gitu_core.contracts.ports import Clock, Workers
+from gitu_core.errors import AuthFailed, ConfigError, GituError, NotReady
 from gitu_core.gateway.gateway import Gateway
-from gitu_core.gateway.holding import held
 from gitu_core.gateway.inbox import AdapterInbox
 from gitu_core.isolation import is_cancellation
 
@@ -40,17 +37,18 @@ class _Sending:
 class Channels:
     """Runs adapters and knows how they are."""
 
-    def __init__(self, gateway: Gateway, clock: Clock) -> None:
+    def __init__(self, gateway: Gateway, workers: Workers, clock: Clock) -> None:
         self._gateway = gateway
+        self._workers = workers
         self._clock = clock
-        self._held: set[str] = set()
-        self._holding = ExitStack()
+        self._scopes: dict[str, anyio.CancelScope] = {}
         self.health: dict[str, Health] = {}
 
-    async def run_all(self, adapters: Sequence[Adapter], home: Path) -> None:
+    async def run_all(self, adapters: Sequence[Adapter]) -> None:
         """Runs channels until all of them ended. First it sends what waits for them, then it takes up what an earlier
-        run left. `NotReady` if another process runs one of them on this *home*, or did and is not closed yet."""
-        self._hold(adapters, home)
+        run left. `NotReady` if another process runs one of them, or did and is not closed yet."""
+        for adapter in adapters:
+            await self._hold(adapter.channel.name)
         failure: GituError | None = None
         for adapter in adapters:
             self._gateway.adapters[adapter.channel.name] = adapter
@@ -67,21 +65,24 @@ class Channels:
         if failure is not None:
             raise failure
 
-    def _hold(self, adapters: Sequence[Adapter], home: Path) -> None:
-        for adapter in adapters:
-            if adapter.channel.name in self._gateway.adapters:
-                raise NotReady(f"the channel {adapter.channel.name!r} runs already", hint="use it as it is")
-        with ExitStack() as holding:
-            for name in {adapter.channel.name for adapter in adapters} - self._held:
-                holding.enter_context(held(home, name))
-            self._held.update(adapter.channel.name for adapter in adapters)
-            self._holding.push(holding.pop_all())
+    async def _hold(self, name: str) -> None:
+        """Keeps a channel for this process, until it leaves the store: a channel that ended may have left turns behind,
+        which nobody else may take up meanwhile."""
+        if name in self._gateway.adapters:
+            raise NotReady(f"the channel {name!r} runs already", hint="use it as it is")
+        if not await self._workers.claim(f"channel:{name}"):
+            owner = await self._workers.owner(f"channel:{name}")
+            raise NotReady(f"the channel {name!r} is run by {owner.about if owner else 'another worker'} already",
+                           hint="use it there, or end that process")  # fmt: skip
 
-    def close(self) -> None:
-        """Lets other processes run the channels. Call it when no turn runs any more: a channel that ended may have
-        left some behind, which nobody else may take up meanwhile."""
-        self._held.clear()
-        self._holding.close()
+    async def hold_again(self) -> None:
+        """After the lease was lost: keeps the channels that nobody else runs now, and ends the others."""
+        for name in tuple(self._gateway.adapters):
+            if not await self._workers.claim(f"channel:{name}"):
+                log.error("channel %s: another process runs it now", name)
+                if name in self._scopes:
+                    self._scopes[name].cancel()
+            self._gateway.outbox.kick(name)
 
     async def _begin(self, adapters: Sequence[Adapter], group: TaskGroup) -> None:
         sending = [_Sending(adapter) for adapter in adapters]
@@ -95,23 +96,17 @@ class Channels:
             group.start_soon(self._run_one, each)
 
     async def _run_one(self, sending: _Sending) -> None:
-        await self.run(sending.adapter)
+        name = sending.adapter.channel.name
+        with anyio.CancelScope() as scope:
+            self._scopes[name] = scope
+            await self.run(sending.adapter)
+        del self._scopes[name]
         sending.scope.cancel()
 
     async def _send_queued(self, sending: _Sending) -> None:
-        """Sends what waits for a channel, until nothing does or the channel ended."""
-        wait = 1.0
+        """Sends what waits for a channel, until the channel ended."""
         with sending.scope:
-            while True:
-                try:
-                    if await self._gateway.outbox.send_queued(sending.adapter):
-                        return
-                except StoreError as error:
-                    log.warning("channel %s: what waits could not be sent: %s", sending.adapter.channel.name, error)
-                finally:
-                    sending.begun.set()
-                await self._clock.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT)
+            await self._gateway.outbox.run(sending.adapter, sending.begun)
 
     async def run(self, adapter: Adapter) -> None:
         """Receives from one channel until it ends, is cancelled, or fails in a way that only a person can mend."""

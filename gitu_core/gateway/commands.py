@@ -17,6 +17,7 @@ HELP = {
     "new": "begin a new session",
     "history": "what was said in this session",
     "stop": "stop what runs",
+    "resend": "send again what did not reach you",
 }
 
 
@@ -29,11 +30,15 @@ class Status(Protocol):
 class Commands:
     """Answers commands."""
 
-    def __init__(self, sessions: Sessions, records: Records, status: Status, stop: Callable[[str], int]) -> None:
+    def __init__(
+        self, sessions: Sessions, records: Records, status: Status, stop: Callable[[str], int],
+        resend: Callable[[Session, Conversation], Awaitable[int]],
+    ) -> None:  # fmt: skip
         self._sessions = sessions
         self._records = records
         self._status = status
         self._stop = stop
+        self._resend = resend
 
     @staticmethod
     def named(text: str) -> str:
@@ -51,6 +56,7 @@ class Commands:
             "new": lambda: self._new(conversation, session),
             "history": lambda: self._history(session),
             "stop": lambda: self._stopped(session),
+            "resend": lambda: self._resent(session, conversation),
         }
         return await actions[command]()
 
@@ -86,6 +92,10 @@ class Commands:
 
     async def _stopped(self, session: Session) -> str:
         return "Stopped." if self._stop(session.id) else "Nothing runs."
+
+    async def _resent(self, session: Session, conversation: Conversation) -> str:
+        count = await self._resend(session, conversation)
+        return f"{count} sent again." if count else "Everything reached you, as far as I know."
 
 
 def _when(at: float) -> str:

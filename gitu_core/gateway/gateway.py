@@ -3,58 +3,70 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 
 import msgspec
 
 from gitu_core.contracts import Adapter, Dispatcher
-from gitu_core.contracts.ports import Clock, Hooks, InboxDone, InboxEntry, People, Records, Session, Sessions
+from gitu_core.contracts.ports import Approval, Clock, Hooks, InboxDone, InboxEntry, People, Records, Session, Sessions
+from gitu_core.contracts.ports import Workers as WorkersPort
 from gitu_core.errors import Denied, GituError, StoreError
+from gitu_core.failpoints import hit
 from gitu_core.gateway.answers import answer, recalled
-from gitu_core.gateway.asking import Questions
 from gitu_core.gateway.commands import Commands, Status
 from gitu_core.gateway.intake import label_of, normalise
-from gitu_core.gateway.jobs import Job, Options, closed, failed
-from gitu_core.gateway.outbox import Outbox
+from gitu_core.gateway.jobs import APP, Job, Options, closed, failed
+from gitu_core.gateway.lanes import LocalDispatcher
+from gitu_core.gateway.outbox import Outbox, to_say
+from gitu_core.gateway.owned import Owned
+from gitu_core.gateway.questions import Questions
 from gitu_core.gateway.queues import Lanes
 from gitu_core.gateway.shield import Shield
 from gitu_core.gateway.work import TurnRunner
 from gitu_core.gateway.worker import Worker
 from gitu_core.isolation import is_cancellation
-from gitu_core.model import Message, Reply, Text
+from gitu_core.model import Conversation, Message, Reply, Text
 
 log = logging.getLogger("gitu.gateway")
 
 DEEP = 1_000
 """How many messages may wait in one lane before whoever brings the next one has to wait."""
 
+CHANGED = "(I changed what I wrote before. It now says:)"
+
 
 class Gateway:
-    """Takes messages in, works them off lane by lane, hands answers out."""
+    """Takes messages in, works them off lane by lane, hands answers out.
+
+    `local` runs lanes in this process. `dispatcher` carries wake-ups: `local` itself, or one that reaches others.
+    """
 
     def __init__(
-        self, *, records: Records, people: People, sessions: Sessions, hooks: Hooks, turns: TurnRunner, clock: Clock,
-        dispatcher: Dispatcher, profile: str, status: Status,
+        self, *, records: Records, workers: WorkersPort, people: People, sessions: Sessions, hooks: Hooks,
+        turns: TurnRunner, clock: Clock, local: LocalDispatcher, profile: str, status: Status,
+        hold: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._records = records
         self._people = people
         self._sessions = sessions
         self._hooks = hooks
         self._clock = clock
-        self._dispatcher = dispatcher
+        self.local = local
+        self.dispatcher: Dispatcher = local
         self._profile = profile
-        self._commands = Commands(sessions, records, status, self.stop)
+        self._commands = Commands(sessions, records, status, self.stop, self._resend)
         self._lanes = Lanes(DEEP)
         self._jobs: dict[str, Job] = {}
+        self._followers: dict[str, list[Job]] = {}
         self._closed = False
         self.shield = Shield()
         self.adapters: dict[str, Adapter] = {}
         self._left: dict[str, Adapter] = {}
-        self.questions = Questions()
-        self.outbox = Outbox(records, hooks, clock)
-        self._worker = Worker(records, hooks, turns, clock, self._lanes, self.outbox, self._adapter, self._finish)
-        self.work_off = self._worker.work_off
+        self.questions = Questions(records)
+        self.outbox = Outbox(records, hooks, clock, self._wake, hold)
+        self.worker = Worker(records, hooks, turns, clock, self._lanes, self.outbox, self._adapter, self._finish)
+        self.owned = Owned(workers, self._records, self._load, self.worker.work_off)
 
     # ---- in -------------------------------------------------------------------------------------
 
@@ -100,7 +112,14 @@ class Gateway:
         return InboxEntry(message, who.id, session.id), session
 
     async def _commit(self, entry: InboxEntry, session: Session, options: Options) -> Job:
-        receipt = await self._records.accept(entry)
+        # What the application sends is worked on where it waits: it may need objects that are only there.
+        here = self.dispatcher is self.local or entry.message.conversation.channel == APP
+        lane = entry.session if here and entry.session not in self.owned else ""
+        hit("inbox.accept.before")
+        receipt = await self._records.accept(entry, lane)
+        hit("inbox.accept.after")
+        if lane and receipt.mine:
+            self.owned.add(lane)
         known = self._jobs.get(receipt.id)
         if known is not None:
             known.join(options)
@@ -133,41 +152,45 @@ class Gateway:
             job.entry, job.again = row.entry, True
             await self._dispatch(job, await self._sessions.session(row.entry.session))
             return
+        await self._recall(job, row.outcome or "" if row else "")
+
+    async def _recall(self, job: Job, outcome: str) -> None:
         try:
-            job.reply = await recalled(self._records, job, row.outcome or "" if row else "")
+            job.reply = await recalled(self._records, job, outcome)
         except GituError as error:
             job.failure = error
         self._finish(job)
 
     async def take_up(self, channels: Collection[str]) -> int:
-        """Deals with the messages of *channels* that nobody dealt with, as if they came now; gives how many."""
-        count = 0
-        for channel in channels:
-            after = ""
-            while page := await self._records.pending(channel=channel, after=after):
-                for id, entry in page:
-                    after = id
-                    if id not in self._jobs:
-                        count += 1
-                        await self._take(id, entry)
-        return count
+        """Deals with the messages of *channels* that nobody dealt with, as if they came now; gives how many lanes."""
+        lanes = await self._records.waiting(tuple(channels))
+        for lane, _ in lanes:
+            await self.owned.attend(lane)
+            await self.local.wake(lane)
+        return len(lanes)
 
-    async def _take(self, id: str, entry: InboxEntry) -> None:
-        job = self._jobs[id] = Job(id, entry, self._profile, again=True)
-        try:
-            session = await self._sessions.session(entry.session)
-            if session is not None:
-                job.profile = session.profile
-            await self._dispatch(job, session)
-        except GituError as error:  # one that cannot be dealt with must not keep the others, and the channel, from it
-            log.error("message %s could not be taken up: %s", id, error)
-            job.failure = error
-            self._finish(job)
+    async def _load(self, lane: str) -> None:
+        """Puts into a lane what is on disk for it and nobody has in hand."""
+        for id, entry in await self._records.pending_in(lane):
+            if id in self._jobs and not self._jobs[id].remote:
+                continue
+            job = self._jobs.pop(id, None) or Job(id, entry, self._profile, again=True)
+            job.again, job.remote = True, False
+            self._jobs[id] = job
+            try:
+                session = await self._sessions.session(entry.session)
+                if session is not None:
+                    job.profile = job.options.profile or session.profile
+                await self._dispatch(job, session, here=True)
+            except GituError as error:  # one that cannot be dealt with must not keep the others from it
+                log.error("message %s could not be taken up: %s", id, error)
+                job.failure = error
+                self._finish(job)
 
-    async def _dispatch(self, job: Job, session: Session | None) -> None:
+    async def _dispatch(self, job: Job, session: Session | None, here: bool = False) -> None:
         """Answers a question with it, does what it commands, or puts it into its lane."""
-        message = job.entry.message
-        if message.action != "new" or self.questions.answer(message, job.entry.person):
+        message, lane = job.entry.message, job.entry.session
+        if message.action != "new" and await self._changed(job):
             self._records.post(InboxDone(job.id))
             self._finish(job)
             return
@@ -175,9 +198,75 @@ class Gateway:
         if command and session is not None:
             await self._command(job, command, session)
             return
-        job.queued = True
-        await self._lanes.put(job.entry.session, job)
-        await self._dispatcher.wake(job.entry.session)
+        taken, approval = await self.questions.take(job)
+        if taken:
+            await self._answered(job, approval)
+            return
+        if here or lane in self.owned:
+            job.queued = True
+            await self._lanes.put(lane, job)
+            if not here:
+                await self.local.wake(lane)
+        else:
+            job.remote = True
+            await self._wake(lane)
+
+    async def _answered(self, job: Job, approval: Approval | None) -> None:
+        """A question has its answer: its turn goes on. Whoever waits for the answer's work waits for that turn."""
+        if approval is None:
+            self._records.post(InboxDone(job.id, "void"))
+            self._finish(job)
+            return
+        self._followers.setdefault(approval.message, []).append(job)
+        await self.reopened(approval.session)
+
+    async def reopened(self, lane: str) -> None:
+        """A message of *lane* that waited is to be worked off again."""
+        if lane in self.owned or self.dispatcher is self.local:
+            await self.owned.attend(lane)
+            await self.local.wake(lane)
+        else:
+            await self._wake(lane)
+
+    async def handle(self, lane: str) -> None:
+        """A lane of this process was woken; or (``@channel:<name>``) there is something to be sent."""
+        if lane.startswith("@"):
+            self.outbox.kick(lane.removeprefix("@channel:"))
+        else:
+            await self.owned.work_off(lane)
+
+    async def woken(self, lane: str) -> None:
+        """The same by a wake-up from elsewhere: what it is about is on disk."""
+        if not lane.startswith("@"):
+            await self.owned.attend(lane)
+        await self.handle(lane)
+
+    async def _wake(self, lane: str) -> None:
+        await self.dispatcher.wake(lane)
+
+    async def _changed(self, job: Job) -> bool:
+        """A message is changed or taken back. True where nothing is left to be done: it had not been begun with, or is
+        dropped. What was worked on already is followed by what it says now."""
+        message = job.entry.message
+        channel, target = message.conversation.channel, message.target
+        known = next((each for each in self._jobs.values() if each.is_message(channel, target)), None)
+        if message.action == "react":
+            return True
+        if message.action == "delete":
+            if known is not None:
+                known.stop()
+            else:
+                await self._records.edit(channel, target, None)
+            return True
+        if known is None or known.turn is None:
+            changed = await self._records.edit(channel, target, message)
+            if changed and known is not None:
+                known.entry = msgspec.structs.replace(known.entry, message=changed)
+            if changed:
+                return True
+        message = msgspec.structs.replace(message, parts=(Text(CHANGED), *message.parts))
+        job.entry = msgspec.structs.replace(job.entry, message=message)
+        return False
 
     async def _command(self, job: Job, command: str, session: Session) -> None:
         try:
@@ -191,15 +280,28 @@ class Gateway:
         try:
             parts = answer(job, job.reply).parts
             outcome = "done" if job.reply.error is None else "failed"
-            await self._worker.say(job, parts, InboxDone(job.id, outcome))
+            await self.worker.say(job, parts, InboxDone(job.id, outcome))
         finally:
             self._finish(job)
+
+    async def _resend(self, session: Session, conversation: Conversation) -> int:
+        adapter, _ = self._adapter(conversation.channel)
+        entries = await self.outbox.again(session.person, conversation, adapter is not None)
+        await self._records.write(*entries)
+        said = to_say(entries)
+        for each in said:
+            await self.outbox.deliver(adapter, each)
+        return len(said)
 
     # ---- control --------------------------------------------------------------------------------
 
     def _finish(self, job: Job) -> None:
-        self._jobs.pop(job.id, None)
+        if self._jobs.get(job.id) is job:
+            del self._jobs[job.id]
         job.finish()
+        for follower in self._followers.pop(job.id, ()):
+            follower.reply, follower.failure = job.reply, job.failure
+            self._finish(follower)
 
     def leave(self, adapter: Adapter, ended: bool) -> None:
         """A channel does not receive any more. What still runs may try to send on it, unless it *ended*."""
@@ -221,9 +323,22 @@ class Gateway:
     def end(self) -> None:
         """Tells everybody who still waits that nothing comes any more. Their messages stay where they are."""
         self.refuse()
+        self.drop()
+
+    def drop(self) -> None:
+        """Lets go of every job; their messages stay where they are."""
         for job in list(self._jobs.values()):
             job.failure = closed()
+            job.stop()
             self._finish(job)
+        self._followers.clear()
+
+    async def look_at_remote(self) -> None:
+        """Finds out what became of messages that other workers work on."""
+        for job in [job for job in self._jobs.values() if job.remote]:
+            row = await self._records.accepted(job.id)
+            if row is not None and row.outcome is not None and job.remote:
+                await self._recall(job, row.outcome)
 
     def stop(self, session: str) -> int:
         """Stops what runs and drops what waits in a session; gives how many turns."""
@@ -236,10 +351,14 @@ class Gateway:
         """The job with this receipt id while it waits or runs."""
         return self._jobs.get(id)
 
+    def has(self, lane: str) -> bool:
+        """True if a lane is in hand here: worked on, or about to be."""
+        return self.owned.is_busy(lane) or self._lanes.holds(lane)
+
     @property
     def load(self) -> tuple[int, int]:
         """How many turns run, and how many messages wait."""
-        return len(self._worker.running), self._lanes.waiting
+        return len(self.worker.running), self._lanes.waiting
 
 
 def _unwanted(job: Job) -> None:

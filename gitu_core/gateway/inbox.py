@@ -14,11 +14,9 @@ class Door(Protocol):
 
     async def accept(self, message: Message) -> Job:
         """Commits a message."""
-        ...
 
     def job(self, id: str) -> Job | None:
         """The job with this receipt id while it waits or runs."""
-        ...
 
 
 class AdapterInbox:

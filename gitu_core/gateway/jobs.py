@@ -38,7 +38,8 @@ class Options:
 class Job:
     """One accepted message, to be answered by *profile*. `done` is set when `reply` or `failure` is there.
 
-    `again` tells that an earlier run may have begun with it, `queued` that it is in a lane.
+    `again` tells that an earlier run may have begun with it, `queued` that it is in a lane, `remote` that another
+    worker works on it.
     """
 
     id: str
@@ -53,8 +54,14 @@ class Job:
     turn: TurnInfo | None = None
     again: bool = False
     queued: bool = False
+    remote: bool = False
     waiting: int = 0
     watches: list[Watch] = field(default_factory=list)
+
+    def is_message(self, channel: str, key: str) -> bool:
+        """True if it is the message that *channel* knows under *key*."""
+        message = self.entry.message
+        return message.key == key and message.conversation.channel == channel
 
     def join(self, options: Options) -> None:
         """One more wants to know what becomes of it."""

@@ -1,114 +1,283 @@
-"""Says things on channels: split to the channel's limit, tried again when nobody saw it, never when nobody knows."""
+"""Says things on channels, in order: split to the channel's limit, again where nobody saw it, never blindly.
+
+What is said is on disk before it is sent, as ``sending``. After a crash such an entry is sent again where the channel
+drops a key it has seen (``idempotent``), asked about where it can be asked (``verifiable``), and else ``unknown``: its
+person is told at the next contact.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import anyio
 import msgspec
 
 from gitu_core.contracts import Adapter
-from gitu_core.contracts.ports import Clock, Hooks, OutboxEntry, Records
-from gitu_core.errors import GituError
+from gitu_core.contracts.ports import Clock, Hooks, OutboxEntry, Record, Records
+from gitu_core.errors import GituError, StoreError
+from gitu_core.failpoints import hit
+from gitu_core.gateway.pieces import pieces
 from gitu_core.isolation import is_cancellation
-from gitu_core.model import Delivery, Outgoing, Text
+from gitu_core.model import Conversation, Delivery, Outgoing, Text
 
 log = logging.getLogger("gitu.gateway")
 
-TRIES = 5
-FIRST_WAIT = 0.5
-"""Seconds before the second try; doubles with every further one, unless the channel says how long to wait."""
+FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
+"""Seconds before the second try and between later ones, at most, unless the channel says how long to wait."""
+
+SHORT = 1.0
+"""Seconds that a turn's lane waits for a second try; what takes longer is tried again beside it."""
+
+GIVE_UP = 86_400.0
+"""Seconds after which what nobody took is given up; a person can have it sent all the same."""
 
 
 class Outbox:
-    """Delivers outgoing messages through adapters."""
+    """Delivers what is said. Each channel has a queue a conversation, so that nothing overtakes what waits."""
 
-    def __init__(self, records: Records, hooks: Hooks, clock: Clock) -> None:
+    def __init__(
+        self, records: Records, hooks: Hooks, clock: Clock, notice: Callable[[str], Awaitable[None]],
+        hold: Callable[[], Awaitable[None]],
+    ) -> None:  # fmt: skip
         self._records = records
         self._hooks = hooks
         self._clock = clock
+        self._notice = notice
+        self._hold = hold
+        self._waiting: dict[str, dict[tuple[str, str], deque[OutboxEntry]]] = {}
+        self._known: set[str] = set()  # what waits or is being sent here, by id
+        self._kicks: dict[str, anyio.Event] = {}
+        self._untold: set[str] = set()
 
-    async def deliver(self, adapter: Adapter, entry: OutboxEntry, tries: int = TRIES, failed: str = "dead") -> Delivery:
-        """Sends an entry that is stored already, and records what became of it; *failed* is its state where nobody saw
-        any of it and another try may help."""
-        delivery = await self.tell(adapter, entry.outgoing, tries)
-        state: Any = delivery.state
-        if state == "not_sent":
-            state = "dead" if delivery.final or delivery.ids else failed
-        self._records.post(msgspec.structs.replace(entry, state=state, ids=delivery.ids, detail=delivery.detail))
+    # ---- what is to be said -------------------------------------------------------------------------------------
+
+    def entry(self, outgoing: Outgoing, person: str, session: str, here: bool) -> OutboxEntry:
+        """An entry to be committed and then handed to `deliver`: on its way at once where its channel is *here* and
+        nothing waits in its conversation, else queued."""
+        where = outgoing.conversation
+        behind = (where.id, where.thread) in self._waiting.get(where.channel, ())
+        now = self._clock.now()
+        if here and not behind:
+            self._known.add(outgoing.id)
+            return OutboxEntry(outgoing, person, session, "sending", 1, at=now)
+        return OutboxEntry(outgoing, person, session, at=now)
+
+    def forget(self, entry: OutboxEntry) -> None:
+        """The entry was not needed."""
+        self._known.discard(entry.outgoing.id)
+
+    async def deliver(self, adapter: Adapter | None, entry: OutboxEntry) -> OutboxEntry:
+        """Sends an entry that is on disk, records what became of it, and queues what has to be tried again; gives the
+        entry as it stands then."""
+        if entry.state == "queued" or adapter is None:
+            await self._later(entry)
+            return entry
+        self._known.add(entry.outgoing.id)
+        hit("outbox.before")
+        await self._hold()
+        entry, delivery = await self._sent(adapter, entry)
+        hit("outbox.after")
+        self._records.post(entry)
+        hit("outbox.marked")
+        self._known.discard(entry.outgoing.id)
+        if entry.state == "queued":
+            await self._later(entry)
+        elif entry.state == "unknown":
+            self._untold.add(entry.person)
         if self._hooks.wants("gitu_delivered"):
             await self._hooks.observe("gitu_delivered", outgoing=entry.outgoing, delivery=delivery)
-        return delivery
+        return entry
 
-    async def tell(self, adapter: Adapter, outgoing: Outgoing, tries: int = TRIES) -> Delivery:
-        """Sends something and keeps no record of it."""
-        ids: list[str] = []
-        delivery = Delivery("not_sent")
+    async def tell(self, adapter: Adapter, outgoing: Outgoing) -> None:
+        """Says something and keeps no record of it."""
         for piece in pieces(outgoing, adapter.channel.max_text):
-            delivery = await self._send(adapter, piece, tries)
+            await self._send(adapter, piece)
+
+    async def _later(self, entry: OutboxEntry) -> None:
+        """Leaves an entry to the queue of its channel, here or wherever the channel runs."""
+        channel = entry.outgoing.conversation.channel
+        if channel in self._kicks:
+            self._queue(entry)
+        else:
+            await self._notice(f"@channel:{channel}")
+
+    def _queue(self, entry: OutboxEntry) -> None:
+        where = entry.outgoing.conversation
+        self._known.add(entry.outgoing.id)
+        self._waiting.setdefault(where.channel, {}).setdefault((where.id, where.thread), deque()).append(entry)
+        self.kick(where.channel)
+
+    async def _sent(self, adapter: Adapter, entry: OutboxEntry) -> tuple[OutboxEntry, Delivery]:
+        """Sends the pieces that are left; gives the entry as it stands then."""
+        parts = pieces(entry.outgoing, adapter.channel.max_text)
+        ids, delivery, first = list(entry.ids), Delivery("sent"), entry.done
+        for number in range(first, len(parts)):
+            if number > first and adapter.channel.delivery == "blind":
+                # Which piece was on its way is all that can be known after a crash.
+                await self._records.write(msgspec.structs.replace(entry, done=number, ids=tuple(ids)))
+            delivery = await self._send(adapter, parts[number])
             ids.extend(delivery.ids)
+            entry = msgspec.structs.replace(entry, done=number + (delivery.state == "sent"), ids=tuple(ids))
             if delivery.state != "sent":
                 break
-        return msgspec.structs.replace(delivery, ids=tuple(ids))
+        return self._judged(adapter, entry, delivery), delivery
 
-    async def send_queued(self, adapter: Adapter) -> bool:
-        """Sends what waits for this channel, each once; False if something still waits, because nobody saw it."""
-        after = ""
-        while page := await self._records.unsent(after=after):
-            for entry in page:
-                after = entry.outgoing.id
-                if entry.outgoing.conversation.channel != adapter.channel.name:
-                    continue
-                entry = msgspec.structs.replace(entry, state="sending", tries=entry.tries + 1)
-                await self._records.write(entry)
-                delivery = await self.deliver(adapter, entry, tries=1, failed="queued")
-                if delivery.state == "not_sent" and not delivery.final and not delivery.ids:
-                    return False
-        return True
+    def _judged(self, adapter: Adapter, entry: OutboxEntry, delivery: Delivery) -> OutboxEntry:
+        state: Any = delivery.state
+        now, again = self._clock.now(), 0.0
+        if state == "not_sent" or (state == "unknown" and adapter.channel.delivery == "idempotent"):
+            wait = delivery.retry_after
+            wait = min(FIRST_WAIT * 2**entry.tries, LONGEST_WAIT) if wait is None else wait
+            dead = delivery.final or now + wait - (entry.at or now) > GIVE_UP
+            state, again = ("dead", 0.0) if dead else ("queued", now + wait)
+        return msgspec.structs.replace(entry, state=state, next_at=again, detail=delivery.detail)
 
-    async def _send(self, adapter: Adapter, outgoing: Outgoing, tries: int) -> Delivery:
-        delivery = Delivery("not_sent")
-        for attempt in range(tries):
+    async def _send(self, adapter: Adapter, outgoing: Outgoing) -> Delivery:
+        waited = 0.0
+        while True:
             try:
                 delivery = await adapter.send(outgoing)
+                if delivery.state == "unknown" and adapter.channel.delivery == "verifiable":
+                    delivery = await adapter.verify(outgoing)
             except GituError as error:
-                # `send` broke law A4. Nobody can tell how far it came, so that nobody may send it again.
+                # `send` broke law A4. Nobody can tell how far it came.
                 return Delivery("unknown", detail=str(error))
             except BaseException as error:  # an adapter is somebody else's code; the same holds for whatever it raises
                 if is_cancellation(error):
                     raise
                 log.exception("adapter %s raised in send", adapter.channel.name)
                 return Delivery("unknown", detail=f"{type(error).__name__} in send")
-            if delivery.state != "not_sent" or delivery.final:
+            wait = FIRST_WAIT if delivery.retry_after is None else delivery.retry_after
+            if delivery.state != "not_sent" or delivery.final or waited + wait > SHORT:
                 return delivery
-            if attempt + 1 < tries:
-                wait = delivery.retry_after if delivery.retry_after is not None else FIRST_WAIT * 2**attempt
-                await self._clock.sleep(wait)
-        return delivery
+            waited += max(wait, 0.01)
+            await self._clock.sleep(wait)
+
+    # ---- what waits ---------------------------------------------------------------------------------------------
+
+    def kick(self, channel: str) -> None:
+        """There may be something to send on a channel."""
+        event = self._kicks.get(channel)
+        if event is not None:
+            event.set()
+
+    async def run(self, adapter: Adapter, begun: anyio.Event) -> None:
+        """Sends what waits for a channel, until cancelled; *begun* is set when all of it was tried once. Nobody else
+        sends on the channel meanwhile."""
+        channel, wait = adapter.channel.name, FIRST_WAIT
+        self._kicks[channel] = anyio.Event()
+        try:
+            while True:
+                try:
+                    await self._settle(adapter)
+                    await self._send_due(adapter)
+                    wait, pause = FIRST_WAIT, self._due(channel)
+                except StoreError as error:
+                    log.warning("channel %s: what waits could not be sent: %s", channel, error)
+                    wait = pause = min(wait * 2, LONGEST_WAIT)
+                begun.set()
+                with anyio.move_on_after(pause):
+                    await self._kicks[channel].wait()
+                self._kicks[channel] = anyio.Event()
+        finally:
+            begun.set()
+            del self._kicks[channel]
+            for queue in self._waiting.pop(channel, {}).values():
+                self._known.difference_update(each.outgoing.id for each in queue)
+
+    def _due(self, channel: str) -> float:
+        """Seconds until something is to be sent; an hour where nothing waits."""
+        heads = [queue[0].next_at for queue in self._waiting.get(channel, {}).values()]
+        return max(0.01, min(heads) - self._clock.now()) if heads else 3_600.0
+
+    async def _settle(self, adapter: Adapter) -> None:
+        """Finds on disk what others queued, and what was on its way when a process ended."""
+        for state in ("sending", "queued"):
+            after = ""
+            while page := await self._records.unsent(state=state, after=after, channel=adapter.channel.name):
+                after = page[-1].outgoing.id
+                for entry in page:
+                    if entry.outgoing.id in self._known:
+                        continue
+                    if state == "sending":
+                        await self._recover(adapter, entry)
+                    else:
+                        self._queue(entry)
+
+    async def _recover(self, adapter: Adapter, entry: OutboxEntry) -> None:
+        """An entry that was on its way when a process ended."""
+        how = adapter.channel.delivery
+        if how == "verifiable":
+            for piece in pieces(entry.outgoing, adapter.channel.max_text)[entry.done :]:
+                found = await adapter.verify(piece)
+                if found.state != "sent":
+                    how = "blind" if found.state == "unknown" else "idempotent"
+                    break
+                entry = msgspec.structs.replace(entry, done=entry.done + 1, ids=(*entry.ids, *found.ids))
+            else:
+                self._records.post(msgspec.structs.replace(entry, state="sent"))
+                return
+        if how == "idempotent":
+            await self.deliver(adapter, entry)
+            return
+        self._untold.add(entry.person)
+        self._records.post(
+            msgspec.structs.replace(entry, state="unknown", detail="the process ended while it was sent")
+        )
+
+    async def _send_due(self, adapter: Adapter) -> None:
+        queues = self._waiting.get(adapter.channel.name, {})
+        for where in list(queues):
+            while (queue := queues.get(where)) and queue[0].next_at <= self._clock.now():
+                entry = msgspec.structs.replace(queue[0], state="sending", tries=queue[0].tries + 1)
+                await self._records.write(entry)
+                queue.popleft()
+                if not queue:
+                    del queues[where]
+                await self.deliver(adapter, entry)
+
+    # ---- what nobody knows about ---------------------------------------------------------------------------------
+
+    async def look_for_unknown(self) -> None:
+        """Finds on disk whom to tell that nobody knows whether something reached them."""
+        entries = await self._records.undelivered()
+        self._untold = {entry.person for entry in entries if entry.state == "unknown" and not entry.told}
+
+    async def notices(self, person: str, conversation: Conversation, here: bool) -> list[OutboxEntry]:
+        """What a person has to be told before anything else: records to be committed, the last one to be said."""
+        if person not in self._untold:
+            return []
+        self._untold.discard(person)
+        lost = [each for each in await self._records.undelivered(person) if each.state == "unknown" and not each.told]
+        if not lost:
+            return []
+        said = " ".join(f"“{_short(each.outgoing.text)}”" for each in lost)
+        text = f"I do not know whether this reached you: {said} Say /resend to get it again."
+        id = f"{lost[-1].outgoing.id}.unknown"
+        outgoing = Outgoing(id, id, conversation, (Text(text),), cause=lost[-1].outgoing.cause)
+        told = [msgspec.structs.replace(each, told=True) for each in lost]
+        return [*told, self.entry(outgoing, person, lost[-1].session, here)]
+
+    async def again(self, person: str, conversation: Conversation, here: bool) -> list[OutboxEntry]:
+        """What was not delivered in a conversation, or perhaps not, to be sent once more because its person says so:
+        records to be committed, those to be said as ``queued`` or ``sending``."""
+        found: list[OutboxEntry] = []
+        for each in await self._records.undelivered(person):
+            if each.outgoing.conversation == conversation:
+                id = f"{each.outgoing.id}.again"
+                found.append(msgspec.structs.replace(each, state="sent", told=True, detail="sent again"))
+                outgoing = msgspec.structs.replace(each.outgoing, id=id, key=id)
+                found.append(self.entry(outgoing, person, each.session, here))
+        return found
 
 
-def pieces(outgoing: Outgoing, limit: int) -> list[Outgoing]:
-    """*outgoing* in as many messages as the *limit* (characters, 0 = none) asks for, each with its own key."""
-    if not limit or all(len(part.text) <= limit for part in outgoing.parts if isinstance(part, Text)):
-        return [outgoing]
-    parts: list[Any] = []
-    for part in outgoing.parts:
-        if isinstance(part, Text):
-            parts.extend(msgspec.structs.replace(part, text=text) for text in split(part.text, limit))
-        else:
-            parts.append(part)
-    return [
-        msgspec.structs.replace(outgoing, parts=(part,), key=f"{outgoing.key}.{number}", id=f"{outgoing.id}.{number}")
-        for number, part in enumerate(parts)
-    ]
+def to_say(entries: Sequence[Record]) -> list[OutboxEntry]:
+    """Those of committed records that are to be said now."""
+    return [each for each in entries if isinstance(each, OutboxEntry) and each.state in ("queued", "sending")]
 
 
-def split(text: str, limit: int) -> list[str]:
-    """*text* in pieces of at most *limit* characters, cut at paragraphs, lines or words where that is possible."""
-    found = []
-    while len(text) > limit:
-        cut = max((text.rfind(mark, limit // 2, limit) + len(mark) for mark in ("\n\n", "\n", " ")), default=0)
-        cut = cut if cut > limit // 2 else limit
-        found.append(text[:cut])
-        text = text[cut:]
-    return [*found, text] if text else found
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]}…"

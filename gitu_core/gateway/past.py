@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gitu_core.contracts.ports import StepEntry, TurnEntry
+from gitu_core.contracts.ports import StepEntry
 from gitu_core.model import Reply
-from gitu_core.model.steps import Begun, CallDecided, CallFinished, CallStarted, Ended, Step
+from gitu_core.model.steps import CallDecided, CallFinished, CallStarted, Ended, Parked, Resumed, Step
 
 
 def turns_of(id: str) -> str:
@@ -16,40 +16,24 @@ def turns_of(id: str) -> str:
 
 
 class Past:
-    """The turns of one message. *entries* are the steps of all turns whose id begins with *prefix*."""
+    """The turn of one message. *entries* are the steps of all turns whose id begins with *prefix*."""
 
     def __init__(self, entries: Sequence[StepEntry], prefix: str) -> None:
-        self._entries = entries
-        self._prefix = prefix
-        outer = [entry for entry in entries if self._number(entry)]
-        self.attempts = max((self._number(entry) for entry in outer), default=0)
-        """How often a turn was begun."""
-        self._last = [entry for entry in outer if self._number(entry) == self.attempts]
-        self.steps: list[Step] = [entry.step for entry in self._last]
-        """The steps of the last turn."""
-        self.acted = any(isinstance(entry.step, CallStarted) for entry in entries)
-        """True if something that acts was begun, in whichever turn."""
-
-    def _number(self, entry: StepEntry) -> int:
-        """Which attempt a step belongs to; 0 = a turn that ran inside another."""
-        rest = entry.turn.removeprefix(self._prefix)
-        return int(rest) if rest.isdecimal() else 0
+        # An earlier version began a message anew after a crash: what counts is the last turn.
+        outer = {entry.turn for entry in entries if entry.turn.removeprefix(prefix).isdecimal()}
+        self.turn = max(outer, key=lambda turn: int(turn.removeprefix(prefix)), default=f"{prefix}1")
+        self.steps: list[Step] = [entry.step for entry in entries if entry.turn == self.turn]
+        self._all = [entry.step for entry in entries]
+        self.waits = bool(self.steps) and isinstance(self.steps[-1], Parked)
+        """True if the turn was left because it waits, not because its process ended."""
+        self.cut_off = sum(isinstance(step, Resumed) for step in self.steps)
+        """How often its process ended."""
 
     @property
     def reply(self) -> Reply | None:
         """How the last turn ended, if it did."""
         step = self.steps[-1] if self.steps else None
         return step.reply if isinstance(step, Ended) else None
-
-    def closed(self, now: float) -> tuple[TurnEntry, ...]:
-        """The turns that never ended, as rows that say so."""
-        begun = [entry for entry in self._entries if isinstance(entry.step, Begun)]
-        ended = {entry.turn for entry in self._entries if isinstance(entry.step, Ended)}
-        return tuple(
-            TurnEntry(entry.step.info, entry.person, "interrupted", entry.at, now)
-            for entry in begun
-            if isinstance(entry.step, Begun) and entry.turn not in ended
-        )
 
     def words(self) -> str:
         """What is known about what was done, for the person who asked for it."""
@@ -58,14 +42,10 @@ class Past:
         begun = [step.call for step in self._all if isinstance(step, CallStarted)]
         known = [call for call in begun if call in results and results[call].status != "unknown"]
         done = [tools.get(call, call) for call in known if results[call].status == "ok"]
-        open = [tools.get(call, call) for call in begun if call not in known]
+        open = [tools.get(call, call) for call in dict.fromkeys(begun) if call not in known]
         said = "I was interrupted while I worked on this"
         if done:
             said += f"; done is: {', '.join(done)}"
         if open:
             said += f"; nobody knows whether this was done: {', '.join(open)}"
         return said
-
-    @property
-    def _all(self) -> list[Step]:
-        return [entry.step for entry in self._entries]

@@ -47,6 +47,10 @@ class Lanes:
             del self._lanes[name]
         return None
 
+    def holds(self, name: str) -> bool:
+        """True if something waits in a lane."""
+        return name in self._lanes
+
     @property
     def waiting(self) -> int:
         """How many jobs wait in all lanes."""

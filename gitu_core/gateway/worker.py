@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import msgspec
 
 from gitu_core.contracts import Adapter
-from gitu_core.contracts.ports import Clock, Hooks, InboxDone, OutboxEntry, Record, Records
-from gitu_core.errors import StoreError
+from gitu_core.contracts.ports import Clock, Hooks, InboxDone, OutboxEntry, Outcome, Record, Records
+from gitu_core.errors import LeaseLost, StoreError
+from gitu_core.failpoints import hit
 from gitu_core.gateway.answers import answer
 from gitu_core.gateway.jobs import APP, Job, closed, failed
-from gitu_core.gateway.outbox import Outbox
+from gitu_core.gateway.outbox import Outbox, to_say
 from gitu_core.gateway.queues import Lanes
 from gitu_core.gateway.work import TurnRunner
 from gitu_core.isolation import is_cancellation
@@ -21,8 +21,8 @@ from gitu_core.model import Outgoing, Part, Reply, Text
 
 log = logging.getLogger("gitu.gateway")
 
-COMMIT_WITHIN = 30.0
-"""Seconds within which the end of a turn is tried to be committed again."""
+TRY_FOR = 30.0
+"""Seconds for which a turn that the store does not take is tried again before it is left for later."""
 
 FIRST_WAIT = 0.25
 """Seconds before the second try; doubles with every further one."""
@@ -66,87 +66,96 @@ class Worker:
                 self._finish(job)
 
     async def _work(self, job: Job) -> None:
+        """Runs a job's turn, again from its last step where the store fails meanwhile; nothing is done twice."""
+        deadline, wait = self._clock.monotonic() + TRY_FOR, FIRST_WAIT
+        while True:
+            try:
+                await self._turn(job)
+                return
+            except LeaseLost:
+                job.failure = closed()
+                return
+            except StoreError as error:
+                if self._clock.monotonic() + wait > deadline:
+                    job.failure = error
+                    await self._apologise(job, error)
+                    return
+                log.warning("message %s is tried again: %s", job.id, error)
+            await self._clock.sleep(wait)
+            wait *= 2
+            job.again = True
+
+    async def _turn(self, job: Job) -> None:
         channel = job.entry.message.conversation.channel
         adapter, _ = self._adapter_of(channel)
-        records: tuple[Record, ...] = ()
+        outcome = await self._outcome(job, adapter)
+        reply = job.reply = outcome.reply
+        hit("turn.end.before")
+        if reply.status == "waiting":
+            await self._park(job, outcome)
+        else:
+            outgoing = await self._filtered(job, reply)
+            said = [] if reply.status == "silent" or not outgoing.parts else [outgoing]
+            await self.hand_out(job, said, *outcome.records, InboxDone(job.id, reply.status))
+        await self._turns.finished(job, self._adapter_of(channel)[0], reply)
+
+    async def _outcome(self, job: Job, adapter: Adapter | None) -> Outcome:
         try:
-            outcome = await self._turns.run(job, adapter)
-            reply, records = outcome.reply, outcome.records
+            return await self._turns.run(job, adapter)
+        except StoreError:
+            raise
         except BaseException as error:  # failed before there was a turn: this, too, is answered and done with
             if is_cancellation(error):
                 raise
             log.error("message %s got no turn", job.id, exc_info=error)
-            reply = failed(job, error)
-        job.reply = reply
-        outgoing = await self._filtered(job, reply)
-        ends = (*records, InboxDone(job.id, reply.status))
-        try:
-            if reply.status == "silent" or not outgoing.parts:
-                await self._commit(job, *ends)
-            else:
-                await self.hand_out(job, outgoing, *ends)
-        except StoreError as error:
-            job.failure = error
-            await self._apologise(job, error)
-            return
-        await self._turns.finished(job, self._adapter_of(channel)[0], reply)
+            return Outcome(failed(job, error))
 
-    async def hand_out(self, job: Job, outgoing: Outgoing, *records: Record) -> None:
-        """Commits *records* together with what is to be said, then says it. Where its channel does not run, it is said
-        when the channel starts."""
-        channel = outgoing.conversation.channel
-        adapter, receives = self._adapter_of(channel)
-        # From here on the answer may be on its way: a restart must not send what waits as `queued` a second time.
-        state: Literal["sending", "sent", "queued"] = (
-            "sending" if adapter is not None else "sent" if channel == APP else "queued"
-        )
-        tries = 0 if state == "queued" else 1
-        entry = OutboxEntry(outgoing, job.entry.person, job.entry.session, state, tries)
-        await self._commit(job, *records, entry)
-        if adapter is not None and receives:
-            await self._outbox.deliver(adapter, entry)
-        elif adapter is not None:
-            await self._outbox.deliver(adapter, entry, tries=1, failed="queued")
+    async def _park(self, job: Job, outcome: Outcome) -> None:
+        """Lets a turn wait for its person: the questions go out, and the lane is free."""
+        where, reply = job.entry.message.conversation, outcome.reply
+        said = [
+            Outgoing(each.id, each.id, where, (each.ask,), cause=reply.turn, label=reply.label) for each in outcome.asks
+        ]
+        if reply.error is not None:
+            said.insert(0, msgspec.structs.replace(answer(job, reply), id=f"{job.id}.stuck", key=f"{job.id}.stuck"))
+        entries = await self.hand_out(job, said, *outcome.records, InboxDone(job.id, "parked"))
+        hit("park.after")
+        for entry in entries:
+            if entry.state == "dead":
+                # Nobody can see the question: that is a no.
+                await self._records.answer(entry.outgoing.id, "", f"the question could not be sent: {entry.detail}")
+
+    async def hand_out(self, job: Job, said: Sequence[Outgoing], *records: Record) -> list[OutboxEntry]:
+        """Commits *records* together with what is to be said, then says it. Where its channel does not run here, it is
+        said by whoever runs it."""
+        where, person = job.entry.message.conversation, job.entry.person
+        adapter, _ = self._adapter_of(where.channel)
+        entries: list[Record] = []
+        if where.channel != APP:
+            # From here on it may be on its way: a restart must not send it a second time.
+            here = adapter is not None
+            if said:
+                entries += await self._outbox.notices(person, where, here)
+            entries += [self._outbox.entry(each, person, job.entry.session, here) for each in said]
+        else:
+            entries += [OutboxEntry(each, person, job.entry.session, "sent") for each in said]
+        await self._records.write(*records, *entries)
+        hit("turn.end.after")
+        return [await self._outbox.deliver(adapter, each) for each in to_say(entries)]
 
     async def say(self, job: Job, parts: Sequence[Part], *records: Record) -> None:
         """Says something that is no turn's answer, on the channel the job came from; commits *records* with it."""
-        message = job.entry.message
-        key = f"{job.id}.answer"
-        await self.hand_out(
-            job, Outgoing(key, key, message.conversation, tuple(parts), cause=job.id, label=message.label), *records
-        )
-
-    async def _commit(self, job: Job, *records: Record) -> None:
-        """Writes records, again and again for a while: what they tell about has happened already."""
-        deadline, wait = self._clock.monotonic() + COMMIT_WITHIN, FIRST_WAIT
-        while True:
-            try:
-                await self._records.write(*records)
-                return
-            except StoreError as error:
-                if self._clock.monotonic() + wait > deadline:
-                    raise
-                log.warning("the end of message %s is not on disk yet: %s", job.id, error)
-            await self._clock.sleep(wait)
-            wait *= 2
-            if await self._committed(job):
-                return
-
-    async def _committed(self, job: Job) -> bool:
-        """True if a write that seemed to fail did not: the connection was lost after the commit."""
-        try:
-            row = await self._records.accepted(job.id)
-        except StoreError:
-            return False
-        return row is not None and row.outcome is not None
+        message, key = job.entry.message, f"{job.id}.answer"
+        outgoing = Outgoing(key, key, message.conversation, tuple(parts), cause=job.id, label=message.label)
+        await self.hand_out(job, [outgoing], *records)
 
     async def _apologise(self, job: Job, error: StoreError) -> None:
-        """Tells that the answer could not be kept. The message stays open: the next start says what came of it."""
+        """Tells that the work could not be recorded. The message stays open: it is taken up when the store works."""
         adapter, _ = self._adapter_of(job.entry.message.conversation.channel)
         if adapter is not None:
             outgoing = answer(job, failed(job, error))
             await self._outbox.tell(
-                adapter, msgspec.structs.replace(outgoing, id=f"{job.id}.lost", key=f"{job.id}.lost")
+                adapter, msgspec.structs.replace(outgoing, id=f"{job.id}.late", key=f"{job.id}.late")
             )
 
     async def _filtered(self, job: Job, reply: Reply) -> Outgoing:

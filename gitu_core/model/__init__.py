@@ -1,146 +1,21 @@
 """The values that travel between channels, models, tools, plugins and the store."""
 
-from gitu_core.model.base import Value, check_name, clean_text, new_id
-from gitu_core.model.chat import (
-    NANO,
-    CallDelta,
-    Candidate,
-    Finish,
-    ModelEvent,
-    ModelInfo,
-    ModelMessage,
-    ModelRequest,
-    ReasoningDelta,
-    RouteTask,
-    TextDelta,
-    Usage,
-    user_message,
-)
-from gitu_core.model.label import (
-    SYSTEM,
-    UNLABELLED,
-    Label,
-    by_system,
-    from_outside,
-    join_all,
-    outside,
-    plugin,
-    private_to,
-    user,
-)
-from gitu_core.model.memory import Claim, Hit, MemoryQuery
-from gitu_core.model.message import (
-    Account,
-    Answer,
-    Ask,
-    BlobRef,
-    Conversation,
-    Delivery,
-    Location,
-    Media,
-    Message,
-    Opaque,
-    Outgoing,
-    Part,
-    Reaction,
-    Receipt,
-    Text,
-    text_of,
-)
+# ruff: noqa: F403 (every module says itself what of it is for everybody)
+from gitu_core.model import base, chat, label, memory, message, tooling, turn
+from gitu_core.model.base import *
+from gitu_core.model.chat import *
+from gitu_core.model.label import *
+from gitu_core.model.memory import *
+from gitu_core.model.message import *
 from gitu_core.model.steps import Step
-from gitu_core.model.tooling import (
-    CONTENT_ROLES,
-    SINK_ROLES,
-    ActionSpec,
-    CallInfo,
-    Effect,
-    ErrorInfo,
-    ToolCall,
-    ToolResult,
-    ToolSpec,
-    is_sink,
-)
-from gitu_core.model.turn import (
-    AnswerDelta,
-    Event,
-    Health,
-    ModelChosen,
-    Progress,
-    Reply,
-    ToolFinished,
-    ToolStarted,
-    TurnEvent,
-    TurnFinished,
-    TurnInfo,
-)
+from gitu_core.model.tooling import *
+from gitu_core.model.turn import *
 
-__all__ = [
-    "CONTENT_ROLES",
-    "NANO",
-    "SINK_ROLES",
-    "SYSTEM",
-    "UNLABELLED",
-    "Account",
-    "ActionSpec",
-    "Answer",
-    "AnswerDelta",
-    "Ask",
-    "BlobRef",
-    "CallDelta",
-    "CallInfo",
-    "Candidate",
-    "Claim",
-    "Conversation",
-    "Delivery",
-    "Effect",
-    "ErrorInfo",
-    "Event",
-    "Finish",
-    "Health",
-    "Hit",
-    "Label",
-    "Location",
-    "Media",
-    "MemoryQuery",
-    "Message",
-    "ModelChosen",
-    "ModelEvent",
-    "ModelInfo",
-    "ModelMessage",
-    "ModelRequest",
-    "Opaque",
-    "Outgoing",
-    "Part",
-    "Progress",
-    "Reaction",
-    "ReasoningDelta",
-    "Receipt",
-    "Reply",
-    "RouteTask",
-    "Step",
-    "Text",
-    "TextDelta",
-    "ToolCall",
-    "ToolFinished",
-    "ToolResult",
-    "ToolSpec",
-    "ToolStarted",
-    "TurnEvent",
-    "TurnFinished",
-    "TurnInfo",
-    "Usage",
-    "Value",
-    "by_system",
-    "check_name",
-    "clean_text",
-    "from_outside",
-    "is_sink",
-    "join_all",
-    "new_id",
-    "outside",
-    "plugin",
-    "private_to",
-    "text_of",
-    "user",
-    "user_message",
-]
+__all__ = ["Step"]
+__all__ += base.__all__
+__all__ += chat.__all__
+__all__ += label.__all__
+__all__ += memory.__all__
+__all__ += message.__all__
+__all__ += tooling.__all__
+__all__ += turn.__all__

@@ -11,6 +11,8 @@ import msgspec
 
 from gitu_core.errors import InputError
 
+__all__ = ["Value", "check_name", "clean_text", "new_id"]
+
 MAX_NAME = 512
 """The longest identifier that a channel, plugin or person may hand in, in characters."""
 

@@ -11,6 +11,11 @@ from gitu_core.model.label import UNLABELLED, Label
 from gitu_core.model.message import Part, Text, text_of
 from gitu_core.model.tooling import ToolCall, ToolSpec
 
+__all__ = [
+    "NANO", "CallDelta", "Candidate", "Finish", "ModelEvent", "ModelInfo", "ModelMessage", "ModelRequest",
+    "ReasoningDelta", "RouteTask", "TextDelta", "Usage", "user_message",
+]  # fmt: skip
+
 NANO = 1_000_000_000
 """Nano-dollars in a dollar."""
 

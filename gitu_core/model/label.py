@@ -11,6 +11,10 @@ from functools import reduce
 
 from gitu_core.model.base import Value
 
+__all__ = [
+    "SYSTEM", "UNLABELLED", "Label", "by_system", "from_outside", "join_all", "outside", "plugin", "private_to", "user",
+]  # fmt: skip
+
 SYSTEM = "system"
 """The origin of what Gitu itself, its operator and its configuration say."""
 

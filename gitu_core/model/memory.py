@@ -7,6 +7,8 @@ from typing import Literal
 from gitu_core.model.base import Value
 from gitu_core.model.label import UNLABELLED, Label
 
+__all__ = ["Claim", "Hit", "MemoryQuery"]
+
 
 class Claim(Value, frozen=True):
     """One thing the memory believes of a person's world.

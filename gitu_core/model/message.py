@@ -7,6 +7,11 @@ from typing import Any, Literal
 from gitu_core.model.base import Value
 from gitu_core.model.label import UNLABELLED, Label
 
+__all__ = [
+    "Account", "Answer", "Ask", "BlobRef", "Conversation", "Delivery", "Location", "Media", "Message", "Opaque",
+    "Outgoing", "Part", "Reaction", "Receipt", "Text", "text_of",
+]  # fmt: skip
+
 
 class BlobRef(Value, frozen=True):
     """Bytes kept elsewhere. `digest` names their content (``sha256:<hex>``); `size` is in bytes."""
@@ -92,8 +97,8 @@ class Conversation(Value, frozen=True):
 class Message(Value, frozen=True):
     """What somebody said. `key` is the channel's idempotency key: the same key again is the same message.
 
-    `action` tells whether it is new, replaces or removes the message `target`, or reacts to it; `reply_to` and
-    `target` are the channel's ids. `at` is in seconds since 1970, UTC.
+    `action` tells whether it is new, replaces or removes the message whose `key` is `target`, or reacts to the one
+    with the channel's id `target`; `reply_to` is the channel's id. `at` is in seconds since 1970, UTC.
     """
 
     key: str
@@ -142,18 +147,22 @@ class Delivery(Value, frozen=True):
 
 
 class Receipt(Value, frozen=True):
-    """The gateway's word that a message is committed. `fresh` is False when its key was known already."""
+    """The gateway's word that a message is committed. `fresh` is False when its key was known already, `mine`
+    where another worker has its lane."""
 
     id: str
     fresh: bool = True
+    mine: bool = True
 
 
 def text_of(parts: tuple[Part, ...]) -> str:
-    """The words in *parts*, one part a line."""
-    words = []
+    """The words in *parts*, one part a line; a question with what it is about."""
+    words: list[str] = []
     for part in parts:
         if isinstance(part, Text):
             words.append(part.text)
         elif isinstance(part, Media) and part.caption:
             words.append(part.caption)
+        elif isinstance(part, Ask):
+            words += filter(None, (part.question, part.details))
     return "\n".join(words)

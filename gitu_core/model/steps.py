@@ -10,17 +10,20 @@ from gitu_core.model.label import UNLABELLED, Label
 from gitu_core.model.tooling import ErrorInfo, ToolCall, ToolResult
 from gitu_core.model.turn import Reply, TurnInfo
 
-STEPS_VERSION = 1
-"""1: the first. A stored turn names the version that wrote it."""
+STEPS_VERSION = 2
+"""1: the first. 2: a turn can wait for a person (`Parked`, `CallAnswered`) and goes on after a crash (`Resumed`); ids
+follow from the turn's. A stored turn names the version that wrote it."""
 
 
 class Begun(Value, frozen=True, tag="begun", tag_field="type"):
-    """A turn begins; `ask` is the id of the message it answers, `label` who influenced it so far."""
+    """A turn begins; `ask` is the id of the message it answers, `label` who influenced it so far, `seen` the
+    newest message (its id) of its session then: what was said later is not in its context, however long it waits."""
 
     info: TurnInfo
     ask: str
     label: Label = UNLABELLED
     version: int = STEPS_VERSION
+    seen: str = ""
 
 
 class ModelAsked(Value, frozen=True, tag="model_asked", tag_field="type"):
@@ -80,6 +83,29 @@ class CallFinished(Value, frozen=True, tag="call_finished", tag_field="type"):
     usage: Usage = Usage()
 
 
+class CallAnswered(Value, frozen=True, tag="call_answered", tag_field="type"):
+    """Somebody (`by`) made a choice about a call that waited for it, or nobody did in time (``expired``). `digest` is
+    that of the arguments the choice is about."""
+
+    call: str
+    approval: str
+    choice: str
+    by: str = ""
+    digest: str = ""
+
+
+class Parked(Value, frozen=True, tag="parked", tag_field="type"):
+    """The turn waits for a person to decide about these calls, and leaves memory."""
+
+    calls: tuple[str, ...]
+
+
+class Resumed(Value, frozen=True, tag="resumed", tag_field="type"):
+    """A worker goes on with a turn that another one left in the middle: a crash, not an answer."""
+
+    worker: str
+
+
 class Noted(Value, frozen=True, tag="noted", tag_field="type"):
     """The runtime tells the model something, for instance why its structured answer does not fit."""
 
@@ -92,4 +118,7 @@ class Ended(Value, frozen=True, tag="ended", tag_field="type"):
     reply: Reply
 
 
-Step = Begun | ModelAsked | ModelAnswered | ModelFailed | CallDecided | CallStarted | CallFinished | Noted | Ended
+Step = (
+    Begun | ModelAsked | ModelAnswered | ModelFailed | CallDecided | CallStarted | CallFinished | CallAnswered | Parked
+    | Resumed | Noted | Ended
+)  # fmt: skip

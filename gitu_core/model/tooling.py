@@ -10,6 +10,11 @@ from gitu_core.model.base import Value
 from gitu_core.model.label import UNLABELLED, Label, join_all
 from gitu_core.model.message import BlobRef
 
+__all__ = [
+    "CONTENT_ROLES", "SINK_ROLES", "ActionSpec", "CallInfo", "Effect", "ErrorInfo", "ToolCall", "ToolResult",
+    "ToolSpec", "is_sink",
+]  # fmt: skip
+
 Effect = Literal["read", "write", "send", "execute", "spend"]
 
 SINK_ROLES = frozenset({"recipient", "url", "amount", "path", "command", "reference", "secret"})

@@ -12,6 +12,11 @@ from gitu_core.model.label import UNLABELLED, Label
 from gitu_core.model.message import Part, text_of
 from gitu_core.model.tooling import ErrorInfo, ToolCall, ToolResult
 
+__all__ = [
+    "AnswerDelta", "Event", "Health", "ModelChosen", "Progress", "Reply", "ToolFinished", "ToolStarted", "TurnEvent",
+    "TurnFinished", "TurnInfo",
+]  # fmt: skip
+
 
 class TurnInfo(Value, frozen=True):
     """Which turn something belongs to. `cause` is the message, timer, rule or event that started it."""

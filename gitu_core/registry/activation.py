@@ -30,11 +30,9 @@ class Keeper(Protocol):
 
     def in_service(self, record: Record) -> None:
         """The plugin is active: its hooks may be called, its contributions are known."""
-        ...
 
     def quarantine(self, id: str, reason: str, hint: str = "") -> None:
         """The plugin failed."""
-        ...
 
 
 class Versions(Protocol):
@@ -42,11 +40,9 @@ class Versions(Protocol):
 
     async def read(self, plugin: str) -> int:
         """The version that was written last."""
-        ...
 
     async def write(self, plugin: str, version: int) -> None:
         """Keeps a version."""
-        ...
 
 
 class Activation:
@@ -60,10 +56,7 @@ class Activation:
         limit: float,
         versions: Versions | None = None,
     ) -> None:
-        self._versions = versions
-        self._keeper = keeper
-        self._host_for = host_for
-        self._report = report
+        self._versions, self._keeper, self._host_for, self._report = versions, keeper, host_for, report
         self._limit = limit
         self._manager: Manager | None = None
         self._watchdog: Watchdog | None = None

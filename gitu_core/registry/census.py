@@ -87,10 +87,7 @@ class Census:
     """
 
     def __init__(self, consent: Consent, enabled: Enabled | None, builtin: frozenset[str], describe: Describe) -> None:
-        self._consent = consent
-        self._enabled = enabled
-        self._builtin = builtin
-        self._describe = describe
+        self._consent, self._enabled, self._builtin, self._describe = consent, enabled, builtin, describe
 
     def take(self, found: Iterable[Found], taken: Iterable[str]) -> list[Record]:
         """A record for every plugin, by id. *taken* are ids that installed plugins may not have."""

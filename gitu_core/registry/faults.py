@@ -13,9 +13,7 @@ class FaultBudget:
     """At most *limit* faults within *window* seconds, a plugin. *now* is a clock that never goes back."""
 
     def __init__(self, limit: int, window: float, now: Callable[[], float]) -> None:
-        self.limit = limit
-        self.window = window
-        self._now = now
+        self.limit, self.window, self._now = limit, window, now
         self._faults: dict[str, deque[float]] = {}
 
     def add(self, plugin: str, weight: int = 1) -> bool:

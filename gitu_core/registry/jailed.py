@@ -14,9 +14,7 @@ class Jailed:
     """Descriptions made in a child process, in the index. *limit* is how many seconds a child may take."""
 
     def __init__(self, index: Index, home: Path, limit: float) -> None:
-        self._index = index
-        self._home = home
-        self._limit = limit
+        self._index, self._home, self._limit = index, home, limit
 
     def describe(self, found: Found) -> Found:
         """*found* with its manifest or its trouble. Blocks while a child runs, once a version of the code."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pluggy
 
 from gitu_core import hookspecs
-from gitu_core.errors import ManifestError
+from gitu_core.errors import ManifestError, nearest
 from gitu_core.hookspecs import HOOKS, HookMeta, HookOptions
 
 
@@ -83,10 +82,7 @@ def _check_name(plugin: Any, name: str, id: str) -> None:
                 f"{name} is a {kind}, not a function", hint=f"write def {name}(...)", plugin=id, hook=name
             )
     elif function is not None:
-        close = difflib.get_close_matches(name, list(HOOKS), n=1)
-        hint = (
-            f"did you mean {close[0]!r}?" if close else "see docs/hooks.md; other functions must not begin with gitu_"
-        )
+        hint = nearest(name, HOOKS, "see docs/hooks.md; other functions must not begin with gitu_")
         raise ManifestError(f"there is no hook {name!r}", hint=hint, plugin=id, hook=name)
 
 
@@ -99,8 +95,7 @@ def _explained(plugin: Any, id: str, error: pluggy.PluginValidationError) -> Man
         known = tuple(inspect.signature(getattr(hookspecs, name)).parameters)
         for argument in _required(function):
             if argument not in known:
-                close = difflib.get_close_matches(argument, known, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else f"it may take: {', '.join(known)}"
+                hint = nearest(argument, known, f"it may take: {', '.join(known)}")
                 return ManifestError(f"{name} takes no argument {argument!r}", hint=hint, plugin=id, hook=name)
     return ManifestError(str(error), hint="see docs/hooks.md", plugin=id)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gitu_core.contracts.host import Host
 from gitu_core.contracts.ports import Clock, Offer
-from gitu_core.errors import HookError, LoadError, PluginError, Quarantined
+from gitu_core.errors import HookError, LoadError, PluginError, Quarantined, nearest
 from gitu_core.manifest import Manifest
 from gitu_core.model import Event
 from gitu_core.registry.activation import Activation, Report, Versions, unusable, with_hook
@@ -212,9 +212,8 @@ class Registry:
         self._all()
         record = self._by_id.get(id)
         if record is None:
-            raise PluginError(
-                f"there is no plugin {id!r}", hint=_nearest(id, self._by_id) or "see: gitu plugins", plugin=id
-            )
+            hint = nearest(id, self._by_id, "see: gitu plugins")
+            raise PluginError(f"there is no plugin {id!r}", hint=hint, plugin=id)
         return record
 
     def _decide_again(self, record: Record) -> None:
@@ -263,15 +262,5 @@ class Registry:
                 names.append(each.name)
                 if name in (each.name, f"{record.id}:{each.name}") and record.state != "duplicate":
                     return unusable(record)
-        hint = (
-            _nearest(name, names)
-            or f"install and enable a plugin that contributes one; there is {', '.join(names) or 'none'}"
-        )
-        return LoadError(f"there is no {seam} {name!r}", hint=hint)
-
-
-def _nearest(name: str, known: Any) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else ""
+        none = f"install and enable a plugin that contributes one; there is {', '.join(names) or 'none'}"
+        return LoadError(f"there is no {seam} {name!r}", hint=nearest(name, names, none))

@@ -20,9 +20,7 @@ class Watchdog:
         report: Callable[[Implementation, float], None],
         interval: float = 0.5,
     ) -> None:
-        self._running = running
-        self._report = report
-        self._interval = interval
+        self._running, self._report, self._interval = running, report, interval
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 

@@ -58,9 +58,7 @@ class Draft:
         self._sources = desk.sources
         self._cooldown = desk.cooldown
         self._keys = desk.keys
-        self._router = router
-        self._task = task
-        self._person = person
+        self._router, self._task, self._person = router, task, person
         self._waits: list[float] = []
         self._reasons: list[str] = []
         self._resting: list[Candidate] = []

@@ -28,15 +28,13 @@ class Plugins(Registry, Protocol):
 
     def manifest(self, id: str) -> Manifest | None:
         """The manifest of a plugin, where there is one."""
-        ...
 
 
 class Keys:
     """Whose key is used: the person's own where there is one that works, else the platform's."""
 
     def __init__(self, available: Callable[[str], bool], refused: Callable[[str], bool]) -> None:
-        self._available = available
-        self._refused = refused
+        self._available, self._refused = available, refused
 
     def find(self, names: Sequence[str], person: str) -> tuple[str, Owner] | None:
         """The reference of the first secret of *names* that is set and was not refused of late."""
@@ -57,8 +55,7 @@ class Source:
     """One provider, as its manifest describes it."""
 
     def __init__(self, name: str, priority: int, secrets: Sequence[SecretNeed]) -> None:
-        self.name = name
-        self.priority = priority
+        self.name, self.priority = name, priority
         self.required = tuple(each.name for each in secrets if not each.optional)
         self.optional = tuple(each.name for each in secrets if each.optional)
         self.models: tuple[ModelInfo, ...] | None = None
@@ -108,8 +105,7 @@ class Sources:
     """All providers of the registry, best priority first."""
 
     def __init__(self, registry: Plugins, forbidden: Callable[[Manifest], str]) -> None:
-        self._registry = registry
-        self._forbidden = forbidden
+        self._registry, self._forbidden = registry, forbidden
         self._offers: list[Offer] = []
         self._all: tuple[Source, ...] = ()
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import anyio
 import msgspec
 
-from gitu_core.contracts.ports import Clock, Hooks, Policy, Verdict
+from gitu_core.contracts.ports import Clock, Hooks, Policy
 from gitu_core.contracts.scope import CURRENT_CALL
 from gitu_core.errors import Cancelled, Denied, GituError, ToolInputError, ToolTimeout
+from gitu_core.failpoints import hit
 from gitu_core.isolation import Overdue, is_cancellation, within
 from gitu_core.model import (
     CallInfo,
@@ -24,6 +24,7 @@ from gitu_core.model import (
     Usage,
 )  # fmt: skip
 from gitu_core.model.steps import CallDecided, CallFinished, CallStarted
+from gitu_core.runtime.consent import Approve, Consent
 from gitu_core.runtime.failures import error_info
 from gitu_core.runtime.results import failed, labelled, refiltered, sound
 from gitu_core.runtime.toolbox import DELEGATE, Toolbox, missing
@@ -34,13 +35,12 @@ from gitu_core.telemetry import span
 
 log = logging.getLogger("gitu.runtime")
 
-Approve = Callable[[Work, ToolCall, ToolSpec, Verdict], Awaitable[str]]
-"""Asks a person about a call; gives ``yes``, or the reason why not."""
-
 Delegate = Callable[[Turn, str, ToolCall], Awaitable[tuple[ToolResult, Usage]]]
 """Runs another profile for a call; gives what it answered and what it used."""
 
 NO_USAGE = Usage()
+WAITS = ToolResult("unknown")
+"""Stands for the result of a delegate that has to wait for a person."""
 
 
 class CallContext:
@@ -60,26 +60,28 @@ class Caller:
     """Runs the tool calls of turns."""
 
     def __init__(
-        self, toolbox: Toolbox, hooks: Hooks, policy: Policy, clock: Clock, approve: Approve, delegate: Delegate
-    ) -> None:
+        self, toolbox: Toolbox, hooks: Hooks, policy: Policy, clock: Clock, approve: Approve, delegate: Delegate,
+        hold: Callable[[], Awaitable[None]],
+    ) -> None:  # fmt: skip
         self._toolbox = toolbox
         self._hooks = hooks
         self._policy = policy
         self._clock = clock
-        self._approve = approve
+        self._consent = Consent(clock, approve)
         self._delegate = delegate
+        self._hold = hold
         self._validators = Validators()
 
     async def resolve(self, turn: Turn, tools: tuple[ToolSpec, ...]) -> None:
-        """Gives every open call of the turn a result. Decisions come in order, then the allowed calls run at once."""
+        """Gives every open call of the turn a result, but those that wait for a person. Decisions come in order, then
+        the allowed calls run at once."""
         specs = {spec.name: spec for spec in tools}
         allowed: list[tuple[ToolCall, ToolSpec]] = []
         for call in list(turn.state.open.values()):
-            if call.id in turn.state.started:
-                await self._recover(turn, call, specs.get(call.tool))
-                continue
             try:
-                allowed.append(await self._decide(turn, call, specs))
+                ready = await self._ready(turn, call, specs)
+                if ready is not None:
+                    allowed.append(ready)
             except GituError as error:
                 result = ToolResult("denied" if isinstance(error, Denied) else "error", error=error_info(error))
                 await self._finish(turn, call, msgspec.structs.replace(result, label=call.label), 0.0)
@@ -91,33 +93,53 @@ class Caller:
                 for call, spec in allowed:
                     group.start_soon(self._run_limited, limiter, turn, call, spec)
 
-    async def _decide(self, turn: Turn, call: ToolCall, specs: dict[str, ToolSpec]) -> tuple[ToolCall, ToolSpec]:
-        spec, info = specs.get(call.tool), turn.work.info
+    async def _ready(
+        self, turn: Turn, call: ToolCall, specs: dict[str, ToolSpec]
+    ) -> tuple[ToolCall, ToolSpec] | None:  # fmt: skip
+        """The call as it may be run now; None where it has its result, or waits."""
+        decided, spec = turn.state.decided.get(call.id), specs.get(call.tool)
+        if decided is not None:
+            call = decided.call
+            if decided.verdict == "deny":
+                raise Denied(decided.reason, hint="do it another way, or tell the user")
         if spec is None:
-            raise missing(call.tool, specs)
+            error = missing(call.tool, specs)
+            if decided is None or not turn.work.parks:
+                raise error
+            self._consent.stuck(turn, call, error)
+            return None
+        if call.id in turn.state.started:
+            return await self._recover(turn, call, spec)
+        return (call, spec) if await self._allowed(turn, call := await self._frozen(turn, call, spec), spec) else None
+
+    async def _frozen(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> ToolCall:
+        """The call with the arguments that filters left; once it was decided about, nobody changes it any more."""
         self._check(call, spec)
-        if self._hooks.wants("gitu_filter_call"):
-            changed = await self._hooks.filter("gitu_filter_call", turn=info, call=call, tool=spec)
-            # A filter may change arguments and add to labels, never which tool is called or which call it is.
-            label = changed.label.join(call.influence)
-            call = msgspec.structs.replace(
-                changed, id=call.id, tool=call.tool, given=call.given, state=call.state, label=label
-            )
-            self._check(call, spec)
+        if call.id in turn.state.decided or not self._hooks.wants("gitu_filter_call"):
+            return call
+        changed = await self._hooks.filter("gitu_filter_call", turn=turn.work.info, call=call, tool=spec)
+        # A filter may change arguments and add to labels, never which tool is called or which call it is.
+        label = changed.label.join(call.influence)
+        call = msgspec.structs.replace(
+            changed, id=call.id, tool=call.tool, given=call.given, state=call.state, label=label
+        )
+        self._check(call, spec)
+        return call
+
+    async def _allowed(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> bool:
+        """True if the call may be run, False if it waits for a yes. `Denied` if it may not."""
+        info = turn.work.info
         if self._hooks.wants("gitu_guard_call"):
             reason = await self._hooks.guard("gitu_guard_call", turn=info, call=call, tool=spec)
             if reason is not None:
                 turn.note(CallDecided(call, "deny", reason))
                 raise Denied(reason, hint="do it another way, or tell the user")
         verdict = self._policy.decide(call, spec, turn.state.label, info)
-        turn.note(CallDecided(call, verdict.decision, verdict.reason))
-        if verdict.decision == "ask":
-            answer = await self._approve(turn.work, call, spec, verdict)
-            if answer != "yes":
-                raise Denied(answer, hint="tell the user what you wanted to do")
-        elif verdict.decision == "deny":
+        if call.id not in turn.state.decided:
+            turn.note(CallDecided(call, verdict.decision, verdict.reason))
+        if verdict.decision == "deny":
             raise Denied(verdict.reason, hint="do it another way, or tell the user")
-        return call, spec
+        return verdict.decision == "allow" or await self._consent.given(turn, call, spec, verdict)
 
     def _check(self, call: ToolCall, spec: ToolSpec) -> None:
         if call.raw is not None:
@@ -131,11 +153,20 @@ class Caller:
     async def _run(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> None:
         key = f"{turn.work.info.id}.{call.id}"
         if spec.acts:
+            hit("call.intent")
             await turn.commit(CallStarted(call.id, key))
+        else:
+            turn.flush()
+        hit("call.dispatch")
+        if spec.acts:
+            await self._hold()
         await turn.work.emit(ToolStarted(call))
         began = self._clock.monotonic()
         with span("execute_tool", gen_ai__operation__name="execute_tool", gen_ai__tool__name=spec.name):
             result, usage = await self._outcome(turn, call, spec, self._work(turn, call, spec, key))
+        hit("call.effect")
+        if result is WAITS:
+            return
         result = labelled(result, spec, call)
         if self._hooks.wants("gitu_filter_result"):
             changed = await self._hooks.filter("gitu_filter_result", turn=turn.work.info, call=call, result=result)
@@ -151,7 +182,7 @@ class Caller:
         """What became of *work*: a sound result, whatever it raises or returns."""
         try:
             result, usage = await within(spec.timeout, work)
-            return sound(result, spec), usage
+            return result if result is WAITS else sound(result, spec), usage
         except Overdue:
             late = ToolTimeout(f"{spec.name} took longer than {spec.timeout:g} s", hint="ask for less, or try later")
             # An effect that was cut off may have happened: nobody may say that it did not.
@@ -176,15 +207,20 @@ class Caller:
             CURRENT_CALL.reset(token)
         return result, Usage()
 
-    async def _recover(self, turn: Turn, call: ToolCall, spec: ToolSpec | None) -> None:
-        """A call that was dispatched and has no result: its tool is asked, else nobody knows."""
-        call = turn.state.decided[call.id].call if call.id in turn.state.decided else call
+    async def _recover(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> tuple[ToolCall, ToolSpec] | None:
+        """A call that was dispatched and has no result: its tool is asked, else the person, else nobody knows."""
         result = unknown(call)
-        if spec is not None and spec.verifiable:
+        if call.id not in turn.state.answered and spec.verifiable:
             answer, _ = await self._outcome(turn, call, spec, self._verify(turn, call, spec))
-            if answer.status != "unknown":
-                result = labelled(answer, spec, call)
-        await self._finish(turn, call, result, 0.0, Usage())
+            result = labelled(answer, spec, call) if answer.status != "unknown" else result
+        if result.status == "unknown":
+            choice = self._consent.again(turn, call)
+            if choice == "retry":
+                return call, spec
+            if not choice:
+                return None
+        await self._finish(turn, call, result, 0.0, NO_USAGE)
+        return None
 
     async def _verify(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> tuple[ToolResult, Usage]:
         tool = await self._toolbox.get(call.tool)
@@ -210,6 +246,7 @@ class Caller:
         self, turn: Turn, call: ToolCall, result: ToolResult, seconds: float, usage: Usage = NO_USAGE
     ) -> None:
         turn.note(CallFinished(call.id, result, seconds, usage))
+        hit("call.result")
         await turn.work.emit(ToolFinished(call, result, seconds))
         if self._hooks.wants("gitu_tool_called"):
             await self._hooks.observe(
@@ -232,22 +269,3 @@ def close_open(turn: Turn) -> None:
             stopped = Cancelled("the turn ended before this was done", hint="ask again")
             result = ToolResult("error", error=error_info(stopped), label=call.label)
         turn.note(CallFinished(call.id, result))
-
-
-def refuse(reason: str) -> Approve:
-    """An `Approve` for places where nobody can be asked."""
-
-    async def answer(work: Work, call: ToolCall, tool: ToolSpec, verdict: Verdict) -> str:
-        return f"{verdict.reason}, and {reason}"
-
-    return answer
-
-
-def describe_call(call: ToolCall, tool: ToolSpec) -> str:
-    """The exact call in words, for whoever has to agree to it."""
-    lines = [f"{name}: {_shown(value)}" for name, value in call.arguments.items()]
-    return "\n".join([f"{tool.name} ({', '.join(tool.effects)})", *lines])
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

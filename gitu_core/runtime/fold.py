@@ -19,6 +19,7 @@ from gitu_core.model import (
 )  # fmt: skip
 from gitu_core.model.steps import (
     Begun,
+    CallAnswered,
     CallDecided,
     CallFinished,
     CallStarted,
@@ -27,6 +28,8 @@ from gitu_core.model.steps import (
     ModelAsked,
     ModelFailed,
     Noted,
+    Parked,
+    Resumed,
     Step,
 )  # fmt: skip
 
@@ -37,7 +40,8 @@ class TurnState:
 
     `messages` are the entries the turn added to its context, `open` the calls without a result in the order they were
     asked for, `started` the calls that were dispatched (one that is open and started has an unknown outcome after a
-    crash), `decided` the frozen calls by id.
+    crash), `decided` the frozen calls by id, `answered` the choices about calls that nobody made use of yet, `starts`
+    how often a call was dispatched. `in_flight` is the model that was asked and did not answer yet.
     """
 
     info: TurnInfo | None = None
@@ -47,6 +51,8 @@ class TurnState:
     open: dict[str, ToolCall] = field(default_factory=dict)
     decided: dict[str, CallDecided] = field(default_factory=dict)
     started: dict[str, str] = field(default_factory=dict)
+    starts: dict[str, int] = field(default_factory=dict)
+    answered: dict[str, CallAnswered] = field(default_factory=dict)
     calls: list[ToolCall] = field(default_factory=list)
     results: dict[str, ToolResult] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
@@ -54,7 +60,9 @@ class TurnState:
     degraded: bool = False
     failures: list[ErrorInfo] = field(default_factory=list)
     asked: int = 0
-    in_flight: str = ""
+    in_flight: ModelAsked | None = None
+    seen: str = ""
+    parked: bool = False
     reply: Reply | None = None
     steps: int = 0
 
@@ -63,13 +71,13 @@ class TurnState:
         self.steps += 1
         match step:
             case Begun():
-                self.info, self.ask, self.label = step.info, step.ask, step.label
+                self.info, self.ask, self.label, self.seen = step.info, step.ask, step.label, step.seen
             case ModelAsked():
                 self.asked += 1
-                self.in_flight = step.model
+                self.in_flight = step
                 self.label = self.label.join(step.label)
             case ModelFailed():
-                self.in_flight = ""
+                self.in_flight = None
                 self.usage = self.usage + step.usage
                 self.failures.append(step.error)
             case ModelAnswered():
@@ -78,6 +86,12 @@ class TurnState:
                 self.decided[step.call.id] = step
             case CallStarted():
                 self.started[step.call] = step.key
+                self.starts[step.call] = self.starts.get(step.call, 0) + 1
+                self.answered.pop(step.call, None)  # a choice counts for one dispatch
+            case CallAnswered():
+                self.answered[step.call] = step
+            case Parked() | Resumed():
+                self.parked = self.parked or isinstance(step, Parked)
             case CallFinished():
                 self._finished(step)
             case Noted():
@@ -86,7 +100,7 @@ class TurnState:
                 self.reply = step.reply
 
     def _answered(self, step: ModelAnswered) -> None:
-        self.in_flight = ""
+        self.in_flight = None
         self.model = step.model
         self.degraded = step.last_resort and bool(self.failures)
         self.usage = self.usage + step.usage

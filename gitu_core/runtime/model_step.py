@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from contextlib import aclosing
+from hashlib import blake2b
 
 import anyio
 import msgspec
 
-from gitu_core.contracts.ports import Budget, Clock, Hooks, Models, UsageEntry
-from gitu_core.errors import Cancelled, Denied, GituError, LimitReached, NoModel, StreamBroken  # fmt: skip
+from gitu_core.contracts.ports import Budget, Clock, Hooks, Models
+from gitu_core.errors import Cancelled, Denied, GituError, LimitReached, NoModel, StoreError, StreamBroken
+from gitu_core.failpoints import hit
 from gitu_core.model import (
     AnswerDelta,
     Candidate,
@@ -32,7 +34,7 @@ from gitu_core.telemetry import span
 
 log = logging.getLogger("gitu.runtime")
 
-FINAL = (LimitReached, Denied, Cancelled)
+FINAL = (LimitReached, Denied, Cancelled, StoreError)
 """Failures that no other model would mend."""
 
 
@@ -99,7 +101,11 @@ class Asker:
         try:
             # Whatever the model is about to read influences the turn, a filter's additions included.
             label = join_all(message.label for message in request.messages)
-            turn.note(ModelAsked(candidate.model, candidate.credential, estimate, label=label))
+            # On disk before it is asked: a crash from here on costs this call, and none that came before it.
+            await turn.commit(
+                ModelAsked(candidate.model, candidate.credential, estimate, digest_of(candidate, request), label)
+            )
+            hit("model.before")
             await turn.work.emit(ModelChosen(candidate.model, str(last.details.get("model", "")) if last else ""))
             began = self._clock.monotonic()
             await self._read(turn, candidate, request, parts)
@@ -127,10 +133,12 @@ class Asker:
     async def _answered(self, turn: Turn, candidate: Candidate, parts: Assembler, ticket: str, seconds: float) -> None:
         assert parts.finish is not None
         usage, info = parts.finish.usage, turn.work.info
-        message = parts.message(self._clock.new_id(), turn.state.label)
+        hit("model.after")
+        message = parts.message(turn.mint(), turn.state.label)
         reason, last_resort = parts.finish.reason, candidate.last_resort
         step = ModelAnswered(message, usage, candidate.model, reason, seconds, last_resort=last_resort)
-        turn.note(step, self._entry(turn, candidate, usage))
+        used = turn.used(candidate.model, candidate.owner, usage)
+        turn.note(step, used)
         await self._budget.settle(ticket, usage)
         self._models.report(candidate, None)
         if self._hooks.wants("gitu_model_called"):
@@ -151,22 +159,23 @@ class Asker:
         error: BaseException,
     ) -> None:
         """Pays for what was read before it went wrong, by estimate, cancelled or not; tells routing what went wrong."""
-        if turn.state.in_flight != candidate.model:
-            return  # the answer was complete: what went wrong came after it
+        if turn.state.in_flight is None:
+            return  # the answer was complete, or never asked for: what went wrong is another matter
         usage = partial_usage(candidate, request, parts)
         if isinstance(error, GituError):
             error.details.setdefault("model", candidate.model)
             self._models.report(candidate, error)
-        more = (self._entry(turn, candidate, usage),) if usage != Usage() else ()
+        more = (turn.used(candidate.model, candidate.owner, usage),) if usage != Usage() else ()
         turn.note(ModelFailed(candidate.model, error_info(error), usage), *more)
         if more:
             with anyio.CancelScope(shield=True):
                 await self._budget.settle(ticket, usage)
 
-    def _entry(self, turn: Turn, candidate: Candidate, usage: Usage) -> UsageEntry:
-        work, id = turn.work, self._clock.new_id()
-        session, turn_id, now = work.info.session, work.info.id, self._clock.now()
-        return UsageEntry(id, work.person, session, turn_id, candidate.model, candidate.owner, usage, now)
+
+def digest_of(candidate: Candidate, request: ModelRequest) -> str:
+    """What tells one request from another, without what stands in it: a replay notices a context that differs."""
+    names = (*(message.id for message in request.messages), *(tool.name for tool in request.tools))
+    return blake2b("\n".join((candidate.model, *names)).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def partial_usage(candidate: Candidate, request: ModelRequest, parts: Assembler) -> Usage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import anyio
@@ -16,12 +16,14 @@ from gitu_core.contracts.ports import (
     HistoryEntry,
     Hooks,
     Models,
+    Outcome,
     Policy,
     Record,
     Records,
     TurnEntry,
 )  # fmt: skip
-from gitu_core.errors import GituError, LimitReached, ModelError
+from gitu_core.errors import Cancelled, GituError, LimitReached, ModelError, StoreError
+from gitu_core.failpoints import hit
 from gitu_core.isolation import is_cancellation
 from gitu_core.model import (
     ModelMessage,
@@ -36,15 +38,16 @@ from gitu_core.model import (
     user_message,
 )  # fmt: skip
 from gitu_core.model.measure import tokens_of
-from gitu_core.model.steps import Begun, Ended, Noted, Step
-from gitu_core.runtime.calls import Approve, Caller, close_open
+from gitu_core.model.steps import Begun, Ended, ModelFailed, Noted, Parked, Resumed, Step
+from gitu_core.runtime.calls import NO_USAGE, WAITS, Caller, close_open
+from gitu_core.runtime.consent import Approve
 from gitu_core.runtime.failures import error_info, main_cause
 from gitu_core.runtime.fold import TurnState, fold
 from gitu_core.runtime.model_step import Asker
 from gitu_core.runtime.structured import read_data
 from gitu_core.runtime.toolbox import Plugins, Toolbox
 from gitu_core.runtime.turn import Turn
-from gitu_core.runtime.work import Outcome, Profiles, Work
+from gitu_core.runtime.work import Profiles, Work
 from gitu_core.telemetry import span
 
 log = logging.getLogger("gitu.runtime")
@@ -61,7 +64,7 @@ class Runtime:
 
     def __init__(
         self, *, records: Records, registry: Plugins, hooks: Hooks, models: Models, policy: Policy, budget: Budget,
-        clock: Clock, profiles: Profiles, approve: Approve,
+        clock: Clock, profiles: Profiles, approve: Approve, hold: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._records = records
         self._hooks = hooks
@@ -70,29 +73,62 @@ class Runtime:
         self._profiles = profiles
         self._toolbox = Toolbox(registry, profiles)
         self._asker = Asker(models, budget, hooks, clock)
-        self._caller = Caller(self._toolbox, hooks, policy, clock, approve, self._delegate)
+        self._caller = Caller(self._toolbox, hooks, policy, clock, approve, self._delegate, hold)
 
     async def run(self, work: Work, steps: Sequence[Step] = ()) -> Outcome:
-        """Runs a turn to its end, from the start or from the *steps* it already has.
+        """Runs a turn to its end or until it has to wait, from the start or from the *steps* it already has.
 
         A failure is a reply with its error. Cancellation is raised on, after `cancelled` was made of the turn.
         """
-        limits = work.profile.limits
-        history = [
-            entry.message for entry in await self._records.history(work.info.session, limits.context_tokens)
-        ] if work.depth == 0 else []  # fmt: skip
-        turn = work.turn = Turn(work, fold(steps), history, self._clock, self._records)
-        if not steps:
+        state = fold(steps)
+        if state.reply is not None:
+            return Outcome(state.reply)
+        history = await self._history(work, state.seen if steps else None)
+        turn = work.turn = Turn(work, state, history, self._clock, self._records, work.approvals)
+        if steps:
+            await self._resume(turn)
+        else:
             label = join_all((by_system(), work.ask.label, *(message.label for message in history)))
-            info = work.info
-            self._records.post(
-                TurnEntry(info, work.person, "running", self._clock.now()), turn.entry(Begun(info, work.ask.id, label))
-            )
+            begun = Begun(work.info, work.ask.id, label, seen=history[-1].id if history else "")
+            turn.note(begun, TurnEntry(work.info, work.person, "running", turn.started_at))
             if self._hooks.wants("gitu_turn_started"):
-                await self._hooks.observe("gitu_turn_started", turn=info)
+                await self._hooks.observe("gitu_turn_started", turn=work.info)
+        hit("turn.begun")
         with span("invoke_agent", gen_ai__operation__name="invoke_agent", gen_ai__agent__name=work.profile.name):
-            reply = await self._bounded(turn, limits)
+            reply = await self._bounded(turn, work.profile.limits)
+        if self._hooks.wants("gitu_filter_outgoing") or self._hooks.wants("gitu_guard_outgoing"):
+            turn.flush()  # they may take their time
         return self._outcome(turn, reply)
+
+    async def _history(self, work: Work, seen: str | None) -> list[ModelMessage]:
+        """What the session said before the turn; for one that goes on, up to the message with the id *seen*."""
+        if work.depth or seen == "":
+            return []
+        session, tokens = work.info.session, work.profile.limits.context_tokens
+        if seen is None:
+            return [entry.message for entry in await self._records.history(session, tokens)]
+        most = 1_000
+        while True:
+            found = [entry.message for entry in await self._records.history(session, 1 << 40, most)]
+            last = next((n for n, message in enumerate(found) if message.id == seen), -1)
+            if last >= 0 or len(found) < most:
+                return found[max(0, last - 500) : last + 1]
+            most *= 10
+
+    async def _resume(self, turn: Turn) -> None:
+        """Goes on with a turn that waited or was cut off. A model that was asked then has to be paid, and asked again:
+        its answer went with the process."""
+        hit("resume.before")
+        state, asked = turn.state, turn.state.in_flight
+        if asked is not None:
+            lost = error_info(Cancelled("the process ended before the model had answered", hint="it is asked again"))
+            usage = Usage(cost=asked.estimate or 0)
+            owner = "personal" if asked.credential.startswith("personal:") else "platform"
+            used = turn.used(asked.model, owner, usage)
+            turn.note(ModelFailed(asked.model, lost, usage), used)
+        if turn.work.worker:
+            turn.note(Resumed(turn.work.worker))
+        await self._budget.resume(turn.work.info, state.usage.cost)
 
     async def _bounded(self, turn: Turn, limits: Limits) -> Reply:
         try:
@@ -104,6 +140,8 @@ class Runtime:
             if is_cancellation(error):
                 raise
             cause = main_cause(error)
+            if isinstance(cause, StoreError):
+                raise cause from None  # what cannot be recorded has not happened: the turn goes on when it can be
             if not isinstance(cause, GituError):
                 log.error("turn %s failed unexpectedly", turn.work.info.id, exc_info=cause)
             return self._reply(turn, "failed", cause)
@@ -130,6 +168,8 @@ class Runtime:
                     turn.note(Noted(msgspec.structs.replace(note, id=self._clock.new_id(), label=by_system())))
             if state.open:
                 await self._caller.resolve(turn, tools)
+                if state.open:
+                    return self._waiting(turn)
                 continue
             if state.asked >= profile.limits.steps:
                 message = f"the turn asked a model {state.asked} times without coming to an answer"
@@ -146,21 +186,47 @@ class Runtime:
             tuple(state.failures), state.degraded,
         )  # fmt: skip
 
+    def _waiting(self, turn: Turn) -> Reply:
+        """The reply of a turn that waits for a person: its questions."""
+        asks = {each.id: each for each in (*turn.approvals.values(), *turn.asks) if each.state == "pending"}
+        reply = self._reply(turn, "waiting")
+        return msgspec.structs.replace(reply, parts=tuple(each.ask for each in asks.values()), error=turn.stuck)
+
+    def _parked(self, turn: Turn, reply: Reply) -> Outcome:
+        """The records that let a turn wait outside of memory. Later turns of the session see that it waits."""
+        work, now, first = turn.work, self._clock.now(), not turn.state.parked
+        records: list[Record] = [*turn.noted(), *turn.asks]
+        if work.depth == 0 and first:
+            note = ModelMessage("assistant", (Text(f"(I wait for an answer: {reply.text})"),), id=turn.mint(),
+                                label=turn.state.label)  # fmt: skip
+            records += self._kept(turn, [work.ask, note], now)
+        records.append(turn.entry(Parked(tuple(turn.state.open))))
+        records.append(TurnEntry(work.info, work.person, "waiting", turn.started_at))
+        return Outcome(reply, tuple(records), tuple(turn.asks))
+
+    def _kept(self, turn: Turn, messages: Sequence[ModelMessage], now: float) -> list[Record]:
+        info, person = turn.work.info, turn.work.person
+        return [
+            HistoryEntry(info.session, person, message, tokens_of((message,)), now, info.id) for message in messages
+        ]
+
     def _outcome(self, turn: Turn, reply: Reply) -> Outcome:
-        """The records that end the turn, to be committed together with what follows from it."""
+        """The records that end the turn, or let it wait, to be committed together with what follows from it."""
+        if reply.status == "waiting":
+            return self._parked(turn, reply)
         work, now = turn.work, self._clock.now()
         close_open(turn)
         state = turn.state
         results = tuple(state.results[call.id] for call in state.calls if call.id in state.results)
         reply = msgspec.structs.replace(reply, results=results, label=state.label)
         short = msgspec.structs.replace(reply, calls=(), results=(), data=None)
-        records: list[Record] = []
+        records: list[Record] = turn.noted()
         if work.depth == 0:
-            kept = [work.ask, *_complete(state.messages)]
-            records += [
-                HistoryEntry(work.info.session, work.person, message, tokens_of((message,)), now, work.info.id)
-                for message in kept
-            ]
+            ask = work.ask
+            if state.parked:  # the question itself is in the history since the turn began to wait
+                ask = ModelMessage("user", (Text("(Go on with what waited for my answer.)"),), id=turn.mint(),
+                                   label=by_system())  # fmt: skip
+            records += self._kept(turn, [ask, *_complete(state.messages)], now)
         records += [turn.entry(Ended(short)), TurnEntry(work.info, work.person, reply.status, turn.started_at, now)]
         return Outcome(reply, tuple(records))
 
@@ -170,7 +236,7 @@ class Runtime:
         return self._outcome(turn, self._reply(turn, "cancelled"))
 
     async def _delegate(self, outer: Turn, name: str, call: ToolCall) -> tuple[ToolResult, Usage]:
-        """Runs another profile on a task, on the envelope of the turn that asked for it."""
+        """Runs another profile on a task, on the envelope of the turn that asked for it; `WAITS` where it waits."""
         work, profile = outer.work, self._profiles(name)
         path = (*work.path, work.profile.name)
         if work.depth + 1 >= MAX_DEPTH or name in path:
@@ -184,16 +250,24 @@ class Runtime:
         )
         ask = ModelMessage("user", (Text(str(call.arguments.get("task", ""))),), id=f"{call.id}.task", label=call.label)
         inner = Work(
-            info, work.person, ask, profile, work.conversation, deps=work.deps, depth=work.depth + 1, path=path
-        )
-        reply = (await self._run_inner(inner)).reply
+            info, work.person, ask, profile, work.conversation, deps=work.deps, depth=work.depth + 1, path=path,
+            parks=work.parks, approvals=work.approvals, worker=work.worker, again=work.again, root=work.root,
+            message=work.message,
+        )  # fmt: skip
+        outcome = await self._run_inner(inner)
+        reply = outcome.reply
+        if reply.status == "waiting":
+            outer.asks += outcome.asks
+            outer.stuck = outer.stuck or reply.error
+            return WAITS, NO_USAGE
         status: Any = "ok" if reply.error is None else "error"
         return ToolResult(status, reply.text or None, error=reply.error, label=reply.label), reply.usage
 
     async def _run_inner(self, work: Work) -> Outcome:
         """Runs a turn inside another one; what it recorded is kept, however it ends."""
+        steps = [entry.step for entry in await self._records.steps(work.info.id)] if work.again else []
         try:
-            outcome = await self.run(work)
+            outcome = await self.run(work, steps)
         except BaseException:  # the outer turn was stopped: the inner one ends with it
             self._records.post(*self.cancelled(work).records)
             raise

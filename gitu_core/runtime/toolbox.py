@@ -26,7 +26,6 @@ class Plugins(Registry, Protocol):
 
     def manifest(self, id: str) -> Manifest | None:
         """The manifest of a plugin, where there is one."""
-        ...
 
 
 class Toolbox:

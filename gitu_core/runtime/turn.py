@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from gitu_core.contracts.ports import Clock, Records, StepEntry, UsageEntry
-from gitu_core.model import ModelMessage
+from collections.abc import Iterable
+
+from gitu_core.contracts.ports import Approval, Clock, Record, Records, StepEntry, UsageEntry
+from gitu_core.model import ErrorInfo, ModelMessage, Usage
 from gitu_core.model.steps import Step
 from gitu_core.runtime.fold import TurnState
 from gitu_core.runtime.work import Work
 
 
 class Turn:
-    """One running turn. `history` is what the session said before; `state` is the fold over the steps so far."""
+    """One running turn. `history` is what the session said before; `state` is the fold over the steps so far.
+
+    `approvals` are the questions that it asked, by their ids; `asks` those that it asks now; `stuck` tells why it can
+    not go on although it was answered; `shown` is True while partial words of an answer are on somebody's screen.
+    """
 
     def __init__(
-        self, work: Work, state: TurnState, history: list[ModelMessage], clock: Clock, records: Records
-    ) -> None:
+        self, work: Work, state: TurnState, history: list[ModelMessage], clock: Clock, records: Records,
+        approvals: Iterable[Approval] = (),
+    ) -> None:  # fmt: skip
         self.work = work
         self.state = state
         self.history = history
@@ -22,8 +29,15 @@ class Turn:
         self._clock = clock
         self._records = records
         self._session = work.info.session
+        self.approvals = {each.id: each for each in approvals}
+        self.asks: list[Approval] = []
+        self._noted: list[Record] = []
+        self.stuck: ErrorInfo | None = None
         self.shown = False
-        """True while partial words of an answer are on somebody's screen."""
+
+    def mint(self) -> str:
+        """An identifier for what the next step brings: it follows from the turn, so that a replay gives the same."""
+        return f"{self.work.info.id}_{self.state.steps}"
 
     def entry(self, step: Step) -> StepEntry:
         """The step as a record; from here on it counts."""
@@ -32,10 +46,26 @@ class Turn:
         info = self.work.info
         return StepEntry(info.id, number, step, info.session, self.work.person, self._clock.now())
 
-    def note(self, step: Step, *more: UsageEntry) -> None:
-        """Records a step whose loss in a crash would only cost a repeated read."""
-        self._records.post(self.entry(step), *more)
+    def note(self, step: Step, *more: Record) -> None:
+        """Records a step, together with the next one that is waited for: nothing may follow from it before."""
+        self._noted += (*more, self.entry(step))
+
+    def flush(self) -> None:
+        """What was noted goes to disk now, before something that takes its time; nobody waits for it."""
+        if self._noted:
+            self._records.post(*self.noted())
+
+    def noted(self) -> list[Record]:
+        """What was noted and is not on its way to disk; from here on the caller answers for it."""
+        noted, self._noted = self._noted, []
+        return noted
 
     async def commit(self, step: Step) -> None:
-        """Records a step and waits until it is on disk."""
-        await self._records.write(self.entry(step))
+        """Records a step, with all that was noted before it, and waits until it is on disk."""
+        entry = self.entry(step)
+        await self._records.write(*self.noted(), entry)
+
+    def used(self, model: str, owner: str, usage: Usage) -> UsageEntry:
+        """What a model call of the next step used, as a record. Recorded twice, it counts once."""
+        info = self.work.info
+        return UsageEntry(self.mint(), self.work.person, info.session, info.id, model, owner, usage, self._clock.now())

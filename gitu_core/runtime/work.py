@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gitu_core.config import Profile
-from gitu_core.contracts.ports import Record
-from gitu_core.model import Conversation, ModelMessage, Reply, TurnEvent, TurnInfo
+from gitu_core.contracts.ports import Approval
+from gitu_core.model import Conversation, ModelMessage, TurnEvent, TurnInfo
 
 if TYPE_CHECKING:
     from gitu_core.runtime.turn import Turn
@@ -28,8 +28,9 @@ async def silent(event: TurnEvent) -> None:
 @dataclass
 class Work:
     """One turn to run. `check` makes structured output of the model's JSON (raising `ValueError` if it does not fit),
-    `deps` is what the embedder hands to its own tools, `depth` how many profiles called
-    each other to get here, `turn` the turn once it runs."""
+    `deps` is what the embedder hands to its own tools, `depth` how many profiles called each other to get here, `turn`
+    the turn once it runs. `parks`: where a yes is needed, the turn waits for it outside of memory; `approvals` are the
+    questions it asked earlier, `worker` who goes on with a turn that was cut off, `again` that there may be such."""
 
     info: TurnInfo
     person: str
@@ -43,11 +44,12 @@ class Work:
     depth: int = 0
     path: tuple[str, ...] = field(default_factory=tuple)
     turn: Turn | None = None
+    parks: bool = False
+    approvals: Sequence[Approval] = ()
+    worker: str = ""
+    again: bool = False
+    root: str = ""
+    message: str = ""
 
-
-@dataclass
-class Outcome:
-    """How a turn ended, and the records that must be committed with whatever follows from it."""
-
-    reply: Reply
-    records: tuple[Record, ...]
+    def __post_init__(self) -> None:
+        self.root, self.message = self.root or self.info.id, self.message or self.info.cause

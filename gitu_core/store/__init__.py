@@ -12,7 +12,7 @@ __all__ = ["Store", "restore"]
 
 
 def __getattr__(name: str) -> object:
-    # Late, so that `generate` can make `statements` anew even where what is there does not fit any more.
+    # Late, so that the compiler of SQL runs without what it compiles.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from gitu_core.store import store

@@ -23,9 +23,8 @@ from gitu_core.store.base import Engine
 from gitu_core.store.blobs import FOLDER, blob_file
 from gitu_core.store.keys import Script
 from gitu_core.store.schema import ready
-from gitu_core.store.sql import Sql
+from gitu_core.store.sql import Sql, compiled
 from gitu_core.store.sqlite import SqliteEngine
-from gitu_core.store.statements import REVISION, TABLES
 from gitu_core.store.writer import Job, Operation
 
 DATABASE, ROWS, NOTE = "gitu.db", "rows.msgpack", "backup.json"
@@ -56,7 +55,7 @@ async def save(engine: Engine, home: Path | None, target: Path) -> None:
         # After the rows: blobs are written before their rows, so none that a row names is missing.
         if home is not None and (home / FOLDER).is_dir():
             await asyncio.to_thread(shutil.copytree, home / FOLDER, draft / FOLDER)
-        note = Note(FORMAT, REVISION, engine.sql.prefix, TABLES)
+        note = Note(FORMAT, compiled().revision, engine.sql.prefix, compiled().tables)
         (draft / NOTE).write_bytes(msgspec.json.encode(note))
         draft.rename(target)
     except OSError as error:
@@ -67,7 +66,7 @@ async def save(engine: Engine, home: Path | None, target: Path) -> None:
 
 async def _dump(engine: Engine, path: Path) -> None:
     with path.open("wb") as file:
-        async for table, rows in engine.scan(TABLES):
+        async for table, rows in engine.scan(compiled().tables):
             data = msgspec.msgpack.encode((table, [tuple(row) for row in rows]))
             await asyncio.to_thread(file.write, len(data).to_bytes(4, "big") + data)
 
@@ -96,10 +95,7 @@ async def load(source: Path, engine: Engine, home: Path | None) -> None:
                 if columns[0] == "n":
                     yield _renumbered(engine.sql, table), ()
 
-    job = Job(script=script)
-    engine.submit(job)
-    assert job.future is not None
-    await job.future
+    await Job(script=script).through(engine.submit)
 
 
 def _renumbered(sql: Sql, table: str) -> str:

@@ -14,7 +14,7 @@ from gitu_core.errors import Damaged, StoreError
 from gitu_core.store.cache import Lru, Tail
 from gitu_core.store.keys import Keyring, Master, Script
 from gitu_core.store.sql import Sql
-from gitu_core.store.writer import LOG, Job, Row
+from gitu_core.store.writer import LOG, Fence, Job, Row
 
 V = TypeVar("V")
 
@@ -30,30 +30,34 @@ class Engine(Protocol):
     sql: Sql
     foreign: int
     lost: list[Exception]
+    fence: Fence | None
 
     async def connect(self) -> None:
         """Opens it and starts the writer."""
-        ...
 
     async def close(self) -> None:
         """Writes what is queued and closes it."""
-        ...
+
+    async def hold(self, worker: str) -> None:
+        """Takes the lock that tells others that a worker lives; it goes when this process ends."""
+
+    async def let_go(self, worker: str) -> None:
+        """Gives a worker's lock up, or removes what is left of a dead one's."""
+
+    async def is_held(self, worker: str) -> bool:
+        """True if a worker's lock is held by somebody, so that its process is there."""
 
     def submit(self, job: Job) -> None:
         """Hands a job to the writer."""
-        ...
 
     async def read(self, script: Callable[[], Script]) -> Any:
         """Runs a script that only reads."""
-        ...
 
     def scan(self, tables: dict[str, tuple[str, ...]], size: int = 500) -> AsyncIterator[tuple[str, list[Any]]]:
         """All rows of *tables*, in pieces, as one moment saw them."""
-        ...
 
     async def faults(self) -> list[str]:
         """What the engine itself finds wrong with its files."""
-        ...
 
 
 class Base:
@@ -83,20 +87,20 @@ class Base:
 
     # ---- writing and reading -------------------------------------------------------------------------------
 
-    async def _rows(self, rows: Sequence[Row], after: Callable[[Job], None] | None = None) -> Any:
-        return await self._wait(Job(rows, people=_people(rows), after=after))
+    async def _rows(
+        self, rows: Sequence[Row], after: Callable[[Job], None] | None = None, fenced: bool = True
+    ) -> Any:  # fmt: skip
+        return await self._wait(Job(rows, people=_people(rows), after=after, fenced=fenced))
 
-    async def _script(self, script: Callable[[], Script], *people: str) -> Any:
+    async def _script(self, script: Callable[[], Script], *people: str, fenced: bool = False) -> Any:
         """Runs a script in a transaction of the writer; *people* are those it seals for."""
-        return await self._wait(Job(script=script, people=frozenset(people)))
+        return await self._wait(Job(script=script, people=frozenset(people), fenced=fenced))
 
     async def _wait(self, job: Job) -> Any:
-        self.engine.submit(job)
-        assert job.future is not None
-        return await job.future
+        return await job.through(self.engine.submit)
 
     def _later(self, rows: Sequence[Row], after: Callable[[Job], None] | None = None) -> None:
-        self.engine.submit(Job(rows, people=_people(rows), after=after, waits=False))
+        self.engine.submit(Job(rows, people=_people(rows), after=after, waits=False, fenced=True))
         self._posted += 1
 
     async def _read(self, script: Callable[[], Script]) -> Any:

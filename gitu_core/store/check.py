@@ -10,7 +10,7 @@ from gitu_core.store.base import Base
 from gitu_core.store.blobs import blob_file
 from gitu_core.store.codec import bound
 from gitu_core.store.keys import Script
-from gitu_core.store.statements import TABLES
+from gitu_core.store.sql import compiled
 
 BOUND: dict[str, tuple[str, ...]] = {
     "people": ("id",),
@@ -22,6 +22,8 @@ BOUND: dict[str, tuple[str, ...]] = {
     "turns": ("id", "session", "person"),
     "steps": ("turn", "n", "session", "person", "at"),
     "outbox": ("id", "person", "session"),
+    "approvals": ("id", "person", "session", "turn", "message", "kind", "digest"),
+    "timers": ("owner", "key", "person"),
     "plugin_state": ("plugin", "key", "person"),
     "blobs": ("name", "person"),
 }
@@ -38,7 +40,7 @@ class CheckPart(Base):
         everything."""
         found = [f"the file: {fault}" for fault in await self.engine.faults()]
         found += [f"not written: {error}" for error in self.engine.lost]
-        tables = {name: columns for name, columns in TABLES.items() if name in BOUND}
+        tables = {name: columns for name, columns in compiled().tables.items() if name in BOUND}
         try:
             async for table, rows in self.engine.scan(tables):
                 mine = [named for row in rows if (named := self._named(table, row))["tenant"] == self.tenant]
@@ -59,7 +61,7 @@ class CheckPart(Base):
 
     @staticmethod
     def _named(table: str, row: Any) -> dict[str, Any]:
-        return dict(zip(TABLES[table], row, strict=True))
+        return dict(zip(compiled().tables[table], row, strict=True))
 
     def _problem(self, table: str, row: dict[str, Any]) -> str:
         names = [row[name] for name in BOUND[table]]

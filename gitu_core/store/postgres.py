@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, cast
 
 from gitu_core.errors import ConfigError, StoreError
 from gitu_core.store.keys import Keyring, Script
 from gitu_core.store.sql import Sql
-from gitu_core.store.writer import LOG, MAX_JOBS, Job, Law, Operation, commit, finish, script_law
+from gitu_core.store.writer import MAX_JOBS, Fence, Job, Law, Operation, commit, finish, script_law
 
 Connect = Callable[[], Any]
 
 _READERS = 4
+_LOCK = "SELECT pg_try_advisory_lock(hashtextextended($1, 7))"
+_UNLOCK = "SELECT pg_advisory_unlock(hashtextextended($1, 7))"
 _HINTS = {
     "23": ("the row is there already, or breaks a rule of its table", "somebody else wrote it: read it again", ""),
     "25": ("the database is read-only", "connect to the primary", "database"),
@@ -57,6 +59,8 @@ class PostgresEngine:
         self._closing = False
         self.foreign = 0  # nobody tells us of other programs' writes: what is remembered is checked each time
         self.lost: list[Exception] = []
+        self.fence: Fence | None = None
+        self._held = ""
 
     async def connect(self) -> None:
         """Connects and starts the writer."""
@@ -76,6 +80,35 @@ class PostgresEngine:
                 with contextlib.suppress(*self._errors()):
                     await connection.close()
         self._pool, self._writer = [], None
+
+    async def hold(self, worker: str) -> None:
+        """Takes the lock that tells others that a worker lives: the writing connection's, so that it goes with it."""
+        self._held = worker
+        await self._between(_LOCK, worker)
+
+    async def let_go(self, worker: str) -> None:
+        """Gives a worker's lock up."""
+        if worker == self._held:
+            self._held = ""
+            await self._between(_UNLOCK, worker)
+
+    async def _between(self, statement: str, *params: Any) -> None:
+        """Runs a statement on the writing connection, between two commits."""
+
+        def script() -> Script:
+            yield statement, params
+
+        job = Job(script=script)
+        self.submit(job)
+        await cast("asyncio.Future[Any]", job.future)
+
+    async def is_held(self, worker: str) -> bool:
+        """True if a worker's lock is held by somebody."""
+        async with self.connection() as connection:
+            free = (await self._on(connection, Operation("rows", _LOCK, (worker,))))[0][0]
+            if free:
+                await self._on(connection, Operation("rows", _UNLOCK, (worker,)))
+            return not free
 
     def submit(self, job: Job) -> None:
         """Hands a job to the writer."""
@@ -126,8 +159,8 @@ class PostgresEngine:
             self._wake.clear()
             while self._jobs:
                 group, self._jobs = self._jobs[:MAX_JOBS], self._jobs[MAX_JOBS:]
-                await self._run(commit(group, self._keys), self._execute)
-                finish(group, self._lost)
+                await self._run(commit(group, self._keys, self.fence), self._execute)
+                finish(group, self.lost)
 
     @staticmethod
     async def _run(law: Law, execute: Callable[[Operation], Any]) -> Any:
@@ -146,6 +179,8 @@ class PostgresEngine:
     async def _execute(self, operation: Operation) -> Any:
         if operation.kind != "rollback" and (self._writer is None or self._writer.is_closed()):
             self._writer = await self._opened()
+            if self._held:  # of a connection that broke the server may still hold it; then it is there as well
+                await self._on(self._writer, Operation("rows", _LOCK, (self._held,)))
         return await self._on(self._writer, operation)
 
     async def _on(self, connection: Any, operation: Operation) -> Any:
@@ -180,10 +215,6 @@ class PostgresEngine:
         found: tuple[type[Exception], ...]
         found = asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
         return (OSError, UnicodeEncodeError, *found)
-
-    def _lost(self, error: Exception) -> None:
-        LOG.error("a record that nobody waited for was not written: %s", error)
-        self.lost.append(error)
 
 
 def connector(url: str) -> Connect:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gitu_core.contracts.ports import Accepted, HistoryEntry, InboxEntry, OutboxEntry, Record, StepEntry
-from gitu_core.model import Receipt, Usage
+from gitu_core.model import Message, Receipt, Usage
 from gitu_core.store.base import Base, readable, replaced
 from gitu_core.store.cache import Tail
 from gitu_core.store.keys import Script
@@ -16,22 +16,23 @@ from gitu_core.store.writer import Job, Row
 KEEP = 1000
 """Messages of a session that stay in memory, at least; a longer window is read again each time."""
 
-_CHUNK = 256
+_CHUNK, _PAGE = 256, 1000
 _NEVER = -1
 
 
 class RecordsPart(Base):
     """Inbox, history, journal, outbox and usage."""
 
-    async def accept(self, entry: InboxEntry) -> Receipt:
-        """Commits a message to disk. The same channel and key again gives the first receipt with `fresh`
-        False."""
+    async def accept(self, entry: InboxEntry, lane: str = "") -> Receipt:
+        """Commits a message to disk. The same channel and key again gives the first receipt with `fresh` False. With
+        *lane*, claims that lane in the same transaction; `mine` tells whether it is this worker's."""
         id = entry.message.id or self.clock.new_id()
         if not entry.message.id:
             entry = replaced(entry, message=replaced(entry.message, id=id))
-        row = inbox_row(entry, id, self.tenant, self.clock.now(), self._keys)
-        found, fresh = await self._rows((row,))
-        return Receipt(id=found, fresh=fresh)
+        rows = [inbox_row(entry, id, self.tenant, self.clock.now(), self._keys)]
+        if lane and self.engine.fence is not None:
+            rows.append(Row("lane_claim", (self.tenant, lane, self.engine.fence.worker)))
+        return Receipt(*await self._rows(rows))
 
     async def write(self, *records: Record) -> None:
         """Writes all records in one transaction; returns when they are committed. A cancelled call may still
@@ -57,18 +58,81 @@ class RecordsPart(Base):
         return len(await self._script(self._script_of("inbox_abandon", *params)))
 
     async def pending(self, limit: int = 1000, channel: str = "", after: str = "") -> Sequence[tuple[str, InboxEntry]]:
-        """Accepted messages that nobody has dealt with, oldest first, each with its receipt id; of one *channel*
-        where given, and from the one *after* that receipt id on. One that cannot be read is left out, logged and
-        reported by `check`."""
+        """Accepted messages that nobody has dealt with, session by session and oldest first, each with its receipt
+        id; of one *channel* where given, and from the one *after* that receipt id on. One that cannot be read is left
+        out, logged and reported by `check`."""
         statement, params = ("pending_of", (self.tenant, channel)) if channel else ("pending", (self.tenant,))
-        rows = await self._read(lambda: self._above("inbox_one", after, statement, params, limit))
+        rows = await self._read(lambda: self._behind("inbox_one", after, 3, statement, params, limit))
         return readable(rows, lambda row: inbox_entry(row, self.tenant, self._keys), self.engine.lost)
 
-    async def unsent(self, limit: int = 1000, state: str = "queued", after: str = "") -> Sequence[OutboxEntry]:
-        """Outbox entries that are queued, oldest first, from the one *after* that id on; with *state* ``sending``
-        those that were on their way. One that cannot be read is left out, logged and reported by `check`."""
-        rows = await self._read(lambda: self._above("outbox_one", after, "outbox", (self.tenant, state), limit))
+    async def unsent(
+        self, limit: int = 1000, state: str = "queued", after: str = "", channel: str = ""
+    ) -> Sequence[OutboxEntry]:
+        """Outbox entries that are queued, channel by channel and oldest first, of one *channel* where given, from the
+        one *after* that id on; with *state* ``sending`` those that were on their way. One that cannot be read is left
+        out, logged and reported by `check`."""
+        place, statement = (None, "outbox_of") if channel else (5, "outbox")
+        params = (self.tenant, channel, state) if channel else (self.tenant, state)
+        rows = await self._read(lambda: self._behind("outbox_one", after, place, statement, params, limit))
         return readable(rows, lambda row: outbox_entry(row, self.tenant, self._keys), self.engine.lost)
+
+    async def waiting(self, channels: Sequence[str] = ()) -> Sequence[tuple[str, str]]:
+        """The sessions with messages that nobody has dealt with, each with its channel, of *channels* where given."""
+
+        def script() -> Script:
+            found: list[tuple[str, str]] = []
+            while rows := (yield "pending_lanes", (self.tenant, found[-1][0] if found else "", _PAGE)):
+                found += [(session, channel) for session, channel in rows]
+            return found
+
+        return [each for each in await self._read(script) if not channels or each[1] in channels]
+
+    async def pending_in(self, session: str) -> Sequence[tuple[str, InboxEntry]]:
+        """The messages of a session that nobody has dealt with, oldest first, each with its receipt id."""
+        rows = await self._read(self._script_of("pending_in", self.tenant, session, 0, _PAGE, bodies=(4,)))
+        return readable(rows, lambda row: inbox_entry(row, self.tenant, self._keys), self.engine.lost)
+
+    async def edit(self, channel: str, key: str, message: Message | None) -> Message | None:
+        """Gives the message with this key the parts of another (None = withdraws it) and gives it as it is then; None
+        where somebody has begun with it."""
+        digest = self._keys.digest("inbox", channel, key)
+
+        def script() -> Script:
+            found = yield "accepted", (self.tenant, channel, digest)
+            row = (yield "inbox_one", (self.tenant, found[0][0])) if found else ()
+            if not row or row[0][5] is not None or (yield "steps", (self.tenant, f"{found[0][0]}-1")):
+                return None
+            yield from self._keys.load([row[0][4]])
+            id, entry = inbox_entry(row[0][:5], self.tenant, self._keys)
+            if message is None:
+                yield "inbox_done", (self.clock.now(), "withdrawn", self.tenant, id)
+                return entry.message
+            changed = replaced(entry.message, parts=message.parts, label=entry.message.label.join(message.label))
+            yield from self._keys.ensure((entry.person,))
+            row = inbox_row(replaced(entry, message=changed), id, self.tenant, 0.0, self._keys)
+            body = self._keys.seal(entry.person, row.body or b"", row.bound)
+            yield "inbox_edit", (body, self.tenant, id)
+            return changed
+
+        found: Message | None = await self._script(script, fenced=True)
+        return found
+
+    async def undelivered(self, person: str = "") -> Sequence[OutboxEntry]:
+        """What could not be delivered (``dead``) or nobody knows about (``unknown``), oldest first, of one person where
+        given."""
+        statement, params = ("outbox_lost", (person,)) if person else ("outbox_all_lost", ())
+        rows = await self._read(self._script_of(statement, self.tenant, *params, bodies=(4,)))
+        return readable(rows, lambda row: outbox_entry(row, self.tenant, self._keys), self.engine.lost)
+
+    async def enlist(self, entry: OutboxEntry) -> bool:
+        """Commits an outbox entry; False, and nothing else, if there is one with this id already."""
+        row = rows_of((entry,), self.tenant, self.clock.now())[0]
+
+        def script() -> Script:
+            body = self._keys.seal(entry.person, row.body or b"", row.bound)
+            return (yield "outbox_add", (*row.params, body))
+
+        return bool(await self._script(script, entry.person, fenced=True))
 
     async def outgoing(self, id: str) -> OutboxEntry | None:
         """The outbox entry with this id, whatever became of it."""
@@ -112,10 +176,14 @@ class RecordsPart(Base):
 
     # ---- inside --------------------------------------------------------------------------------------------
 
-    def _above(self, one: str, after: str, statement: str, params: tuple[Any, ...], limit: int) -> Script:
-        """The rows of *statement* behind the one that *one* finds by the id *after*."""
+    def _behind(
+        self, one: str, after: str, place: int | None, statement: str, params: tuple[Any, ...], limit: int
+    ) -> Script:
+        """The rows of *statement* behind the one that *one* finds by the id *after*: behind its number, in the group
+        that its column *place* names where rows come in groups."""
         found = (yield one, (self.tenant, after)) if after else ()
-        rows = yield statement, (*params, found[0][0] if found else 0, limit)
+        group = () if place is None else (found[0][place] if found else "",)
+        rows = yield statement, (*params, *group, found[0][0] if found else 0, limit)
         yield from self._keys.load([row[4] for row in rows])
         return rows
 

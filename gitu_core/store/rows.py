@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gitu_core.contracts.ports import (
+    Approval,
     HistoryEntry,
     InboxDone,
     InboxEntry,
@@ -78,8 +79,8 @@ def step_entry(row: Any, turn: str, tenant: str, keys: Keyring) -> StepEntry:
 
 
 def outbox_entry(row: Any, tenant: str, keys: Keyring) -> OutboxEntry:
-    """The entry of a row (n, id, person, session, body)."""
-    _, id, person, session, body = row
+    """The entry of a row (n, id, person, session, body, ...)."""
+    _, id, person, session, body, *_ = row
     what = f"the message {id} of the outbox"
     entry: OutboxEntry = decoded(
         keys.opened(body, bound("outbox", tenant, id, person, session), what), OutboxEntry, what
@@ -113,10 +114,10 @@ def _turn(entry: TurnEntry, tenant: str, now: float) -> Row:
 
 
 def _outbox(entry: OutboxEntry, tenant: str, now: float) -> Row:
-    id = entry.outgoing.id
+    id, channel = entry.outgoing.id, entry.outgoing.conversation.channel
     return Row(
         "outbox_put",
-        (tenant, id, entry.person, entry.session, entry.state, float(entry.next_at)),
+        (tenant, id, entry.person, entry.session, channel, entry.state, float(entry.next_at)),
         entry.person,
         encoded(entry, OutboxEntry),
         bound("outbox", tenant, id, entry.person, entry.session),
@@ -125,6 +126,30 @@ def _outbox(entry: OutboxEntry, tenant: str, now: float) -> Row:
 
 def _done(entry: InboxDone, tenant: str, now: float) -> Row:
     return Row("inbox_done", (now, entry.outcome, tenant, entry.id))
+
+
+def _approval(entry: Approval, tenant: str, now: float) -> Row:
+    digest = bytes.fromhex(entry.digest)
+    fixed = (entry.id, entry.person, entry.session, entry.turn, entry.message, entry.kind, digest)
+    return Row(
+        "approval_put",
+        (
+            tenant, entry.id, entry.person, entry.session, entry.turn, entry.message, entry.kind, entry.state,
+            entry.choice, digest, float(entry.created_at), float(entry.expires_at), entry.answered_at,
+        ),
+        entry.person,
+        encoded(entry, Approval),
+        bound("approvals", tenant, *fixed),
+    )  # fmt: skip
+
+
+def approval(row: Any, tenant: str, keys: Keyring) -> Approval:
+    """The question of a row (id, person, session, turn, message, kind, digest, body)."""
+    *names, body = row
+    what = f"the question {names[0]}"
+    data = keys.opened(body, bound("approvals", tenant, *names[:6], bytes(names[6])), what)
+    found: Approval = decoded(data, Approval, what)
+    return found
 
 
 def _usage(entry: UsageEntry, tenant: str, now: float) -> Row:
@@ -149,6 +174,7 @@ _MAKERS: dict[type, Make] = {
     OutboxEntry: _outbox,
     InboxDone: _done,
     UsageEntry: _usage,
+    Approval: _approval,
 }
 
 

@@ -1,14 +1,37 @@
 """Compiled SQL for one installation: marks filled with its schema and prefix. Imports neither engine nor
-SQLAlchemy."""
+SQLAlchemy.
+
+``statements.json`` holds all SQL, compiled from `tables`, `queries` and the migrations by ``scripts/compile_sql.py``:
+a migrated database opens with it alone.
+"""
 
 from __future__ import annotations
 
 import re
+from functools import cache
+from pathlib import Path
+
+import msgspec
 
 from gitu_core.errors import ConfigError
-from gitu_core.store.statements import CREATE, REVISION, STATEMENTS
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,30}")
+
+
+class Compiled(msgspec.Struct, frozen=True):
+    """What was compiled: the newest revision, the columns of every table, and by dialect the statements by name and
+    those that make an empty database ready."""
+
+    revision: str
+    tables: dict[str, tuple[str, ...]]
+    statements: dict[str, dict[str, str]]
+    create: dict[str, list[str]]
+
+
+@cache
+def compiled() -> Compiled:
+    """The content of ``statements.json``, read when it is first needed."""
+    return msgspec.json.decode(Path(__file__).with_name("statements.json").read_bytes(), type=Compiled)
 
 
 def fill(sql: str, schema: str | None, prefix: str) -> str:
@@ -38,8 +61,8 @@ class Sql:
                 )
         if schema and dialect == "sqlite":
             raise ConfigError("SQLite has no schemas", hint="use prefix instead", field="schema")
-        self.dialect, self.prefix, self.schema, self.revision = dialect, prefix, schema, REVISION
-        self._text = {name: self.fill(text) for name, text in STATEMENTS[dialect].items()}
+        self.dialect, self.prefix, self.schema, self.revision = dialect, prefix, schema, compiled().revision
+        self._text = {name: self.fill(text) for name, text in compiled().statements[dialect].items()}
         self.version = 'SELECT version_num FROM "@schema_version"'
 
     def fill(self, text: str) -> str:
@@ -64,4 +87,4 @@ class Sql:
 
     def create(self) -> list[str]:
         """The statements that make an empty database ready, the revision's record included."""
-        return [self.fill(text) for text in CREATE[self.dialect]]
+        return [self.fill(text) for text in compiled().create[self.dialect]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import queue
 import sqlite3
 import threading
@@ -19,10 +20,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gitu_core import locks
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.store.keys import Keyring, Script
 from gitu_core.store.sql import Sql
-from gitu_core.store.writer import LOG, MAX_JOBS, Job, Operation, commit, finish, run, script_law
+from gitu_core.store.writer import MAX_JOBS, Fence, Job, Operation, commit, finish, lose, run, script_law
 
 Connect = Callable[[], sqlite3.Connection]
 
@@ -99,9 +101,12 @@ class SqliteEngine:
         self._open: list[sqlite3.Connection] = []
         self._version = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._path: Path | None = None
         self.foreign = 0
         """Counts up whenever another connection, so another process, has written."""
         self.lost: list[Exception] = []
+        self.fence: Fence | None = None
+        self._locks: dict[str, int] = {}
 
     async def connect(self) -> None:
         """Opens the file and starts the writer."""
@@ -126,6 +131,36 @@ class SqliteEngine:
         for connection in self._open:
             connection.close()
         self._open.clear()
+        for worker in tuple(self._locks):
+            await self.let_go(worker)
+
+    async def hold(self, worker: str) -> None:
+        """Takes the lock that tells others that a worker lives."""
+        if self.file and (lock := locks.lock(await self._lock_of(worker))) is not None:
+            self._locks[worker] = lock
+
+    async def let_go(self, worker: str) -> None:
+        """Gives a worker's lock up, or removes what is left of a dead one's."""
+        if worker in self._locks:
+            os.close(self._locks.pop(worker))
+        if self.file:
+            (await self._lock_of(worker)).unlink(missing_ok=True)
+
+    async def is_held(self, worker: str) -> bool:
+        """True if a worker's lock is held by somebody."""
+        path = await self._lock_of(worker)
+        if worker in self._locks or not path.exists():
+            return worker in self._locks
+        lock = locks.lock(path)
+        if lock is not None:
+            os.close(lock)
+        return lock is None
+
+    async def _lock_of(self, worker: str) -> Path:
+        if self._path is None:
+            rows = await self.raw(partial(_fetched, "PRAGMA database_list"))
+            self._path = Path(next(row[2] for row in rows if row[1] == "main"))
+        return self._path.with_name(f"{self._path.name}-{worker}.lock")
 
     def submit(self, job: Job) -> None:
         """Hands a job to the writer."""
@@ -136,10 +171,7 @@ class SqliteEngine:
     async def read(self, script: Callable[[], Script]) -> Any:
         """Runs a script that only reads."""
         if self._pool is None:
-            job = Job(script=script)
-            self.submit(job)
-            assert job.future is not None
-            return await job.future
+            return await Job(script=script).through(self.submit)
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, script)
 
     async def scan(self, tables: dict[str, tuple[str, ...]], size: int = 500) -> AsyncIterator[tuple[str, list[Any]]]:
@@ -168,10 +200,7 @@ class SqliteEngine:
         def script() -> Script:
             return (yield Operation("call", "", work))
 
-        job = Job(script=script)
-        self.submit(job)
-        assert job.future is not None
-        return await job.future
+        return await Job(script=script).through(self.submit)
 
     async def faults(self) -> list[str]:
         """What SQLite finds wrong with its file."""
@@ -267,7 +296,7 @@ class SqliteEngine:
         while going:
             jobs, going = self._group()
             if jobs:
-                run(commit(jobs, self._keys), execute)
+                run(commit(jobs, self._keys, self.fence), execute)
                 self._tell(jobs)
 
     def _group(self) -> tuple[list[Job], bool]:
@@ -290,7 +319,7 @@ class SqliteEngine:
 
         def told() -> None:
             self.foreign += foreign
-            finish(jobs, self._lost)
+            finish(jobs, self.lost)
 
         assert self._loop is not None
         try:
@@ -300,7 +329,7 @@ class SqliteEngine:
             # The loop was closed under us: nobody waits any more, but what was written is written.
             for job in jobs:
                 if job.error is not None:
-                    self._lost(job.error)
+                    lose(job.error, self.lost)
 
     def _data_version(self) -> int:
         # Changes when somebody else commits, not when this connection does.
@@ -308,10 +337,6 @@ class SqliteEngine:
             return int(self._writer.execute("PRAGMA data_version").fetchone()[0])
         except sqlite3.Error:
             return -1
-
-    def _lost(self, error: Exception) -> None:
-        LOG.error("a record that nobody waited for was not written: %s", error)
-        self.lost.append(error)
 
 
 def path_of(url: str) -> str:

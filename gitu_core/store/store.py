@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from gitu_core.contracts.ports import Clock
-from gitu_core.errors import ConfigError
+from gitu_core.errors import ConfigError, StoreError
+from gitu_core.store.approvals import ApprovalsPart
 from gitu_core.store.base import Engine
 from gitu_core.store.blobs import BlobsPart
 from gitu_core.store.check import CheckPart
@@ -18,9 +20,10 @@ from gitu_core.store.records import RecordsPart
 from gitu_core.store.schema import prepare, revision
 from gitu_core.store.sessions import SessionsPart
 from gitu_core.store.sql import Sql
+from gitu_core.store.workers import WorkersPart
 
 
-class Store(RecordsPart, PeoplePart, SessionsPart, PluginStatePart, BlobsPart, CheckPart):
+class Store(RecordsPart, ApprovalsPart, WorkersPart, PeoplePart, SessionsPart, PluginStatePart, BlobsPart, CheckPart):
     """Everything that is kept, in SQLite or PostgreSQL. Used from the event loop that opened it.
 
     :param url: ``sqlite:///path`` or ``postgresql://user@host/database``; empty for ``<home>/gitu.db``, or
@@ -72,6 +75,9 @@ class Store(RecordsPart, PeoplePart, SessionsPart, PluginStatePart, BlobsPart, C
 
     async def close(self) -> None:
         """Writes what was posted and closes."""
+        if self._engine is not None:
+            with suppress(StoreError):  # whoever cannot say that it leaves is noticed by the others
+                await self.leave()
         engine, self._engine = self._engine, None
         if engine is not None:
             await engine.close()

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from gitu_core.errors import StoreError
+from gitu_core.errors import LeaseLost, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.store.keys import Keyring, Script
 
@@ -31,6 +31,14 @@ class Row(NamedTuple):
     person: str = ""
     body: bytes | None = None
     bound: bytes = b""
+
+
+class Fence(NamedTuple):
+    """Which worker writes, and the epoch of its lease. Another epoch in the store means that somebody took over."""
+
+    tenant: str
+    worker: str
+    epoch: int
 
 
 class Operation(NamedTuple):
@@ -52,9 +60,10 @@ class Job:
     :param people: whose keys it seals with.
     :param after: called with the job, on the event loop, as soon as it is committed or has failed.
     :param waits: False for a job that nobody waits for.
+    :param fenced: True for what only a worker may write whose lease holds.
     """
 
-    __slots__ = ("_loop", "after", "error", "future", "people", "result", "rows", "script")
+    __slots__ = ("after", "error", "fenced", "future", "people", "result", "rows", "script")
 
     def __init__(
         self,
@@ -63,22 +72,31 @@ class Job:
         people: frozenset[str] = frozenset(),
         after: Callable[[Job], None] | None = None,
         waits: bool = True,
+        fenced: bool = False,
     ) -> None:
+        self.fenced = fenced
         self.rows, self.script, self.people, self.after = rows, script, people, after
         self.result: Any = None
         self.error: Exception | None = None
         # A plain future, not an event of anyio: it is resolved for every write, and it carries the result.
         self.future: asyncio.Future[Any] | None = asyncio.get_running_loop().create_future() if waits else None
 
+    async def through(self, submit: Callable[[Job], None]) -> Any:
+        """The result, after handing itself over to *submit*."""
+        submit(self)
+        assert self.future is not None
+        return await self.future
 
-def finish(jobs: Sequence[Job], lost: Callable[[Exception], None]) -> None:
-    """Tells everybody how their jobs went. Runs on the event loop, once a commit."""
+
+def finish(jobs: Sequence[Job], lost: list[Exception]) -> None:
+    """Tells everybody how their jobs went; what nobody waited for and was not written goes to *lost*. Runs on the
+    event loop, once a commit."""
     for job in jobs:
         if job.after is not None:
             job.after(job)
         if job.future is None:
             if job.error is not None:
-                lost(job.error)
+                lose(job.error, lost)
         elif not job.future.done():
             if job.error is None:
                 job.future.set_result(job.result)
@@ -86,8 +104,15 @@ def finish(jobs: Sequence[Job], lost: Callable[[Exception], None]) -> None:
                 job.future.set_exception(job.error)
 
 
-def commit(jobs: Sequence[Job], keys: Keyring) -> Law:
-    """Commits *jobs*; leaves a result or an error in each."""
+def lose(error: Exception, lost: list[Exception]) -> None:
+    """Notes that something was not written and nobody waits to be told."""
+    LOG.error("a record that nobody waited for was not written: %s", error)
+    if not isinstance(error, LeaseLost):
+        lost.append(error)
+
+
+def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None) -> Law:
+    """Commits *jobs*; leaves a result or an error in each. Those that are fenced fail where *fence* does not hold."""
     people = frozenset().union(*(job.people for job in jobs))
     try:
         if keys.lacks(people):
@@ -98,6 +123,10 @@ def commit(jobs: Sequence[Job], keys: Keyring) -> Law:
             yield Operation("commit")
         hit("writer.begin")
         yield Operation("begin")
+        if fence is not None and any(job.fenced for job in jobs):
+            held = yield Operation("rows", "worker_epoch", (fence.tenant, fence.worker))
+            if not held or held[0][0] != fence.epoch:
+                raise LeaseLost("another worker took over what this one did", hint="it goes on there", scope="lease")
         for segment in _segments(jobs):
             if (script := segment[0].script) is not None:
                 segment[0].result = yield from script_law(script())
@@ -109,10 +138,14 @@ def commit(jobs: Sequence[Job], keys: Keyring) -> Law:
     except Exception as error:  # noqa: BLE001 - whatever a job raised belongs to the one who waits for it
         yield Operation("rollback")
         keys.forget(people)
-        if len(jobs) > 1 and not _hopeless(error):
+        free = [job for job in jobs if not job.fenced]
+        if isinstance(error, LeaseLost) and free:
+            yield from commit(free, keys)
+            jobs = [job for job in jobs if job.fenced]
+        elif len(jobs) > 1 and not _hopeless(error):
             middle = len(jobs) // 2
-            yield from commit(jobs[:middle], keys)
-            yield from commit(jobs[middle:], keys)
+            yield from commit(jobs[:middle], keys, fence)
+            yield from commit(jobs[middle:], keys, fence)
             return
         for job in jobs:
             job.result, job.error = None, error
@@ -156,7 +189,7 @@ def _bulk(jobs: Sequence[Job], keys: Keyring) -> Law:
     Rows of one statement keep their order, so a row that is written twice ends as it was written last.
     Statements commute but for one pair: a message is accepted before it is done with.
     """
-    groups: dict[str, list[tuple[Any, ...]]] = {"accept": []}
+    groups: dict[str, list[tuple[Any, ...]]] = {"accept": [], "lane_claim": []}
     accepting: list[Job] = []
     for job in jobs:
         for statement, params, person, body, bound in job.rows:
@@ -165,30 +198,37 @@ def _bulk(jobs: Sequence[Job], keys: Keyring) -> Law:
             if statement == "accept":
                 accepting.append(job)
     if accepting:
-        yield from _accept(accepting, groups.pop("accept"))
+        claims = groups.pop("lane_claim")
+        claimed = {row[0] for row in (yield Operation("each", "lane_claim", claims))} if claims else set()
+        yield from _accept(accepting, groups.pop("accept"), claimed)
     for statement, sets in groups.items():
         if sets:
             yield Operation("many", statement, sets)
 
 
-def _accept(jobs: Sequence[Job], sets: Sequence[tuple[Any, ...]]) -> Law:
-    """Inserts into the inbox what is new there; each job's result is (receipt id, whether it was new)."""
+def _accept(jobs: Sequence[Job], sets: Sequence[tuple[Any, ...]], claimed: set[str]) -> Law:
+    """Inserts into the inbox what is new there; each job's result is (receipt id, whether it was new, whether the lane
+    that it claims is this worker's)."""
     rows = yield Operation("each", "accept", sets)
     fresh = {(row[0], bytes(row[1])) for row in rows}
     for job, (tenant, id, channel, key, *_) in zip(jobs, sets, strict=True):
         if (channel, key) in fresh:
             fresh.discard((channel, key))
-            job.result = id, True
+            job.result = id, True, _has(job, claimed)
             continue
         known = yield Operation("rows", "accepted", (tenant, channel, key))
         if not known:
             raise StoreError(f"the id {id} belongs to another message", hint="give every message an id of its own")
-        job.result = known[0][0], False
+        job.result = known[0][0], False, _has(job, claimed)
+
+
+def _has(job: Job, claimed: set[str]) -> bool:
+    return len(job.rows) == 1 or job.rows[1].params[1] in claimed
 
 
 def _hopeless(error: Exception) -> bool:
     """True if the whole database is out of reach: halving the group would only wait again."""
-    return isinstance(error, StoreError) and error.details.get("scope") == "database"
+    return isinstance(error, StoreError) and error.details.get("scope") in ("database", "lease")
 
 
 def run(law: Law, execute: Callable[[Operation], Any]) -> Any:

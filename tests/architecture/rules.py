@@ -13,7 +13,7 @@ from tests.architecture.imports import Import, imports_of
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("model",),
-    ("contracts", "telemetry", "clock", "blocking", "isolation", "failpoints"),
+    ("contracts", "telemetry", "clock", "blocking", "isolation", "failpoints", "locks"),
     ("hookspecs",),
     ("manifest",),
     ("tools",),

@@ -55,9 +55,9 @@ def test_an_answer_without_calls_is_the_last_word():
 
 
 def test_a_failed_model_leaves_nothing_in_flight_and_an_unanswered_one_does():
-    assert fold([ModelAsked("a/b")]).in_flight == "a/b"
+    assert fold([ModelAsked("a/b")]).in_flight == ModelAsked("a/b")
     state = fold([ModelAsked("a/b"), ModelFailed("a/b", ErrorInfo("not_ready", "later"))])
-    assert state.in_flight == ""
+    assert state.in_flight is None
     assert state.asked == 1
 
 

@@ -35,7 +35,8 @@ def step(n: int, turn: str = "t", person: str = "ana") -> StepEntry:
     return StepEntry(turn=turn, n=n, step=ModelAsked(model=f"m{n}"), session="s", person=person, at=float(n))
 
 
-def outgoing(id: str, state: Any = "queued", **more: Any) -> OutboxEntry:
+def outgoing(id: str, state: Any = "queued", channel: str = "terminal", **more: Any) -> OutboxEntry:
     """Something to be said."""
-    what = Outgoing(id=id, key=f"k-{id}", conversation=ROOM, parts=(Text(text="answer"),))
+    room = Conversation(channel=channel, id="room")
+    what = Outgoing(id=id, key=f"k-{id}", conversation=room, parts=(Text(text="answer"),))
     return OutboxEntry(outgoing=what, person="ana", session="s", state=state, **more)

@@ -14,7 +14,8 @@ from gitu_core.contracts.ports import UsageEntry
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.model import Usage
 from gitu_core.store import Store, restore
-from gitu_core.store.statements import TABLES
+from gitu_core.store.codec import bound
+from gitu_core.store.sql import compiled
 from tests.store.conftest import new_database
 from tests.store.make import ANA, ROOM, inbox, outgoing, said, step
 
@@ -33,12 +34,28 @@ async def filled(store: Store, large: bytes = b"large" * 14_000) -> None:
     await store.kv_put("p", Entry(key="k", value=[1], person="ana"))
     await store.put_blob(b"small", "text/plain", person="ana")
     await store.put_blob(large, "text/plain", person="ana")
+    await store._script(lambda: _work(store), "ana")
+
+
+def _work(store: Store) -> Any:
+    """Rows of a worker, its lane, a question and a timer."""
+    tenant = store.tenant
+
+    def sealed(table: str, *columns: object) -> bytes:
+        return store._keys.seal("ana", b"[]", bound(table, tenant, *columns))
+
+    yield "worker_add", (tenant, "w", 1, 0, 1.0, "host 1")
+    yield "lane_claim", (tenant, "s", "w")
+    asked = ("a", "ana", "s", "t", "m", "approve")
+    body = sealed("approvals", *asked, b"digest")
+    yield "approval_put", (tenant, *asked, "pending", "", b"digest", 1.0, 9.0, None, body)
+    yield "timer_put", (tenant, "p", "k", "ana", 5.0, sealed("timers", "p", "k", "ana"))
 
 
 async def rows_of(store: Store) -> dict[str, list[tuple[Any, ...]]]:
     """Everything that is stored, comparable."""
     found: dict[str, list[tuple[Any, ...]]] = {}
-    async for table, rows in store.engine.scan(TABLES):
+    async for table, rows in store.engine.scan(compiled().tables):
         found.setdefault(table, []).extend(tuple(row) for row in rows)
     return {table: sorted(rows, key=repr) for table, rows in found.items()}
 
@@ -106,6 +123,8 @@ async def test_a_database_of_an_earlier_version_loads(version: str, tmp_path: Pa
         assert [entry.message.key for _, entry in await store.pending()] == ["k"]
         assert [entry.n for entry in await store.steps("t")] == [0, 1]
         assert [entry.outgoing.id for entry in await store.unsent()] == ["o"]
+        await store.write(outgoing("o", tries=1))
+        assert [entry.tries for entry in await store.unsent(channel="terminal")] == [1]
         assert (await store.kv_list("p"))[0].value == [1]
         assert (await store.usage("ana")).cost == 7
         assert not (await store.accept(inbox("k"))).fresh

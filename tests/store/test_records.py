@@ -124,8 +124,32 @@ async def test_what_is_pending_is_found_by_channel_and_page_by_page(store: Store
     assert [id for id, _ in await store.pending(10, "terminal", ids[3])] == ids[4:]
     assert len(await store.pending(10, "other")) == 1
     assert await store.pending(10, "nowhere") == []
-    await store.write(*(outgoing(str(n)) for n in range(3)))
-    assert [entry.outgoing.id for entry in await store.unsent(after="0")] == ["1", "2"]
+
+
+async def test_pending_messages_come_session_by_session_and_page_by_page(store: Store) -> None:
+    ids = [
+        (await store.accept(InboxEntry(message=message(f"k{n}"), person="ana", session=session))).id
+        for n, session in enumerate("baba")
+    ]
+    order = [ids[1], ids[3], ids[0], ids[2]]
+    assert [id for id, _ in await store.pending()] == order
+    assert [id for id, _ in await store.pending(2)] == order[:2]
+    assert [id for id, _ in await store.pending(2, after=order[0])] == order[1:3]
+    assert [id for id, _ in await store.pending(9, "terminal", order[1])] == order[2:]
+
+
+async def test_what_is_unsent_is_found_by_channel_and_page_by_page(store: Store) -> None:
+    await store.write(*(outgoing(str(n), channel="b" if n == 1 else "c") for n in range(4)), outgoing("4", channel="a"))
+
+    async def found(**options: Any) -> list[str]:
+        return [entry.outgoing.id for entry in await store.unsent(**options)]
+
+    assert await found() == ["4", "1", "0", "2", "3"]
+    assert await found(limit=2) == ["4", "1"]
+    assert await found(limit=2, after="1") == ["0", "2"]
+    assert await found(channel="c") == ["0", "2", "3"]
+    assert await found(channel="c", after="0") == ["2", "3"]
+    assert await found(channel="b", state="sending") == []
 
 
 async def test_what_became_of_a_message_can_be_asked(store: Store) -> None:

@@ -13,18 +13,18 @@ from sqlalchemy import create_engine
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from gitu_core.errors import ConfigError, SchemaError, StoreError
-from gitu_core.store import Store, generate, migrate
-from gitu_core.store.sql import Sql, fill
-from gitu_core.store.statements import STATEMENTS
+from gitu_core.store import Store, migrate
+from gitu_core.store.sql import Sql, compiled, fill
 from gitu_core.store.tables import METADATA
-from tests.store.make import inbox, said, step
+from scripts import compile_sql
+from tests.store.make import inbox, outgoing, said, step
 
 pytestmark = pytest.mark.anyio
 
-SECOND = '''"""A second revision, only for this test."""
+NEXT = '''"""One more revision, only for this test."""
 from alembic import op
 from sqlalchemy import Column, Text
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "0003", "0002", None, None
 def upgrade():
     op.add_column("@people", Column("nick", Text(), nullable=True))
     op.execute("UPDATE \\"@people\\" SET nick = 'none'")
@@ -48,44 +48,70 @@ def script(*statements: str) -> Callable[[], Any]:
 
 
 def test_the_generated_statements_are_what_sqlalchemy_compiles_now() -> None:
-    assert generate.TARGET.read_text(encoding="utf-8") == generate.source()
+    assert compile_sql.TARGET.read_text(encoding="utf-8") == compile_sql.source()
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
-def test_migrating_gives_exactly_the_tables(dialect: str) -> None:
-    compiler = generate.DIALECTS[dialect]
-    wanted = set()
+CATALOG = {
+    "sqlite": (
+        'SELECT t.name, c.name, c.type, c."notnull", c.dflt_value, c.pk FROM sqlite_master t'
+        " JOIN pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name LIKE '{}'",
+        "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name LIKE '{}'",
+    ),
+    "postgresql": (
+        "SELECT table_name, column_name, data_type, collation_name, is_nullable, column_default"
+        " FROM information_schema.columns WHERE table_name LIKE '{}'",
+        "SELECT indexdef FROM pg_indexes WHERE tablename LIKE '{}'",
+    ),
+}
+
+
+async def test_migrating_gives_exactly_the_tables(opened: Callable[..., Any]) -> None:
+    store = await opened(prefix="made_")
+    dialect = store.engine.dialect
+    wanted = []
     for table in METADATA.sorted_tables:
         parts: list[Any] = [CreateTable(table), *(CreateIndex(index) for index in table.indexes)]
-        for part in parts:
-            wanted.add(" ".join(str(part.compile(dialect=compiler)).split()))
-    made = {text for text in generate.create(dialect) if "schema_version" not in text}
-    assert made == wanted
+        wanted += [fill(str(part.compile(dialect=compile_sql.DIALECTS[dialect])), None, "want_") for part in parts]
+    await store._script(script(*wanted))
+
+    async def catalog(prefix: str) -> set[str]:
+        rows = [row for query in CATALOG[dialect] for row in await store._script(script(query.format(f"{prefix}%")))]
+        return {repr(tuple(row)).replace(prefix, "") for row in rows if "schema_version" not in repr(tuple(row))}
+
+    made = await catalog("made_")
+    assert made == await catalog("want_")
+    assert len(made) > 100
 
 
 async def test_the_way_down_and_up_again_works_with_data(opened: Callable[..., Any], tmp_path: Path) -> None:
     store = await opened(prefix="x_")
     person = await store.person_for(_account())
-    await store.write(step(0))
+    receipt = await store.accept(inbox("k"))
+    await store.write(step(0), outgoing("o"))
     extra = tmp_path / "versions"
     extra.mkdir()
-    (extra / "v0002_second.py").write_text(SECOND)
+    (extra / "v0003_next.py").write_text(NEXT)
     sql = store.engine.sql
-    assert migrate.head([extra]) == "0002"
+    assert migrate.head([extra]) == "0003"
 
     async def walk(start: str, target: str) -> None:
         ways = migrate.script(sql.dialect, start, target, [extra])
         await store._script(script(*ways))
 
-    await walk("0001", "0002")
+    await walk("0002", "0003")
     assert (await store._script(script('SELECT nick FROM "@people"')))[0][0] == "none"
-    with pytest.raises(SchemaError, match=r"0002.*0001"):
+    with pytest.raises(SchemaError, match=r"0003.*0002"):
         await opened(prefix="x_")
-    await walk("0002", "0001")
+    await walk("0003", "0001")
+    with pytest.raises(StoreError):
+        await store._script(script('SELECT epoch FROM "@workers"'))
     again = await opened(prefix="x_")
     assert (await again.person(person.id)).name == "Ana"
     assert await again.steps("t") == [step(0)]
-    await walk("0001", "base")
+    assert [id for id, _ in await again.pending()] == [receipt.id]
+    assert await again.unsent() == [outgoing("o")]
+    assert tuple((await again._script(script('SELECT channel FROM "@outbox"')))[0]) == ("",)
+    await walk("0002", "base")
     fresh = await opened(prefix="x_")
     assert await fresh.steps("t") == []
 
@@ -158,7 +184,7 @@ def test_neither_a_new_nor_a_migrated_database_loads_sqlalchemy_or_alembic(tmp_p
 
 async def test_every_query_is_served_by_an_index(store: Store) -> None:
     dialect = store.engine.dialect
-    for name, text in STATEMENTS[dialect].items():
+    for name, text in compiled().statements[dialect].items():
         if text.startswith("INSERT"):
             continue
         plan = await _plan(store, text)

@@ -1,0 +1,130 @@
+"""Keeps the promise that nothing is forgotten: looks at the store again and again for work that nobody does.
+
+Wake-ups may get lost and processes may die; rows do not. What a dead worker left is taken over at once where its end
+is known, else when it showed no sign of life for a lease.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from collections.abc import Awaitable, Callable
+
+from gitu_core.contracts.ports import Clock, Records, Worker, Workers
+from gitu_core.errors import LeaseLost, StoreError
+from gitu_core.gateway.gateway import Gateway
+from gitu_core.gateway.jobs import APP
+
+log = logging.getLogger("gitu.gateway")
+
+LOOK = 1.0
+"""Seconds between two looks."""
+
+
+class Keeper:
+    """Makes this process a worker and keeps it one. *lease* is in seconds; *rejoined* is called when the worker's lease
+    was lost and it has a new one. With `everything`, messages of channels that do not run here are worked on too."""
+
+    def __init__(
+        self, workers: Workers, records: Records, gateway: Gateway, clock: Clock, lease: float,
+        rejoined: Callable[[], Awaitable[None]],
+    ) -> None:  # fmt: skip
+        self._workers = workers
+        self._records = records
+        self._gateway = gateway
+        self._clock = clock
+        self._lease = lease
+        self.everything = False
+        self._rejoined = rejoined
+        self._beats: dict[str, tuple[int, float]] = {}
+        self._seen: set[str] = set()
+        self._looked = 0.0
+        self.id = ""
+
+    async def begin(self) -> None:
+        """Becomes a worker, and takes over what dead ones left."""
+        self.id = await self._workers.join(f"process {os.getpid()} on {platform.node()}")
+        await self._look_at_workers()
+        await self._gateway.outbox.look_for_unknown()
+
+    async def hold(self) -> None:
+        """Makes sure that the lease holds before something leaves this process that cannot be taken back. `LeaseLost`
+        if the process stood still for so long that another one took over."""
+        if self._clock.monotonic() - self._looked > self._lease:
+            await self._workers.beat()
+            self._looked = self._clock.monotonic()
+
+    async def run(self) -> None:
+        """Looks until cancelled."""
+        while True:
+            await self._clock.sleep(LOOK)
+            try:
+                await self.look()
+            except LeaseLost as error:
+                log.warning("another worker took over: %s", error)
+                await self._begin_anew()
+            except StoreError as error:
+                log.warning("the store could not be looked at: %s", error)
+
+    async def look(self) -> None:
+        """One look: at the other workers, at questions that nobody answers, at what waits."""
+        gateway = self._gateway
+        taken = await self._look_at_workers()
+        for each in await self._records.expire():
+            await gateway.reopened(each.session)
+        if taken or gateway.owned.shared:
+            await gateway.outbox.look_for_unknown()
+            for channel in gateway.adapters:
+                gateway.outbox.kick(channel)
+        await gateway.look_at_remote()
+        await self._look_at_lanes(taken)
+
+    async def _look_at_workers(self) -> bool:
+        """Shows others that this worker lives; takes over from those that do not. True if it took over."""
+        now, taken = self._clock.monotonic(), False
+        others = await self._workers.others()
+        if others and self._beats:
+            await self._workers.beat()
+        self._looked = now
+        self._beats = {each.id: self._beat(each, now) for each in others}
+        for each in others:
+            silent = now - self._beats[each.id][1]
+            if (each.gone or silent > self._lease) and await self._workers.take_over(each):
+                log.warning("took over from worker %s (%s)", each.id, each.about)
+                taken = True
+                del self._beats[each.id]
+        was, self._gateway.owned.shared = self._gateway.owned.shared, bool(self._beats)
+        if self._gateway.owned.shared and not was:
+            await self._gateway.owned.free()
+        return taken
+
+    def _beat(self, worker: Worker, now: float) -> tuple[int, float]:
+        known = self._beats.get(worker.id)
+        return known if known is not None and known[0] == worker.beat else (worker.beat, now)
+
+    async def _look_at_lanes(self, at_once: bool) -> None:
+        """Takes up lanes in which something waits and nothing happens: seen twice, so that no wake-up is overtaken."""
+        gateway = self._gateway
+        channels = () if self.everything else tuple(gateway.adapters)
+        if not channels and not self.everything:
+            return
+        waiting = {lane for lane, channel in await self._records.waiting(channels) if channel != APP}
+        idle = {lane for lane in waiting if not gateway.has(lane)}
+        for lane in idle if at_once else idle & self._seen:
+            await gateway.owned.attend(lane)
+            await gateway.local.wake(lane)
+        self._seen = idle
+
+    async def _begin_anew(self) -> None:
+        """Ends everything that the lost lease covered, and only then becomes a worker again: what was begun under the
+        old one must not be finished under the new one."""
+        gateway = self._gateway
+        gateway.drop()
+        while gateway.worker.running:
+            gateway.drop()
+            await self._clock.sleep(0.05)
+        gateway.owned.forget()
+        self._beats.clear()
+        await self.begin()
+        await self._rejoined()

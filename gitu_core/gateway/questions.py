@@ -1,0 +1,55 @@
+"""Answers to questions that turns wait for: taken from the person asked and from nobody else, each question once."""
+
+from __future__ import annotations
+
+from gitu_core.contracts.ports import Approval, Records
+from gitu_core.failpoints import hit
+from gitu_core.gateway.jobs import Job
+from gitu_core.model import Answer
+
+YES = frozenset({"yes", "y", "ok", "allow", "approve"})
+NO = frozenset({"no", "n", "deny", "refuse"})
+BARE = YES | NO | {"retry", "leave"}
+LONGEST = 20
+"""Characters of a message that may be a bare choice; what is longer is for the assistant."""
+
+
+class Questions:
+    """Finds out whether a message answers a question, and records the choice."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    async def take(self, job: Job) -> tuple[bool, Approval | None]:
+        """Whether the message is an answer, and the question that it settled. An answer that comes too late, or from
+        somebody else, is no message to the assistant.
+
+        A bare "yes" or "no" counts only while exactly one question is open for the person in this conversation.
+        """
+        message, person = job.entry.message, job.entry.person
+        for part in message.parts:
+            if isinstance(part, Answer):
+                return True, await self._settled(part.ask, person, part.choice, job.id)
+        word = message.text.strip().strip(".!").lower() if len(message.text) <= LONGEST else ""
+        if word not in BARE:
+            return False, None
+        mine = [each for each in await self._records.approvals(person) if each.conversation == message.conversation]
+        choice = _chosen(word, mine[0].ask.choices) if len(mine) == 1 else ""
+        if not choice:
+            return False, None
+        return True, await self._settled(mine[0].id, person, choice, job.id)
+
+    async def _settled(self, id: str, person: str, choice: str, receipt: str) -> Approval | None:
+        hit("answer.before")
+        found = await self._records.answer(id, person, choice, receipt)
+        hit("answer.after")
+        return found
+
+
+def _chosen(word: str, choices: tuple[str, ...]) -> str:
+    for choice in choices:
+        if word == choice.lower():
+            return choice
+    if len(choices) == 2:
+        return choices[0] if word in YES else choices[1] if word in NO else ""
+    return ""

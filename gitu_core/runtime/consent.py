@@ -1,0 +1,127 @@
+"""Whether a person said yes to a call: asked once, bound to the exact arguments, and waited for outside of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from hashlib import blake2b
+from typing import Any, Literal
+
+import msgspec
+
+from gitu_core.contracts.ports import Approval, Clock, Verdict
+from gitu_core.errors import Denied, ToolError
+from gitu_core.failpoints import hit
+from gitu_core.model import Ask, ToolCall, ToolSpec
+from gitu_core.model.steps import CallAnswered
+from gitu_core.runtime.failures import error_info
+from gitu_core.runtime.turn import Turn
+from gitu_core.runtime.work import Work
+
+Approve = Callable[[Work, ToolCall, ToolSpec, Verdict], Awaitable[str | None]]
+"""Decides about a call at once: ``yes``, or the reason why not. None: ask the person, and wait."""
+
+Kind = Literal["approve", "retry"]
+
+OPEN_FOR = 86_400.0
+"""Seconds that a question stays open."""
+
+APPROVE, RETRY = ("yes", "no"), ("retry", "leave")
+
+
+class Consent:
+    """Asks for a yes, and finds the answer when the turn goes on."""
+
+    def __init__(self, clock: Clock, approve: Approve) -> None:
+        self._clock = clock
+        self._approve = approve
+
+    async def given(self, turn: Turn, call: ToolCall, spec: ToolSpec, verdict: Verdict) -> bool:
+        """True for a yes; False where the turn has to wait for one. `Denied` for a no."""
+        answered = turn.state.answered.get(call.id) or self._arrived(turn, call, "approve")
+        if answered is None:
+            said = None if self._waits(turn, call, "approve") else await self._approve(turn.work, call, spec, verdict)
+            if said is None:
+                hit("park.before")
+                question = f"May I use {spec.name}? {verdict.reason}."
+                self.ask(turn, call, "approve", question, APPROVE, describe_call(call, spec))
+                return False
+            answered = CallAnswered(call.id, "", said, "app", digest_of(call))
+            turn.note(answered)
+        if answered.digest != digest_of(call):
+            raise Denied("the arguments are not those that were approved", hint="ask again")
+        if answered.choice != "yes":
+            words = {"no": "the user said no", "expired": "nobody answered in time"}
+            raise Denied(words.get(answered.choice, answered.choice), hint="tell the user what you wanted to do")
+        return True
+
+    def again(self, turn: Turn, call: ToolCall) -> str:
+        """The choice about a call of which nobody knows whether it was done: ``retry``, ``leave``, ``expired``, or
+        ``""`` where the turn has to wait for it. Code that approves is not asked: it would say yes to whatever it was
+        made for, and do it twice."""
+        if not turn.work.parks:
+            return "leave"
+        answered = turn.state.answered.get(call.id) or self._arrived(turn, call, "retry")
+        if answered is not None:
+            return answered.choice
+        question = f"I was interrupted, and nobody knows whether {call.tool} was done. Shall I do it again?"
+        self.ask(turn, call, "retry", question, RETRY, describe_call(call, None))
+        return ""
+
+    def stuck(self, turn: Turn, call: ToolCall, error: ToolError) -> None:
+        """The tool of a call that was decided about is gone: the question stays open until it is back."""
+        turn.stuck = error_info(error)
+        for each in turn.approvals.values():
+            if each.call == call.id and each.state != "pending":
+                expires = self._clock.now() + OPEN_FOR
+                turn.asks.append(msgspec.structs.replace(each, state="pending", choice="", expires_at=expires))
+                return
+        kind: Kind = "retry" if call.id in turn.state.started else "approve"
+        choices = RETRY if kind == "retry" else APPROVE
+        self.ask(turn, call, kind, f"{error.message}. Shall I go on?", choices, describe_call(call, None))
+
+    def ask(
+        self, turn: Turn, call: ToolCall, kind: Kind, question: str, choices: tuple[str, ...], details: str
+    ) -> None:  # fmt: skip
+        """Asks a question about a call, unless it is open already."""
+        id = self._id(turn, call, kind)
+        if id in turn.approvals:
+            return
+        work, now = turn.work, self._clock.now()
+        ask = Ask(id, question, choices, details)
+        turn.asks.append(Approval(
+            id, work.person, work.info.session, work.root, work.message, call.id, digest_of(call), ask, now + OPEN_FOR,
+            now, kind, work.conversation,
+        ))  # fmt: skip
+
+    def _waits(self, turn: Turn, call: ToolCall, kind: str) -> bool:
+        return self._id(turn, call, kind) in turn.approvals
+
+    def _arrived(self, turn: Turn, call: ToolCall, kind: str) -> CallAnswered | None:
+        """The answer that came while the turn was parked; from here on it is a step of the turn."""
+        found = turn.approvals.get(self._id(turn, call, kind))
+        if found is None or found.state == "pending":
+            return None
+        answered = CallAnswered(call.id, found.id, found.choice or "expired", found.by, found.digest)
+        turn.note(answered)
+        return answered
+
+    @staticmethod
+    def _id(turn: Turn, call: ToolCall, kind: str) -> str:
+        # A call that was dispatched again can get lost again: that is another question.
+        return f"{call.id}.{kind}{turn.state.starts.get(call.id, 0) or ''}"
+
+
+def digest_of(call: ToolCall) -> str:
+    """What a choice is bound to: the tool and its exact arguments."""
+    exact = msgspec.json.encode([call.tool, call.arguments], order="deterministic")
+    return blake2b(exact, digest_size=16).hexdigest()
+
+
+def describe_call(call: ToolCall, tool: ToolSpec | None) -> str:
+    """The exact call in words, for whoever has to agree to it."""
+    lines = [f"{name}: {_shown(value)}" for name, value in call.arguments.items()]
+    return "\n".join([f"{call.tool} ({', '.join(tool.effects)})" if tool else call.tool, *lines])
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

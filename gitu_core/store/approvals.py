@@ -1,0 +1,85 @@
+"""Questions that turns wait for. A choice counts once, for the person asked, and opens the turn's message again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gitu_core.contracts.ports import Approval
+from gitu_core.model import SYSTEM
+from gitu_core.store.base import Base, readable, replaced
+from gitu_core.store.keys import Script
+from gitu_core.store.rows import approval, rows_of
+
+_PAGE = 200
+
+
+class ApprovalsPart(Base):
+    """Approvals, beside the inbox that they hold up."""
+
+    async def approvals(self, person: str = "", turn: str = "") -> Sequence[Approval]:
+        """The questions that wait for an answer, of a person; or all that a turn ever asked."""
+        if turn:
+            script = self._script_of("approvals_of_turn", self.tenant, turn, bodies=(7,))
+        else:
+            script = self._script_of("approvals_pending", self.tenant, person, bodies=(7,))
+        return readable(await self._read(script), self._opened, self.engine.lost)
+
+    async def answer(self, id: str, person: str, choice: str, receipt: str = "") -> Approval | None:
+        """Answers a question of that person once, opens the message it holds up again, and ends the message *receipt*
+        that brought the answer; all in one transaction. None if it is not theirs, not open or not among the choices.
+        Without a *person* it is the system that decides, in words of its own."""
+
+        def script() -> Script:
+            found = yield from self._found("approval_locked", id)
+            if found is None or found.state != "pending" or not _may(found, person, choice, self.clock.now()):
+                return None
+            now = self.clock.now()
+            yield from self._keys.ensure((found.person,))
+            done = replaced(found, state="answered", choice=choice, by=person or SYSTEM, answered_at=now)
+            yield from self._settled_by(done)
+            if receipt:
+                yield "inbox_done", (now, "answered", self.tenant, receipt)
+            return done
+
+        found: Approval | None = await self._script(script, fenced=True)
+        return found
+
+    async def expire(self) -> Sequence[Approval]:
+        """Ends the questions that nobody answered in time and opens the messages that they hold up."""
+
+        def script() -> Script:
+            rows = yield "approvals_due", (self.tenant, self.clock.now(), _PAGE)
+            yield from self._keys.load([row[7] for row in rows])
+            ended = [
+                replaced(each, state="expired", answered_at=self.clock.now())
+                for each in readable(rows, self._opened, self.engine.lost)
+            ]
+            yield from self._keys.ensure({each.person for each in ended})
+            for each in ended:
+                yield from self._settled_by(each)
+            return ended
+
+        if not await self._read(self._script_of("approvals_due", self.tenant, self.clock.now(), 1)):
+            return ()
+        found: Sequence[Approval] = await self._script(script, fenced=True)
+        return found
+
+    def _found(self, statement: str, id: str) -> Script:
+        rows = yield statement, (self.tenant, id)
+        if not rows:
+            return None
+        yield from self._keys.load([rows[0][7]])
+        return approval(rows[0], self.tenant, self._keys)
+
+    def _settled_by(self, entry: Approval) -> Script:
+        row = rows_of((entry,), self.tenant, self.clock.now())[0]
+        yield row.statement, (*row.params, self._keys.seal(entry.person, row.body or b"", row.bound))
+        yield "inbox_reopen", (self.tenant, entry.message)
+
+    def _opened(self, row: Any) -> Approval:
+        return approval(row, self.tenant, self._keys)
+
+
+def _may(entry: Approval, person: str, choice: str, now: float) -> bool:
+    return not person or (entry.person == person and choice in entry.ask.choices and now < entry.expires_at)

@@ -1,0 +1,122 @@
+"""The queries about who works what: workers, lanes, what waits for them, approvals, timers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ClauseElement, Table, bindparam, func, null, select, text
+
+from gitu_core.store import phrases as q
+from gitu_core.store import tables as t
+
+_ARMED, _RUNNING = text("state = 'armed'"), text("state = 'running'")
+_WAITING = text("state = 'pending'")
+
+
+def statements(dialect: str) -> dict[str, ClauseElement]:
+    """All of them, by name."""
+    return {**_workers(dialect), **_lanes(dialect), **_messages(), **_approvals(dialect), **_timers(dialect)}
+
+
+def _workers(dialect: str) -> dict[str, ClauseElement]:
+    workers = t.WORKERS
+    return {
+        "worker_add": q.insert(dialect, workers),
+        "worker_beat": q.change(workers, "tenant id epoch", beat=workers.c.beat + q.ONE).returning(workers.c.beat),
+        # A shared lock on PostgreSQL: nobody fences the worker before its records are committed.
+        "worker_epoch": q.pick(workers, "epoch", "tenant id").with_for_update(read=True),
+        "workers": q.pick(workers, "id epoch beat about", "tenant"),
+        "worker_fence": q.change(workers, "tenant id epoch beat", epoch=workers.c.epoch + q.ONE).returning(
+            workers.c.id
+        ),
+        "worker_drop": workers.delete().where(*q.where(workers, "tenant id")),
+    }
+
+
+def _lanes(dialect: str) -> dict[str, ClauseElement]:
+    lanes = t.LANES
+    claim = q.insert(dialect, lanes)
+    worker = claim.excluded.worker
+    return {
+        "lane_claim": claim.on_conflict_do_update(
+            index_elements=["tenant", "lane"], set_={"worker": worker}, where=lanes.c.worker == worker
+        ).returning(lanes.c.lane),
+        "lane_free": lanes.delete().where(*q.where(lanes, "tenant lane worker")),
+        "lanes_take": lanes.delete().where(*q.where(lanes, "tenant worker")),
+        "lane": q.pick(lanes, "worker", "tenant lane"),
+    }
+
+
+def _messages() -> dict[str, ClauseElement]:
+    inbox, outbox = t.INBOX, t.OUTBOX
+    row = "n id person session body"
+    session = inbox.c.session
+    return {
+        "pending_in": q.page(q.pick(inbox, row, "tenant session").where(q.PENDING), inbox),
+        "pending_lanes": q.first(
+            select(session, func.min(inbox.c.channel))
+            .where(*q.where(inbox, "tenant"), q.PENDING, session > bindparam("above", type_=session.type))
+            .group_by(session)
+            .order_by(session)
+        ),
+        "inbox_reopen": q.change(inbox, "tenant id", done_at=null(), outcome=q.EMPTY)
+        .where(inbox.c.done_at.is_not(None))
+        .returning(session),
+        "inbox_edit": q.change(inbox, "tenant id", "body").where(inbox.c.done_at.is_(None)),
+        "outbox_lost": q.pick(outbox, row, "tenant person").where(q.LOST).order_by(outbox.c.n),
+        "outbox_all_lost": q.pick(outbox, row, "tenant").where(q.LOST).order_by(outbox.c.person, outbox.c.n),
+        "outbox_count": _counts(outbox, "queued sending").where(q.OPEN),
+        "outbox_count_lost": _counts(outbox, "unknown dead").where(q.LOST),
+    }
+
+
+def _counts(table: Table, states: str) -> Any:
+    """How many rows are in each of the *states*, a column each."""
+    counts = (func.count().filter(table.c.state == q.constant(f"'{state}'")) for state in states.split())
+    return select(*counts).where(*q.where(table, "tenant"))
+
+
+def _approvals(dialect: str) -> dict[str, ClauseElement]:
+    approvals = t.APPROVALS
+    row = "id person session turn message kind digest body"
+    columns = approvals.c
+    return {
+        "approval_put": q.upsert(dialect, approvals, "tenant id", "state choice expires_at answered_at body"),
+        "approval_locked": q.pick(approvals, row, "tenant id").with_for_update(),
+        "approvals_of_turn": q.pick(approvals, row, "tenant turn").order_by(columns.id),
+        "approvals_pending": q.pick(approvals, row, "tenant person").where(_WAITING).order_by(columns.created_at),
+        "approvals_due": q.first(
+            q.pick(approvals, row, "tenant")
+            .where(_WAITING, columns.expires_at <= q.moment("now"))
+            .order_by(columns.expires_at)
+        ),
+        "approvals_count": _counts(approvals, "pending").where(_WAITING),
+    }
+
+
+def _timers(dialect: str) -> dict[str, ClauseElement]:
+    timers = t.TIMERS
+    row = "owner key person state worker attempt due_at body"
+    columns = timers.c
+    armed = q.constant("'armed'")
+    return {
+        "timer_put": q.upsert(
+            dialect, timers, "tenant owner key", "person state worker attempt due_at body",
+            state=armed, worker=q.EMPTY, attempt=q.ZERO,
+        ),
+        "timer_delete": timers.delete().where(*q.where(timers, "tenant owner key")).returning(columns.key),
+        # Whoever comes second on PostgreSQL takes the next ones.
+        "timers_due": q.first(
+            q.pick(timers, row, "tenant").where(_ARMED, columns.due_at <= q.moment("now")).order_by(columns.due_at)
+        ).with_for_update(skip_locked=True),
+        "timer_claim": q.change(
+            timers, "tenant owner key", "worker", state=q.constant("'running'"), attempt=columns.attempt + q.ONE
+        )
+        .where(_ARMED)
+        .returning(columns.attempt),
+        "timers_take": q.change(timers, "tenant worker", state=armed, worker=q.EMPTY)
+        .where(_RUNNING)
+        .returning(columns.owner, columns.key),
+        "timer_next": q.first(q.pick(timers, "due_at", "tenant").where(_ARMED).order_by(columns.due_at), q.ONE),
+        "timers_of": q.pick(timers, row, "tenant owner").order_by(columns.key),
+    }  # fmt: skip
