@@ -22,7 +22,6 @@ from gitu_core.app import Gitu
 from gitu_core.contracts import Host
 from gitu_core.errors import GituError, NotReady
 from gitu_core.model import Conversation, Text
-from gitu_core.options import Options
 from gitu_core.testing.counting import NEWS, CountingAdapter, CountingModel, CountingTool, OutsidePage
 from gitu_core.testing.faults import from_environment
 from gitu_core.testing.world import World
@@ -110,9 +109,8 @@ async def live(case: Case, world: World) -> bool:
         plugins=(outside, *(loaded(case.plugins)(world) if case.plugins else ())),
         home=case.home, database=case.database or None, config=case.config or None,
     )  # fmt: skip
-    if case.worker and "worker" in Options.__dataclass_fields__:
-        gitu._options["worker"] = True
     async with gitu, anyio.create_task_group() as group:
+        gitu.house.keeper.everything = case.worker
         group.start_soon(_serve, gitu, adapter.channel.name)
         group.start_soon(outside.tell)
         world.note("ready")
