@@ -157,6 +157,8 @@ class Lives:
         try:
             status = process.wait(limit)
         except subprocess.TimeoutExpired:
+            kill(process, signal.SIGUSR1)  # it says where it hangs
+            time.sleep(0.5)
             process.kill()
             process.wait()
             status = 124
