@@ -194,6 +194,11 @@ class Keyring:
                 rows = yield "keys_current", (self._tenant, person, DATA)
             self._current[person] = bytes(rows[0][0]), self._keep(rows[0])
 
+    def forget(self, people: Collection[str]) -> None:
+        """Nobody knows whether the keys of *people* were committed: they are looked for again before they seal."""
+        for person in people:
+            self._current.pop(person, None)
+
     def load(self, envelopes: Collection[bytes]) -> Script:
         """Loads the keys that open *envelopes*. A key that is gone is left out; `opened` says so."""
         for key in {bytes(envelope[1 : 1 + _ID]) for envelope in envelopes}:

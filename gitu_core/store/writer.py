@@ -150,12 +150,13 @@ def lose(error: Exception, lost: list[Exception]) -> None:
 
 def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None) -> Law:
     """Commits *jobs*; leaves a result or an error in each. Those that are fenced fail where *fence* does not hold."""
+    people = frozenset().union(*(job.people for job in jobs))
     try:
-        people = frozenset().union(*(job.people for job in jobs))
         if keys.lacks(people):
             # Keys are committed on their own: they must not vanish with a group that fails.
             yield Operation("begin")
             yield from script_law(keys.ensure(people))
+            hit("writer.keys")
             yield Operation("commit")
         hit("writer.begin")
         yield Operation("begin")
@@ -173,6 +174,7 @@ def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None) -> La
         hit("writer.commit")
     except Exception as error:  # noqa: BLE001 - whatever a job raised belongs to the one who waits for it
         yield Operation("rollback")
+        keys.forget(people)
         free = [job for job in jobs if not job.fenced]
         if isinstance(error, LeaseLost) and free:
             yield from commit(free, keys)

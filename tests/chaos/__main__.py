@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -35,6 +37,9 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep the folders of broken cases in chaos-kept")
     parser.add_argument("--seed", type=int, default=0, help="what chance begins with; 0 = another each time")
     options = parser.parse_args()
+    # What a host logs while things go wrong is expected; what follows from it is printed.
+    logging.getLogger("gitu").addHandler(logging.NullHandler())
+    warnings.simplefilter("ignore")
     began = time.monotonic()
     results: list[Any] = []
     for name in options.part or PARTS:
