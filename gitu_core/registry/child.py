@@ -1,4 +1,4 @@
-"""The child side of `jail`: imports one plugin, describes it, and writes the answer to a pipe of its own."""
+"""The child side of `jail`: imports one plugin, describes it, and writes the answer to a file of its own."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import msgspec
 
 from gitu_core.errors import GituError, LoadError
 from gitu_core.manifest import check
-from gitu_core.registry.jail import Answer
+from gitu_core.registry.jail import OUTPUT_LIMIT, Answer
 from gitu_core.registry.scan import trouble_of
 
 _MEMORY = 2 << 30
+"""Bytes that the child may take, and write to one file."""
 
 
 def main(task: dict[str, Any]) -> None:
@@ -21,7 +22,7 @@ def main(task: dict[str, Any]) -> None:
     """
     os.set_inheritable(task["fd"], False)
     _limit(int(task["seconds"]) + 1)
-    data = msgspec.json.encode(_answer(task["name"], task["value"])) + b"\n"
+    data = msgspec.json.encode(_answer(task["name"], task["value"]))[: OUTPUT_LIMIT + 1]
     while data:
         data = data[os.write(task["fd"], data) :]
     os._exit(0)
@@ -33,7 +34,9 @@ def _limit(seconds: int) -> None:
         import resource
     except ImportError:
         return
-    for kind, limit in ((resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_CORE, 0)):
+    limits = {resource.RLIMIT_CPU: seconds, resource.RLIMIT_AS: _MEMORY, resource.RLIMIT_FSIZE: _MEMORY,
+              resource.RLIMIT_CORE: 0}  # fmt: skip
+    for kind, limit in limits.items():
         hard = resource.getrlimit(kind)[1]
         within = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.setrlimit(kind, (within, within))

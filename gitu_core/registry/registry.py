@@ -20,7 +20,6 @@ from gitu_core.registry.consent import Consent
 from gitu_core.registry.dispatch import Dispatcher
 from gitu_core.registry.faults import FaultBudget
 from gitu_core.registry.index import Index
-from gitu_core.registry.jailed import Jailed
 from gitu_core.registry.status import PluginStatus
 
 
@@ -65,10 +64,9 @@ class Registry:
             self._local.setdefault(id, []).append(value)
         self._now = clock.now if clock else time.time
         self._report = report
-        self._index = Index(self._home, path)
+        self._index = Index(self._home, path, jail_limit)
         self._consent = Consent(self._home)
-        self._jailed = Jailed(self._index, self._home, jail_limit)
-        self._census = Census(self._consent, enabled, builtin, self._jailed.describe)
+        self._census = Census(self._consent, enabled, builtin, self._index.describe)
         self._budget = FaultBudget(fault_limit, fault_window, clock.monotonic if clock else time.monotonic)
         self._records: list[Record] | None = None
         self._by_id: dict[str, Record] = {}
@@ -181,7 +179,7 @@ class Registry:
             record.put("enabled")
             self.in_service(record)
             return
-        self._jailed.forget(record.found)
+        self._index.forget(record.found)
         self._decide_again(record)
 
     # ---- inside ------------------------------------------------------------------------------
@@ -219,7 +217,7 @@ class Registry:
     def _decide_again(self, record: Record) -> None:
         """Applies the operator's word to a plugin whose files are as they were."""
         assert record.found is not None
-        fresh = self._census.decide(self._jailed.bare(record.found))
+        fresh = self._census.decide(record.found.bare)
         record.found, record.manifest, record.enabled = fresh.found, fresh.manifest, fresh.enabled
         record.put(fresh.state, fresh.reason, fresh.hint)
         if record.state == "enabled":
