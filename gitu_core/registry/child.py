@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from gitu_core.errors import GituError, LoadError
-from gitu_core.manifest import check
+from gitu_core.errors import LoadError, PluginError
+from gitu_core.isolation import blamed
+from gitu_core.manifest import Manifest, check
 from gitu_core.registry.jail import OUTPUT_LIMIT, Answer
 from gitu_core.registry.scan import trouble_of
 
@@ -46,19 +47,15 @@ def _answer(name: str, value: str) -> Answer:
     import anyio
 
     from gitu_core.registry.describe import RecordingHost, describe
-    from gitu_core.registry.loading import import_entry
-    from gitu_core.registry.objects import as_plugin
+    from gitu_core.registry.loading import import_plugin
 
-    async def run() -> Answer:
-        plugin = as_plugin(import_entry(name, value), name)
-        manifest = await describe(plugin, RecordingHost(name.lower()))
-        check(manifest, f"the entry point {name}")
-        return Answer(manifest=manifest)
+    async def run() -> Manifest:
+        with blamed(LoadError, "its import ", "see what its module does when it is imported"):
+            manifest = await describe(import_plugin(name, value), RecordingHost(name.lower()))
+            check(manifest, f"the entry point {name}")
+            return manifest
 
     try:
-        return anyio.run(run)
-    except GituError as error:
-        return Answer(trouble=trouble_of(LoadError(error.message, hint=error.hint)))
-    except BaseException as error:  # noqa: BLE001 - whatever the plugin raised, sys.exit included, is what is to be told
-        text = f"{type(error).__name__}: {error}"
-        return Answer(trouble=trouble_of(LoadError(text, hint="see what its module does when it is imported")))
+        return Answer(manifest=anyio.run(run))
+    except PluginError as error:
+        return Answer(trouble=trouble_of(error))

@@ -24,9 +24,8 @@ from typing import Any
 
 import msgspec
 
-from gitu_core.errors import LoadError
 from gitu_core.manifest import Manifest
-from gitu_core.registry.scan import Found, Trouble, source_files, trouble_of
+from gitu_core.registry.scan import Found, Trouble, source_files
 
 TIME_LIMIT = 20.0
 """Seconds a child may take."""
@@ -123,7 +122,7 @@ def _understand(data: bytes, late: bool, code: int, limit: float) -> Answer:
 
 
 def _failed(what: str, hint: str) -> Answer:
-    return Answer(trouble=trouble_of(LoadError(what, hint=hint)))
+    return Answer(trouble=Trouble(what, hint))
 
 
 @functools.cache

@@ -29,9 +29,8 @@ _MOST_FILES = 256
 
 
 class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why a plugin cannot be used: the code of the error's class, what happened, and the next step."""
+    """Why a plugin cannot be used: what happened, and the next step."""
 
-    code: str
     message: str
     hint: str = ""
 
@@ -80,7 +79,7 @@ def unchanged(found: Found) -> bool:
 
 def trouble_of(error: PluginError) -> Trouble:
     """An error as data."""
-    return Trouble(error.code, error.message, error.hint)
+    return Trouble(error.message, error.hint)
 
 
 def scan_folder(folder: str, known: list[Found]) -> list[Found]:
