@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gitu_core.errors import LoadError, ManifestError
 from gitu_core.manifest import FILE_NAME, Manifest, check, read
-from gitu_core.registry.scan import package_folder, scan_folder
+from gitu_core.registry.scan import scan_folder
 
 
 async def describe_package(package: str) -> tuple[Path, Manifest]:
@@ -25,7 +25,7 @@ async def describe_package(package: str) -> tuple[Path, Manifest]:
     name, value = _entry(package)
     with blamed(LoadError, "its import ", f"try: python -c 'import {package}'"):
         plugin = import_plugin(name, value)
-    folder = package_folder(package, _beside(package))
+    folder = next(iter(getattr(sys.modules[package], "__path__", ())), None)
     if folder is None:
         hint = "a single module needs none: it is described when it is enabled"
         raise LoadError(f"{package} is no package, so there is no place for a manifest", hint=hint)
@@ -43,10 +43,6 @@ def _entry(package: str) -> tuple[str, str]:
             if found.value.partition(":")[0].partition(".")[0] == package:
                 return found.name, found.value
     return package.removeprefix("gitu_").replace("_", "-"), package
-
-
-def _beside(package: str) -> str:
-    return next((folder for folder in sys.path if Path(folder, package).is_dir()), "")
 
 
 def _manifest(file: Path) -> Manifest | None:
