@@ -41,7 +41,8 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
 
 def _head() -> argparse.ArgumentParser:
     """What may stand before the command."""
-    head = argparse.ArgumentParser(prog="gitu", add_help=False, allow_abbrev=False)
+    usage = "gitu [-h] [--version] [--config CONFIG] [--home HOME] command ..."
+    head = argparse.ArgumentParser("gitu", usage, add_help=False, allow_abbrev=False)
     head.add_argument("--version", action="version", version=f"gitu {__version__}")
     head.add_argument("--config", help="the gitu.toml to use")
     head.add_argument("--home", help="the folder for data and settings (default: GITU_HOME)")
