@@ -12,7 +12,7 @@ from gitu_core.clock import SystemClock
 from gitu_core.contracts.ports import Clock, Person, Session
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.store.cache import Lru, Tail
-from gitu_core.store.keys import Keyring, Master, Script
+from gitu_core.store.keys import Keyring, Master, Script, ScriptOf
 from gitu_core.store.sql import Sql
 from gitu_core.store.writer import LOG, Fence, Job, Row
 
@@ -92,9 +92,10 @@ class Base:
     ) -> Any:  # fmt: skip
         return await self._wait(Job(rows, people=_people(rows), after=after, fenced=fenced))
 
-    async def _script(self, script: Callable[[], Script], *people: str, fenced: bool = False) -> Any:
+    async def _script(self, script: Callable[[], ScriptOf[V]], *people: str, fenced: bool = False) -> V:
         """Runs a script in a transaction of the writer; *people* are those it seals for."""
-        return await self._wait(Job(script=script, people=frozenset(people), fenced=fenced))
+        found: V = await self._wait(Job(script=script, people=frozenset(people), fenced=fenced))
+        return found
 
     async def _wait(self, job: Job) -> Any:
         return await job.through(self.engine.submit)
@@ -103,12 +104,13 @@ class Base:
         self.engine.submit(Job(rows, people=_people(rows), after=after, waits=False, fenced=True))
         self._posted += 1
 
-    async def _read(self, script: Callable[[], Script]) -> Any:
+    async def _read(self, script: Callable[[], ScriptOf[V]]) -> V:
         """Runs a script that reads; it sees everything that was posted before."""
         if self._posted:
             self._posted = 0
             await self._wait(Job())
-        return await self.engine.read(script)
+        found: V = await self.engine.read(script)
+        return found
 
     def _script_of(self, statement: str, *params: Any, bodies: Sequence[int] = ()) -> Callable[[], Script]:
         """A script that reads the rows of one statement, and the keys of the columns that are sealed."""

@@ -21,12 +21,14 @@ import os
 import time
 from collections.abc import Callable, Collection, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitu_core.errors import ConfigError, Damaged
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+T = TypeVar("T")
 
 VARIABLE = "GITU_MASTER_KEY"
 FILE = "master.key"
@@ -42,6 +44,9 @@ OVERHEAD = _HEAD + 16
 Script = Generator[Any, Any, Any]
 """Database work: yields (statement, parameters), is sent the rows; or yields an `Operation`, is sent what
 that gives. It runs the same on both engines."""
+
+ScriptOf = Generator[Any, Any, T]
+"""A script that returns a value of a type."""
 
 
 def fingerprint(master: bytes) -> str:
