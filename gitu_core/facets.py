@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from gitu_core.contracts.host import FACETS, Entry
-from gitu_core.errors import Denied, FacetUnavailable, InputError
+from gitu_core.contracts.host import FACETS, Entry, Missing
+from gitu_core.errors import Denied, InputError
 from gitu_core.model import UNLABELLED, BlobRef, Conversation, Label, Outgoing, Part  # fmt: skip
 from gitu_core.model import plugin as plugin_principal
 
@@ -60,30 +60,17 @@ class PluginHost:
             raise AttributeError(name)
         facet: Any
         if name not in self._declared:
-            facet = _Missing(name, f"plugin {self.plugin} does not declare the facet {name!r}",
-                             f"add it to facets in gitu-plugin.toml of {self.plugin}")  # fmt: skip
+            facet = Missing(name, f"though plugin {self.plugin} does not declare the facet {name!r}",
+                            f"add it to facets in gitu-plugin.toml of {self.plugin}")  # fmt: skip
         elif name == "admin" and not self._trusted:
-            facet = _Missing(name, f"plugin {self.plugin} is not trusted with the facet 'admin'",
-                             f"to trust it, set trusted = true in [plugins.{self.plugin}]")  # fmt: skip
+            facet = Missing(name, f"though plugin {self.plugin} is not trusted with the facet 'admin'",
+                            f"to trust it, set trusted = true in [plugins.{self.plugin}]")  # fmt: skip
         elif name not in _FACETS:
-            facet = _Missing(name, f"this host does not offer the facet {name!r}", "use a host that does")
+            facet = Missing(name, f"though this host does not offer the facet {name!r}", "use a host that does")
         else:
             facet = _FACETS[name](self._house, self._manifest)
         setattr(self, name, facet)
         return facet
-
-
-class _Missing:
-    """Stands for a facet that is not there. Whatever is asked of it is refused with the reason."""
-
-    def __init__(self, name: str, message: str, hint: str) -> None:
-        self._error = (message, hint, name)
-
-    def __getattr__(self, method: str) -> Any:
-        if method.startswith("__"):
-            raise AttributeError(method)
-        message, hint, name = self._error
-        raise FacetUnavailable(message, hint=hint, facet=name)
 
 
 class _Facet:

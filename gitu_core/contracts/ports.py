@@ -14,28 +14,13 @@ import msgspec
 
 from gitu_core.contracts.contribution import Contribution
 from gitu_core.contracts.host import Entry
-from gitu_core.model import (
-    Account,
-    Ask,
-    BlobRef,
-    Candidate,
-    Conversation,
-    Label,
-    Message,
-    ModelEvent,
-    ModelMessage,
-    ModelRequest,
-    Outgoing,
-    Receipt,
-    Reply,
-    RouteTask,
-    ToolCall,
-    ToolSpec,
-    TurnInfo,
-    Usage,
-    Value,
-)  # fmt: skip
+from gitu_core.model.base import Value
+from gitu_core.model.chat import Candidate, ModelEvent, ModelMessage, ModelRequest, RouteTask, Usage
+from gitu_core.model.label import Label
+from gitu_core.model.message import Account, Ask, BlobRef, Conversation, Message, Outgoing, Receipt
 from gitu_core.model.steps import Step
+from gitu_core.model.tooling import ToolCall, ToolSpec
+from gitu_core.model.turn import Reply, TurnInfo
 
 
 class Clock(Protocol):

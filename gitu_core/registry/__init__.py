@@ -4,9 +4,8 @@ Constructing it and listing plugins imports no plugin and neither pluggy nor ste
 first activation. The modules, from reading to running:
 
     scan      finds distributions with an entry point in the group ``gitu.plugins``
-    index     keeps what was found on disk, keyed so that an install, upgrade or removal is noticed
+    index     keeps what was found, and what the jail said, on disk; notices every install, upgrade and removal
     jail      describes a plugin that has no manifest, in a child process (`child` is the other side)
-    jailed    keeps what the jail said
     consent   what the operator switched on and off
     catalogue who contributes what, and who keeps a name that two want
     census    decides, for every plugin that was found, whether it may run, and why not

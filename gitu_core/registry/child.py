@@ -1,4 +1,4 @@
-"""The child side of `jail`: imports one plugin, describes it, and writes the answer to a pipe of its own."""
+"""The child side of `jail`: imports one plugin, describes it, and writes the answer to a file of its own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
-from gitu_core.errors import GituError, LoadError
-from gitu_core.manifest import check
-from gitu_core.registry.jail import Answer
+from gitu_core.errors import LoadError, PluginError
+from gitu_core.isolation import blamed
+from gitu_core.manifest import Manifest, check
+from gitu_core.registry.jail import OUTPUT_LIMIT, Answer
 from gitu_core.registry.scan import trouble_of
 
 _MEMORY = 2 << 30
+"""Bytes that the child may take, and write to one file."""
 
 
 def main(task: dict[str, Any]) -> None:
@@ -21,7 +23,7 @@ def main(task: dict[str, Any]) -> None:
     """
     os.set_inheritable(task["fd"], False)
     _limit(int(task["seconds"]) + 1)
-    data = msgspec.json.encode(_answer(task["name"], task["value"])) + b"\n"
+    data = msgspec.json.encode(_answer(task["name"], task["value"]))[: OUTPUT_LIMIT + 1]
     while data:
         data = data[os.write(task["fd"], data) :]
     os._exit(0)
@@ -33,7 +35,9 @@ def _limit(seconds: int) -> None:
         import resource
     except ImportError:
         return
-    for kind, limit in ((resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_CORE, 0)):
+    limits = {resource.RLIMIT_CPU: seconds, resource.RLIMIT_AS: _MEMORY, resource.RLIMIT_FSIZE: _MEMORY,
+              resource.RLIMIT_CORE: 0}  # fmt: skip
+    for kind, limit in limits.items():
         hard = resource.getrlimit(kind)[1]
         within = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.setrlimit(kind, (within, within))
@@ -43,19 +47,15 @@ def _answer(name: str, value: str) -> Answer:
     import anyio
 
     from gitu_core.registry.describe import RecordingHost, describe
-    from gitu_core.registry.loading import import_entry
-    from gitu_core.registry.objects import as_plugin
+    from gitu_core.registry.loading import import_plugin
 
-    async def run() -> Answer:
-        plugin = as_plugin(import_entry(name, value), name)
-        manifest = await describe(plugin, RecordingHost(name.lower()))
-        check(manifest, f"the entry point {name}")
-        return Answer(manifest=manifest)
+    async def run() -> Manifest:
+        with blamed(LoadError, "its import ", "see what its module does when it is imported"):
+            manifest = await describe(import_plugin(name, value), RecordingHost(name.lower()))
+            check(manifest, f"the entry point {name}")
+            return manifest
 
     try:
-        return anyio.run(run)
-    except GituError as error:
-        return Answer(trouble=trouble_of(LoadError(error.message, hint=error.hint)))
-    except BaseException as error:  # noqa: BLE001 - whatever the plugin raised, sys.exit included, is what is to be told
-        text = f"{type(error).__name__}: {error}"
-        return Answer(trouble=trouble_of(LoadError(text, hint="see what its module does when it is imported")))
+        return Answer(manifest=anyio.run(run))
+    except PluginError as error:
+        return Answer(trouble=trouble_of(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Sequence
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, get_type_hints
 
 import msgspec
@@ -53,15 +53,8 @@ def as_plugin(value: Any, name: str) -> Any:
     if isinstance(value, list | tuple):
         return Ready([_object(each, name) for each in value])
     if inspect.isfunction(value) and value.__name__.startswith("gitu_"):
-        return _Function(value)
+        return SimpleNamespace(**{value.__name__: value, "__doc__": value.__doc__})
     return Ready([_object(value, name)])
-
-
-class _Function:
-    """A plugin that is one hook function."""
-
-    def __init__(self, function: Any) -> None:
-        setattr(self, function.__name__, function)
 
 
 def _has_hooks(value: Any) -> bool:

@@ -20,7 +20,6 @@ from gitu_core.registry.consent import Consent
 from gitu_core.registry.dispatch import Dispatcher
 from gitu_core.registry.faults import FaultBudget
 from gitu_core.registry.index import Index
-from gitu_core.registry.jailed import Jailed
 from gitu_core.registry.status import PluginStatus
 
 
@@ -43,32 +42,20 @@ class Registry:
     """
 
     def __init__(
-        self,
-        home: Path,
-        *,
-        host_for: Callable[[Manifest], Host],
-        enabled: Enabled | None = None,
-        builtin: frozenset[str] = frozenset(),
-        local: Sequence[tuple[str, object]] = (),
-        clock: Clock | None = None,
-        path: Sequence[str] | None = None,
-        report: Report = log_report,
-        fault_limit: int = 5,
-        fault_window: float = 60.0,
-        import_limit: float = 20.0,
-        jail_limit: float = 20.0,
+        self, home: Path, *, host_for: Callable[[Manifest], Host], enabled: Enabled | None = None,
+        builtin: frozenset[str] = frozenset(), local: Sequence[tuple[str, object]] = (), clock: Clock | None = None,
+        path: Sequence[str] | None = None, report: Report = log_report, fault_limit: int = 5,
+        fault_window: float = 60.0, import_limit: float = 20.0, jail_limit: float = 20.0,
         versions: Versions | None = None,
-    ) -> None:
-        self._home = Path(home)
+    ) -> None:  # fmt: skip
         self._local: dict[str, list[object]] = {}
         for id, value in local:
             self._local.setdefault(id, []).append(value)
         self._now = clock.now if clock else time.time
         self._report = report
-        self._index = Index(self._home, path)
-        self._consent = Consent(self._home)
-        self._jailed = Jailed(self._index, self._home, jail_limit)
-        self._census = Census(self._consent, enabled, builtin, self._jailed.describe)
+        self._index = Index(home, path, jail_limit)
+        self._consent = Consent(home)
+        self._census = Census(self._consent, enabled, builtin, self._index.describe)
         self._budget = FaultBudget(fault_limit, fault_window, clock.monotonic if clock else time.monotonic)
         self._records: list[Record] | None = None
         self._by_id: dict[str, Record] = {}
@@ -123,9 +110,8 @@ class Registry:
         what was enabled meanwhile.
         """
         await self._read()
-        await self._activation.start(
-            [each for each in self._all() if each.state == "enabled" and (each.eager or (channels and each.speaks))]
-        )
+        enabled = [each for each in self._all() if each.state == "enabled"]
+        await self._activation.start([each for each in enabled if each.eager or (channels and each.speaks)])
 
     async def check(self, *, begin: bool) -> None:
         """Loads every enabled plugin, and with *begin* starts it, so that `plugins` tells which of them cannot run."""
@@ -150,9 +136,8 @@ class Registry:
         """Switches a plugin off, for good and at once; its `gitu_stop` is called at `stop`."""
         record = self._record(id)
         if record.found is None:
-            raise PluginError(
-                f"{id} belongs to this application", hint="leave it out where the application is made", plugin=id
-            )
+            hint = "leave it out where the application is made"
+            raise PluginError(f"{id} belongs to this application", hint=hint, plugin=id)
         self._consent.disable(id)
         record.enabled = False
         record.put("disabled", "not enabled", f"to use it, run: gitu plugins enable {id}")
@@ -181,7 +166,7 @@ class Registry:
             record.put("enabled")
             self.in_service(record)
             return
-        self._jailed.forget(record.found)
+        self._index.forget(record.found)
         self._decide_again(record)
 
     # ---- inside ------------------------------------------------------------------------------
@@ -219,7 +204,7 @@ class Registry:
     def _decide_again(self, record: Record) -> None:
         """Applies the operator's word to a plugin whose files are as they were."""
         assert record.found is not None
-        fresh = self._census.decide(self._jailed.bare(record.found))
+        fresh = self._census.decide(record.found.bare)
         record.found, record.manifest, record.enabled = fresh.found, fresh.manifest, fresh.enabled
         record.put(fresh.state, fresh.reason, fresh.hint)
         if record.state == "enabled":

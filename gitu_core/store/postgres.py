@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Any, cast
+from typing import Any
 
 from gitu_core.errors import ConfigError, StoreError
 from gitu_core.store.keys import Keyring, Script
@@ -100,9 +100,7 @@ class PostgresEngine:
         def script() -> Script:
             yield statement, params
 
-        job = Job(script=script)
-        self.submit(job)
-        await cast("asyncio.Future[Any]", job.future)
+        await Job(script=script).through(self.submit)
 
     async def is_held(self, worker: str) -> bool:
         """True if a worker's lock is held by somebody."""
@@ -217,9 +215,8 @@ class PostgresEngine:
     def _errors() -> tuple[type[Exception], ...]:
         import asyncpg
 
-        found: tuple[type[Exception], ...]
-        found = asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
-        return (OSError, UnicodeEncodeError, *found)
+        driver = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+        return (OSError, UnicodeEncodeError, *driver)
 
 
 def connector(url: str) -> Connect:
@@ -231,9 +228,8 @@ def connector(url: str) -> Connect:
         try:
             import asyncpg
         except ImportError:
-            raise ConfigError(
-                "PostgreSQL needs the package asyncpg", hint="pip install 'gitu-core[postgres]'", field="url"
-            ) from None
+            hint = "pip install 'gitu-core[postgres]'"
+            raise ConfigError("PostgreSQL needs the package asyncpg", hint=hint, field="url") from None
         return await asyncpg.connect(address)
 
     return connect

@@ -57,13 +57,8 @@ def translated(error: sqlite3.Error) -> StoreError:
 
 def connector(path: str, busy: float) -> Connect:
     """Opens connections to a file; *busy* is how many seconds to wait for another process's lock."""
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(
-            path, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=256, uri=False
-        )
-
-    return connect
+    return partial(sqlite3.connect, path, timeout=busy, isolation_level=None, check_same_thread=False,
+                   cached_statements=256)  # fmt: skip
 
 
 def _fetched(text: str, connection: sqlite3.Connection) -> list[Any]:
@@ -184,8 +179,7 @@ class SqliteEngine:
         """All rows of *tables*, in pieces, as one moment saw them."""
         if not self.file:
             for table, columns in tables.items():
-                text = self.sql.select(table, columns)
-                yield table, await self.raw(partial(_fetched, text))
+                yield table, await self.raw(partial(_fetched, self.sql.select(table, columns)))
             return
         connection = await asyncio.to_thread(self._connected)
         try:
@@ -212,13 +206,11 @@ class SqliteEngine:
         """What SQLite finds wrong with its file."""
 
         def work() -> list[str]:
-            connection = self._connect()
-            try:
-                return [str(row[0]) for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
-            except sqlite3.Error as error:
-                return [str(translated(error))]
-            finally:
-                connection.close()
+            with contextlib.closing(self._connect()) as connection:
+                try:
+                    return [str(row[0]) for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+                except sqlite3.Error as error:
+                    return [str(translated(error))]
 
         return await asyncio.to_thread(work) if self.file else []
 
