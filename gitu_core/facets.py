@@ -125,20 +125,22 @@ class BlobsFacet(_Facet):
         """Appends a piece of at most a mebibyte."""
         if len(data) > PIECE:
             raise InputError(f"{len(data)} bytes at once, {PIECE} are allowed", hint="write smaller pieces")
-        if handle not in self._open:
-            raise InputError("there is no open blob with this handle", hint="call begin first")
-        self._open[handle][0].append(data)
+        self._opened(handle)[0].append(data)
 
     async def commit(self, handle: str, person: str = "", label: Label = UNLABELLED) -> BlobRef:
         """Closes it and gives its name."""
-        if handle not in self._open:
-            raise InputError("there is no open blob with this handle", hint="call begin first")
-        pieces, media_type, name = self._open.pop(handle)
+        pieces, media_type, name = self._opened(handle)
+        del self._open[handle]
         return await self._house.store.put_blob(b"".join(pieces), media_type, name, person, label)
 
     async def read(self, blob: BlobRef, offset: int = 0, size: int = PIECE) -> bytes:
         """A piece of a blob."""
         return await self._house.store.read_blob(blob, offset, min(size, PIECE))
+
+    def _opened(self, handle: str) -> tuple[list[bytes], str, str]:
+        if handle not in self._open:
+            raise InputError("there is no open blob with this handle", hint="call begin first")
+        return self._open[handle]
 
 
 class SecretsFacet(_Facet):

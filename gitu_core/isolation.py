@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextvars
-import inspect
 import math
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -117,11 +115,3 @@ async def in_thread(function: Callable[[], Any], limit: float, name: str) -> Any
     if error is not None:
         raise error
     return value
-
-
-async def call_once(function: Callable[..., Any], arguments: dict[str, Any], limit: float, name: str) -> Any:
-    """Calls a hook that is called once: ``async def`` in the event loop, ``def`` in a thread."""
-    if inspect.iscoroutinefunction(function):
-        return await within(limit, function(**arguments))
-    value = await in_thread(partial(function, **arguments), limit, name)
-    return await within(limit, value) if inspect.isawaitable(value) else value

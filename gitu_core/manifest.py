@@ -38,8 +38,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from gitu_core.contracts.base import SEAMS
-from gitu_core.contracts.contribution import Contribution
+from gitu_core.contracts.base import SEAMS, Contribution
 from gitu_core.contracts.host import FACETS
 from gitu_core.errors import IncompatibleError, ManifestError, nearest
 from gitu_core.hookspecs import HOOKS

@@ -10,7 +10,7 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
+from typing import Any, Generic, ParamSpec, TypeVar, cast, get_origin, get_type_hints, overload
 
 import msgspec
 
@@ -77,10 +77,7 @@ class FunctionTool(Generic[P, R]):
             raise ConfigError(f"tool {name} has no description", hint="write a docstring")
         return ToolSpec(name, description, signature.schema, roles=roles, verifiable=bool(self._verify), **options)
 
-    if TYPE_CHECKING:
-        spec: ToolSpec  # a plain attribute, as the contract has it
-    else:
-        spec = functools.cached_property(_make_spec)
+    spec = cast(ToolSpec, functools.cached_property(_make_spec))  # to the type checker what the contract has
 
     async def run(self, call: ToolCall, context: Context) -> ToolResult:
         """Checks the arguments against the hints, calls the function, and makes its value a `ToolResult`."""
@@ -155,7 +152,8 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     doc = docstring_parser.parse(inspect.getdoc(function) or "")
     words = {param.arg_name: param.description for param in doc.params}
     parameters = list(inspect.signature(function).parameters.values())
-    context = bool(parameters) and _is_context(hints.get(parameters[0].name))
+    first = hints.get(parameters[0].name) if parameters else None
+    context = first is ToolContext or get_origin(first) is ToolContext
     fields: dict[str, Any] = {}
     roles: dict[str, str] = {}
     for number, parameter in enumerate(parameters[1:] if context else parameters):
@@ -174,15 +172,8 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         schema = model.model_json_schema(by_alias=True)
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
         raise ConfigError(f"tool {function.__name__}: {error}", hint="use types that have a JSON form") from error
-    return Signature(_description(doc), _tidy(schema), roles, context, model)
-
-
-def _is_context(hint: Any) -> bool:
-    return hint is ToolContext or getattr(hint, "__origin__", None) is ToolContext
-
-
-def _description(doc: Any) -> str:
-    return "\n\n".join(text for text in (doc.short_description, doc.long_description) if text)
+    description = "\n\n".join(text for text in (doc.short_description, doc.long_description) if text)
+    return Signature(description, _tidy(schema), roles, context, model)
 
 
 def _tidy(schema: dict[str, Any]) -> dict[str, Any]:

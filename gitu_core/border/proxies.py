@@ -53,19 +53,15 @@ def proxy_class(plan: Plan) -> type[Proxy]:
 
 
 def _member(method: Method) -> Callable[..., Any]:
-    if method.streams:
-
-        def streaming(self: Proxy, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            return self.gitu_calls.stream(self.gitu_ref, method, args, kwargs)
-
-        streaming.__name__ = method.name
-        return streaming
+    def streaming(self: Proxy, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        return self.gitu_calls.stream(self.gitu_ref, method, args, kwargs)
 
     async def unary(self: Proxy, *args: Any, **kwargs: Any) -> Any:
         return await self.gitu_calls.call(self.gitu_ref, method, args, kwargs)
 
-    unary.__name__ = method.name
-    return unary
+    member: Callable[..., Any] = streaming if method.streams else unary
+    member.__name__ = method.name
+    return member
 
 
 @dataclass

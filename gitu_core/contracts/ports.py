@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from gitu_core.contracts.contribution import Contribution
+from gitu_core.contracts.base import Contribution
 from gitu_core.contracts.host import Entry
 from gitu_core.model.base import Value
 from gitu_core.model.chat import Candidate, ModelEvent, ModelMessage, ModelRequest, RouteTask, Usage

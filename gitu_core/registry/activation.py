@@ -11,6 +11,7 @@ from gitu_core.errors import HookError, LoadError, PluginError, Quarantined
 from gitu_core.manifest import Manifest
 from gitu_core.registry.aside import aside
 from gitu_core.registry.census import Record
+from gitu_core.registry.faults import Watchdog
 
 if TYPE_CHECKING:
     import anyio
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from gitu_core.registry.loading import Active
     from gitu_core.registry.manager import Implementation, Manager
     from gitu_core.registry.registry import Registry
-    from gitu_core.registry.watchdog import Watchdog
 
 Report = Callable[[PluginError], None]
 """Told about everything that a plugin did wrong."""
@@ -152,8 +152,6 @@ class Activation:
 
     def _watch(self) -> None:
         """Starts the watchdog when there is somebody who could block the event loop."""
-        from gitu_core.registry.watchdog import Watchdog
-
         hooks = self._registry.hooks
         if self._watchdog is None and hooks.blocks:
             self._watchdog = Watchdog(lambda: hooks.running, self._blocks)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from gitu_core.contracts.base import SEAMS
 from gitu_core.contracts.host import FACETS, Missing
 from gitu_core.contracts.page import CommandSpec
 from gitu_core.errors import HookError
-from gitu_core.isolation import blamed, call_once
+from gitu_core.isolation import blamed, in_thread, within
 from gitu_core.manifest import Contribution, Manifest
 from gitu_core.model import ActionSpec, ToolSpec
 from gitu_core.registry.manager import Implementation, Manager
@@ -73,7 +74,11 @@ async def call_lifecycle(each: Implementation, arguments: Mapping[str, Any]) -> 
     given = {name: arguments[name] for name in each.arguments}
     with blamed(HookError, "", "see the plugin's code", "let it return at once and do the work later",
                 hook=each.meta.name):  # fmt: skip
-        return await call_once(each.function, given, each.timeout, f"gitu-{each.plugin}")
+        if each.awaits:
+            return await within(each.timeout, each.function(**given))
+        # In a thread: it may block, and it is called only once.
+        value = await in_thread(partial(each.function, **given), each.timeout, f"gitu-{each.plugin}")
+        return await within(each.timeout, value) if isinstance(value, Awaitable) else value
 
 
 def summarise(

@@ -3,7 +3,7 @@ plugin.
 
 A ``def`` runs inline, because a thread costs more than most hooks do; it cannot be stopped, so one that
 blocks the event loop for longer than its time limit is counted as a hang when it returns, and reported
-meanwhile by `watchdog`.
+meanwhile by the `Watchdog`.
 """
 
 from __future__ import annotations

@@ -88,8 +88,7 @@ class Registry:
 
         *name* may be ``plugin:name`` where two plugins contribute the same name.
         """
-        known = self._ready.get((seam, name))
-        if known is not None:
+        if (known := self._ready.get((seam, name))) is not None:
             return known
         await self._read()
         holder = self._catalogue.find(seam, name)

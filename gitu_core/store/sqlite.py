@@ -271,10 +271,8 @@ class SqliteEngine:
                     return connection.execute(text(statement), params).fetchall()
                 if kind == "each":
                     return [row for one in params for row in connection.execute(text(statement), one).fetchall()]
-                if kind == "begin":
-                    return connection.execute("BEGIN IMMEDIATE")
-                if kind == "commit":
-                    return connection.execute("COMMIT")
+                if kind in ("begin", "commit"):
+                    return connection.execute("COMMIT" if kind == "commit" else "BEGIN IMMEDIATE")
                 if kind == "call":
                     return params(connection)
                 # A full disk may have rolled the transaction back already.
