@@ -29,16 +29,16 @@ SIGN = 2.0
 """Seconds between two signs of life."""
 
 SILENCE = 5.0
-"""Seconds without a sign after which a request is lost. After two lost requests in a row the connection is."""
+"""Seconds without a sign after which a request is lost."""
 
 PAUSE = 0.25
-"""Seconds before the next request where the server ended one for a reason of its own, such as a new leader."""
+"""Seconds before the next request where one was refused: nobody keeps the consumer just now, or has a new leader."""
+
+ENOUGH = 4
+"""How many requests in a row may be refused, or half as many lost, before the connection is of no more use."""
 
 OVER, SIGN_STATUS = ("404", "408"), "100"
 """How the server says that a request's time is over, and that it still stands."""
-
-
-HINT = "see whether the cluster is whole"
 
 
 class Pull:
@@ -80,22 +80,23 @@ class Pull:
             await self._ran.wait()
 
     async def _take(self, client: Client, inbox: str) -> None:
-        lost = 0
-        while lost < 2:
+        failures = 0
+        while failures < ENOUGH:
             self._left, self._ended = await self._lanes.room(), ""
             self._number += 1
             request = {"batch": self._left, "expires": int(STANDS * 1e9), "idle_heartbeat": int(SIGN * 1e9)}
             await client.publish(self._subject, json.dumps(request).encode(), f"{inbox}.{self._number}")
-            lost = lost + 1 if await self._lost() else 0
-            if self._ended and self._ended[:3] not in OVER:
-                if self._ended[:3] != "409" or "Deleted" in self._ended:
-                    raise NotReady(
-                        f"the servers hand out nothing: {self._ended}", hint="see whether the cluster is whole"
-                    )
+            if await self._silent():
+                failures += ENOUGH // 2
+            elif self._ended and self._ended[:3] not in OVER:
+                failures += 1
                 await anyio.sleep(PAUSE)
-        raise NotReady("the servers do not answer", hint="see whether the cluster is whole")
+            else:
+                failures = 0
+        what = f"the servers hand out nothing: {self._ended or 'no sign of life'}"
+        raise NotReady(what, hint="see whether the cluster is whole")
 
-    async def _lost(self) -> bool:
+    async def _silent(self) -> bool:
         """Waits until the open request is over; true if there was no sign of it for too long."""
         while self._left > 0 and not self._ended:
             self._heard = anyio.Event()
@@ -113,7 +114,7 @@ class Pull:
             self._left -= 1
             await self._hand_over(message)
         elif status != SIGN_STATUS and message.subject.endswith(f".{self._number}"):
-            self._ended = f"{status} {headers.get('Description', '')}".rstrip()
+            self._ended = f"{status} {headers.get('Description', '').partition(chr(10))[0].strip()}".rstrip()
 
     async def _hand_over(self, message: Msg) -> None:
         try:
