@@ -13,11 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.chaos import disk, matrix, mutants, random_kills, show, workers
+from tests.chaos import disk, matrix, mutants, nats, random_kills, show, workers
 
 PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Any]]]] = {
     "matrix": ("every failpoint x database x channel x scenario", matrix.run),
     "workers": ("two of three workers killed, one paused past its lease", workers.run),
+    "nats": ("workers behind NATS, which is killed and comes back", nats.run),
     "mutants": ("hosts that do it wrong are caught", mutants.run),
     "disk": ("full disks, locked databases, clocks that jump, torn journals", disk.run),
     "random": ("random kills while many people talk", random_kills.run),
