@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
+from typing import Any
 from urllib.parse import quote, urlsplit
 from weakref import WeakKeyDictionary
 
@@ -64,9 +65,11 @@ class Server:
 
     async def _connected(self) -> Connection:
         loop = asyncio.get_running_loop()
+        # Other event loops than the standard library's do not know how to try two addresses at once.
+        more: Any = {"happy_eyeballs_delay": 0.25} if isinstance(loop, asyncio.BaseEventLoop) else {}
         async with asyncio.timeout(CONNECT_TIMEOUT):
             _, connection = await loop.create_connection(
-                lambda: Connection(self._space), self._host, self._port, ssl=self._tls, happy_eyeballs_delay=0.25
+                lambda: Connection(self._space), self._host, self._port, ssl=self._tls, **more
             )
         return connection
 
