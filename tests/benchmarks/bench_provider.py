@@ -160,7 +160,7 @@ def main() -> None:
         for situation, by_variant in figures.items()
         for name, milliseconds in by_variant.items()
     ]
-    report.rows(("", "", "ms CPU", "of the openai client"), rows)
+    report.rows(("situation", "variant", "ms CPU", "of the openai client"), rows)
     finish(report, options)
 
 
