@@ -20,12 +20,12 @@ class PluginStatePart(Base):
 
     async def kv_get(self, plugin: str, key: str) -> Entry | None:
         """The entry, or None. `Damaged` if it cannot be read."""
-        rows = await self._read(self._script_of("kv_get", self.tenant, plugin, _clean(key), bodies=(2,)))
+        rows = await self._read(self._script_of("kv_get", self.tenant, plugin, clean(key), bodies=(2,)))
         return self._entry(plugin, rows[0]) if rows else None
 
     async def kv_put(self, plugin: str, entry: Entry) -> None:
         """Stores or replaces an entry. `InputError` if its value is not plain JSON."""
-        key = _clean(entry.key)
+        key = clean(entry.key)
         row = Row(
             "kv_put",
             (self.tenant, plugin, key, entry.person, self.clock.now()),
@@ -39,13 +39,13 @@ class PluginStatePart(Base):
         """Removes an entry; tells whether there was one."""
 
         def script() -> Script:
-            return (yield "kv_delete", (self.tenant, plugin, _clean(key)))
+            return (yield "kv_delete", (self.tenant, plugin, clean(key)))
 
         return bool(await self._script(script))
 
     async def kv_list(self, plugin: str, prefix: str = "", person: str = "") -> Sequence[Entry]:
         """The entries whose key begins with *prefix*, by key."""
-        reach = (_clean(prefix), _after(prefix))
+        reach = (clean(prefix), _after(prefix))
         if person:
             script = self._script_of("kv_list_of", self.tenant, person, plugin, *reach, bodies=(2,))
         else:
@@ -60,7 +60,7 @@ class PluginStatePart(Base):
         return found
 
 
-def _clean(key: str) -> str:
+def clean(key: str) -> str:
     """A key that both engines can store: PostgreSQL has no NUL in text, and none has lone surrogates."""
     try:
         key.encode("utf-8")

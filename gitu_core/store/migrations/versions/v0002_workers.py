@@ -31,7 +31,7 @@ def upgrade() -> None:
     create(
         "timers",
         "tenant* owner* key* person state worker attempt:int due_at:time body:bytes",
-        index("timers_due", "tenant due_at", where="state = 'armed'"),
+        index("timers_due", "tenant owner due_at", where="state = 'armed'"),
         index("timers_running", "tenant worker", where="state = 'running'"),
     )
     op.drop_index("~inbox_pending", "@inbox")
