@@ -24,11 +24,12 @@ LOOK = 1.0
 
 class Keeper:
     """Makes this process a worker and keeps it one. *lease* is in seconds; with *everything*, messages of channels that
-    do not run here are worked on too; *rejoined* is called when the worker's lease was lost and it has a new one."""
+    do not run here are worked on too; *lost* is called when the worker's lease was lost, *rejoined* when it has a new
+    one."""
 
     def __init__(
         self, workers: Workers, records: Records, gateway: Gateway, clock: Clock, lease: float, everything: bool,
-        rejoined: Callable[[], Awaitable[None]],
+        lost: Callable[[], Awaitable[None]], rejoined: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._workers = workers
         self._records = records
@@ -36,7 +37,7 @@ class Keeper:
         self._clock = clock
         self._lease = lease
         self._everything = everything
-        self._rejoined = rejoined
+        self._lost, self._rejoined = lost, rejoined
         self._beats: dict[str, tuple[int, float]] = {}
         self._seen: set[str] = set()
         self.id = ""
@@ -112,6 +113,7 @@ class Keeper:
         old one must not be finished under the new one."""
         gateway = self._gateway
         gateway.drop()
+        await self._lost()
         while gateway.worker.running:
             gateway.drop()
             await self._clock.sleep(0.05)
