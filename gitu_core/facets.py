@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from gitu_core.contracts.host import FACETS, Entry, Missing
+from gitu_core.contracts.scope import acting, person_of
+from gitu_core.contracts.timers import HOOK, Timer
 from gitu_core.errors import Denied, InputError
 from gitu_core.model import UNLABELLED, BlobRef, Conversation, Label, Outgoing, Part  # fmt: skip
 from gitu_core.model import plugin as plugin_principal
@@ -170,9 +172,25 @@ class NotifyFacet(_Facet):
     async def send(self, conversation: Conversation, parts: Sequence[Part], key: str) -> str:
         """Says something under an idempotency key, once however often it is asked to; gives its id."""
         id = f"{self._plugin}.{key}"
-        label = Label(origins=frozenset((plugin_principal(self._plugin),)))
+        label = acting(plugin_principal(self._plugin)).label
         await self._house.notify(Outgoing(id, id, conversation, tuple(parts), label=label))
         return id
+
+
+class ScheduleFacet(_Facet):
+    """Durable timers."""
+
+    async def at(self, when: float, key: str, data: dict[str, Any]) -> None:
+        """Hands *data* back at *when*, on behalf of whom it was set for. `InputError` if it is not plain JSON, or if
+        the plugin could not take it."""
+        if HOOK not in self._manifest.hooks:
+            raise InputError(f"plugin {self._plugin} has no hook {HOOK}", hint=f"write async def {HOOK}(key, data)")
+        call, due = acting(plugin_principal(self._plugin)), float(when)
+        await self._house.store.put_timer(Timer(self._plugin, key, due, data, person_of(call.principal), call.label))
+
+    async def cancel(self, key: str) -> bool:
+        """Removes a timer; tells whether there was one."""
+        return await self._house.store.delete_timer(self._plugin, key)
 
 
 class AdminFacet(_Facet):
@@ -190,7 +208,7 @@ class AdminFacet(_Facet):
 
 _FACETS: dict[str, type[_Facet]] = {
     "log": LogFacet, "kv": KvFacet, "blobs": BlobsFacet, "secrets": SecretsFacet, "model": ModelFacet,
-    "notify": NotifyFacet, "admin": AdminFacet,
+    "notify": NotifyFacet, "schedule": ScheduleFacet, "admin": AdminFacet,
 }  # fmt: skip
 
 

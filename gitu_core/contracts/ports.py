@@ -14,6 +14,7 @@ import msgspec
 
 from gitu_core.contracts.base import Contribution
 from gitu_core.contracts.host import Entry
+from gitu_core.contracts.timers import TimerStore
 from gitu_core.model.base import Value
 from gitu_core.model.chat import Candidate, ModelEvent, ModelMessage, ModelRequest, RouteTask, Usage
 from gitu_core.model.label import Label
@@ -209,7 +210,7 @@ class Workers(Protocol):
         """Becomes a worker, with a new epoch; gives its id."""
 
     async def leave(self) -> None:
-        """Ends being a worker and lets go of its lanes."""
+        """Ends being a worker and lets go of its lanes and timers."""
 
     async def beat(self) -> None:
         """Shows that this worker lives. `LeaseLost` if another one took over."""
@@ -374,7 +375,7 @@ class BlobStore(Protocol):
         """A piece of a blob, or all of it. `Damaged` if its bytes are not what its name says."""
 
 
-class Store(Records, Workers, People, Sessions, PluginState, BlobStore, Protocol):
+class Store(Records, Workers, TimerStore, People, Sessions, PluginState, BlobStore, Protocol):
     """The whole store."""
 
     async def open(self) -> None:
@@ -424,6 +425,13 @@ class Registry(Protocol):
 
     async def get(self, seam: str, name: str) -> Any:
         """The contributed object; activates its plugin on first use. A `PluginError` says why it cannot be had."""
+
+    def having(self, hook: str) -> Sequence[str]:
+        """The ids of the enabled, healthy plugins that have a hook."""
+
+    async def call(self, id: str, hook: str, **arguments: Any) -> None:
+        """Calls a lifecycle hook of one plugin, which is activated first: a `PluginError` says why it cannot be. The
+        plugin's own `NotReady` comes through; its other failures are counted against it and go no further."""
 
 
 class Models(Protocol):

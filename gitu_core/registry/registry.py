@@ -10,7 +10,8 @@ from typing import Any
 
 from gitu_core.contracts.host import Host
 from gitu_core.contracts.ports import Clock, Offer
-from gitu_core.errors import HookError, LoadError, PluginError, Quarantined, nearest
+from gitu_core.errors import LoadError, NotReady, PluginError, Quarantined, StoreError, nearest
+from gitu_core.isolation import Overdue
 from gitu_core.manifest import Manifest
 from gitu_core.model import Event
 from gitu_core.registry.activation import Activation, Report, Versions, unusable, with_hook
@@ -18,7 +19,7 @@ from gitu_core.registry.catalogue import Catalogue
 from gitu_core.registry.census import Census, Enabled, Record, local_record
 from gitu_core.registry.consent import Consent
 from gitu_core.registry.dispatch import Dispatcher
-from gitu_core.registry.faults import FaultBudget
+from gitu_core.registry.faults import HANG, FaultBudget
 from gitu_core.registry.index import Index
 from gitu_core.registry.status import PluginStatus
 
@@ -121,6 +122,21 @@ class Registry:
         """Calls `gitu_stop` of every active plugin, the last begun first, each within its time limit."""
         await self._activation.stop(self._records or ())
         self._ready.clear()
+
+    def having(self, hook: str) -> Sequence[str]:
+        """The ids of the enabled, healthy plugins that have a hook."""
+        return [one.id for one in self._all() if one.state == "enabled" and one.manifest and hook in one.manifest.hooks]
+
+    async def call(self, id: str, hook: str, **arguments: Any) -> None:
+        """Calls a lifecycle hook of one plugin, which is activated first: a `PluginError` says why it cannot be. The
+        plugin's own `NotReady` comes through; its other failures are counted against it and go no further."""
+        active = await self._activation.activate(self._record(id))
+        try:
+            await active.lifecycle(hook, **arguments)
+        except PluginError as error:
+            if isinstance(error.__cause__, NotReady | StoreError):
+                raise error.__cause__ from None
+            self._fault(id, error, HANG if isinstance(error.__cause__, Overdue) else 1)
 
     # ---- the operator's hand -----------------------------------------------------------------
 
@@ -229,7 +245,7 @@ class Registry:
             reason = f"the plugin {record.id} guards this and cannot run: {record.reason} (next: {record.hint})"
             self.hooks.close(record.id, record.manifest.hooks, reason)
 
-    def _fault(self, plugin: str, error: HookError, weight: int) -> None:
+    def _fault(self, plugin: str, error: PluginError, weight: int) -> None:
         """Counts a failure of a hook, and quarantines a plugin that fails too often."""
         record = self._by_id[plugin]
         error.at(version=record.version)

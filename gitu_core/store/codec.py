@@ -40,7 +40,7 @@ def decoded(data: bytes, kind: type[T] | Any, what: str) -> T:
     """The value of *kind* that *data* holds. `Damaged`, naming *what*, if it does not hold one."""
     try:
         found: T = _decoder(kind).decode(data)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Damaged(f"{what} cannot be read: {error}", hint="restore a backup", what=what) from error
     return found
 

@@ -18,13 +18,13 @@ from gitu_core.store.records import RecordsPart
 from gitu_core.store.schema import prepare, revision
 from gitu_core.store.sessions import SessionsPart
 from gitu_core.store.sql import Sql
-from gitu_core.store.workers import WorkersPart
+from gitu_core.store.timers import TimersPart
 
 if TYPE_CHECKING:
     from gitu_core.store.base import Engine
 
 
-class Store(RecordsPart, ApprovalsPart, WorkersPart, PeoplePart, SessionsPart, PluginStatePart, BlobsPart, CheckPart):
+class Store(RecordsPart, ApprovalsPart, TimersPart, PeoplePart, SessionsPart, PluginStatePart, BlobsPart, CheckPart):
     """Everything that is kept, in SQLite or PostgreSQL. Used from the event loop that opened it.
 
     :param url: ``sqlite:///path`` or ``postgresql://user@host/database``; empty for ``<home>/gitu.db``, or

@@ -69,5 +69,5 @@ APPROVALS = _table(
     index("approvals_of", "tenant turn id"))
 TIMERS = _table(
     "timers", "tenant* owner* key* person state worker attempt:int due_at:time body:bytes",
-    index("timers_due", "tenant due_at", where="state = 'armed'"),
+    index("timers_due", "tenant owner due_at", where="state = 'armed'"),
     index("timers_running", "tenant worker", where="state = 'running'"))

@@ -27,7 +27,7 @@ def upgrade() -> None:
            index("approvals_due", "tenant expires_at", where="state = 'pending'"),
            index("approvals_of", "tenant turn id"))
     create("timers", "tenant* owner* key* person state worker attempt:int due_at:time body:bytes",
-           index("timers_due", "tenant due_at", where="state = 'armed'"),
+           index("timers_due", "tenant owner due_at", where="state = 'armed'"),
            index("timers_running", "tenant worker", where="state = 'running'"))
     op.drop_index("~inbox_pending", "@inbox")
     extend("inbox", "", index("inbox_pending", "tenant session n", where="done_at IS NULL"))
