@@ -13,17 +13,18 @@ from gitu_core.cli.show import complain
 from gitu_core.errors import GituError
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "chat": ("talk", "talk to the assistant in this terminal"),
-    "ask": ("talk", "ask one question and print the answer"),
-    "serve": ("serve", "run the enabled channels until stopped"),
-    "sessions": ("talk", "list the last sessions"),
-    "plugins": ("plugins", "list, enable and disable plugins"),
-    "manifest": ("plugins", "print or write a plugin's manifest from its code"),
-    "doctor": ("doctor", "check the installation and say what to do"),
-    "backup": ("care", "write a consistent copy of the data"),
-    "restore": ("care", "put a copy back into an empty home"),
+    "chat": (".talk", "talk to the assistant in this terminal"),
+    "ask": (".talk", "ask one question and print the answer"),
+    "serve": (".serve", "run the enabled channels until stopped"),
+    "sessions": (".talk", "list the last sessions"),
+    "plugins": (".plugins", "list, enable and disable plugins"),
+    "manifest": (".plugins", "print or write a plugin's manifest from its code"),
+    "doctor": (".doctor", "check the installation and say what to do"),
+    "backup": (".care", "write a consistent copy of the data"),
+    "restore": (".care", "put a copy back into an empty home"),
 }
-"""Every command of the core: the module that has it, and what it does."""
+"""Every command of the core: the module that has it, and what it does. Rooms beside this one add theirs to it in
+`gitu_core.__main__`, which is above both."""
 
 
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -37,7 +38,7 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     for name, (module, what) in COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
         if name in words:
-            import_module(f"gitu_core.cli.{module}").arguments(name, command)
+            import_module(module, __package__).arguments(name, command)
     return top
 
 
@@ -73,7 +74,7 @@ def _run(words: list[str]) -> int:
     if options.command is None:
         parser().print_help()
         return 2
-    module = import_module(f"gitu_core.cli.{COMMANDS[options.command][0]}")
+    module = import_module(COMMANDS[options.command][0], __package__)
     return int(module.run(options))
 
 

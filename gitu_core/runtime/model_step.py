@@ -92,7 +92,7 @@ class Asker:
         )
 
     async def _try(self, turn: Turn, candidate: Candidate, request: ModelRequest, last: GituError | None) -> None:
-        info = turn.work.info
+        info, before = turn.work.info, request
         if self._hooks.wants("gitu_filter_request"):
             request = await self._hooks.filter("gitu_filter_request", turn=info, request=request)
         estimate = worst_cost(candidate.info, tokens_of(request.messages, request.tools), request.max_tokens or 0)
@@ -102,9 +102,8 @@ class Asker:
             # Whatever the model is about to read influences the turn, a filter's additions included.
             label = join_all(message.label for message in request.messages)
             # On disk before it is asked: a crash from here on costs this call, and none that came before it.
-            await turn.commit(
-                ModelAsked(candidate.model, candidate.credential, estimate, digest_of(candidate, request), label)
-            )
+            digest, filtered = digest_of(candidate, request), filtered_by(before, request)
+            await turn.commit(ModelAsked(candidate.model, candidate.credential, estimate, digest, label, filtered))
             hit("model.before")
             await turn.work.emit(ModelChosen(candidate.model, str(last.details.get("model", "")) if last else ""))
             began = self._clock.monotonic()
@@ -176,6 +175,16 @@ def digest_of(candidate: Candidate, request: ModelRequest) -> str:
     """What tells one request from another, without what stands in it: a replay notices a context that differs."""
     names = (*(message.id for message in request.messages), *(tool.name for tool in request.tools))
     return blake2b("\n".join((candidate.model, *names)).encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def filtered_by(before: ModelRequest, request: ModelRequest) -> ModelRequest | None:
+    """What filters made of a request, as the journal keeps it: a replay has no filters and needs their additions."""
+    if request is before:
+        return None
+    known = {message.id: message for message in before.messages}
+    messages = (ModelMessage(m.role, id=m.id) if known.get(m.id) == m else m for m in request.messages)
+    tools = (ToolSpec(tool.name, "") if tool in before.tools else tool for tool in request.tools)
+    return msgspec.structs.replace(request, messages=tuple(messages), tools=tuple(tools))
 
 
 def partial_usage(candidate: Candidate, request: ModelRequest, parts: Assembler) -> Usage:

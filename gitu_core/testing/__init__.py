@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from gitu_core.testing.models import FunctionModel as FunctionModel
     from gitu_core.testing.models import ScriptedModel as ScriptedModel
     from gitu_core.testing.models import call as call
+    from gitu_core.testing.replay.collect import export as export
+    from gitu_core.testing.replay.run import replay_file as replay_file
 
 _HOME = {
     "Fail": "model_server",
@@ -36,6 +38,8 @@ _HOME = {
     "ScriptedModel": "models",
     "blocked": "blocking",
     "call": "models",
+    "export": "replay.collect",
+    "replay_file": "replay.run",
 }
 
 __all__ = [*_HOME]
