@@ -7,7 +7,7 @@ DOCS := $(wildcard tests/docs)
 PYTEST := $(PYTHON) -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-dev run test test-all check bench coverage format constraints clean
+.PHONY: help setup setup-run setup-dev run test test-all check bench chaos coverage format constraints clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -39,6 +39,9 @@ check: setup-dev ## style, types, layers, documentation, size of the core
 
 bench: setup-dev ## run the benchmarks
 	$(PYTHON) -m tests.benchmarks
+
+chaos: setup-dev ## let processes die, disks fill up and clocks jump; print which invariants held
+	$(PYTHON) -m tests.chaos
 
 coverage: setup-dev ## measure the branches of the core that the tests reach
 	$(PYTHON) -m coverage erase

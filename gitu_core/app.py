@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from gitu_core.config import Profile, Settings
     from gitu_core.contracts import ModelProvider
-    from gitu_core.contracts.ports import Clock, HistoryEntry, Session
+    from gitu_core.contracts.ports import Approval, Clock, HistoryEntry, Session
     from gitu_core.model import Part, Reply, ToolCall, ToolSpec, TurnEvent
     from gitu_core.wiring import House
 
@@ -172,6 +172,10 @@ class Gitu:
         """Ends a session; its conversation gets a new one at the next message."""
         await self.house.store.end_session(session)
 
+    async def approvals(self, user: str = "local") -> Sequence[Approval]:
+        """The questions that a user has not answered. `send` the choice: ``[Answer(id, "yes")]``."""
+        return await self.house.store.approvals(user)
+
     def stop(self, session: str) -> int:
         """Stops what runs in a session; gives how many turns."""
         return self.house.gateway.stop(session)
@@ -181,6 +185,13 @@ class Gitu:
     async def run_channel(self, name: str) -> None:
         """Runs one channel until it ends."""
         await self.house.run_channels([name])
+
+    async def work(self) -> None:
+        """Works on whatever waits on the database, of any channel, until cancelled."""
+        from anyio import sleep_forever
+
+        self.house.keeper.everything = True
+        await sleep_forever()
 
     async def serve(self, *channels: str) -> None:
         """Runs the channels named, or every enabled one that can run in the background, until cancelled."""

@@ -73,6 +73,7 @@ class Settings(Value, frozen=True):
     tenant: str = "main"
     model: str | tuple[str, ...] = ()
     router: str = ""
+    dispatcher: str = ""
     user: str = "local"
     idle_days: float = 30.0
     max_turns: int = 512

@@ -16,7 +16,7 @@
     turn.end.after        the end of the turn is on disk, with what is to be said
     outbox.before         what is to be said is on disk and was not sent
     outbox.after          it was sent and that is not on disk
-    outbox.marked         it is on disk what became of it
+    outbox.marked         what became of it is on its way to disk
     park.before           a call needs a yes and nobody was asked
     park.after            the question is on disk and the turn waits
     answer.before         the answer to a question arrived and is not on disk

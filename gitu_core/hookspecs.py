@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Adapter,
         Command,
         Delivery,
+        Dispatcher,
         Embedder,
         Event,
         Host,
@@ -93,6 +94,9 @@ def gitu_embedders(host: Host) -> Sequence[Embedder]:  # type: ignore[empty-body
 @spec("provide", 10, seam="action")
 def gitu_rule_actions(host: Host) -> Sequence[RuleAction]:  # type: ignore[empty-body]
     """Actions that a rule may take."""
+@spec("provide", 10, seam="dispatcher")
+def gitu_dispatchers(host: Host) -> Sequence[Dispatcher]:  # type: ignore[empty-body]
+    """Carriers of wake-ups between processes; the setting `dispatcher` chooses one."""
 @spec("provide", 10, seam="page")
 def gitu_pages(host: Host) -> Sequence[Page]:  # type: ignore[empty-body]
     """Pages of the console."""

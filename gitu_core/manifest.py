@@ -161,6 +161,8 @@ def check(manifest: Manifest, file: str | Path = FILE_NAME) -> None:
     for each in manifest.contributes:
         if each.seam not in SEAMS:
             fail(f"there is no seam {each.seam!r}", nearest(each.seam, SEAMS, _SEE))
+        if not SEAMS[each.seam].crosses and manifest.isolation != "host":
+            fail(f"{each.seam} {each.name[:64]!r} can only be offered inside the host", 'set isolation = "host"')
         if max(len(each.description), len(str(each.spec.get("description", "")))) > LONGEST:
             fail(
                 f"{each.seam} {each.name[:64]!r}: its description has more than {LONGEST} characters",

@@ -34,7 +34,6 @@ class Options:
     config: Any
     approve: Any
     clock: Clock | None
-    worker: bool = False
 
 
 def configure(options: Options) -> tuple[Settings, dict[str, Profile]]:

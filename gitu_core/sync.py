@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from anyio.from_thread import BlockingPortal
 
-    from gitu_core.contracts.ports import HistoryEntry, Session
+    from gitu_core.contracts.ports import Approval, HistoryEntry, Session
     from gitu_core.model import Part, Reply, TurnEvent
 
 
@@ -93,6 +93,10 @@ class SyncGitu:
     def history(self, session: str, max_messages: int = 500) -> Sequence[HistoryEntry]:
         """What was said in a session (its id), oldest first."""
         return self._run().call(self._gitu.history, session, max_messages)
+
+    def approvals(self, user: str = "local") -> Sequence[Approval]:
+        """The questions that a user has not answered."""
+        return self._run().call(self._gitu.approvals, user)
 
     def end_session(self, session: str) -> None:
         """Ends a session."""

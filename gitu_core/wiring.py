@@ -17,10 +17,10 @@ from gitu_core.blocking import BLOCK, models_blocked
 from gitu_core.budget import TurnBudget
 from gitu_core.clock import SystemClock
 from gitu_core.config import Profile, SecretSource, leaves_machine, plugin_config
-from gitu_core.contracts import Host
+from gitu_core.contracts import Dispatcher, Host
 from gitu_core.contracts.ports import Store
 from gitu_core.contracts.scope import CURRENT_CALL
-from gitu_core.errors import ConfigError, InputError, NotReady, StoreError
+from gitu_core.errors import ConfigError, InputError, NotReady, PluginError, StoreError
 from gitu_core.facets import PluginHost, StateVersions
 from gitu_core.failpoints import hit
 from gitu_core.gateway import APP, Channels, Gateway, Job, Keeper, LocalDispatcher
@@ -92,18 +92,17 @@ class House:
         self.runtime = Runtime(
             records=self.store, registry=self.registry, hooks=self.registry.hooks, models=self.models,
             policy=LabelPolicy(), budget=TurnBudget(self._cost_limit), clock=self.clock, profiles=self.profile,
-            approve=self.turns.approve,
+            approve=self.turns.approve, hold=self._hold,
         )  # fmt: skip
         self.gateway = Gateway(
             records=self.store, workers=self.store, people=self.store, sessions=self.store, hooks=self.registry.hooks,
             turns=self.turns, clock=self.clock, local=LocalDispatcher(self.settings.max_turns), profile="default",
-            status=self.status,
+            status=self.status, hold=self._hold,
         )  # fmt: skip
         self.turns.runtime, self.turns.gateway = self.runtime, self.gateway
         self.channels = Channels(self.gateway, self.store, self.clock)
         self.keeper = Keeper(self.store, self.store, self.gateway, self.clock, self.settings.lease_seconds,
-                             options.worker, self.channels.hold_again)  # fmt: skip
-        self._notifying: set[str] = set()
+                             self.channels.hold_again)  # fmt: skip
         self._parts = AsyncExitStack()
         self._group: TaskGroup
 
@@ -117,11 +116,16 @@ class House:
             await self.keeper.begin()
             await self.registry.start(channels=False)
             stack.push_async_callback(self.registry.stop)
+            if self.settings.dispatcher:
+                self.gateway.dispatcher = await self._named_dispatcher(self.settings.dispatcher)
             self._parts = stack.pop_all()
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
         self.gateway.shield.group = self._group
-        self._group.start_soon(self.gateway.local.run, self.gateway.work_off)
+        gateway = self.gateway
+        self._group.start_soon(gateway.local.run, gateway.handle)
+        if gateway.dispatcher is not gateway.local:
+            self._group.start_soon(gateway.dispatcher.run, gateway.woken)
         self._group.start_soon(self.keeper.run)
         self._group.start_soon(self._housekeep)
 
@@ -131,7 +135,8 @@ class House:
         self.gateway.refuse()
         try:
             with anyio.CancelScope(shield=True):
-                await self.gateway.local.close(GRACE)
+                for dispatcher in {id(each): each for each in (self.gateway.dispatcher, self.gateway.local)}.values():
+                    await dispatcher.close(GRACE)
             self._group.cancel_scope.cancel()
             # The group never sees the caller's exception: it would come out wrapped in a group of exceptions.
             await self._group.__aexit__(None, None, None)
@@ -139,6 +144,9 @@ class House:
             self.gateway.end()
             with anyio.CancelScope(shield=True):
                 await self._parts.aclose()
+
+    async def _hold(self) -> None:
+        await self.keeper.hold()
 
     async def _housekeep(self) -> None:
         """Gives up at the start what nobody waits for any more; ends sessions that nobody used for long every hour."""
@@ -156,6 +164,14 @@ class House:
             await self.clock.sleep(HOUSEKEEPING)
 
     # ---- what the parts need from each other ----------------------------------------------------
+
+    async def _named_dispatcher(self, name: str) -> Dispatcher:
+        """The dispatcher of a plugin. `ConfigError` if it cannot be had: nothing else may take its place."""
+        try:
+            return cast(Dispatcher, await self.registry.get("dispatcher", name))
+        except PluginError as error:
+            what = f"the dispatcher {name!r} cannot be had: {error.message}"
+            raise ConfigError(what, hint=error.hint, field="dispatcher") from error
 
     def profile(self, name: str) -> Profile:
         """The profile *name*: the embedder's own, else the settings'."""
@@ -181,6 +197,8 @@ class House:
         """How the assistant is, in lines."""
         running, waiting = self.gateway.load
         lines = [f"{running} turns run, {waiting} messages wait"]
+        if (carrier := await self.gateway.dispatcher.health()).state != "ok":
+            lines.append(f"dispatcher {self.gateway.dispatcher.name}: {carrier.state} {carrier.detail}".rstrip())
         lines += [
             f"channel {name}: {health.state} {health.detail}".rstrip() for name, health in self.channels.health.items()
         ]
@@ -239,15 +257,6 @@ class House:
     async def notify(self, outgoing: Outgoing) -> None:
         """Says something of the assistant's own accord, under one id once; where its channel does not run, as soon as
         it does. `NotReady` if there is no such channel."""
-        if outgoing.id in self._notifying or await self.store.outgoing(outgoing.id) is not None:
-            return
-        self._notifying.add(outgoing.id)
-        try:
-            await self._notify(outgoing)
-        finally:
-            self._notifying.discard(outgoing.id)
-
-    async def _notify(self, outgoing: Outgoing) -> None:
         channel = outgoing.conversation.channel
         adapter = self.gateway.adapters.get(channel)
         if adapter is None and channel not in (*self.channel_names(True), *self.channel_names(False)):
@@ -256,9 +265,11 @@ class House:
         person, where = (session.person, session.id) if session is not None else ("", "")
         entry = self.gateway.outbox.entry(outgoing, person, where, adapter is not None)
         hit("notify.before")
-        await self.store.write(entry)
-        hit("notify.after")
-        await self.gateway.outbox.deliver(adapter, entry)
+        if await self.store.enlist(entry):
+            hit("notify.after")
+            await self.gateway.outbox.deliver(adapter, entry)
+        else:
+            self.gateway.outbox.forget(entry)
 
     # ---- channels -------------------------------------------------------------------------------
 

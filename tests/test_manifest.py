@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,14 @@ capabilities = st.builds(
     files=st.lists(texts, max_size=2).map(tuple),
     subprocess=st.booleans(),
 )
+
+
+def within_the_host(manifest: Manifest) -> Manifest:
+    """*manifest*, inside the host where it offers what can only be offered there."""
+    inside = any(not SEAMS[each.seam].crosses for each in manifest.contributes)
+    return msgspec.structs.replace(manifest, isolation="host") if inside else manifest
+
+
 manifests = st.builds(
     Manifest,
     id=st.from_regex(r"\A[a-z][a-z0-9_-]{0,20}\Z"),
@@ -36,7 +45,7 @@ manifests = st.builds(
     config=json_objects,
     state_version=st.integers(0, 9),
     priority=st.integers(0, 1000),
-)
+).map(within_the_host)
 
 
 @settings(deadline=None)
@@ -56,6 +65,7 @@ def test_a_rendered_manifest_reads_back_as_itself(manifest: Manifest) -> None:
         ('id = "a"\nhooks = {gitu_tool = 1}', "gitu_tool"),
         ('id = "a"\n[capabilities]\nfacets = ["htp"]', "htp"),
         ('id = "a"\n[[contributes]]\nseam = "tol"\nname = "x"', "tol"),
+        ('id = "a"\n[[contributes]]\nseam = "dispatcher"\nname = "x"', "dispatcher 'x' can only .* inside the host"),
         ('id = "a"\nstart = "later"', "later"),
         ('id = "a"\n[config]\nschema = "{"', "manifest|truncated"),
         ('id = "a"\n[config]\nschema = "[1]"', "object"),

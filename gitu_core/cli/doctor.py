@@ -87,6 +87,10 @@ async def _inside(gitu: Gitu) -> AsyncIterator[Finding]:
         yield Finding("store", "failed", trouble, "restore a backup with: gitu restore FILE")
     if not troubles:
         yield Finding("store", "ok", house.settings.database.partition(":")[0] or "sqlite")
+    if house.settings.dispatcher:
+        carrier = await house.gateway.dispatcher.health()
+        yield Finding(f"dispatcher {house.gateway.dispatcher.name}", "ok" if carrier.state == "ok" else "warning",
+                      carrier.detail, carrier.hint)  # fmt: skip
     await house.registry.check(begin=True)
     for plugin in house.registry.plugins():
         if plugin.state in ("enabled", "disabled"):

@@ -13,18 +13,19 @@ from gitu_core.cli.show import complain
 from gitu_core.errors import GituError
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "chat": (".talk", "talk to the assistant in this terminal"),
-    "ask": (".talk", "ask one question and print the answer"),
-    "serve": (".serve", "run the enabled channels until stopped"),
-    "sessions": (".talk", "list the last sessions"),
-    "plugins": (".plugins", "list, enable and disable plugins"),
-    "manifest": (".plugins", "print or write a plugin's manifest from its code"),
-    "doctor": (".doctor", "check the installation and say what to do"),
-    "backup": (".care", "write a consistent copy of the data"),
-    "restore": (".care", "put a copy back into an empty home"),
+    "chat": ("talk", "talk to the assistant in this terminal"),
+    "ask": ("talk", "ask one question and print the answer"),
+    "serve": ("serve", "run the enabled channels until stopped"),
+    "worker": ("serve", "work on the messages of channels that run in other processes"),
+    "sessions": ("talk", "list the last sessions"),
+    "plugins": ("plugins", "list, enable and disable plugins"),
+    "manifest": ("plugins", "print or write a plugin's manifest from its code"),
+    "doctor": ("doctor", "check the installation and say what to do"),
+    "backup": ("care", "write a consistent copy of the data"),
+    "restore": ("care", "put a copy back into an empty home"),
 }
-"""Every command of the core: the module that has it, and what it does. Rooms beside this one add theirs to it in
-`gitu_core.__main__`, which is above both."""
+"""Every command of the core: the module beside this one that has it, and what it does. `gitu_core.__main__`, which is
+above all rooms, adds those of the room `testing`."""
 
 
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -38,7 +39,7 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     for name, (module, what) in COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
         if name in words:
-            import_module(module, __package__).arguments(name, command)
+            import_module(f".{module}", __package__).arguments(name, command)
     return top
 
 
@@ -74,7 +75,7 @@ def _run(words: list[str]) -> int:
     if options.command is None:
         parser().print_help()
         return 2
-    module = import_module(COMMANDS[options.command][0], __package__)
+    module = import_module(f".{COMMANDS[options.command][0]}", __package__)
     return int(module.run(options))
 
 

@@ -1,4 +1,5 @@
-"""``gitu serve``: runs the channels until it is told to stop, then finishes what runs."""
+"""``gitu serve`` runs channels, ``gitu worker`` works for those that run elsewhere; until told to stop, then what runs
+is finished."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from gitu_core.errors import GituError
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    command.add_argument("channel", nargs="*", help="the channels to run (default: every enabled one)")
+    if name == "serve":
+        command.add_argument("channel", nargs="*", help="the channels to run (default: every enabled one)")
     command.add_argument("--model", help="provider/model to use")
     command.add_argument("--verbose", action="store_true", help="log what happens")
 
@@ -32,9 +34,11 @@ async def _serve(options: argparse.Namespace) -> None:
     failure: GituError | None = None
     async with assistant(options) as gitu, anyio.create_task_group() as group:
         group.start_soon(_stop_on_signal, group.cancel_scope)
-        print("gitu serves; stop it with Ctrl-C", file=sys.stderr)
+        serves = options.command == "serve"
+        print(f"gitu {'serves' if serves else 'works'}; stop it with Ctrl-C", file=sys.stderr)
+        gitu.house.keeper.everything = True
         try:
-            await gitu.serve(*options.channel)
+            await (gitu.serve(*options.channel) if serves else gitu.work())
         except GituError as error:
             failure = error  # raised below, where it does not come out as a group of exceptions
         group.cancel_scope.cancel()

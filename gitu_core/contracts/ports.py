@@ -299,6 +299,9 @@ class Records(Protocol):
     async def expire(self) -> Sequence[Approval]:
         """Ends the questions that nobody answered in time and opens the messages that they hold up."""
 
+    async def enlist(self, entry: OutboxEntry) -> bool:
+        """Commits an outbox entry; False, and nothing else, if there is one with this id already."""
+
     async def outgoing(self, id: str) -> OutboxEntry | None:
         """The outbox entry with this id, whatever became of it."""
 

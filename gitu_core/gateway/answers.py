@@ -47,6 +47,9 @@ async def recalled(records: Records, job: Job, outcome: str) -> Reply:
     past = Past(await records.steps_under(turns_of(job.id)), turns_of(job.id))
     if past.reply is not None:
         return past.reply
+    if past.waits:
+        asks = [each.ask for each in await records.approvals(turn=past.turn) if each.state == "pending"]
+        return Reply(past.turn, job.entry.session, "waiting", tuple(asks), label=job.entry.message.label)
     if outcome == ABANDONED:
         raise Unknown("nobody answered this message in time, and it was given up",
                       hint="see what it did, and send it again under another key")  # fmt: skip

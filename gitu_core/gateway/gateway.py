@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 
 import msgspec
@@ -45,6 +45,7 @@ class Gateway:
     def __init__(
         self, *, records: Records, workers: WorkersPort, people: People, sessions: Sessions, hooks: Hooks,
         turns: TurnRunner, clock: Clock, local: LocalDispatcher, profile: str, status: Status,
+        hold: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._records = records
         self._people = people
@@ -63,10 +64,9 @@ class Gateway:
         self.adapters: dict[str, Adapter] = {}
         self._left: dict[str, Adapter] = {}
         self.questions = Questions(records)
-        self.outbox = Outbox(records, hooks, clock, self._wake)
+        self.outbox = Outbox(records, hooks, clock, self._wake, hold)
         self.worker = Worker(records, hooks, turns, clock, self._lanes, self.outbox, self._adapter, self._finish)
         self.owned = Owned(workers, self._records, self._load, self.worker.work_off)
-        self.work_off = self.owned.work_off
 
     # ---- in -------------------------------------------------------------------------------------
 
@@ -228,12 +228,18 @@ class Gateway:
         else:
             await self._wake(lane)
 
-    async def woken(self, lane: str) -> None:
-        """A wake-up from elsewhere: work in a lane, or (``@channel:<name>``) something to be sent."""
+    async def handle(self, lane: str) -> None:
+        """A lane of this process was woken; or (``@channel:<name>``) there is something to be sent."""
         if lane.startswith("@"):
             self.outbox.kick(lane.removeprefix("@channel:"))
         else:
-            await self.owned.woken(lane)
+            await self.owned.work_off(lane)
+
+    async def woken(self, lane: str) -> None:
+        """The same by a wake-up from elsewhere: what it is about is on disk."""
+        if not lane.startswith("@"):
+            await self.owned.attend(lane)
+        await self.handle(lane)
 
     async def _wake(self, lane: str) -> None:
         await self.dispatcher.wake(lane)

@@ -23,11 +23,11 @@ LOOK = 1.0
 
 
 class Keeper:
-    """Makes this process a worker and keeps it one. *lease* is in seconds; with *everything*, messages of channels that
-    do not run here are worked on too; *rejoined* is called when the worker's lease was lost and it has a new one."""
+    """Makes this process a worker and keeps it one. *lease* is in seconds; *rejoined* is called when the worker's lease
+    was lost and it has a new one. With `everything`, messages of channels that do not run here are worked on too."""
 
     def __init__(
-        self, workers: Workers, records: Records, gateway: Gateway, clock: Clock, lease: float, everything: bool,
+        self, workers: Workers, records: Records, gateway: Gateway, clock: Clock, lease: float,
         rejoined: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._workers = workers
@@ -35,10 +35,11 @@ class Keeper:
         self._gateway = gateway
         self._clock = clock
         self._lease = lease
-        self._everything = everything
+        self.everything = False
         self._rejoined = rejoined
         self._beats: dict[str, tuple[int, float]] = {}
         self._seen: set[str] = set()
+        self._looked = 0.0
         self.id = ""
 
     async def begin(self) -> None:
@@ -46,6 +47,13 @@ class Keeper:
         self.id = await self._workers.join(f"process {os.getpid()} on {platform.node()}")
         await self._look_at_workers()
         await self._gateway.outbox.look_for_unknown()
+
+    async def hold(self) -> None:
+        """Makes sure that the lease holds before something leaves this process that cannot be taken back. `LeaseLost`
+        if the process stood still for so long that another one took over."""
+        if self._clock.monotonic() - self._looked > self._lease:
+            await self._workers.beat()
+            self._looked = self._clock.monotonic()
 
     async def run(self) -> None:
         """Looks until cancelled."""
@@ -74,10 +82,11 @@ class Keeper:
 
     async def _look_at_workers(self) -> bool:
         """Shows others that this worker lives; takes over from those that do not. True if it took over."""
-        others = await self._workers.others()
         now, taken = self._clock.monotonic(), False
+        others = await self._workers.others()
         if others and self._beats:
             await self._workers.beat()
+        self._looked = now
         self._beats = {each.id: self._beat(each, now) for each in others}
         for each in others:
             silent = now - self._beats[each.id][1]
@@ -97,8 +106,8 @@ class Keeper:
     async def _look_at_lanes(self, at_once: bool) -> None:
         """Takes up lanes in which something waits and nothing happens: seen twice, so that no wake-up is overtaken."""
         gateway = self._gateway
-        channels = () if self._everything else tuple(gateway.adapters)
-        if not channels and not self._everything:
+        channels = () if self.everything else tuple(gateway.adapters)
+        if not channels and not self.everything:
             return
         waiting = {lane for lane, channel in await self._records.waiting(channels) if channel != APP}
         idle = {lane for lane in waiting if not gateway.has(lane)}

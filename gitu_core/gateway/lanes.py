@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 
 import anyio
 from anyio.abc import TaskGroup
 
-from gitu_core.contracts import Handler
+from gitu_core.contracts import Handler, Health
 
 log = logging.getLogger("gitu.gateway")
 
 
 class LocalDispatcher:
-    """Keeps the laws of `contracts.dispatcher`. At most *limit* lanes are handled at once; the others wait."""
+    """Keeps the laws of `contracts.dispatcher`. At most *limit* lanes are handled at once; the others wait, notices
+    never do."""
+
+    name = "local"
 
     def __init__(self, limit: int) -> None:
         self._limiter = anyio.CapacityLimiter(limit)
@@ -33,7 +37,7 @@ class LocalDispatcher:
             await self._closed.wait()
 
     async def wake(self, lane: str) -> None:
-        """There is work in *lane*."""
+        """There is work in *lane*, or everybody is to hear a notice (``@…``)."""
         if lane in self._awake:
             self._awake[lane] = True
             return
@@ -44,17 +48,22 @@ class LocalDispatcher:
     async def _handle(self, lane: str) -> None:
         assert self._handler is not None
         try:
-            async with self._limiter:
+            async with nullcontext() if lane.startswith("@") else self._limiter:
                 again = True
                 while again:
                     self._awake[lane] = False
-                    await self._handler(lane)
+                    try:
+                        await self._handler(lane)
+                    except Exception:  # one lane's defect must not take the other lanes down with it
+                        log.exception("lane %s failed", lane)
                     again = self._awake[lane]
-        except Exception:  # one lane's defect must not take the other lanes down with it
-            log.exception("lane %s failed", lane)
         finally:
             self._awake.pop(lane, None)
             self._idle.set()
+
+    async def health(self) -> Health:
+        """There is nothing between a wake-up and its handler."""
+        return Health()
 
     async def close(self, grace: float) -> None:
         """No new work; waits at most *grace* seconds for what runs, then cancels it."""

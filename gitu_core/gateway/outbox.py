@@ -39,13 +39,15 @@ class Outbox:
     """Delivers what is said. Each channel has a queue a conversation, so that nothing overtakes what waits."""
 
     def __init__(
-        self, records: Records, hooks: Hooks, clock: Clock, notice: Callable[[str], Awaitable[None]]
+        self, records: Records, hooks: Hooks, clock: Clock, notice: Callable[[str], Awaitable[None]],
+        hold: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._records = records
         self._hooks = hooks
         self._clock = clock
         self._notice = notice
-        self._waiting: dict[str, dict[Conversation, deque[OutboxEntry]]] = {}
+        self._hold = hold
+        self._waiting: dict[str, dict[tuple[str, str], deque[OutboxEntry]]] = {}
         self._known: set[str] = set()  # what waits or is being sent here, by id
         self._kicks: dict[str, anyio.Event] = {}
         self._untold: set[str] = set()
@@ -55,12 +57,17 @@ class Outbox:
     def entry(self, outgoing: Outgoing, person: str, session: str, here: bool) -> OutboxEntry:
         """An entry to be committed and then handed to `deliver`: on its way at once where its channel is *here* and
         nothing waits in its conversation, else queued."""
-        behind = outgoing.conversation in self._waiting.get(outgoing.conversation.channel, ())
+        where = outgoing.conversation
+        behind = (where.id, where.thread) in self._waiting.get(where.channel, ())
         now = self._clock.now()
         if here and not behind:
             self._known.add(outgoing.id)
             return OutboxEntry(outgoing, person, session, "sending", 1, at=now)
         return OutboxEntry(outgoing, person, session, at=now)
+
+    def forget(self, entry: OutboxEntry) -> None:
+        """The entry was not needed."""
+        self._known.discard(entry.outgoing.id)
 
     async def deliver(self, adapter: Adapter | None, entry: OutboxEntry) -> OutboxEntry:
         """Sends an entry that is on disk, records what became of it, and queues what has to be tried again; gives the
@@ -70,6 +77,7 @@ class Outbox:
             return entry
         self._known.add(entry.outgoing.id)
         hit("outbox.before")
+        await self._hold()
         entry, delivery = await self._sent(adapter, entry)
         hit("outbox.after")
         self._records.post(entry)
@@ -99,7 +107,7 @@ class Outbox:
     def _queue(self, entry: OutboxEntry) -> None:
         where = entry.outgoing.conversation
         self._known.add(entry.outgoing.id)
-        self._waiting.setdefault(where.channel, {}).setdefault(where, deque()).append(entry)
+        self._waiting.setdefault(where.channel, {}).setdefault((where.id, where.thread), deque()).append(entry)
         self.kick(where.channel)
 
     async def _sent(self, adapter: Adapter, entry: OutboxEntry) -> tuple[OutboxEntry, Delivery]:

@@ -39,11 +39,6 @@ class Owned:
         """There is something on disk for a lane that this process has not seen. Wake the lane next."""
         self._unread.add(lane)
 
-    async def woken(self, lane: str) -> None:
-        """Works off a lane that a wake-up from elsewhere named."""
-        self._unread.add(lane)
-        await self.work_off(lane)
-
     async def work_off(self, lane: str) -> None:
         """Works off what waits in a lane, in memory and, where it has not been read, on disk; nothing where another
         worker does. One at a time a lane."""

@@ -60,14 +60,16 @@ class Caller:
     """Runs the tool calls of turns."""
 
     def __init__(
-        self, toolbox: Toolbox, hooks: Hooks, policy: Policy, clock: Clock, approve: Approve, delegate: Delegate
-    ) -> None:
+        self, toolbox: Toolbox, hooks: Hooks, policy: Policy, clock: Clock, approve: Approve, delegate: Delegate,
+        hold: Callable[[], Awaitable[None]],
+    ) -> None:  # fmt: skip
         self._toolbox = toolbox
         self._hooks = hooks
         self._policy = policy
         self._clock = clock
         self._consent = Consent(clock, approve)
         self._delegate = delegate
+        self._hold = hold
         self._validators = Validators()
 
     async def resolve(self, turn: Turn, tools: tuple[ToolSpec, ...]) -> None:
@@ -156,6 +158,8 @@ class Caller:
         else:
             turn.flush()
         hit("call.dispatch")
+        if spec.acts:
+            await self._hold()
         await turn.work.emit(ToolStarted(call))
         began = self._clock.monotonic()
         with span("execute_tool", gen_ai__operation__name="execute_tool", gen_ai__tool__name=spec.name):

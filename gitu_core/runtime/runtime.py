@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import anyio
@@ -64,7 +64,7 @@ class Runtime:
 
     def __init__(
         self, *, records: Records, registry: Plugins, hooks: Hooks, models: Models, policy: Policy, budget: Budget,
-        clock: Clock, profiles: Profiles, approve: Approve,
+        clock: Clock, profiles: Profiles, approve: Approve, hold: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._records = records
         self._hooks = hooks
@@ -73,7 +73,7 @@ class Runtime:
         self._profiles = profiles
         self._toolbox = Toolbox(registry, profiles)
         self._asker = Asker(models, budget, hooks, clock)
-        self._caller = Caller(self._toolbox, hooks, policy, clock, approve, self._delegate)
+        self._caller = Caller(self._toolbox, hooks, policy, clock, approve, self._delegate, hold)
 
     async def run(self, work: Work, steps: Sequence[Step] = ()) -> Outcome:
         """Runs a turn to its end or until it has to wait, from the start or from the *steps* it already has.

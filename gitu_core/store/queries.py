@@ -51,6 +51,7 @@ def _writes(dialect: str) -> dict[str, ClauseElement]:
         "turn_put": q.upsert(dialect, t.TURNS, "tenant id", "status ended_at body"),
         "step_add": q.insert(dialect, t.STEPS),
         "outbox_put": q.upsert(dialect, t.OUTBOX, "tenant id", "channel state next_at body"),
+        "outbox_add": q.insert(dialect, t.OUTBOX).on_conflict_do_nothing().returning(t.OUTBOX.c.id),
         "usage_add": q.insert(dialect, t.USAGE).on_conflict_do_nothing(),
         "kv_put": q.upsert(dialect, t.PLUGIN_STATE, "tenant plugin key", "person updated_at body"),
         "kv_delete": t.PLUGIN_STATE.delete().where(*q.where(t.PLUGIN_STATE, "tenant plugin key"))

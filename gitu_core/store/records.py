@@ -124,6 +124,16 @@ class RecordsPart(Base):
         rows = await self._read(self._script_of(statement, self.tenant, *params, bodies=(4,)))
         return readable(rows, lambda row: outbox_entry(row, self.tenant, self._keys), self.engine.lost)
 
+    async def enlist(self, entry: OutboxEntry) -> bool:
+        """Commits an outbox entry; False, and nothing else, if there is one with this id already."""
+        row = rows_of((entry,), self.tenant, self.clock.now())[0]
+
+        def script() -> Script:
+            body = self._keys.seal(entry.person, row.body or b"", row.bound)
+            return (yield "outbox_add", (*row.params, body))
+
+        return bool(await self._script(script, entry.person, fenced=True))
+
     async def outgoing(self, id: str) -> OutboxEntry | None:
         """The outbox entry with this id, whatever became of it."""
         rows = await self._read(self._script_of("outbox_one", self.tenant, id, bodies=(4,)))

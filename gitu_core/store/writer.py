@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from gitu_core.errors import LeaseLost, StoreError
+from gitu_core.failpoints import hit
 from gitu_core.store.keys import Keyring, Script
 
 MAX_JOBS = 1000
@@ -119,6 +120,7 @@ def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None) -> La
             yield Operation("begin")
             yield from script_law(keys.ensure(people))
             yield Operation("commit")
+        hit("writer.begin")
         yield Operation("begin")
         if fence is not None and any(job.fenced for job in jobs):
             held = yield Operation("rows", "worker_epoch", (fence.tenant, fence.worker))
@@ -129,7 +131,9 @@ def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None) -> La
                 segment[0].result = yield from script_law(script())
             else:
                 yield from _bulk(segment, keys)
+        hit("writer.rows")
         yield Operation("commit")
+        hit("writer.commit")
     except Exception as error:  # noqa: BLE001 - whatever a job raised belongs to the one who waits for it
         yield Operation("rollback")
         free = [job for job in jobs if not job.fenced]

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from gitu_core.testing.adapter import RecordingAdapter as RecordingAdapter
     from gitu_core.testing.blocking import blocked as blocked
     from gitu_core.testing.clock import FakeClock as FakeClock
+    from gitu_core.testing.counting import CountingAdapter as CountingAdapter
+    from gitu_core.testing.counting import CountingModel as CountingModel
+    from gitu_core.testing.counting import CountingTool as CountingTool
+    from gitu_core.testing.crash import crash_test as crash_test
+    from gitu_core.testing.faults import armed as armed
+    from gitu_core.testing.faults import declare as declare
+    from gitu_core.testing.faults import hit as hit
     from gitu_core.testing.model_server import Fail as Fail
     from gitu_core.testing.model_server import ModelServer as ModelServer
     from gitu_core.testing.model_server import Say as Say
@@ -27,8 +34,12 @@ if TYPE_CHECKING:
     from gitu_core.testing.models import call as call
     from gitu_core.testing.replay.collect import export as export
     from gitu_core.testing.replay.run import replay_file as replay_file
+    from gitu_core.testing.world import World as World
 
 _HOME = {
+    "CountingAdapter": "counting",
+    "CountingModel": "counting",
+    "CountingTool": "counting",
     "Fail": "model_server",
     "FakeClock": "clock",
     "FunctionModel": "models",
@@ -36,9 +47,14 @@ _HOME = {
     "RecordingAdapter": "adapter",
     "Say": "model_server",
     "ScriptedModel": "models",
+    "World": "world",
+    "armed": "faults",
     "blocked": "blocking",
     "call": "models",
+    "crash_test": "crash",
+    "declare": "faults",
     "export": "replay.collect",
+    "hit": "faults",
     "replay_file": "replay.run",
 }
 

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 ADDED: dict[str, tuple[str, str]] = {
-    "export": (__name__, "write recorded turns to a file"),
-    "replay": (__name__, "run the turns of a file again, offline, and tell the first difference"),
+    "export": (".testing.commands", "write recorded turns to a file"),
+    "replay": (".testing.commands", "run the turns of a file again, offline, and tell the first difference"),
 }
-"""The commands: the module that has them, and what they do."""
+"""The commands: the module that has them, as seen from `gitu_core.cli`, and what they do."""
 
 _TEST = '''"""Turns as they were recorded. They have to go the same way again. Written by `gitu replay`."""
 

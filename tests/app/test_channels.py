@@ -72,11 +72,13 @@ async def test_an_adapter_that_raises_in_send_is_not_asked_again():
             self.tries.append(outgoing)
             raise ZeroDivisionError
 
-    adapter = Broken()
+    adapter = Broken(delivery="blind")
     async with on(adapter, FunctionModel(lambda request: "answer")):
         await adapter.talk("one")
         await adapter.talk("two")
-    assert len(adapter.tries) == 2
+    one, notice, two = adapter.tries
+    assert "I do not know whether this reached you" in notice.text
+    assert one.id != two.id
 
 
 async def test_long_answers_are_cut_to_the_channels_limit():

@@ -142,7 +142,7 @@ async def test_a_plugin_says_something_of_its_own_accord_where_a_channel_runs(si
         said = await adapter.reply()
         assert (said.text, said.key) == ("Your order left.", "shop.order-1")
         assert said.label.origins == {"plugin:shop"}
-        with pytest.raises(NotReady, match="does not run"):
+        with pytest.raises(NotReady, match="is not there"):
             await host.notify.send(Conversation("elsewhere", "ana"), [Text("x")], "order-2")
 
 

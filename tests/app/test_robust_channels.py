@@ -6,7 +6,6 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import asynccontextmanager
 
 import anyio
@@ -14,9 +13,8 @@ import pytest
 
 from gitu_core import Gitu, tool
 from gitu_core.contracts.ports import OutboxEntry
-from gitu_core.errors import AuthFailed, Denied, NotReady, StoreError, Unknown
+from gitu_core.errors import AuthFailed, Denied, NotReady, StoreError
 from gitu_core.gateway import worker
-from gitu_core.gateway.holding import held
 from gitu_core.model import Conversation, Outgoing, Text
 from gitu_core.testing import FunctionModel, RecordingAdapter, ScriptedModel, call
 from tests.app.around import ECHO, OK, SENT, On, left_over, mail, on, pending, slow, until, web
@@ -50,49 +48,53 @@ async def test_more_than_a_page_that_was_left_is_taken_up(tmp_path):
         assert await pending(gitu) == 0
 
 
-async def test_an_effect_is_never_done_twice(short_grace, tmp_path):
+@pytest.mark.parametrize("choice", ["retry", "leave"])
+async def test_an_effect_that_nobody_knows_about_is_done_again_only_if_its_user_says_so(short_grace, tmp_path, choice):
     done = anyio.Event()
 
     @tool(effects=["send"])
     async def pay(to: str) -> str:
         """Pays."""
         SENT.append(to)
-        done.set()
-        await anyio.sleep(30)
+        if not done.is_set():
+            done.set()
+            await anyio.sleep(30)
         return "paid"
 
-    model = FunctionModel(lambda r: call("pay", to="bob") if r.messages[-1].role == "user" else "paid, again")
+    model = FunctionModel(
+        lambda r: call("pay", to="bob") if r.messages[-1].role == "user" else f"it said {r.messages[-1].text}"
+    )
     adapter = RecordingAdapter()
     async with on(adapter, model, tools=[pay], home=tmp_path):
         await adapter.say("pay bob")
         await done.wait()
     again = RecordingAdapter()
     async with on(again, model, tools=[pay], home=tmp_path) as gitu:
-        said = (await again.reply()).text
-        assert "interrupted" in said
-        assert "nobody knows whether this was done: pay" in said
+        ask = (await again.reply()).parts[0]
+        assert "nobody knows whether pay was done" in ask.question
+        assert "to: bob" in ask.details
+        assert ask.choices == ("retry", "leave")
+        assert SENT == ["bob"]
         assert await pending(gitu) == 0
+        await again.answer(choice, key="the answer")
+        said = (await again.reply()).text
+        assert said == "it said paid" if choice == "retry" else "nobody knows whether pay was done" in said
         history = await gitu.history((await gitu.sessions())[0].id)
-        assert [each.message.role for each in history] == ["user", "assistant", "tool"]
-    assert SENT == ["bob"]
+        roles = [each.message.role for each in history]
+        assert roles == ["user", "assistant", "user", "assistant", "tool", "assistant"]
+    assert (["bob", "bob"] if choice == "retry" else ["bob"]) == SENT
 
 
 async def test_a_message_that_ends_the_process_each_time_is_given_up(short_grace, tmp_path):
-    for _ in range(3):
+    for run in range(4):
         adapter, started = RecordingAdapter(), anyio.Event()
         async with on(adapter, slow(started=started), home=tmp_path):
-            if not await pending_of(tmp_path):
+            if run == 0:
                 await adapter.say("poison")
             await started.wait()
     adapter = RecordingAdapter()
     async with on(adapter, OK, home=tmp_path):
         assert "interrupted" in (await adapter.reply()).text
-
-
-async def pending_of(home) -> bool:
-    """True if the database of a home holds a message that nobody dealt with."""
-    with sqlite3.connect(home / "gitu.db") as connection:
-        return bool(connection.execute("SELECT 1 FROM inbox WHERE done_at IS NULL").fetchone())
 
 
 # ---- a store that fails ------------------------------------------------------------------------------
@@ -127,18 +129,18 @@ async def test_the_end_of_a_turn_is_written_as_soon_as_it_can_be(tmp_path):
 
 
 async def test_who_asked_is_told_where_the_end_cannot_be_written_and_nothing_is_done_twice(tmp_path, monkeypatch):
-    monkeypatch.setattr(worker, "COMMIT_WITHIN", 0.1)
+    monkeypatch.setattr(worker, "TRY_FOR", 0.1)
     adapter = RecordingAdapter()
     async with on(adapter, MAILS, tools=[mail], home=tmp_path) as gitu:
         async with refusing(tmp_path):
             assert "not now" in await adapter.talk("mail bob")
             with pytest.raises(StoreError, match="not now"):
                 await gitu.send("mail bob", user="u", key="k")
-        with pytest.raises(Unknown, match=r"interrupted.*done is: mail"):
-            await gitu.send("mail bob", user="u", key="k")
+        assert (await gitu.send("mail bob", user="u", key="k")).text == "done!"
     again = RecordingAdapter()
     async with on(again, MAILS, tools=[mail], home=tmp_path):
-        assert "done is: mail" in (await again.reply()).text
+        if len(adapter.sent) == 1:
+            assert (await again.reply()).text == "done!"
     assert SENT == ["bob", "bob"]
 
 
@@ -173,23 +175,28 @@ async def test_an_answer_whose_channel_ended_is_sent_when_it_starts_again(tmp_pa
         assert await gitu.house.store.unsent() == []
 
 
-async def test_one_process_at_a_time_runs_a_channel_of_a_home(tmp_path):
+async def test_one_process_at_a_time_runs_a_channel(tmp_path):
     code = (
-        "import asyncio, sys; from pathlib import Path; from gitu_core.gateway.holding import held\n"
-        "with held(Path(sys.argv[1]), 'test'):\n    print('held', flush=True); sys.stdin.read()"
+        "import asyncio, sys; from pathlib import Path; from gitu_core.store import Store\n"
+        "async def main():\n"
+        "    async with Store(home=Path(sys.argv[1])) as store:\n"
+        "        await store.join('process 4711'); print(await store.claim('channel:test'), flush=True)\n"
+        "        await asyncio.to_thread(sys.stdin.read)\n"
+        "asyncio.run(main())"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: ASYNC220
     assert other.stdout is not None
-    assert other.stdout.readline() == "held\n"
+    assert other.stdout.readline() == "True\n"
     adapter = RecordingAdapter()
     async with Gitu(model=OK, plugins=[On(adapter)], home=tmp_path) as gitu:
-        with pytest.raises(NotReady, match=str(other.pid)) as caught:
+        with pytest.raises(NotReady, match="process 4711") as caught:
             await gitu.serve()
         assert caught.value.hint
         assert gitu.house.gateway.adapters == {}
         other.kill()
         other.communicate()
+        await gitu.house.keeper.look()
         async with anyio.create_task_group() as group:
             group.start_soon(gitu.serve)
             assert await adapter.talk("hi") == "ok"
@@ -238,14 +245,12 @@ async def test_a_guard_tells_its_own_reason_and_hint():
 # ---- approval ----------------------------------------------------------------------------------------
 
 
-async def test_a_question_that_nobody_saw_is_a_no_at_once():
+async def test_a_question_that_nobody_can_see_is_a_no(tmp_path):
     adapter = RecordingAdapter(delivery="blind")
     async with on(adapter, ScriptedModel(call("web"), call("mail", to="x"), "done"), tools=[mail, web]) as gitu:
         adapter.fail("not_sent", final=True, detail="the chat is gone")
-        began = time.monotonic()
-        assert "done" in await adapter.talk("go")
-        assert time.monotonic() - began < 5
-        assert gitu.house.gateway.questions._open == {}
+        await adapter.say("go")
+        assert (await adapter.reply()).text == "done"
         history = await gitu.history((await gitu.sessions())[0].id)
         assert any("could not be sent: the chat is gone" in each.message.text for each in history)
     assert SENT == []
@@ -291,9 +296,10 @@ async def test_a_channel_is_held_until_nothing_of_it_can_run_any_more(tmp_path):
             with pytest.raises(NotReady, match="already"):
                 await gitu.serve()
             group.cancel_scope.cancel()
-        with pytest.raises(NotReady), held(tmp_path, "test"):
-            pytest.fail("two processes would answer the same message")
+        async with Gitu(model=OK, plugins=[On(RecordingAdapter())], home=tmp_path) as other:
+            with pytest.raises(NotReady, match="is run by process"):
+                await other.serve()
         gate.set()
         assert (await adapter.reply()).text == "late, and in time"
-    with held(tmp_path, "test"):
+    async with on(RecordingAdapter(), OK, home=tmp_path):
         assert len(adapter.sent) == 1

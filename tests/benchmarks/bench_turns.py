@@ -1,84 +1,101 @@
-"""CPU of a whole stored turn beside the vendor client's bare call, for the same request against the same server."""
+"""A durable turn beside the vendor client's bare calls: the same requests, against the same server, in one run.
+
+A plain turn is one model call; a tool turn is one that calls a tool, the tool's effect, and one that answers. Every
+user keeps one session. All variants take turns, round after round.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
+import json
 import tempfile
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
-from gitu_core import Gitu
+from tests.benchmarks.exchange import KINDS, differences
+from tests.benchmarks.measure import Figure, Send, Server, capacity, model_server, side_by_side
+from tests.benchmarks.table import Report, finish, parser
+from tests.benchmarks.variants import aiohttp_session, file_system, gitu, openai_client
 
-TURNS = {1: 100, 32: 640, 256: 1280}
-"""How many turns are measured at each number of sessions at once."""
+TURNS = {1: {"gitu": 100, "openai": 50, "aiohttp": 100}, 32: {"gitu": 480, "openai": 192, "aiohttp": 480},
+         256: {"gitu": 1024, "openai": 512, "aiohttp": 1024}}  # fmt: skip
+"""How many turns a round has, at each number of sessions at once."""
 
-Send = Callable[[int], Awaitable[object]]
+ROUNDS = 5
+LIMITS = {1: 0.6, 32: 0.25, 256: 0.25}
+"""Gitu's CPU in terms of the bare client's."""
 
+AIMS = {1: 0.3, 32: 0.15, 256: 0.15}
+SPEED = 3.0
+"""Gitu's turns a second in terms of the bare client's, at 32 sessions."""
 
-@contextmanager
-def server() -> Iterator[str]:
-    """A model server in a process of its own; gives its address."""
-    command = [sys.executable, "-m", "gitu_core.testing.model_server", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().split()[-1]
-        finally:
-            process.terminate()
-
-
-async def measure(send: Send, at_once: int, turns: int) -> tuple[float, float]:
-    """CPU milliseconds a turn and turns a second, with *at_once* sessions that each wait for their answers."""
-    left = iter(range(turns))
-
-    async def session(number: int) -> None:
-        for _ in left:
-            await send(number)
-
-    await asyncio.gather(*(send(number) for number in range(at_once)))  # connections and caches are warm
-    cpu, wall = time.process_time(), time.perf_counter()
-    await asyncio.gather(*(session(number) for number in range(at_once)))
-    return 1000 * (time.process_time() - cpu) / turns, turns / (time.perf_counter() - wall)
+STEADY = 0.8
+"""Gitu's turns a second at 256 sessions in terms of its own at 32."""
 
 
-async def compare(url: str, folder: Path) -> None:
-    """Prints one line a number of sessions."""
-    from openai import AsyncOpenAI
+async def same(server: Server, kind: str, variants: dict[str, Send], when: str) -> None:
+    """Ends the run if somebody sends something else than everybody should."""
+    for name, send in variants.items():
+        found = differences(kind, await server.bodies(send))
+        if found:
+            raise SystemExit(f"{name}, {kind} turn, {when}: the requests are not the same:\n  " + "\n  ".join(found))
 
-    client = AsyncOpenAI(base_url=url, api_key="sk-bench")
-    instructions = "Answer."
 
-    async def bare(number: int) -> None:
-        messages = [{"role": "system", "content": instructions}, {"role": "user", "content": "hello"}]
-        stream = await client.chat.completions.create(model="bench", messages=messages, stream=True)  # type: ignore[call-overload]
-        async for _ in stream:
-            pass
+async def compare(server: Server, folder: Path, rounds: int, report: Report) -> None:
+    """Measures and fills the report."""
+    body = json.dumps(KINDS["plain"][0]).encode()
+    fast, cost = await capacity(server, body)
+    report.note(f"the model server answers {fast:,.0f} requests/s to a bare client; each takes it {cost:.0f} us of CPU")
+    report.note(f"database on {file_system(folder)}, synchronous=FULL; CPU of this process, not of the server")
+    for kind in KINDS:
+        async with AsyncExitStack() as closing:
+            variants = {
+                "gitu": await gitu(server.url, folder / kind, kind, closing),
+                "openai": openai_client(server.url, closing)[kind],
+                "aiohttp": aiohttp_session(server.url, closing)[kind],
+            }
+            await same(server, kind, variants, "at the start")
+            found = {n: await side_by_side(variants, n, turns, rounds, server) for n, turns in TURNS.items()}
+            await same(server, kind, variants, "at the end")
+        show(kind, found, report)
+        judge(kind, found, report)
 
-    print(f"  {'at once':>8}{'bare ms':>10}{'gitu ms':>10}{'ratio':>8}{'bare/s':>9}{'gitu/s':>9}")
-    for at_once, turns in TURNS.items():
-        async with Gitu(model="openai/bench", instructions=instructions, home=folder / str(at_once)) as gitu:
-            count = iter(range(10**9))
 
-            async def stored(number: int, gitu: Gitu = gitu, count: Iterator[int] = count) -> None:
-                # A session of its own a turn: the request is the same as the bare one, whatever was said before.
-                await gitu.send("hello", user=f"u{number}", session=str(next(count)))
+def show(kind: str, found: dict[int, dict[str, Figure]], report: Report) -> None:
+    """Prints the figures of one kind of turn."""
+    names = {"gitu": "Gitu, stored", "openai": "bare openai client", "aiohttp": "bare aiohttp"}
+    rows = [
+        (
+            f"{kind} turn, {names[name]}", at_once, figure.ms, figure.ratio(by_name["openai"]), figure.best_rate,
+            f"{100 * max(figure.busy):.0f} %",
+        )
+        for at_once, by_name in found.items()
+        for name, figure in by_name.items()
+    ]  # fmt: skip
+    report.rows(("", "at once", "ms CPU", "of openai", "turns/s", "server busy"), rows)
 
-            theirs, their_rate = await measure(bare, at_once, max(50, turns // 4))
-            ours, our_rate = await measure(stored, at_once, turns)
-        print(f"  {at_once:>8}{theirs:>10.2f}{ours:>10.2f}{ours / theirs:>8.2f}{their_rate:>9.0f}{our_rate:>9.0f}")
-    await client.close()
+
+def judge(kind: str, found: dict[int, dict[str, Figure]], report: Report) -> None:
+    """Adds the lines with limits."""
+    for at_once, by_name in found.items():
+        ratio = by_name["gitu"].ratio(by_name["openai"])
+        name = f"{kind} turn, CPU of the bare client's at {at_once}"
+        report.line(name, ratio, "", LIMITS[at_once], aim=AIMS[at_once])
+    mine = {at_once: by_name["gitu"].best_rate for at_once, by_name in found.items()}
+    speed = mine[32] / found[32]["openai"].best_rate
+    report.line(f"{kind} turn, turns/s of the bare client's at 32", speed, "", SPEED, sense="at least")
+    report.line(f"{kind} turn, turns/s at 256 of those at 32", mine[256] / mine[32], "", STEADY, sense="at least")
 
 
 def main() -> None:
-    """Prints the table."""
-    with server() as url, tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "sk-bench"}
-        asyncio.run(compare(url, Path(folder)))
+    """Starts the server, measures, prints a table."""
+    given = parser(__doc__)
+    given.add_argument("--rounds", type=int, default=ROUNDS)
+    options = given.parse_args()
+    report = Report("A durable turn beside the bare client's calls")
+    with model_server() as server, tempfile.TemporaryDirectory() as folder:
+        asyncio.run(compare(server, Path(folder), options.rounds, report))
+    finish(report, options)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def run_page(page: str, shell: Shell) -> int:
     return ran
 
 
-@pytest.mark.parametrize("page", ["docs/start.md", "docs/cli.md", "docs/operate.md"])
+@pytest.mark.parametrize("page", ["docs/start.md", "docs/cli.md", "docs/operate.md", "docs/testing.md"])
 def test_the_commands_of_a_page_print_what_it_shows(page: str, tmp_path: Path) -> None:
     assert run_page(page, Shell(tmp_path)) > 0
 

@@ -7,7 +7,7 @@ from gitu_core.gateway.answers import answer
 from gitu_core.gateway.jobs import Job, failed
 from gitu_core.gateway.past import Past, turns_of
 from gitu_core.model import Account, Conversation, ErrorInfo, Message, Reply, Text, ToolCall, ToolResult, TurnInfo
-from gitu_core.model.steps import Begun, CallDecided, CallFinished, CallStarted, Ended
+from gitu_core.model.steps import Begun, CallDecided, CallFinished, CallStarted, Ended, Parked, Resumed
 
 
 def job() -> Job:
@@ -39,32 +39,31 @@ def entries(turn: str, *steps: object) -> list[StepEntry]:
 
 
 def test_the_past_tells_what_was_done_and_what_nobody_knows():
-    info = TurnInfo("j-2", "s", "j", "user:anna")
+    info = TurnInfo("j-1", "s", "j", "user:anna")
     pay, mail, look = (ToolCall(name, name) for name in ("pay", "mail", "look"))
     past = Past(
         [
-            *entries("j-1", Begun(info, "j")),
             *entries(
-                "j-2",
+                "j-1",
                 Begun(info, "j"),
                 CallDecided(mail, "allow"),
                 CallStarted("mail", "1"),
                 CallFinished("mail", ToolResult(content="sent")),
                 CallFinished("look", ToolResult(content="seen")),
                 CallDecided(look, "allow"),
+                Resumed("w"),
             ),
-            *entries("j-2.inner", Begun(info, "x"), CallDecided(pay, "allow"), CallStarted("pay", "2")),
+            *entries("j-1.inner", Begun(info, "x"), CallDecided(pay, "allow"), CallStarted("pay", "2")),
         ],
         turns_of("j"),
     )
-    assert (past.attempts, past.acted, past.reply, len(past.steps)) == (2, True, None, 6)
+    assert (past.turn, past.cut_off, past.waits, past.reply, len(past.steps)) == ("j-1", 1, False, None, 7)
     assert past.words().endswith("done is: mail; nobody knows whether this was done: pay")
-    assert [entry.status for entry in past.closed(2.0)] == ["interrupted"] * 3
+    assert Past(entries("j-1", Begun(info, "j"), Parked(("pay",))), turns_of("j")).waits
 
 
 def test_the_reply_of_the_past_is_that_of_the_last_turn_that_the_message_caused():
     replies = [Reply("j-1", "s", "failed"), Reply("j-10", "s"), Reply("j-10.x", "s", "failed")]
     past = Past([entry for reply in replies for entry in entries(reply.turn, Ended(reply))], "j-")
-    assert past.reply == replies[1]
-    assert not past.acted
-    assert Past((), "j-").reply is None
+    assert (past.turn, past.reply) == ("j-10", replies[1])
+    assert (Past((), "j-").turn, Past((), "j-").reply) == ("j-1", None)

@@ -10,10 +10,11 @@ import pytest
 
 from gitu_core.contracts.ports import InboxEntry
 from gitu_core.errors import NotReady
+from gitu_core.gateway import LocalDispatcher
 from gitu_core.gateway.jobs import Job, Options
 from gitu_core.gateway.queues import Lanes
 from gitu_core.gateway.shield import Shield
-from gitu_core.model import Account, Conversation, Message, Text, TurnFinished
+from gitu_core.model import Account, Conversation, Health, Message, Text, TurnFinished
 
 pytestmark = pytest.mark.anyio
 
@@ -106,3 +107,48 @@ async def test_the_last_who_leaves_stops_a_job_and_everybody_who_watches_is_told
     one.finish()
     one.finish()
     assert [type(event) for event in events] == [TurnFinished, TurnFinished]
+
+
+async def test_a_notice_waits_for_no_turn_and_is_told_again_when_it_comes_again():
+    here, gate, told = LocalDispatcher(1), anyio.Event(), []
+
+    async def handle(lane: str) -> None:
+        told.append(lane)
+        if lane == "busy" or len(told) == 3:
+            await gate.wait()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(here.run, handle)
+        for lane in ("busy", "next", "@one"):
+            await here.wake(lane)
+            await anyio.wait_all_tasks_blocked()
+        assert sorted(told) == ["@one", "busy"], "the next turn waits for its turn, the notice does not"
+        await here.wake("@two")
+        await anyio.wait_all_tasks_blocked()
+        await here.wake("@two")
+        gate.set()
+        await anyio.wait_all_tasks_blocked()
+        assert sorted(told[2:]) == ["@two", "@two", "next"]
+        assert await here.health() == Health("ok")
+        await here.close(1)
+
+
+async def test_a_wake_while_a_handling_fails_is_handled_all_the_same(caplog: pytest.LogCaptureFixture):
+    here, gate, told = LocalDispatcher(1), anyio.Event(), []
+
+    async def handle(lane: str) -> None:
+        told.append(lane)
+        await gate.wait()
+        if len(told) == 1:
+            raise ZeroDivisionError
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(here.run, handle)
+        await here.wake("a")
+        await anyio.wait_all_tasks_blocked()
+        await here.wake("a")
+        gate.set()
+        await anyio.wait_all_tasks_blocked()
+        await here.close(1)
+    assert told == ["a", "a"]
+    assert "lane a failed" in caplog.text

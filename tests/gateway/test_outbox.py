@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitu_core.gateway.outbox import pieces, split
+from gitu_core.gateway.pieces import pieces, split
 from gitu_core.model import Conversation, Location, Outgoing, Text
 
 

@@ -9,6 +9,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +28,29 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server of this test process."""
+    with server() as url:
+        yield url
+
+
+@contextmanager
+def server(place: str | None = None) -> Iterator[str]:
+    """Runs a PostgreSQL server on a folder below *place*; gives its URL."""
     server_package = _server_package()
-    with tempfile.TemporaryDirectory(prefix="gitu-pg-") as folder:
+    with tempfile.TemporaryDirectory(prefix="gitu-pg-", dir=place) as folder:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            server = server_package.get_server(folder, cleanup_mode="stop")
+            running = server_package.get_server(folder, cleanup_mode="stop")
         try:
             # No test ends the server suddenly; without this its orderly end alone takes twelve seconds.
-            _run(server.get_uri(), "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-            yield server.get_uri()
+            _run(running.get_uri(), "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+            yield running.get_uri()
         finally:
-            server.cleanup()
+            running.cleanup()
+
+
+def restarted(folder: Path) -> None:
+    """Starts the server on *folder* again after it was killed."""
+    _server_package().get_server(folder).ensure_postgres_running()
 
 
 def _server_package() -> Any:
@@ -65,6 +78,12 @@ def new_database(server: str) -> str:
 
     _run(server, f'CREATE DATABASE "{name}"')
     return server.replace("/postgres?", f"/{name}?")
+
+
+def drop_database(server: str, url: str) -> None:
+    """Removes a database that `new_database` made."""
+    name = url.partition("?")[0].rpartition("/")[2]
+    _run(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 def _run(server: str, *statements: str) -> None:

@@ -131,7 +131,7 @@ class _Player:
         self._runtime = _Runtime(
             records=cast(Any, stands.Records(stage)), registry=cast(Any, stands.Toolbox(stage)),
             hooks=stands.Hooks(stage), models=cast(Any, stands.Models(stage)), policy=LabelPolicy(),
-            budget=stands.Budget(), clock=stands.Clock(), profiles=profile, approve=stands.approve,
+            budget=stands.Budget(), clock=stands.Clock(), profiles=profile, approve=stands.approve, hold=self._hold,
         )  # fmt: skip
         self._runtime.stage = stage
 
@@ -140,6 +140,9 @@ class _Player:
             return self._stage.export.profiles[name]
         except KeyError:
             raise ConfigError(f"the profile {name!r} is not in the file", hint="export the turn again") from None
+
+    async def _hold(self) -> None:
+        await self._stage.tick(CURRENT.get())
 
     async def play(self) -> None:
         """Runs the turn as far as it was recorded, or to the first difference."""

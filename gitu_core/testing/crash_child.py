@@ -1,0 +1,181 @@
+"""The process under test: an assistant on a home and a world, until everything is done with.
+
+    python -m gitu_core.testing.crash_child CASE        CASE is a `Case` as JSON
+
+It reads ``GITU_FAILPOINT`` (see `faults`). It ends with 0 when all that happened in the world was dealt with, with 3
+when that does not come about.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Literal
+
+import anyio
+import msgspec
+
+from gitu_core.app import Gitu
+from gitu_core.contracts import Host
+from gitu_core.errors import GituError, NotReady
+from gitu_core.model import Conversation, Text
+from gitu_core.options import Options
+from gitu_core.testing.counting import NEWS, CountingAdapter, CountingModel, CountingTool, OutsidePage
+from gitu_core.testing.faults import from_environment
+from gitu_core.testing.world import World
+
+log = logging.getLogger("gitu.testing")
+
+STALLED = 3
+"""The exit status of a process that did not come to rest."""
+
+CALM = 3
+"""How often in a row nothing must be left to do before that counts."""
+
+
+class Case(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a process under test is made of.
+
+    *adapter*, *model* (one object), *tools* and *plugins* (a list) are ``package:function`` taking the `World`; empty
+    for those of `counting`. A page by an outsider can always be read. With *contact* somebody speaks to the assistant
+    once more at the end. With *stay* it runs until the world says ``stop``; a *worker* also does what the channels of
+    other processes brought. *patience* is after how many seconds without any event it gives up. *before* is a
+    ``package:function`` that is called before everything else, *config* a ``gitu.toml``.
+    """
+
+    world: str
+    home: str
+    database: str = ""
+    delivery: Literal["idempotent", "verifiable", "blind"] = "idempotent"
+    adapter: str = ""
+    model: str = ""
+    tools: str = ""
+    plugins: str = ""
+    before: str = ""
+    config: str = ""
+    contact: bool = False
+    stay: bool = False
+    worker: bool = False
+    patience: float = 3.0
+
+
+class Outside:
+    """The plugin that brings the channel, and that has things to say of its own accord."""
+
+    def __init__(self, world: World, adapter: Any) -> None:
+        self._world, self._adapter = world, adapter
+        self._host: Host | None = None
+
+    def gitu_adapters(self, host: Host) -> list[Any]:
+        """The channel."""
+        self._host = host
+        return [self._adapter]
+
+    async def tell(self) -> None:
+        """Hands over what triggers ask for, each until the host took it."""
+        while True:
+            host = self._host
+            if host is not None:
+                await self._tell_all(host)
+            await anyio.sleep(NEWS)
+
+    async def _tell_all(self, host: Host) -> None:
+        for trigger in self._world.untold():
+            where = Conversation(self._adapter.channel.name, trigger.user)
+            try:
+                await host.notify.send(where, (Text(trigger.text),), trigger.key)
+            except GituError as error:
+                log.info("not told yet: %s", error)
+                return
+            self._world.note("notified", trigger.key)
+
+
+def loaded(name: str) -> Callable[..., Any]:
+    """The function that ``package:function`` names."""
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
+
+
+async def live(case: Case, world: World) -> bool:
+    """One life of the process; True if it came to rest."""
+    adapter = loaded(case.adapter)(world) if case.adapter else CountingAdapter(world, delivery=case.delivery)
+    tools = loaded(case.tools)(world) if case.tools else [CountingTool(world, verifiable=case.delivery != "blind")]
+    outside = Outside(world, adapter)
+    gitu = Gitu(
+        model=loaded(case.model)(world) if case.model else CountingModel(world), tools=(*tools, OutsidePage()),
+        plugins=(outside, *(loaded(case.plugins)(world) if case.plugins else ())),
+        home=case.home, database=case.database or None, config=case.config or None,
+    )  # fmt: skip
+    if case.worker and "worker" in Options.__dataclass_fields__:
+        gitu._options["worker"] = True
+    async with gitu, anyio.create_task_group() as group:
+        group.start_soon(_serve, gitu, adapter.channel.name)
+        group.start_soon(outside.tell)
+        world.note("ready")
+        rested = await _rest(gitu, world, case)
+        if rested and case.contact:
+            for user in world.people:
+                world.say(f"plain contact {world.size}", user, key=f"contact-{world.size}")
+            rested = await _rest(gitu, world, case)
+        group.cancel_scope.cancel()
+    return rested
+
+
+async def _serve(gitu: Gitu, channel: str) -> None:
+    """Runs the channel as soon as nobody else does."""
+    while True:
+        try:
+            await gitu.serve(channel)
+        except NotReady as error:
+            log.info("the channel is not ours yet: %s", error)
+        await anyio.sleep(0.2)
+
+
+async def _rest(gitu: Gitu, world: World, case: Case) -> bool:
+    """Waits until nothing is left to do; False when nothing happens any more although something is left."""
+    calm, size, since = 0, world.size, anyio.current_time()
+    while calm < CALM:
+        await anyio.sleep(NEWS)
+        calm = calm + 1 if await _idle(gitu, world, case) else 0
+        if world.size != size:
+            size, since = world.size, anyio.current_time()
+        elif not calm and not case.stay and anyio.current_time() - since > case.patience:
+            return False
+    return True
+
+
+async def _idle(gitu: Gitu, world: World, case: Case) -> bool:
+    if world.unacknowledged() or world.untold() or (case.stay and not world.events("stop")):
+        return False
+    store = gitu.house.store
+    try:
+        left = await store.pending(1) or await store.unsent(1) or await store.unsent(1, "sending")
+    except GituError as error:
+        log.info("the store does not answer: %s", error)
+        return False
+    return not left
+
+
+def main(text: str) -> int:
+    """Runs the case that *text* describes."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    case = msgspec.json.decode(text, type=Case)
+    world = World(case.world)
+    if case.before:
+        loaded(case.before)(world)
+    from_environment(lambda name, number: world.note("hit", name, number=number))
+    world.note("started")
+    rested = anyio.run(live, case, world)
+    world.note("ended" if rested else "stalled")
+    return 0 if rested else STALLED
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1])
+    # Everything is closed: taking the interpreter apart would only cost time.
+    logging.shutdown()
+    os._exit(status)

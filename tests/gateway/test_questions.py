@@ -1,0 +1,87 @@
+"""Only the person asked may answer, and a bare "yes" counts only while it can mean one thing."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitu_core.contracts.ports import Approval, InboxEntry
+from gitu_core.gateway.jobs import Job
+from gitu_core.gateway.questions import Questions
+from gitu_core.model import Account, Answer, Ask, Conversation, Message, Text
+
+pytestmark = pytest.mark.anyio
+HERE = Conversation("c", "1")
+
+
+class Asked:
+    """Records that hold open questions, and what was chosen about them."""
+
+    def __init__(self, *asks: Ask):
+        self.open = {
+            ask.id: Approval(ask.id, "anna", "s", "t", "m", "call", "00", ask, 9e9, conversation=HERE) for ask in asks
+        }
+        self.chosen = []
+        self.reads = 0
+
+    async def approvals(self, person="", turn=""):
+        self.reads += 1
+        return [each for each in self.open.values() if each.person == person]
+
+    async def answer(self, id, person, choice, receipt=""):
+        found = self.open.get(id)
+        if found is None or found.person != person or choice not in found.ask.choices:
+            return None
+        self.chosen.append((id, choice, receipt))
+        return self.open.pop(id)
+
+
+YES_OR_NO = Ask("q", "May I?", ("yes", "no"))
+AGAIN = Ask("r", "Again?", ("retry", "leave"))
+
+
+async def take(asked: Asked, *parts, person: str = "anna", conversation: Conversation = HERE):
+    message = Message("k", conversation, Account("c", "a"), parts)
+    return await Questions(asked).take(Job("receipt", InboxEntry(message, person, "s"), "default"))
+
+
+@pytest.mark.parametrize("words", ["yes", "Yes.", " y ", "OK", "no", "N"])
+async def test_plain_words_answer_the_only_question(words):
+    asked = Asked(YES_OR_NO)
+    taken, approval = await take(asked, Text(words))
+    assert taken
+    assert approval is not None
+    assert asked.chosen == [("q", "no" if words.lower().startswith("n") else "yes", "receipt")]
+
+
+@pytest.mark.parametrize(("words", "choice"), [("yes", "retry"), ("retry", "retry"), ("no", "leave")])
+async def test_plain_words_answer_another_question(words, choice):
+    asked = Asked(AGAIN)
+    await take(asked, Text(words))
+    assert asked.chosen == [("r", choice, "receipt")]
+
+
+async def test_nobody_else_can_answer_and_what_is_not_offered_counts_for_nothing():
+    asked = Asked(YES_OR_NO)
+    assert await take(asked, Answer("q", "yes"), person="mallory") == (True, None)
+    assert await take(asked, Answer("q", "always")) == (True, None)
+    assert await take(asked, Answer("gone", "yes")) == (True, None)
+    assert asked.chosen == []
+
+
+async def test_an_answer_counts_from_any_conversation_of_the_person():
+    asked = Asked(YES_OR_NO)
+    await take(asked, Answer("q", "no"), conversation=Conversation("other", "9"))
+    assert asked.chosen == [("q", "no", "receipt")]
+
+
+async def test_a_bare_yes_means_nothing_while_two_questions_are_open_or_elsewhere():
+    assert await take(Asked(YES_OR_NO, AGAIN), Text("yes")) == (False, None)
+    assert await take(Asked(), Text("yes")) == (False, None)
+    assert await take(Asked(YES_OR_NO), Text("yes"), conversation=Conversation("c", "2")) == (False, None)
+
+
+async def test_what_cannot_be_an_answer_costs_no_look_up():
+    asked = Asked(YES_OR_NO)
+    for words in ("hello", "yes, and buy milk", "a long message " * 100):
+        assert await take(asked, Text(words)) == (False, None)
+    assert asked.reads == 0
