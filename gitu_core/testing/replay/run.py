@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,10 +15,11 @@ from gitu_core.config import Limits, Profile
 from gitu_core.contracts.ports import Approval, Outcome, Record, StepEntry
 from gitu_core.errors import ConfigError, InputError
 from gitu_core.isolation import Overdue
-from gitu_core.model import Reply, Step
+from gitu_core.model import Reply, Step, ToolCall, ToolResult, Usage
 from gitu_core.model.steps import CallAnswered, Ended, ModelAnswered, Noted, Parked, Resumed
 from gitu_core.policy import LabelPolicy
 from gitu_core.runtime import Runtime, Work, as_error
+from gitu_core.runtime.calls import WAITS
 from gitu_core.runtime.fold import fold
 from gitu_core.runtime.turn import Turn
 from gitu_core.testing.replay import stands
@@ -89,7 +90,9 @@ class _Runtime(Runtime):
             assert outer is not None
             await self.stage.unexpected(outer, f"the turn {work.info.id} is run, which was not run then")
             raise AssertionError("unreachable")
-        track.parent, track.work, track.begun, track.dead, track.begin = outer, work, True, False, len(steps)
+        track.parent = None if outer is track else outer
+        track.work, track.dead, track.begin = work, False, len(steps)
+        track.begun = track.running = True
         track.arrived.clear()
         work.emit = stands.shows(self.stage, track)
         token = CURRENT.set(track)
@@ -97,6 +100,7 @@ class _Runtime(Runtime):
             with anyio.CancelScope() as track.late:
                 return await super().run(work, steps)
         finally:
+            track.running = False
             CURRENT.reset(token)
         raise Overdue
 
@@ -108,18 +112,17 @@ class _Runtime(Runtime):
         assert track.tail.reply.error is not None
         return self._reply(turn, "failed", as_error(track.tail.reply.error))
 
-    async def _run_inner(self, work: Work) -> Outcome:
-        outer, outcome = CURRENT.get(), None
-        with suppress(Overdue):
-            outcome = await super()._run_inner(work)
-        track = self.stage.tracks[work.info.id]
-        if track.dead:
-            await self.stage.tick(track)
-        if outcome is None or outcome.reply.status != "waiting":
-            await self.stage.turn_of(outer, work.info.cause)
-        if outcome is None:
-            raise Overdue
-        return outcome
+    async def _delegate(self, outer: Turn, name: str, call: ToolCall) -> tuple[ToolResult, Usage]:
+        track, result = CURRENT.get(), None
+        try:
+            result = await super()._delegate(outer, name, call)
+            return result
+        finally:
+            inner = self.stage.tracks.get(f"{outer.work.info.id}.{call.id}")
+            if inner is not None and inner.dead:
+                await self.stage.tick(inner)
+            if result is None or result[0] is not WAITS:
+                await self.stage.turn_of(track, call.id)
 
 
 class _Player:
@@ -149,6 +152,9 @@ class _Player:
         stage, root = self._stage, self._stage.root
         while stage.difference is None and (n := len(root.entries)) < len(root.steps):
             stage.crashed = stage.stopped = False
+            end = n + len(root.run(n))
+            for track in stage.tracks.values():
+                track.until = root.times[end] if track is not root and end in root.cuts else math.inf
             work = self._work(n)
             token = CURRENT.set(root)
             try:

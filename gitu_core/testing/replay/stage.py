@@ -150,9 +150,10 @@ class Stage:
         await anyio.lowlevel.checkpoint()
 
     async def _crash(self) -> None:
-        """The process ends here, when everything else that it did is done as well."""
+        """The process ends here, when everything else that it did is done as well. Turns inside of the turn that were
+        recorded further had the time to end."""
         await self._quiet()
-        self.crashed = True
+        self.crashed = not any(track.running and not track.ends_at(track.n) for track in self.tracks.values())
         self.scope.cancel()
         await anyio.lowlevel.checkpoint()
 

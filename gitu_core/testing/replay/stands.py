@@ -28,6 +28,7 @@ from gitu_core.model import (
     ToolFinished,
     ToolResult,
     ToolSpec,
+    ToolStarted,
     TurnEvent,
     TurnInfo,
     Usage,
@@ -322,7 +323,7 @@ def shows(stage: Stage, track: Track) -> Any:
     async def emit(event: TurnEvent) -> None:
         if isinstance(event, ToolFinished):
             await stage.settle(track)
-        if not isinstance(event, AnswerDelta | Progress):
+        if not isinstance(event, AnswerDelta | Progress | ToolStarted):  # where a tool runs is such a place, too
             await stage.tick(track)
 
     return emit

@@ -5,6 +5,7 @@ A replay feeds these in where they stand. Everything else the runtime has to fin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -35,15 +36,17 @@ class Track:
 
     `cuts` are the numbers of the steps before which a process ended, `begin` is the step that this run begins with,
     `entries` are the steps that are the same so far. `arrived` are the calls whose result can be given, `dead` is True
-    where the replay reached the point at which its process ended. `late` and `end` are what stops a turn inside of
-    another one, and any turn whose time is up.
+    where the replay reached the point at which its process ended. `until` is when that process ended, for a turn inside
+    of another one. `late` and `end` are what stops a turn inside of another one, and any turn whose time is up.
     """
 
     recorded: RecordedTurn
     parent: Track | None = None
     begin: int = 0
     begun: bool = False
+    running: bool = False
     dead: bool = False
+    until: float = math.inf
     work: Work | None = None
     request: ModelRequest | None = None
     entries: list[StepEntry] = field(default_factory=list)
@@ -77,7 +80,7 @@ class Track:
 
     def ends_at(self, n: int) -> bool:
         """True if the process ended before it took the step *n*, as far as is recorded."""
-        return (n in self.cuts and n != self.begin) or n >= len(self.steps)
+        return (n in self.cuts and n != self.begin) or n >= len(self.steps) or self.times[n] > self.until
 
     def in_tail(self, n: int) -> bool:
         """True if the step *n* belongs to an end that came from outside."""
