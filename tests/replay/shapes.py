@@ -13,6 +13,7 @@ from gitu_core.errors import AuthFailed, GituError, NotReady, StreamBroken
 from gitu_core.model import Answer, CallDelta, Finish, ModelInfo, ModelMessage, Text, TextDelta, ToolCall, Usage
 from gitu_core.testing import FunctionModel, RecordingAdapter, ScriptedModel, armed, call, export
 from gitu_core.testing.replay.file import Export
+from tests.app.around import until
 
 Shape = Callable[[], Awaitable[Export]]
 SHAPES: dict[str, Shape] = {}
@@ -450,14 +451,12 @@ async def tools_for_which_the_time_is_not_enough() -> Export:
 # ---- stopped ------------------------------------------------------------------------------------
 
 
-async def stopped(*script: object, after: str = "hangs", **options: object) -> Export:
+async def stopped(*script: object, **options: object) -> Export:
     """A turn that is stopped while a tool hangs, or while the model says nothing more."""
     model = ScriptedModel(list(script))
     async with Gitu(model=model, tools=ALL, **options) as gitu, anyio.create_task_group() as group:  # type: ignore[arg-type]
         group.start_soon(gitu.send, "go")
-        with anyio.fail_after(5):
-            while not gitu.house.gateway.worker.running or model.remaining:
-                await anyio.sleep(0.01)
+        await until(lambda: gitu.house.gateway.worker.running and not model.remaining)
         await anyio.sleep(0.1)
         gitu.stop((await gitu.sessions())[0].id)
         group.cancel_scope.cancel()
@@ -709,10 +708,10 @@ async def a_process_that_was_closed_inside_of_a_delegate() -> Export:
     script = [[call("ask_helper", task="x"), call("double", number=1)], call("hangs")]
     grace, wiring.GRACE = wiring.GRACE, 0.05
     try:
-        async with anyio.create_task_group() as group:
-            async with Gitu(model=ScriptedModel(script), tools=ALL, profiles=HELPED) as gitu:
-                group.start_soon(sent, gitu)
-                await anyio.sleep(0.3)
+        gitu = Gitu(model=ScriptedModel(script), tools=ALL, profiles=HELPED)
+        async with anyio.create_task_group() as group, gitu:
+            group.start_soon(sent, gitu)
+            await anyio.sleep(0.3)
     finally:
         wiring.GRACE = grace
     async with Gitu(model=FunctionModel(lambda request: "done"), tools=ALL, profiles=HELPED) as gitu:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 
@@ -15,30 +14,13 @@ from gitu_core.contracts.ports import HistoryEntry, Session, StepEntry
 from gitu_core.errors import GituError, InputError
 from gitu_core.gateway import Past, turns_of
 from gitu_core.hookspecs import HOOKS
-from gitu_core.model import (
-    Ask,
-    BlobRef,
-    ErrorInfo,
-    Location,
-    Media,
-    ModelInfo,
-    ModelMessage,
-    Opaque,
-    Reaction,
-    Reply,
-    RouteTask,
-    Text,
-    ToolCall,
-    ToolResult,
-    TurnInfo,
-    user,
-)  # fmt: skip
-from gitu_core.model.steps import Begun, CallAnswered, CallDecided, ModelAsked, Parked, Resumed
-from gitu_core.runtime.consent import digest_of
+from gitu_core.model import ModelInfo, ModelMessage, RouteTask, TurnInfo, user  # fmt: skip
+from gitu_core.model.steps import Begun, ModelAsked, Parked, Resumed
 from gitu_core.runtime.toolbox import Toolbox
 from gitu_core.store.cache import Tail
 from gitu_core.testing.replay.file import FORMAT, Export, OfferedTool, Recorded, RecordedTurn, Said
-from gitu_core.testing.replay.redact import Redactor, known_secrets
+from gitu_core.testing.replay.leave import without_content, without_secrets
+from gitu_core.testing.replay.redact import known_secrets
 from gitu_core.testing.replay.run import replay
 from gitu_core.testing.replay.stage import MEASURES
 from gitu_core.wiring import House
@@ -46,14 +28,6 @@ from gitu_core.wiring import House
 EVERYTHING = 1 << 40
 SEEN = 501
 """Messages before a turn that a run looks at which goes on with it."""
-
-_EMPTY: dict[type, dict[str, Any]] = {
-    Text: {"text": ""}, Media: {"caption": ""}, BlobRef: {"name": ""}, Location: {"latitude": 0.0, "longitude": 0.0},
-    Reaction: {"emoji": ""}, Opaque: {"data": {}}, Ask: {"question": "", "details": ""}, ModelMessage: {"state": {}},
-    ToolCall: {"arguments": {}, "raw": None, "state": {}}, ToolResult: {"content": None}, Reply: {"data": None},
-    ErrorInfo: {"message": "", "hint": "", "details": {}}, Profile: {"instructions": ""},
-}  # fmt: skip
-"""What an export without content leaves out."""
 
 
 async def export(gitu: Gitu, id: str = "", *, content: bool = True) -> Export:
@@ -69,15 +43,17 @@ async def export(gitu: Gitu, id: str = "", *, content: bool = True) -> Export:
     turns = [await _turn(house, each, session, history) for each in ids]
     profiles = _profiles(house, turns)
     said = history if id == session.id else _context(turns, history, profiles)
-    known = known_secrets(house)
-    clean = Redactor(known)
-    found: Export = clean(Export(
-        FORMAT, __version__, house.clock.now(), session.id, (), tuple(map(_said, said)), profiles,
-        _tools(house, profiles), await _models(house, turns), _hooks(house),
-    ))  # fmt: skip
-    turns = [_bound_again(each, clean(each), Redactor(known)) for each in turns]
-    found = msgspec.structs.replace(found, turns=tuple(turns), redacted=dict(clean.counts), content=content)
-    return await _priced(found) if content else _emptied(found)
+    found = without_secrets(
+        Export(
+            FORMAT, __version__, house.clock.now(), session.id, tuple(turns), tuple(map(_said, said)), profiles,
+            _tools(house, profiles), await _models(house, turns), _hooks(house),
+        ),
+        known_secrets(house),
+    )  # fmt: skip
+    if content:
+        return await _priced(found)
+    empty: Export = without_content(found)
+    return msgspec.structs.replace(empty, content=False)
 
 
 # ---- which turns --------------------------------------------------------------------------------
@@ -213,26 +189,6 @@ def _hooks(house: House) -> tuple[str, ...]:
     )
 
 
-# ---- what leaves the house ----------------------------------------------------------------------
-
-
-def _bound_again(turn: RecordedTurn, clean: RecordedTurn, quiet: Redactor) -> RecordedTurn:
-    """The *clean* turn, with choices bound to the arguments that it has now."""
-    steps = [each.step for one in (turn, *turn.inner) for each in one.steps]
-    digests = {digest_of(step.call): digest_of(quiet(step.call)) for step in steps if isinstance(step, CallDecided)}
-
-    def bound(value: Any) -> Any:
-        return msgspec.structs.replace(value, digest=digests.get(value.digest, value.digest))
-
-    def again(one: RecordedTurn) -> RecordedTurn:
-        taken = (
-            Recorded(bound(each.step), each.at) if isinstance(each.step, CallAnswered) else each for each in one.steps
-        )
-        return msgspec.structs.replace(one, steps=tuple(taken), approvals=tuple(map(bound, one.approvals)))
-
-    return msgspec.structs.replace(again(clean), inner=tuple(map(again, clean.inner)))
-
-
 async def _priced(found: Export) -> Export:
     """The export, without prices where those of today are not those of then: they would be told as a difference."""
     try:
@@ -245,14 +201,3 @@ async def _priced(found: Export) -> Export:
         name: msgspec.structs.replace(info, input_price=None, output_price=None) for name, info in found.models.items()
     }
     return msgspec.structs.replace(found, models=models)
-
-
-def _emptied(value: Any) -> Any:
-    """*value* without what people, models and tools said."""
-    if isinstance(value, msgspec.Struct):
-        empty = _EMPTY.get(type(value), {})
-        fields = {name: _emptied(getattr(value, name)) for name in value.__struct_fields__ if name not in empty}
-        return type(value)(**fields, **empty)
-    if isinstance(value, dict):
-        return {key: _emptied(item) for key, item in value.items()}
-    return tuple(map(_emptied, value)) if isinstance(value, tuple) else value

@@ -86,12 +86,17 @@ class Redactor:
 
 
 def _forms(secret: str) -> set[str]:
-    """A secret as it may stand in a text: as it is, in JSON, in a URL, in Base64."""
+    """A secret as it may stand in a text: as it is, in Python, in JSON, in JSON in JSON, in a URL, in Base64."""
     secret = secret.strip()
     if len(secret) < SHORTEST:
         return set()
-    in_json = {json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
-    return {secret, *in_json, quote(secret, safe=""), b64encode(secret.encode("utf-8", "replace")).decode()}
+    forms = {secret, repr(secret)[1:-1], *_in_json(secret)}
+    forms |= {twice for once in forms for twice in _in_json(once)}
+    return {*forms, quote(secret, safe=""), b64encode(secret.encode("utf-8", "replace")).decode()}
+
+
+def _in_json(text: str) -> set[str]:
+    return {json.dumps(text, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
 
 
 @cache

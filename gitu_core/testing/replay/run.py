@@ -25,6 +25,7 @@ from gitu_core.runtime.turn import Turn
 from gitu_core.testing.replay import stands
 from gitu_core.testing.replay.differ import NOTHING, Difference
 from gitu_core.testing.replay.file import Export, RecordedTurn, load
+from gitu_core.testing.replay.models import Models
 from gitu_core.testing.replay.stage import CURRENT, Stage
 from gitu_core.testing.replay.track import Track
 
@@ -133,7 +134,7 @@ class _Player:
         profile = self._profile
         self._runtime = _Runtime(
             records=cast(Any, stands.Records(stage)), registry=cast(Any, stands.Toolbox(stage)),
-            hooks=stands.Hooks(stage), models=cast(Any, stands.Models(stage)), policy=LabelPolicy(),
+            hooks=stands.Hooks(stage), models=cast(Any, Models(stage)), policy=LabelPolicy(),
             budget=stands.Budget(), clock=stands.Clock(), profiles=profile, approve=stands.approve, hold=self._hold,
         )  # fmt: skip
         self._runtime.stage = stage

@@ -106,7 +106,7 @@ class Stage:
         found = first_difference(known.get(asked.id, NOTHING), asked, f"approvals.{asked.id}", SETTLED)
         self.asked[asked.id] = asked
         if found is not None:
-            self.differ(self.root, *found)
+            self.differ(self.root, *found, n=len(self.root.entries))
 
     def end(self) -> None:
         """Compares what cannot be compared step by step: how far the turns came, and what they left in which order."""
