@@ -7,7 +7,7 @@ DOCS := $(wildcard tests/docs)
 PYTEST := $(PYTHON) -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-dev run test test-all check bench chaos coverage format constraints clean
+.PHONY: help setup setup-run setup-dev run test test-all check bench bench-peers chaos coverage format constraints clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -37,11 +37,15 @@ check: setup-dev ## style, types, layers, documentation, size of the core
 	$(PYTEST) tests/architecture $(DOCS)
 	$(PYTHON) scripts/core_size.py
 
-bench: setup-dev ## run the benchmarks
+bench: setup-dev ## run the benchmarks: figures, limits, verdicts
 	$(PYTHON) -m tests.benchmarks
 
 chaos: setup-dev ## let processes die, disks fill up and clocks jump; print which invariants held
 	$(PYTHON) -m tests.chaos
+
+bench-peers: setup-dev ## install other frameworks into .bench and measure them beside Gitu
+	@sh scripts/bench_peers.sh </dev/null >&2
+	$(PYTHON) -m tests.benchmarks peers
 
 coverage: setup-dev ## measure the branches of the core that the tests reach
 	$(PYTHON) -m coverage erase
@@ -59,6 +63,6 @@ constraints: ## pin the newest versions of all dependencies
 	@sh scripts/constraints.sh
 
 clean: ## remove everything that these commands made
-	rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov build dist
+	rm -rf .venv .tools .bench .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov build dist
 	rm -f .coverage .coverage.* coverage.json
 	find . -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -121,13 +121,10 @@ def load(file: str | Path | None = None, environ: Mapping[str, str] = os.environ
     home = Path(overrides.get("home") or default_home(environ))
     named = file or environ.get("GITU_CONFIG")
     candidates = [Path(named)] if named else [Path(FILE_NAME), home / FILE_NAME]
-    raw: dict[str, Any] = {}
-    for path in candidates:
-        if path.is_file():
-            raw = _read(path)
-            break
-        if named:
-            raise ConfigError(f"there is no file {path}", hint="correct GITU_CONFIG or --config", field="config")
+    path = next(filter(Path.is_file, candidates), None)
+    if path is None and named:
+        raise ConfigError(f"there is no file {named}", hint="correct GITU_CONFIG or --config", field="config")
+    raw = _read(path) if path else {}
     for name, variable in (("model", "GITU_MODEL"), ("database", "GITU_DATABASE")):
         if environ.get(variable):
             raw[name] = environ[variable]
@@ -144,12 +141,11 @@ def from_dict(raw: dict[str, Any]) -> Settings:
         name = min(unknown)
         raise ConfigError(f"there is no setting {name!r}", hint="see docs/configuration.md", field=name)
     try:
-        settings = msgspec.convert(raw, Settings)
+        return msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$.")
         field = path.rstrip("`") or "gitu.toml"
         raise ConfigError(f"{field}: {message}", hint="correct gitu.toml", field=field) from error
-    return settings
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -232,23 +228,18 @@ def plugin_config(manifest: Manifest, settings: Settings, environ: Mapping[str, 
     if manifest.config:
         _check(values, manifest)
     elif values:
-        raise ConfigError(
-            f"plugin {manifest.id} takes no configuration",
-            hint=f"remove it from [plugins.{manifest.id}]",
-            field=f"plugins.{manifest.id}.{min(values)}",
-            plugin=manifest.id,
-        )
+        section = f"plugins.{manifest.id}"
+        raise ConfigError(f"plugin {manifest.id} takes no configuration", hint=f"remove it from [{section}]",
+                          field=f"{section}.{min(values)}", plugin=manifest.id)  # fmt: skip
     return values
 
 
 def _typed(text: str, kind: object) -> Any:
     """An environment variable as the type its schema asks for; what does not parse is left for the schema to refuse."""
-    if kind in ("integer", "number", "boolean", "array", "object"):
-        try:
-            return msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            return text
-    return text
+    try:
+        return msgspec.json.decode(text) if kind in ("integer", "number", "boolean", "array", "object") else text
+    except msgspec.DecodeError:
+        return text
 
 
 def _check(values: dict[str, Any], manifest: Manifest) -> None:

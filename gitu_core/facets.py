@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from gitu_core.contracts.host import FACETS, Entry
-from gitu_core.errors import Denied, FacetUnavailable, InputError
+from gitu_core.contracts.host import FACETS, Entry, Missing
+from gitu_core.contracts.scope import acting, person_of
+from gitu_core.contracts.timers import HOOK, Timer
+from gitu_core.errors import Denied, InputError
 from gitu_core.model import UNLABELLED, BlobRef, Conversation, Label, Outgoing, Part  # fmt: skip
 from gitu_core.model import plugin as plugin_principal
 
@@ -60,30 +62,17 @@ class PluginHost:
             raise AttributeError(name)
         facet: Any
         if name not in self._declared:
-            facet = _Missing(name, f"plugin {self.plugin} does not declare the facet {name!r}",
-                             f"add it to facets in gitu-plugin.toml of {self.plugin}")  # fmt: skip
+            facet = Missing(name, f"though plugin {self.plugin} does not declare the facet {name!r}",
+                            f"add it to facets in gitu-plugin.toml of {self.plugin}")  # fmt: skip
         elif name == "admin" and not self._trusted:
-            facet = _Missing(name, f"plugin {self.plugin} is not trusted with the facet 'admin'",
-                             f"to trust it, set trusted = true in [plugins.{self.plugin}]")  # fmt: skip
+            facet = Missing(name, f"though plugin {self.plugin} is not trusted with the facet 'admin'",
+                            f"to trust it, set trusted = true in [plugins.{self.plugin}]")  # fmt: skip
         elif name not in _FACETS:
-            facet = _Missing(name, f"this host does not offer the facet {name!r}", "use a host that does")
+            facet = Missing(name, f"though this host does not offer the facet {name!r}", "use a host that does")
         else:
             facet = _FACETS[name](self._house, self._manifest)
         setattr(self, name, facet)
         return facet
-
-
-class _Missing:
-    """Stands for a facet that is not there. Whatever is asked of it is refused with the reason."""
-
-    def __init__(self, name: str, message: str, hint: str) -> None:
-        self._error = (message, hint, name)
-
-    def __getattr__(self, method: str) -> Any:
-        if method.startswith("__"):
-            raise AttributeError(method)
-        message, hint, name = self._error
-        raise FacetUnavailable(message, hint=hint, facet=name)
 
 
 class _Facet:
@@ -138,20 +127,22 @@ class BlobsFacet(_Facet):
         """Appends a piece of at most a mebibyte."""
         if len(data) > PIECE:
             raise InputError(f"{len(data)} bytes at once, {PIECE} are allowed", hint="write smaller pieces")
-        if handle not in self._open:
-            raise InputError("there is no open blob with this handle", hint="call begin first")
-        self._open[handle][0].append(data)
+        self._opened(handle)[0].append(data)
 
     async def commit(self, handle: str, person: str = "", label: Label = UNLABELLED) -> BlobRef:
         """Closes it and gives its name."""
-        if handle not in self._open:
-            raise InputError("there is no open blob with this handle", hint="call begin first")
-        pieces, media_type, name = self._open.pop(handle)
+        pieces, media_type, name = self._opened(handle)
+        del self._open[handle]
         return await self._house.store.put_blob(b"".join(pieces), media_type, name, person, label)
 
     async def read(self, blob: BlobRef, offset: int = 0, size: int = PIECE) -> bytes:
         """A piece of a blob."""
         return await self._house.store.read_blob(blob, offset, min(size, PIECE))
+
+    def _opened(self, handle: str) -> tuple[list[bytes], str, str]:
+        if handle not in self._open:
+            raise InputError("there is no open blob with this handle", hint="call begin first")
+        return self._open[handle]
 
 
 class SecretsFacet(_Facet):
@@ -181,9 +172,25 @@ class NotifyFacet(_Facet):
     async def send(self, conversation: Conversation, parts: Sequence[Part], key: str) -> str:
         """Says something under an idempotency key, once however often it is asked to; gives its id."""
         id = f"{self._plugin}.{key}"
-        label = Label(origins=frozenset((plugin_principal(self._plugin),)))
+        label = acting(plugin_principal(self._plugin)).label
         await self._house.notify(Outgoing(id, id, conversation, tuple(parts), label=label))
         return id
+
+
+class ScheduleFacet(_Facet):
+    """Durable timers."""
+
+    async def at(self, when: float, key: str, data: dict[str, Any]) -> None:
+        """Hands *data* back at *when*, on behalf of whom it was set for. `InputError` if it is not plain JSON, or if
+        the plugin could not take it."""
+        if HOOK not in self._manifest.hooks:
+            raise InputError(f"plugin {self._plugin} has no hook {HOOK}", hint=f"write async def {HOOK}(key, data)")
+        call, due = acting(plugin_principal(self._plugin)), float(when)
+        await self._house.store.put_timer(Timer(self._plugin, key, due, data, person_of(call.principal), call.label))
+
+    async def cancel(self, key: str) -> bool:
+        """Removes a timer; tells whether there was one."""
+        return await self._house.store.delete_timer(self._plugin, key)
 
 
 class AdminFacet(_Facet):
@@ -201,7 +208,7 @@ class AdminFacet(_Facet):
 
 _FACETS: dict[str, type[_Facet]] = {
     "log": LogFacet, "kv": KvFacet, "blobs": BlobsFacet, "secrets": SecretsFacet, "model": ModelFacet,
-    "notify": NotifyFacet, "admin": AdminFacet,
+    "notify": NotifyFacet, "schedule": ScheduleFacet, "admin": AdminFacet,
 }  # fmt: skip
 
 

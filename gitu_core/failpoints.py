@@ -1,6 +1,7 @@
 """Named points at every boundary where something is written, sent or done, so that a test can let a process die there.
 
     writer.begin          the writer took a group of records and has not begun its transaction
+    writer.keys           new keys of people are written and not committed
     writer.rows           all rows of the group are written and not committed
     writer.commit         the group is committed and nobody was told yet
     inbox.accept.before   a message arrived and is not committed

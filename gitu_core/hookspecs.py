@@ -5,7 +5,7 @@ Modes
     observe   watches; its value is ignored; a failure is logged and counted (fails open)
     filter    may return a changed value, handed to the next; None leaves it as it is; a failure leaves it too
     guard     may return a reason (str) to refuse; a failure or time-out refuses (fails closed)
-    lifecycle called once a plugin, at start, stop or upgrade
+    lifecycle called of one plugin, when it starts, stops, is upgraded, or has something to do
 
 Implementations run in ascending ``order`` (see `gitu_core.hook`), then by plugin id. Either ``def`` or ``async def``.
 """
@@ -17,30 +17,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 if TYPE_CHECKING:
-    from gitu_core.contracts import (
-        Adapter,
-        Command,
-        Delivery,
-        Dispatcher,
-        Embedder,
-        Event,
-        Host,
-        MemoryStore,
-        Message,
-        ModelProvider,
-        ModelRequest,
-        ModelRouter,
-        Outgoing,
-        Page,
-        Reply,
-        RuleAction,
-        Tool,
-        ToolCall,
-        ToolResult,
-        ToolSpec,
-        TurnInfo,
-        Usage,
-    )  # fmt: skip
+    from gitu_core.contracts.adapter import Adapter
+    from gitu_core.contracts.dispatcher import Dispatcher
+    from gitu_core.contracts.host import Host
+    from gitu_core.contracts.memory import MemoryStore
+    from gitu_core.contracts.page import Command, Page
+    from gitu_core.contracts.provider import Embedder, ModelProvider, ModelRouter
+    from gitu_core.contracts.tool import RuleAction, Tool
+    from gitu_core.model.chat import ModelRequest, Usage
+    from gitu_core.model.message import Delivery, Message, Outgoing
+    from gitu_core.model.tooling import ToolCall, ToolResult, ToolSpec
+    from gitu_core.model.turn import Event, Reply, TurnInfo
 
 F = TypeVar("F", bound=Callable[..., Any])
 Mode = Literal["provide", "observe", "filter", "guard", "lifecycle"]
@@ -113,6 +100,9 @@ def gitu_stop(host: Host) -> None:
 @spec("lifecycle", 60)
 def gitu_migrate(host: Host, before: int, after: int) -> None:
     """The plugin's stored state has an older version; bring it up to date."""
+@spec("lifecycle", 300)
+def gitu_timer(host: Host, key: str, data: dict[str, Any], attempt: int) -> None:
+    """A timer of this plugin is due; attempt counts from 1, above 1 an earlier handling was cut off or not ready."""
 
 @spec("observe", 5)
 def gitu_message_received(message: Message) -> None:

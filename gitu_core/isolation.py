@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextvars
-import inspect
 import math
 import sys
 import threading
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+
+from gitu_core.errors import PluginError
 
 T = TypeVar("T")
 
 
 class Overdue(Exception):
-    """The code of a plugin took longer than it may. Not a `TimeoutError`, which plugins raise themselves."""
+    """The code of a plugin took longer than it may; says so in words. Not a `TimeoutError`, which plugins raise
+    themselves."""
 
 
 def is_cancellation(error: BaseException) -> bool:
@@ -44,8 +46,29 @@ def in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{where}" if str(error) else f"{type(error).__name__}{where}"
 
 
-async def within(limit: float, work: Awaitable[T]) -> T:
-    """Awaits *work*, or raises `Overdue` after *limit* seconds, whatever the work made of being cancelled."""
+@contextmanager
+def blamed(kind: type[PluginError], what: str, hint: str, late: str = "", **where: str) -> Iterator[None]:
+    """What a plugin's code inside raises, sys.exit included, comes out as a `PluginError` that knows *where*: as a new
+    one of this *kind*, which begins with *what*, if it was none. *hint* is the next step where the code gave none,
+    *late* where it took too long. The host's own cancellation passes through.
+    """
+    try:
+        yield
+    except PluginError as error:
+        error.at(**where)
+        raise
+    except Overdue as error:
+        raise kind(f"{what}{error}", hint=late or hint, **where) from error
+    except BaseException as error:  # whatever it raised is the plugin's failure
+        if is_cancellation(error):
+            raise
+        words = f"{what}raised {in_words(error)}"
+        raise kind(words, hint=getattr(error, "hint", "") or hint, **where) from error
+
+
+async def within(limit: float, work: Awaitable[T], left: str = "") -> T:
+    """Awaits *work*, or raises `Overdue` after *limit* seconds, whatever the work made of being cancelled. *left* says
+    what is left behind then."""
     import anyio
 
     with anyio.move_on_after(limit) as scope:
@@ -55,11 +78,11 @@ async def within(limit: float, work: Awaitable[T]) -> T:
             raise
         except BaseException:  # too late is too late, whatever it made of its cancellation
             if scope.cancel_called:
-                raise Overdue from None
+                raise Overdue(f"did not end within {limit:g} s{left}") from None
             raise
         if not scope.cancel_called:
             return value
-    raise Overdue
+    raise Overdue(f"did not end within {limit:g} s{left}")
 
 
 async def in_thread(function: Callable[[], Any], limit: float, name: str) -> Any:
@@ -87,16 +110,8 @@ async def in_thread(function: Callable[[], Any], limit: float, name: str) -> Any
 
     context = contextvars.copy_context()
     threading.Thread(target=work, name=name, daemon=True).start()
-    await within(limit, done.wait())
+    await within(limit, done.wait(), f"; the thread {name} was given up")
     value, error = outcome[0]
     if error is not None:
         raise error
     return value
-
-
-async def call_once(function: Callable[..., Any], arguments: dict[str, Any], limit: float, name: str) -> Any:
-    """Calls a hook that is called once: ``async def`` in the event loop, ``def`` in a thread."""
-    if inspect.iscoroutinefunction(function):
-        return await within(limit, function(**arguments))
-    value = await in_thread(partial(function, **arguments), limit, name)
-    return await within(limit, value) if inspect.isawaitable(value) else value

@@ -38,8 +38,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from gitu_core.contracts.base import SEAMS
-from gitu_core.contracts.contribution import Contribution
+from gitu_core.contracts.base import SEAMS, Contribution
 from gitu_core.contracts.host import FACETS
 from gitu_core.errors import IncompatibleError, ManifestError, nearest
 from gitu_core.hookspecs import HOOKS
@@ -104,8 +103,7 @@ def read(file: str | Path) -> Manifest:
     `UnicodeDecodeError` where it cannot be read."""
     with open(file, "rb") as stream:
         data = stream.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise _too_large(file)
+    _check_size(data, file)
     return parse(data.decode("utf-8"), file)
 
 
@@ -113,23 +111,22 @@ def parse(text: str, file: str | Path = FILE_NAME) -> Manifest:
     """Reads a manifest from TOML. `ManifestError` names the file and the next command."""
     import tomllib
 
-    if len(text) > LARGEST:
-        raise _too_large(file)
+    _check_size(text, file)
     try:
         raw = tomllib.loads(text)
         _decode_json_fields(raw)
         manifest = msgspec.convert(raw, Manifest)
     except (tomllib.TOMLDecodeError, msgspec.MsgspecError, RecursionError) as error:
-        raise ManifestError(
-            f"{file}: {error}", hint="correct it, or rewrite it with: gitu manifest", file=str(file)
-        ) from error
+        hint = "correct it, or rewrite it with: gitu manifest"
+        raise ManifestError(f"{file}: {error}", hint=hint, file=str(file)) from error
     check(manifest, file)
     return manifest
 
 
-def _too_large(file: str | Path) -> ManifestError:
-    what = f"{file}: it has more than {LARGEST >> 20} MiB"
-    return ManifestError(what, hint="write shorter descriptions and schemas", file=str(file))
+def _check_size(data: bytes | str, file: str | Path) -> None:
+    if len(data) > LARGEST:
+        what = f"{file}: it has more than {LARGEST >> 20} MiB"
+        raise ManifestError(what, hint="write shorter descriptions and schemas", file=str(file))
 
 
 def _decode_json_fields(raw: dict[str, Any]) -> None:
@@ -164,10 +161,8 @@ def check(manifest: Manifest, file: str | Path = FILE_NAME) -> None:
         if not SEAMS[each.seam].crosses and manifest.isolation != "host":
             fail(f"{each.seam} {each.name[:64]!r} can only be offered inside the host", 'set isolation = "host"')
         if max(len(each.description), len(str(each.spec.get("description", "")))) > LONGEST:
-            fail(
-                f"{each.seam} {each.name[:64]!r}: its description has more than {LONGEST} characters",
-                "write a shorter one",
-            )
+            long = f"{each.seam} {each.name[:64]!r}: its description has more than {LONGEST} characters"
+            fail(long, "write a shorter one")
 
 
 def check_versions(manifest: Manifest) -> None:
@@ -178,19 +173,14 @@ def check_versions(manifest: Manifest) -> None:
         try:
             first, last = int(low), int(high or low)
         except ValueError:
-            raise ManifestError(
-                f"contract {name} = {wanted!r} is neither a number nor a range",
-                hint='write 1 or "1-2"',
-                plugin=manifest.id,
-            ) from None
+            what = f"contract {name} = {wanted!r} is neither a number nor a range"
+            raise ManifestError(what, hint='write 1 or "1-2"', plugin=manifest.id) from None
         if seam is None or not first <= seam.version <= last:
             offered = f"version {seam.version}" if seam else "no such contract"
             newer = seam is None or first > seam.version
-            raise IncompatibleError(
-                f"needs contract {name} {wanted}; this host offers {offered}",
-                hint="upgrade gitu-core" if newer else f"upgrade the plugin {manifest.id}",
-                plugin=manifest.id,
-            )
+            hint = "upgrade gitu-core" if newer else f"upgrade the plugin {manifest.id}"
+            what = f"needs contract {name} {wanted}; this host offers {offered}"
+            raise IncompatibleError(what, hint=hint, plugin=manifest.id)
 
 
 def render(manifest: Manifest) -> str:

@@ -38,27 +38,18 @@ class Options:
 
 def configure(options: Options) -> tuple[Settings, dict[str, Profile]]:
     """The settings and the embedder's own profiles, from what `Gitu(...)` was given."""
-    config = options.config
-    if isinstance(config, Settings):
-        settings = config
-    elif config is not None:
-        settings = load(config)
-    else:
-        settings = Settings()
+    settings = Settings() if options.config is None else options.config
+    if not isinstance(settings, Settings):
+        settings = load(settings)
     changes: dict[str, Any] = {"home": str(options.home or settings.home or default_home())}
     if options.database:
         changes["database"] = options.database
-    model = options.model
-    if model:
-        if isinstance(model, str):
-            changes["model"] = (model,)
-        elif isinstance(model, Sequence):
-            changes["model"] = tuple(model)
-        else:
-            changes["model"] = (model.name,)
+    if options.model:
+        wanted = options.model if isinstance(options.model, str | Sequence) else options.model.name
+        changes["model"] = (wanted,) if isinstance(wanted, str) else tuple(wanted)
     settings = msgspec.structs.replace(settings, **changes)
     profiles = {profile.name: profile for profile in options.profiles}
-    if config is None:
+    if options.config is None:
         profiles.setdefault("default", _embedded(options))
     if options.instructions:
         base = profiles.get("default") or settings.profile("default")

@@ -10,7 +10,7 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
+from typing import Any, Generic, ParamSpec, TypeVar, cast, get_origin, get_type_hints, overload
 
 import msgspec
 
@@ -69,25 +69,15 @@ class FunctionTool(Generic[P, R]):
         roles = {**signature.roles, **options.pop("roles", {})}
         for name in roles:
             if name.split(".")[0] not in signature.schema.get("properties", {}):
-                raise ConfigError(
-                    f"tool {self.function.__name__}: role for unknown argument {name!r}", hint="correct roles"
-                )
-        spec = ToolSpec(
-            name=options.pop("name", None) or self.function.__name__,
-            description=options.pop("description", None) or signature.description,
-            input_schema=signature.schema,
-            roles=roles,
-            verifiable=self._verify is not None,
-            **options,
-        )
-        if not spec.description:
-            raise ConfigError(f"tool {spec.name} has no description", hint="write a docstring")
-        return spec
+                what = f"tool {self.function.__name__}: role for unknown argument {name!r}"
+                raise ConfigError(what, hint="correct roles")
+        name = options.pop("name", None) or self.function.__name__
+        description = options.pop("description", None) or signature.description
+        if not description:
+            raise ConfigError(f"tool {name} has no description", hint="write a docstring")
+        return ToolSpec(name, description, signature.schema, roles=roles, verifiable=bool(self._verify), **options)
 
-    if TYPE_CHECKING:
-        spec: ToolSpec  # a plain attribute, as the contract has it
-    else:
-        spec = functools.cached_property(_make_spec)
+    spec = cast(ToolSpec, functools.cached_property(_make_spec))  # to the type checker what the contract has
 
     async def run(self, call: ToolCall, context: Context) -> ToolResult:
         """Checks the arguments against the hints, calls the function, and makes its value a `ToolResult`."""
@@ -143,15 +133,9 @@ class Signature:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             path = ".".join(str(part) for part in first["loc"])
-            raise ToolInputError(
-                f"{path or 'arguments'}: {first['msg']}", hint="correct the arguments", path=path
-            ) from error
-        return {name: getattr(checked, field) for field, name in self.fields.items()}
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """The model's field names and the parameter names they stand for."""
-        return {field: info.alias or field for field, info in self.model.model_fields.items()}
+            words = f"{path or 'arguments'}: {first['msg']}"
+            raise ToolInputError(words, hint="correct the arguments", path=path) from error
+        return {info.alias or field: getattr(checked, field) for field, info in self.model.model_fields.items()}
 
 
 def read_signature(function: Callable[..., Any]) -> Signature:
@@ -163,13 +147,13 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     try:
         hints = get_type_hints(function, include_extras=True)
     except NameError as error:
-        raise ConfigError(
-            f"tool {function.__name__}: {error}", hint="import the type at the top of the module"
-        ) from error
+        hint = "import the type at the top of the module"
+        raise ConfigError(f"tool {function.__name__}: {error}", hint=hint) from error
     doc = docstring_parser.parse(inspect.getdoc(function) or "")
     words = {param.arg_name: param.description for param in doc.params}
     parameters = list(inspect.signature(function).parameters.values())
-    context = bool(parameters) and _is_context(hints.get(parameters[0].name))
+    first = hints.get(parameters[0].name) if parameters else None
+    context = first is ToolContext or get_origin(first) is ToolContext
     fields: dict[str, Any] = {}
     roles: dict[str, str] = {}
     for number, parameter in enumerate(parameters[1:] if context else parameters):
@@ -183,21 +167,13 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[f"p{number}"] = (hint, Field(default, alias=parameter.name, description=words.get(parameter.name)))
     try:
-        model = create_model(
-            function.__name__, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=False), **fields
-        )
+        strict = ConfigDict(extra="forbid", arbitrary_types_allowed=False)
+        model = create_model(function.__name__, __config__=strict, **fields)
         schema = model.model_json_schema(by_alias=True)
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
         raise ConfigError(f"tool {function.__name__}: {error}", hint="use types that have a JSON form") from error
-    return Signature(_description(doc), _tidy(schema), roles, context, model)
-
-
-def _is_context(hint: Any) -> bool:
-    return hint is ToolContext or getattr(hint, "__origin__", None) is ToolContext
-
-
-def _description(doc: Any) -> str:
-    return "\n\n".join(text for text in (doc.short_description, doc.long_description) if text)
+    description = "\n\n".join(text for text in (doc.short_description, doc.long_description) if text)
+    return Signature(description, _tidy(schema), roles, context, model)
 
 
 def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
@@ -215,18 +191,11 @@ def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
 def tool(function: Callable[P, R], /) -> FunctionTool[P, R]: ...
 @overload
 def tool(
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    effects: Sequence[Effect] = ("read",),
-    roles: Mapping[str, str] | None = None,
-    writers: Mapping[str, str] | None = None,
-    reversible: bool = False,
-    verify: Callable[..., Any] | None = None,
-    timeout: float = 30.0,
-    output_limit: int = 100_000,
+    *, name: str | None = None, description: str | None = None, effects: Sequence[Effect] = ("read",),
+    roles: Mapping[str, str] | None = None, writers: Mapping[str, str] | None = None, reversible: bool = False,
+    verify: Callable[..., Any] | None = None, timeout: float = 30.0, output_limit: int = 100_000,
     examples: Sequence[str] = (),
-) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
+) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...  # fmt: skip
 def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Makes a typed function a tool. Parameters, their types and the docstring become its JSON Schema.
 

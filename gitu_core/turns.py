@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import anyio
 import msgspec
 
 from gitu_core.contracts import Adapter
@@ -51,10 +50,9 @@ class Turns:
         if past.steps:
             work.again, work.worker = True, "" if past.waits else self.worker or "?"
             work.approvals = await self._records.approvals(turn=past.turn)
-        with anyio.CancelScope() as scope:
-            job.scope = scope
-            if not job.stopped:
-                return await self.runtime.run(work, past.steps)
+        job.scope = work.scope
+        if not job.stopped:
+            return await self.runtime.run(work, past.steps)
         if work.turn is None and past.steps:
             work.turn = Turn(work, fold(past.steps), [], self._clock, self._records)
         return self.runtime.cancelled(work)

@@ -19,7 +19,7 @@ from gitu_core.clock import SystemClock
 from gitu_core.config import Profile, SecretSource, leaves_machine, plugin_config
 from gitu_core.contracts import Dispatcher, Host
 from gitu_core.contracts.ports import Store
-from gitu_core.contracts.scope import CURRENT_CALL
+from gitu_core.contracts.scope import acting, person_of
 from gitu_core.errors import ConfigError, InputError, NotReady, PluginError, StoreError
 from gitu_core.facets import PluginHost, StateVersions
 from gitu_core.failpoints import hit
@@ -30,7 +30,6 @@ from gitu_core.model import (
     NANO,
     Account,
     Conversation,
-    Label,
     Message,
     ModelMessage,
     Outgoing,
@@ -49,6 +48,7 @@ from gitu_core.registry import Registry
 from gitu_core.routing import Models
 from gitu_core.runtime import Runtime, Work, as_error
 from gitu_core.store import Store as SqlStore
+from gitu_core.timers import Timers
 from gitu_core.turns import Turns
 
 log = logging.getLogger("gitu")
@@ -101,8 +101,9 @@ class House:
         )  # fmt: skip
         self.turns.runtime, self.turns.gateway = self.runtime, self.gateway
         self.channels = Channels(self.gateway, self.store, self.clock)
+        self.timers = Timers(self.store, self.registry, self.clock, self.settings.lease_seconds / 2)
         self.keeper = Keeper(self.store, self.store, self.gateway, self.clock, self.settings.lease_seconds,
-                             self.channels.hold_again)  # fmt: skip
+                             self.timers.drop, self.channels.hold_again)  # fmt: skip
         self._parts = AsyncExitStack()
         self._group: TaskGroup
 
@@ -121,12 +122,12 @@ class House:
             self._parts = stack.pop_all()
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
-        self.gateway.shield.group = self._group
         gateway = self.gateway
         self._group.start_soon(gateway.local.run, gateway.handle)
         if gateway.dispatcher is not gateway.local:
             self._group.start_soon(gateway.dispatcher.run, gateway.woken)
         self._group.start_soon(self.keeper.run)
+        self._group.start_soon(self.timers.run)
         self._group.start_soon(self._housekeep)
 
     async def close(self) -> None:
@@ -137,11 +138,13 @@ class House:
             with anyio.CancelScope(shield=True):
                 for dispatcher in {id(each): each for each in (self.gateway.dispatcher, self.gateway.local)}.values():
                     await dispatcher.close(GRACE)
+                await self.timers.close(GRACE)
             self._group.cancel_scope.cancel()
             # The group never sees the caller's exception: it would come out wrapped in a group of exceptions.
             await self._group.__aexit__(None, None, None)
         finally:
             self.gateway.end()
+            await self.gateway.shield.close()
             with anyio.CancelScope(shield=True):
                 await self._parts.aclose()
 
@@ -241,15 +244,13 @@ class House:
     async def complete(self, principal: str, prompt: str, schema: dict[str, Any] | None, model: str) -> Any:
         """A plugin's own question to a model: no tools, no history, on the default profile's limits. Asked while a call
         is worked on, it is asked for that call's principal and draws on the envelope of its turn."""
-        base, call, id = self.profile("default"), CURRENT_CALL.get(), self.clock.new_id()
+        base, call, id = self.profile("default"), acting(principal), self.clock.new_id()
         models = (model,) if model else base.models
         profile = msgspec.structs.replace(base, tools=(), delegates=(), models=models, exact=bool(model) or base.exact)
-        label = call.label if call else Label(origins=frozenset((principal,)))
-        ask = ModelMessage("user", (Text(prompt),), id=f"{id}.ask", label=label)
-        turn, principal = (f"{call.turn}.{id}", call.principal) if call else (id, principal)
-        info = TurnInfo(turn, call.session if call else f"{principal}.{id}", id, principal, profile.name)
-        person = principal.removeprefix("user:") if call else ""
-        outcome = await self.runtime.run(Work(info, person, ask, profile, schema=schema, depth=1))
+        ask = ModelMessage("user", (Text(prompt),), id=f"{id}.ask", label=call.label)
+        turn = f"{call.turn}.{id}" if call.turn else id
+        info = TurnInfo(turn, call.session or f"{call.principal}.{id}", id, call.principal, profile.name)
+        outcome = await self.runtime.run(Work(info, person_of(call.principal), ask, profile, schema=schema, depth=1))
         self.store.post(*outcome.records)
         self.raise_failure(outcome.reply)
         return outcome.reply.text if schema is None else outcome.reply.data

@@ -27,11 +27,11 @@ async def test_what_is_spent_and_held_stays_within_the_limit(calls, limit):
         assert spent + estimate <= limit
         if answered:
             cost = min(actual, estimate)
-            await budget.settle(ticket, Usage(cost=cost))
-            await budget.settle(ticket, Usage(cost=cost))
+            budget.settle(ticket, Usage(cost=cost))
+            budget.settle(ticket, Usage(cost=cost))
             spent += cost
-        await budget.release(ticket)
-    assert await budget.close("t") == spent
+        budget.release(ticket)
+    assert budget.close("t") == spent
 
 
 async def test_calls_at_the_same_time_cannot_share_the_same_money():
@@ -50,10 +50,10 @@ async def test_without_a_limit_anything_goes_and_with_one_an_unknown_price_does_
 async def test_an_inner_turn_draws_on_the_outer_one():
     budget = TurnBudget(lambda turn: 100 if turn.id == "t" else None)
     first = await budget.reserve(turn(), 40)
-    await budget.settle(first, Usage(cost=40))
+    budget.settle(first, Usage(cost=40))
     inner = await budget.reserve(turn("t.c1"), 50)
-    await budget.settle(inner, Usage(cost=50))
+    budget.settle(inner, Usage(cost=50))
     with pytest.raises(LimitReached):
         await budget.reserve(turn("t.c2"), 20)
-    assert await budget.close("t.c1") == 50
-    assert await budget.close("t") == 90
+    assert budget.close("t.c1") == 50
+    assert budget.close("t") == 90

@@ -13,7 +13,7 @@ import msgspec
 from gitu_core.border.faults import unpack
 from gitu_core.border.frames import Call, Cancel, Credit, End, Failed, Item, Result, raw
 from gitu_core.border.outbox import Outbox, Ticket
-from gitu_core.border.plans import Method
+from gitu_core.border.plans import Args, Kwargs, Method
 from gitu_core.border.proxies import Objects
 from gitu_core.errors import BorderError, Cancelled, GituError, NotReady, Unknown
 
@@ -58,7 +58,7 @@ class Caller:
     def __len__(self) -> int:
         return len(self._open)
 
-    async def call(self, ref: int, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    async def call(self, ref: int, method: Method, args: Args, kwargs: Kwargs) -> Any:
         """One call and its value. `NotReady`: it never left; `Unknown`: it left and no answer can come any
         more."""
         refs: list[int] = []
@@ -76,9 +76,7 @@ class Caller:
         finally:
             await self._finish(waiting, refs)
 
-    async def stream(
-        self, ref: int, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> AsyncIterator[Any]:
+    async def stream(self, ref: int, method: Method, args: Args, kwargs: Kwargs) -> AsyncIterator[Any]:
         """Items as they come. Closing the iterator early stops the other side's generator."""
         refs: list[int] = []
         waiting = await self._begin(ref, method, args, kwargs, refs, credit=self._window)
@@ -115,10 +113,8 @@ class Caller:
             waiting.changed.set()
         elif isinstance(frame, Failed):
             waiting.end(unpack(frame.fault))
-        elif isinstance(frame, Result):
-            waiting.value = frame.value
-            waiting.end()
         else:
+            waiting.value = frame.value if isinstance(frame, Result) else None
             waiting.end()
 
     def close(self, reason: GituError) -> None:
@@ -133,7 +129,7 @@ class Caller:
         self.objects.clear()
 
     async def _begin(
-        self, ref: int, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any], refs: list[int], credit: int
+        self, ref: int, method: Method, args: Args, kwargs: Kwargs, refs: list[int], credit: int
     ) -> _Waiting:
         try:
             packed = method.pack(args, kwargs, lambda value, plan: self.objects.lend(value, plan, refs))

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import inspect as shape
 
-from gitu_core.border.shapes import lift, lower
+from gitu_core.border.shapes import clear, lift, lower
 from gitu_core.errors import BorderError
 
 T = TypeVar("T")
@@ -50,12 +50,8 @@ class Codec(Generic[T]):
         except _FAILURES:
             data = self._encode_carefully(value)
         if len(data) > limit:
-            raise BorderError(
-                f"{len(data)} bytes are more than the {limit} that may cross at once",
-                hint="hand large content over as a BlobRef",
-                size=len(data),
-                limit=limit,
-            )
+            what = f"{len(data)} bytes are more than the {limit} that may cross at once"
+            raise BorderError(what, hint="hand large content over as a BlobRef", size=len(data), limit=limit)
         return data
 
     def _encode_carefully(self, value: T) -> bytes:
@@ -64,7 +60,7 @@ class Codec(Generic[T]):
         except RecursionError:
             raise BorderError("nested too deep to cross", hint="flatten the value") from None
         except _FAILURES as error:
-            raise BorderError(f"cannot be encoded: {_words(error)}", hint="hand over JSON data") from None
+            raise BorderError(f"cannot be encoded: {clear(error)}", hint="hand over JSON data") from None
         self._decode_carefully(data)
         return data
 
@@ -88,26 +84,11 @@ class Codec(Generic[T]):
             raise BorderError("nested too deep to cross", hint="flatten the value") from None
         except _FAILURES as error:
             hint = "both sides must speak the same contract version"
-            raise BorderError(f"does not fit its type: {_words(error)}", hint=hint) from None
+            raise BorderError(f"does not fit its type: {clear(error)}", hint=hint) from None
         return value
-
-
-def _words(error: Exception) -> str:
-    """What a library says of its failure, without characters that could not cross themselves."""
-    return str(error).encode("utf-8", "backslashreplace").decode()[:500]
 
 
 @cache
 def codec_for(hint: Any) -> Codec[Any]:
     """The codec of a hint. `BorderError` if values of that type cannot cross."""
     return Codec(hint)
-
-
-def encode(value: Any, hint: Any, limit: int = FRAME_LIMIT) -> bytes:
-    """*value* as bytes, read through *hint*; at most *limit* bytes."""
-    return codec_for(hint).encode(value, limit)
-
-
-def decode(data: bytes | msgspec.Raw, hint: Any) -> Any:
-    """The value of type *hint* that *data* holds."""
-    return codec_for(hint).decode(data)

@@ -33,11 +33,9 @@ def pack(error: BaseException) -> Fault:
     class."""
     if not isinstance(error, GituError):
         words = _words(error)
-        error = HookError(
-            f"{type(error).__name__}: {words}" if words else type(error).__name__,
-            hint="correct the code that raised it, or raise a class of gitu_core.errors there",
-            raised=type(error).__name__,
-        )
+        name = type(error).__name__
+        hint = "correct the code that raised it, or raise a class of gitu_core.errors there"
+        error = HookError(f"{name}: {words}" if words else name, hint=hint, raised=name)
     kinds = dict.fromkeys(c.code for c in type(error).__mro__ if issubclass(c, GituError))
     details = {_cut(str(key)): _plain(value) for key, value in error.details.items()}
     return Fault(tuple(kinds), _cut(str(error.message)), _cut(str(error.hint)), details)

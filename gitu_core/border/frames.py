@@ -11,6 +11,7 @@ import msgspec
 
 from gitu_core.border.codec import Codec
 from gitu_core.border.faults import Fault
+from gitu_core.border.shapes import clear
 from gitu_core.contracts import SEAMS, WIRE_VERSION
 from gitu_core.errors import BorderError, IncompatibleError
 
@@ -88,8 +89,9 @@ class Release(msgspec.Struct, frozen=True, array_like=True, tag="release"):
 
 Frame = Hello | Call | Result | Failed | Item | End | Credit | Cancel | Release
 
-_ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[Frame] = msgspec.json.Decoder(Frame)
+write = msgspec.json.Encoder().encode
+"""A frame as one line of JSON, without the line end."""
 
 
 class Transport(Protocol):
@@ -110,18 +112,12 @@ class Transport(Protocol):
         """Closes both directions."""
 
 
-def write(frame: Frame) -> bytes:
-    """A frame as one line of JSON, without the line end."""
-    return _ENCODER.encode(frame)
-
-
 def read(chunk: bytes) -> list[Frame]:
     """The frames of a chunk. `BorderError` if it holds anything else."""
     try:
         return [_DECODER.decode(line) for line in chunk.split(b"\n")]
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        words = str(error).encode("utf-8", "backslashreplace").decode()[:200]
-        raise BorderError(f"not a frame: {words}", hint="only Gitu may write to this connection") from None
+        raise BorderError(f"not a frame: {clear(error)}", hint="only Gitu may write to this connection") from None
 
 
 def raw(codec: Codec[object], value: object, limit: int) -> msgspec.Raw:
@@ -148,10 +144,6 @@ def check_contract(hello: Hello, name: str) -> None:
 
 
 def _mismatch(what: str, theirs: int, ours: int) -> IncompatibleError:
-    side = "this" if theirs > ours else "the other"
-    return IncompatibleError(
-        f"the other side speaks {what} in version {theirs}, this side in version {ours}",
-        hint=f"upgrade gitu-core on {side} side",
-        theirs=theirs,
-        ours=ours,
-    )
+    hint = f"upgrade gitu-core on {'this' if theirs > ours else 'the other'} side"
+    words = f"the other side speaks {what} in version {theirs}, this side in version {ours}"
+    return IncompatibleError(words, hint=hint, theirs=theirs, ours=ours)

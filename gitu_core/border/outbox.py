@@ -38,7 +38,7 @@ class Outbox:
         self._bytes = 0
         self._work = anyio.Event()
         self._room: anyio.Event | None = None
-        self._idle = False
+        self._idle = True
         self._waiting = False
         self.closed = False
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import Any
 
 import anyio
@@ -41,17 +40,9 @@ class Peer:
     """
 
     def __init__(
-        self,
-        transport: frames.Transport,
-        *,
-        offer: object = None,
-        protocol: type | None = None,
-        limit: int = FRAME_LIMIT,
-        window: int = 32,
-        grace: float = 5.0,
-        patience: float = 30.0,
-        max_calls: int = 10_000,
-    ) -> None:
+        self, transport: frames.Transport, *, offer: object = None, protocol: type | None = None,
+        limit: int = FRAME_LIMIT, window: int = 32, grace: float = 5.0, patience: float = 30.0, max_calls: int = 10_000,
+    ) -> None:  # fmt: skip
         self._transport, self._limit, self._patience = transport, limit, patience
         self._outbox = Outbox(transport)
         self._caller = Caller(self._outbox, limit=limit, window=window, grace=grace)
@@ -107,34 +98,40 @@ class Peer:
     # ---- opening and closing -------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Peer:
+        try:
+            await self.begin()
+            await self.meet()
+        except BaseException:  # also when cancelled: what was started here must not outlive this call
+            await self.__aexit__(*sys.exc_info())
+            raise
+        return self
+
+    async def begin(self) -> None:
+        """Starts to read and write, and greets the other side. Whatever comes of it, leaving ends it."""
         offer = frames.NOTHING
         if self._offer is not None:
             plan = plan_of(self._offer[1])
             crossing = self._caller.objects.keep(self._offer[0], plan)
             offer = frames.raw(codec_for(plan.crossing), crossing, self._limit)
         group = await self._stack.enter_async_context(anyio.create_task_group())
-        try:
-            inner = await group.start(self._run)
-            self._stack.callback(inner.cancel_scope.cancel)
-            self._outbox.post(frames.greeting(offer))
-            with anyio.move_on_after(self._patience):
-                await self._greeted.wait()
-            if self._hello is None:
-                raise self.reason or NotReady(f"the other side said nothing for {self._patience} seconds",
-                                              hint="look at its log")  # fmt: skip
-        except BaseException:  # also when cancelled: what was started here must not outlive this call
-            await self.__aexit__(*sys.exc_info())
-            raise
-        return self
+        inner = await group.start(self._run)
+        self._stack.callback(inner.cancel_scope.cancel)
+        self._outbox.post(frames.greeting(offer))
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def meet(self) -> None:
+        """Waits for the other side's greeting."""
+        with anyio.move_on_after(self._patience):
+            await self._greeted.wait()
+        if self._hello is None:
+            silent = f"the other side said nothing for {self._patience} seconds"
+            raise self.reason or NotReady(silent, hint="look at its log")
+
+    async def __aexit__(self, kind: type[BaseException] | None, *error: Any) -> None:
         with anyio.move_on_after(1):
             await self._outbox.drained()
         # Errors of the body are not the group's: handing them over would wrap them in an exception group.
         cancelled = kind is not None and issubclass(kind, anyio.get_cancelled_exc_class())
-        await self._stack.__aexit__(*((kind, error, trace) if cancelled else (None, None, None)))
+        await self._stack.__aexit__(*((kind, *error) if cancelled else (None, None, None)))
 
     async def _run(self, *, task_status: anyio.abc.TaskStatus[TaskGroup]) -> None:
         reason: GituError = NotReady("the connection was closed on this side", hint="open a new one")

@@ -37,10 +37,8 @@ class PipeTransport:
         try:
             (length,) = _LENGTH.unpack(await self._receive.receive_exactly(_LENGTH.size))
             if length > self._limit:
-                raise BorderError(
-                    f"a chunk of {length} bytes is announced, {self._limit} are allowed",
-                    hint="only Gitu may write to this connection",
-                )
+                what = f"a chunk of {length} bytes is announced, {self._limit} are allowed"
+                raise BorderError(what, hint="only Gitu may write to this connection")
             return await self._receive.receive_exactly(length) if length else b""
         except anyio.IncompleteRead:
             raise anyio.EndOfStream from None

@@ -21,6 +21,8 @@ from gitu_core.border.faults import Fault
 from gitu_core.contracts import seam_of
 from gitu_core.errors import BorderError
 
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
 Offer = Callable[[Any, "Plan"], Any]
 """Makes an object a crossing."""
 Accept = Callable[[Any, "Plan"], Any]
@@ -59,7 +61,7 @@ class Method:
         """Encodes the result, or one item of the stream."""
         return codec_for(self.result.hint)
 
-    def pack(self, args: tuple[Any, ...], kwargs: dict[str, Any], offer: Offer) -> msgspec.Struct:
+    def pack(self, args: Args, kwargs: Kwargs, offer: Offer) -> msgspec.Struct:
         """Arguments as they cross; a `TypeError` where they do not fit the signature."""
         packed = self.arguments(*args, **kwargs)
         for name, carriage in self.carried:
@@ -117,18 +119,12 @@ class Plan:
     def crossing(self) -> type[msgspec.Struct]:
         """What crosses in place of an object. `home`: it is the receiver's own object, coming back;
         `failed` holds the errors of attributes that could not be read."""
-        return msgspec.defstruct(
-            f"{self.protocol.__name__}Crossing",
-            [
-                ("ref", int),
-                ("home", bool, False),
-                ("data", self.data_type, self.data_type()),
-                ("parts", self.parts_type, self.parts_type()),
-                ("failed", dict[str, Fault], msgspec.field(default_factory=dict)),
-            ],
-            omit_defaults=True,
-            frozen=True,
-        )
+        fields: list[Any] = [
+            ("ref", int), ("home", bool, False), ("data", self.data_type, self.data_type()),
+            ("parts", self.parts_type, self.parts_type()),
+            ("failed", dict[str, Fault], msgspec.field(default_factory=dict)),
+        ]  # fmt: skip
+        return msgspec.defstruct(f"{self.protocol.__name__}Crossing", fields, omit_defaults=True, frozen=True)
 
 
 def is_contract(hint: Any) -> bool:

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
@@ -15,15 +15,8 @@ from gitu_core.border.faults import Fault, pack, unpack
 from gitu_core.border.plans import Method, Plan
 from gitu_core.errors import BorderError, FacetUnavailable, GituError
 
-
-class Calls(Protocol):
-    """What a proxy needs of its connection."""
-
-    async def call(self, ref: int, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Calls a method of the object *ref* of the other side."""
-
-    def stream(self, ref: int, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncIterator[Any]:
-        """Streams from a method of the object *ref* of the other side."""
+if TYPE_CHECKING:
+    from gitu_core.border.calling import Caller
 
 
 class Proxy:
@@ -32,7 +25,7 @@ class Proxy:
 
     gitu_plan: Plan
 
-    def __init__(self, calls: Calls, ref: int, failed: dict[str, Fault]) -> None:
+    def __init__(self, calls: Caller, ref: int, failed: dict[str, Fault]) -> None:
         self.gitu_calls, self.gitu_ref, self.gitu_failed = calls, ref, failed
         self.gitu_count = 1
 
@@ -60,19 +53,15 @@ def proxy_class(plan: Plan) -> type[Proxy]:
 
 
 def _member(method: Method) -> Callable[..., Any]:
-    if method.streams:
-
-        def streaming(self: Proxy, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            return self.gitu_calls.stream(self.gitu_ref, method, args, kwargs)
-
-        streaming.__name__ = method.name
-        return streaming
+    def streaming(self: Proxy, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        return self.gitu_calls.stream(self.gitu_ref, method, args, kwargs)
 
     async def unary(self: Proxy, *args: Any, **kwargs: Any) -> Any:
         return await self.gitu_calls.call(self.gitu_ref, method, args, kwargs)
 
-    unary.__name__ = method.name
-    return unary
+    member: Callable[..., Any] = streaming if method.streams else unary
+    member.__name__ = method.name
+    return member
 
 
 @dataclass
@@ -81,20 +70,18 @@ class _Returned:
 
     crossing: Any
     refs: list[int]
-    key: tuple[int, Plan]
     count: int = 1
 
 
 class Objects:
     """The objects of one connection: those that this side exports, by number, and the proxies it holds."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Caller) -> None:
         self._calls = calls
         self._next = 0
         self._exported: dict[int, tuple[object, Plan]] = {}
         self._kept: dict[tuple[int, Plan], Any] = {}
-        self._returned: dict[int, _Returned] = {}
-        self._numbers: dict[tuple[int, Plan], int] = {}
+        self._returned: dict[tuple[int, Plan], _Returned] = {}
         self._proxies: weakref.WeakValueDictionary[int, Proxy] = weakref.WeakValueDictionary()
 
     def __len__(self) -> int:
@@ -104,18 +91,15 @@ class Objects:
         """The exported object with this number. `BorderError` if there is none, or none any more."""
         found = self._exported.get(ref)
         if found is None:
-            raise BorderError(
-                f"there is no object {ref} here: never handed over, or the call that carried it has ended",
-                hint="use what a call hands over only while the call runs",
-            )
+            what = f"there is no object {ref} here: never handed over, or the call that carried it has ended"
+            raise BorderError(what, hint="use what a call hands over only while the call runs")
         return found
 
     def lend(self, value: object, plan: Plan, refs: list[int]) -> Any:
         """Exports *value* until `drop`; the numbers it takes are added to *refs*."""
         if isinstance(value, Proxy) and value.gitu_calls is self._calls:
             return plan.crossing(ref=value.gitu_ref, home=True)
-        kept = self._kept.get((id(value), plan))
-        return kept if kept is not None else self._export(value, plan, refs)
+        return self._kept.get((id(value), plan)) or self._export(value, plan, refs)
 
     def keep(self, value: object, plan: Plan) -> Any:
         """Exports *value* until the connection closes, under one number however often it is handed over."""
@@ -126,14 +110,13 @@ class Objects:
 
     def give(self, value: object, plan: Plan) -> Any:
         """Exports a returned object: until the other side releases it or the connection closes."""
-        if (number := self._numbers.get((id(value), plan))) is not None:
-            self._returned[number].count += 1
-            return self._returned[number].crossing
+        if (known := self._returned.get((id(value), plan))) is not None:
+            known.count += 1
+            return known.crossing
         refs: list[int] = []
         crossing = self.lend(value, plan, refs)
         if refs:
-            self._numbers[id(value), plan] = crossing.ref
-            self._returned[crossing.ref] = _Returned(crossing, refs, (id(value), plan))
+            self._returned[id(value), plan] = _Returned(crossing, refs)
         return crossing
 
     def drop(self, refs: list[int]) -> None:
@@ -144,12 +127,15 @@ class Objects:
     def released(self, ref: int, count: int) -> None:
         """The other side needs a returned object no longer, which it got *count* times; anything else
         stays."""
-        found = self._returned.get(ref)
-        if found is None:
+        if ref not in self._exported:
+            return
+        value, plan = self._exported[ref]
+        found = self._returned.get((id(value), plan))
+        if found is None or found.crossing.ref != ref:
             return
         found.count -= max(1, count)
         if found.count <= 0:
-            del self._returned[ref], self._numbers[found.key]
+            del self._returned[id(value), plan]
             self.drop(found.refs)
 
     def accept(self, crossing: Any, plan: Plan) -> Any:
@@ -175,7 +161,6 @@ class Objects:
         self._exported.clear()
         self._kept.clear()
         self._returned.clear()
-        self._numbers.clear()
 
     def _export(self, value: object, plan: Plan, refs: list[int]) -> Any:
         ref, self._next = self._next, self._next + 1

@@ -32,8 +32,13 @@ def show(path: Path) -> str:
 
 def refuse(path: Path, what: str) -> BorderError:
     """The error for something at *path* that cannot cross."""
-    clear = show(path).encode("utf-8", "backslashreplace").decode()
-    return BorderError(f"{what} at {clear}", hint="hand over JSON data; bytes travel as a BlobRef", path=clear)
+    place = clear(show(path))
+    return BorderError(f"{what} at {place}", hint="hand over JSON data; bytes travel as a BlobRef", path=place)
+
+
+def clear(text: object) -> str:
+    """The words of something, without characters that could not cross themselves."""
+    return str(text).encode("utf-8", "backslashreplace").decode()[:500]
 
 
 # ---- values to JSON data -----------------------------------------------------------------------------------

@@ -44,22 +44,22 @@ class TurnBudget:
             message = f"the next call may bring this turn to ${total / NANO:.4f}; its limit is ${limit / NANO:.4f}"
             raise LimitReached(message, hint="raise profiles.<name>.limits.cost, or ask for less", limit="cost")
 
-    async def settle(self, ticket: str, usage: Usage) -> None:
+    def settle(self, ticket: str, usage: Usage) -> None:
         """Replaces the reservation by what it really cost. A ticket settles once."""
         turn, _ = self._reserved.pop(ticket, ("", 0))
         for owner in _owners(turn) if turn else ():
             self._spent[owner] = self._spent.get(owner, 0) + usage.cost
 
-    async def release(self, ticket: str) -> None:
+    def release(self, ticket: str) -> None:
         """Gives the reservation back: nothing was used."""
         self._reserved.pop(ticket, None)
 
-    async def resume(self, turn: TurnInfo, spent: int) -> None:
+    def resume(self, turn: TurnInfo, spent: int) -> None:
         """A turn goes on that has *spent* something already."""
         self._limits[turn.id] = self._limit_of(turn)
         self._spent[turn.id] = max(spent, self._spent.get(turn.id, 0))
 
-    async def close(self, turn: str) -> int:
+    def close(self, turn: str) -> int:
         """Forgets a turn that ended; gives what it spent, in nano-dollars."""
         for ticket in [ticket for ticket, (owner, _) in self._reserved.items() if owner == turn]:
             del self._reserved[ticket]

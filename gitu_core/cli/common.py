@@ -1,10 +1,8 @@
-"""What several commands need: the settings and an open assistant with everything that is enabled."""
+"""What several commands need: the settings and an assistant with everything that is enabled."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from msgspec.structs import replace
 
@@ -23,8 +21,6 @@ def settings_of(options: argparse.Namespace) -> Settings:
     return replace(settings, model=model, profiles=profiles)
 
 
-@asynccontextmanager
-async def assistant(options: argparse.Namespace) -> AsyncIterator[Gitu]:
-    """An open assistant as the settings describe it."""
-    async with Gitu(config=settings_of(options)) as gitu:
-        yield gitu
+def assistant(options: argparse.Namespace) -> Gitu:
+    """An assistant as the settings describe it, to be entered."""
+    return Gitu(config=settings_of(options))

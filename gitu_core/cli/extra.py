@@ -18,20 +18,16 @@ from gitu_core.model import ToolResult
 _TYPES = {"integer": int, "number": float}
 
 
-def run_contributed(before: Sequence[str], name: str, after: Sequence[str]) -> int | None:
-    """Runs the command *name* that a plugin contributes; None if none does. What stands *before* it are options of
-    `gitu` itself, what comes *after* it belongs to the command."""
-    top = argparse.ArgumentParser(prog="gitu", add_help=False, allow_abbrev=False)
-    top.add_argument("--config")
-    top.add_argument("--home")
-    options, unknown = top.parse_known_args(list(before))
+def run_contributed(options: argparse.Namespace, name: str, *after: str) -> int | None:
+    """Runs the command *name* that a plugin contributes; None if none does. *options* are those of `gitu` itself, what
+    comes *after* the name belongs to the command."""
     # Looked up first without opening anything: a word that was mistyped must not leave a database behind.
-    if unknown or all(each.contribution.name != name for each in registry_of(options).offers("command")):
+    if all(each.contribution.name != name for each in registry_of(options).offers("command")):
         return None
-    return anyio.run(_run, options, list(after), name)
+    return anyio.run(_run, options, after, name)
 
 
-async def _run(options: argparse.Namespace, after: list[str], name: str) -> int:
+async def _run(options: argparse.Namespace, after: Sequence[str], name: str) -> int:
     async with assistant(options) as gitu:
         offer = next(each for each in gitu.house.registry.offers("command") if each.contribution.name == name)
         spec = msgspec.convert(offer.contribution.spec, CommandSpec)
@@ -49,15 +45,12 @@ def _parser(spec: CommandSpec) -> argparse.ArgumentParser:
     required = spec.arguments.get("required", ())
     properties: dict[str, Any] = spec.arguments.get("properties", {})
     for name, schema in properties.items():
-        help_text = schema.get("description", "")
-        if schema.get("type") == "boolean":
-            parser.add_argument(
-                f"--{name.replace('_', '-')}", action="store_true", default=None, dest=name, help=help_text
-            )
-            continue
+        option, help_text = f"--{name.replace('_', '-')}", schema.get("description", "")
         kind = _TYPES.get(schema.get("type", ""), str)
-        if name in required:
+        if schema.get("type") == "boolean":
+            parser.add_argument(option, action="store_true", default=None, dest=name, help=help_text)
+        elif name in required:
             parser.add_argument(name, type=kind, help=help_text)
         else:
-            parser.add_argument(f"--{name.replace('_', '-')}", type=kind, dest=name, help=help_text)
+            parser.add_argument(option, type=kind, dest=name, help=help_text)
     return parser

@@ -31,16 +31,24 @@ above all rooms, adds those of the room `testing`."""
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The command line, as far as the core knows it; plugins add commands of their own. Only what *words* name is
     imported."""
-    top = argparse.ArgumentParser(prog="gitu", description="A plugin-first assistant.", allow_abbrev=False)
-    top.add_argument("--version", action="version", version=f"gitu {__version__}")
-    top.add_argument("--config", help="the gitu.toml to use")
-    top.add_argument("--home", help="the folder for data and settings (default: GITU_HOME)")
+    what = "A plugin-first assistant."
+    top = argparse.ArgumentParser(prog="gitu", description=what, allow_abbrev=False, parents=[_head()])
     commands = top.add_subparsers(dest="command", metavar="command")
     for name, (module, what) in COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
         if name in words:
             import_module(f".{module}", __package__).arguments(name, command)
     return top
+
+
+def _head() -> argparse.ArgumentParser:
+    """What may stand before the command."""
+    usage = "gitu [-h] [--version] [--config CONFIG] [--home HOME] command ..."
+    head = argparse.ArgumentParser("gitu", usage, add_help=False, allow_abbrev=False)
+    head.add_argument("--version", action="version", version=f"gitu {__version__}")
+    head.add_argument("--config", help="the gitu.toml to use")
+    head.add_argument("--home", help="the folder for data and settings (default: GITU_HOME)")
+    return head
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,11 +72,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    place = _place_of_command(words)
-    if place is not None and words[place] not in COMMANDS:
+    head = _head()
+    head.add_argument("words", nargs=argparse.REMAINDER)
+    before, unknown = head.parse_known_args(words)
+    if before.words and before.words[0] not in COMMANDS and not unknown:
         from gitu_core.cli.extra import run_contributed
 
-        status = run_contributed(words[:place], words[place], words[place + 1 :])
+        status = run_contributed(before, *before.words)
         if status is not None:
             return status
     options = parser(words).parse_args(words)
@@ -77,15 +87,3 @@ def _run(words: list[str]) -> int:
         return 2
     module = import_module(f".{COMMANDS[options.command][0]}", __package__)
     return int(module.run(options))
-
-
-def _place_of_command(words: Sequence[str]) -> int | None:
-    """Where the command stands: the first word that is neither an option of `gitu` itself nor the value of one."""
-    place = 0
-    while place < len(words):
-        if words[place] in ("--config", "--home"):
-            place += 1
-        elif not words[place].startswith("-"):
-            return place
-        place += 1
-    return None

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, redirect_stdout
 from typing import Any
 
 import msgspec
 
 COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "dim": 2, "bold": 1}
 _STATE = {
-    "ok": "green",
-    "enabled": "green",
-    "disabled": "dim",
-    "unused": "dim",
-    "degraded": "yellow",
-    "warning": "yellow",
-}
+    "ok": "green", "enabled": "green", "disabled": "dim", "unused": "dim", "degraded": "yellow", "warning": "yellow",
+    "failed": "red", "quarantined": "red", "broken": "red", "incompatible": "red", "duplicate": "red",
+}  # fmt: skip
 
 
 def coloured(stream: Any = None) -> bool:
@@ -37,19 +33,15 @@ def state(word: str) -> str:
     return paint(word, _STATE.get(word, "red"))
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Rows under a head, columns as wide as they need; the last column is never padded."""
     widths = [max(len(str(row[column])) for row in (head, *rows)) for column in range(len(head))]
     lines = [paint("  ".join(cell.ljust(width) for cell, width in zip(head, widths, strict=True)).rstrip(), "bold")]
     for row in rows:
         cells = [str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)]
-        cells = [state(cell.strip()) + cell[len(cell.strip()) :] if cell.strip() in STATES else cell for cell in cells]
+        cells = [state(cell.strip()) + cell[len(cell.strip()) :] if cell.strip() in _STATE else cell for cell in cells]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
-
-
-STATES = frozenset({*_STATE, "failed", "quarantined", "broken", "incompatible", "duplicate"})
-"""Words that a table shows in colour."""
 
 
 def as_json(value: Any) -> str:
@@ -57,11 +49,9 @@ def as_json(value: Any) -> str:
     return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2).decode()
 
 
-@contextmanager
-def answers_only() -> Iterator[None]:
+def answers_only() -> AbstractContextManager[Any]:
     """Inside, whatever plugins print goes to the error stream: standard output is for the answer of the command."""
-    with redirect_stdout(sys.stderr):
-        yield
+    return redirect_stdout(sys.stderr)
 
 
 def complain(message: str, hint: str = "") -> None:

@@ -32,21 +32,17 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command."""
-    if options.command == "chat":
-        anyio.run(_chat, options)
-        return 0
-    if options.command == "sessions":
-        return anyio.run(_sessions, options)
-    return anyio.run(_ask, options)
+    return anyio.run({"chat": _chat, "sessions": _sessions, "ask": _ask}[options.command], options)
 
 
-async def _chat(options: argparse.Namespace) -> None:
+async def _chat(options: argparse.Namespace) -> int:
     async with assistant(options) as gitu:
         names = [options.channel] if options.channel else gitu.house.channel_names(foreground=True)
         if not names:
             raise ConfigError("no plugin that talks in a terminal is enabled", field="plugins",
                               hint='install the bundle: pip install "gitu-core[assistant]"')  # fmt: skip
         await gitu.run_channel(names[0])
+    return 0
 
 
 async def _ask(options: argparse.Namespace) -> int:
@@ -94,9 +90,7 @@ async def _sessions(options: argparse.Namespace) -> int:
     if options.json:
         print(as_json(found))
     else:
-        rows = [
-            (each.id, each.person, each.profile, str(each.messages), "ended" if each.ended_at else "open")
-            for each in found
-        ]
+        rows = [(each.id, each.person, each.profile, each.messages, "ended" if each.ended_at else "open")
+                for each in found]  # fmt: skip
         print(table(("session", "user", "profile", "messages", "state"), rows))
     return 0

@@ -12,7 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import msgspec
+
+from gitu_core.model.base import Value
 
 __all__ = ["SEAMS", "WIRE_VERSION", "Seam", "contract", "seam_of"]
 
@@ -53,3 +57,12 @@ def seam_of(protocol: object) -> Seam | None:
     """The seam that a Protocol class was registered as, or None."""
     found = protocol.__dict__.get("__seam__") if isinstance(protocol, type) else None
     return found if isinstance(found, Seam) else None
+
+
+class Contribution(Value, frozen=True):
+    """One object that a plugin hands over, described before its code runs. `spec` is the contract's own data."""
+
+    seam: str
+    name: str
+    description: str = ""
+    spec: dict[str, Any] = msgspec.field(default_factory=dict)

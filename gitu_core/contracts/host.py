@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from gitu_core.contracts.base import contract
+from gitu_core.errors import FacetUnavailable
 from gitu_core.model import UNLABELLED, BlobRef, Conversation, Hit, Label, MemoryQuery, Part, Value
 
 __all__ = [
@@ -200,6 +201,22 @@ class Host(Protocol):
     notify: Notify
     schedule: Schedule
     admin: Admin
+
+
+class Missing:
+    """Stands for a facet that is not there. Whatever is called on it is refused with the reason."""
+
+    def __init__(self, facet: str, why: str, hint: str) -> None:
+        self._facet, self._why, self._hint = facet, why, hint
+
+    def __getattr__(self, method: str) -> Any:
+        def refuse(*args: Any, **kwargs: Any) -> Any:
+            what = f"host.{self._facet}.{method} was called {self._why}"
+            raise FacetUnavailable(what, hint=self._hint, facet=self._facet)
+
+        if method.startswith("__"):
+            raise AttributeError(method)
+        return refuse
 
 
 FACETS = ("log", "kv", "blobs", "secrets", "http", "files", "model", "memory", "ask", "notify", "schedule", "admin")

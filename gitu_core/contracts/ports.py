@@ -5,37 +5,23 @@ A room names here what it needs, so that no room imports its neighbour.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import msgspec
 
-from gitu_core.contracts.contribution import Contribution
+from gitu_core.contracts.base import Contribution
 from gitu_core.contracts.host import Entry
-from gitu_core.model import (
-    Account,
-    Ask,
-    BlobRef,
-    Candidate,
-    Conversation,
-    Label,
-    Message,
-    ModelEvent,
-    ModelMessage,
-    ModelRequest,
-    Outgoing,
-    Receipt,
-    Reply,
-    RouteTask,
-    ToolCall,
-    ToolSpec,
-    TurnInfo,
-    Usage,
-    Value,
-)  # fmt: skip
+from gitu_core.contracts.timers import TimerStore
+from gitu_core.model.base import Value
+from gitu_core.model.chat import Candidate, ModelEvent, ModelMessage, ModelRequest, RouteTask, Usage
+from gitu_core.model.label import Label
+from gitu_core.model.message import Account, Ask, BlobRef, Conversation, Message, Outgoing, Receipt
 from gitu_core.model.steps import Step
+from gitu_core.model.tooling import ToolCall, ToolSpec
+from gitu_core.model.turn import Reply, TurnInfo
 
 
 class Clock(Protocol):
@@ -224,7 +210,7 @@ class Workers(Protocol):
         """Becomes a worker, with a new epoch; gives its id."""
 
     async def leave(self) -> None:
-        """Ends being a worker and lets go of its lanes."""
+        """Ends being a worker and lets go of its lanes and timers."""
 
     async def beat(self) -> None:
         """Shows that this worker lives. `LeaseLost` if another one took over."""
@@ -248,9 +234,12 @@ class Workers(Protocol):
 class Records(Protocol):
     """The store, as gateway and runtime use it."""
 
-    async def accept(self, entry: InboxEntry, lane: str = "") -> Receipt:
+    async def accept(
+        self, entry: InboxEntry, lane: str = "", landed: Callable[[Receipt], None] | None = None
+    ) -> Receipt:
         """Commits a message to disk. The same channel and key again gives the first receipt with `fresh` False.
-        With *lane*, claims that lane in the same transaction; `mine` tells whether it is this worker's."""
+        With *lane*, claims that lane in the same transaction; `mine` tells whether it is this worker's. *landed* is
+        called as soon as it is on disk, also where the caller was cancelled meanwhile."""
 
     async def write(self, *records: Record) -> None:
         """Writes all records in one transaction; returns when they are committed."""
@@ -386,7 +375,7 @@ class BlobStore(Protocol):
         """A piece of a blob, or all of it. `Damaged` if its bytes are not what its name says."""
 
 
-class Store(Records, Workers, People, Sessions, PluginState, BlobStore, Protocol):
+class Store(Records, Workers, TimerStore, People, Sessions, PluginState, BlobStore, Protocol):
     """The whole store."""
 
     async def open(self) -> None:
@@ -437,6 +426,13 @@ class Registry(Protocol):
     async def get(self, seam: str, name: str) -> Any:
         """The contributed object; activates its plugin on first use. A `PluginError` says why it cannot be had."""
 
+    def having(self, hook: str) -> Sequence[str]:
+        """The ids of the enabled, healthy plugins that have a hook."""
+
+    async def call(self, id: str, hook: str, **arguments: Any) -> None:
+        """Calls a lifecycle hook of one plugin, which is activated first: a `PluginError` says why it cannot be. The
+        plugin's own `NotReady` comes through; its other failures are counted against it and go no further."""
+
 
 class Models(Protocol):
     """Chooses models and asks them."""
@@ -471,19 +467,20 @@ class Policy(Protocol):
 
 
 class Budget(Protocol):
-    """Pays for calls before they are made. Amounts are nano-dollars."""
+    """Pays for calls before they are made. Amounts are nano-dollars. Only setting aside may take time; the rest is told
+    and is never cut off by a cancellation."""
 
     async def reserve(self, turn: TurnInfo, estimate: int | None) -> str:
         """Sets the worst case aside; gives a ticket. `LimitReached` if an envelope cannot bear it."""
 
-    async def settle(self, ticket: str, usage: Usage) -> None:
+    def settle(self, ticket: str, usage: Usage) -> None:
         """Replaces the reservation by what it really cost."""
 
-    async def release(self, ticket: str) -> None:
+    def release(self, ticket: str) -> None:
         """Gives the reservation back: nothing was used."""
 
-    async def resume(self, turn: TurnInfo, spent: int) -> None:
+    def resume(self, turn: TurnInfo, spent: int) -> None:
         """A turn goes on that has *spent* something already."""
 
-    async def close(self, turn: str) -> int:
+    def close(self, turn: str) -> int:
         """Forgets a turn that ended; gives what it spent."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
+from typing import cast
 
 import msgspec
 
@@ -22,11 +23,11 @@ from gitu_core.gateway.outbox import Outbox, to_say
 from gitu_core.gateway.owned import Owned
 from gitu_core.gateway.questions import Questions
 from gitu_core.gateway.queues import Lanes
-from gitu_core.gateway.shield import Shield
+from gitu_core.gateway.shield import Piece, Shield
 from gitu_core.gateway.work import TurnRunner
 from gitu_core.gateway.worker import Worker
 from gitu_core.isolation import is_cancellation
-from gitu_core.model import Conversation, Message, Reply, Text
+from gitu_core.model import Conversation, Message, Receipt, Reply, Text
 
 log = logging.getLogger("gitu.gateway")
 
@@ -85,8 +86,20 @@ class Gateway:
             raise
         if self._closed:
             raise closed()
-        left = Job.leave if options.waits else _unwanted
-        return await self.shield.to_end(partial(self._commit, entry, session, options), left)
+        piece = Piece(Job.leave if options.waits else _unwanted)
+        # What the application sends is worked on where it waits: it may need objects that are only there.
+        here = self.dispatcher is self.local or entry.message.conversation.channel == APP
+        lane = entry.session if here and entry.session not in self.owned else ""
+        hit("inbox.accept.before")
+        try:
+            await self._records.accept(entry, lane, partial(self._landed, piece, lane, entry, session, options))
+            await piece.done.wait()
+        except BaseException:  # cancelled, or not stored; what is on its way goes on
+            piece.leave()
+            raise
+        if piece.error is not None:
+            raise piece.error
+        return cast(Job, piece.job)
 
     async def _looked_at(self, message: Message, person: str, options: Options) -> tuple[InboxEntry, Session]:
         """The message as it will be committed, and the session it belongs to."""
@@ -111,32 +124,46 @@ class Gateway:
                 raise Denied(str(reason), hint=hint)
         return InboxEntry(message, who.id, session.id), session
 
-    async def _commit(self, entry: InboxEntry, session: Session, options: Options) -> Job:
-        # What the application sends is worked on where it waits: it may need objects that are only there.
-        here = self.dispatcher is self.local or entry.message.conversation.channel == APP
-        lane = entry.session if here and entry.session not in self.owned else ""
-        hit("inbox.accept.before")
-        receipt = await self._records.accept(entry, lane)
+    def _landed(
+        self, piece: Piece, lane: str, entry: InboxEntry, session: Session, options: Options, receipt: Receipt
+    ) -> None:  # fmt: skip
+        """A message is on disk: from here on it is worked off, whatever becomes of the one who brought it."""
         hit("inbox.accept.after")
         if lane and receipt.mine:
             self.owned.add(lane)
-        known = self._jobs.get(receipt.id)
-        if known is not None:
-            known.join(options)
-            return known
-        job = Job(receipt.id, entry, options.profile or session.profile, options)
+        piece.job = self._jobs.get(receipt.id)
+        if piece.job is not None:
+            piece.job.join(options)
+            piece.end()
+            return
+        job = piece.job = Job(receipt.id, entry, options.profile or session.profile, options)
         job.join(options)
         self._jobs[job.id] = job  # from here on the same key finds it, and closing ends it
+        if receipt.fresh and self._plain(job) and self._lanes.put_now(entry.session, job):
+            job.queued = True
+            self.local.wake_now(entry.session)
+            piece.end()
+        else:
+            self.shield.start(piece, partial(self._take_in, job, session, receipt.fresh))
+
+    def _plain(self, job: Job) -> bool:
+        """True if nothing has to be found out about a message: it goes into its lane at once."""
+        message = job.entry.message
+        return (
+            message.action == "new"
+            and job.entry.session in self.owned
+            and not self._hooks.wants("gitu_message_received")
+            and not Commands.named(message.text)
+            and not self.questions.may_answer(message)
+        )
+
+    async def _take_in(self, job: Job, session: Session, fresh: bool) -> None:
         try:
-            if receipt.fresh:
-                await self._begin(job, session)
-            else:
-                await self._known(job)
+            await (self._begin(job, session) if fresh else self._known(job))
         except BaseException as error:  # whatever it is, it is raised on; whoever joined meanwhile is told too
             job.failure = closed() if is_cancellation(error) else error if isinstance(error, Exception) else None
             self._finish(job)
             raise
-        return job
 
     async def _begin(self, job: Job, session: Session) -> None:
         if self._hooks.wants("gitu_message_received"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,34 @@ APP = "app"
 
 Watch = Callable[[TurnEvent], None]
 """Told what happens while a turn runs, and last of all its `TurnFinished`."""
+
+
+class Once:
+    """Something that happens once, and those who wait for it. An event of anyio takes ten times as long to make."""
+
+    __slots__ = ("_happened", "_waiting")
+
+    def __init__(self) -> None:
+        self._happened = False
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def is_set(self) -> bool:
+        """True once it happened."""
+        return self._happened
+
+    def set(self) -> None:
+        """It happens."""
+        self._happened = True
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def wait(self) -> None:
+        """Waits until it happened."""
+        if not self._happened:
+            future = asyncio.get_running_loop().create_future()
+            self._waiting.append(future)
+            await future
 
 
 @dataclass
@@ -46,7 +75,7 @@ class Job:
     entry: InboxEntry
     profile: str
     options: Options = field(default_factory=Options)
-    done: anyio.Event = field(default_factory=anyio.Event)
+    done: Once = field(default_factory=Once)
     reply: Reply | None = None
     failure: Exception | None = None
     scope: anyio.CancelScope | None = None

@@ -23,12 +23,13 @@ LOOK = 1.0
 
 
 class Keeper:
-    """Makes this process a worker and keeps it one. *lease* is in seconds; *rejoined* is called when the worker's lease
-    was lost and it has a new one. With `everything`, messages of channels that do not run here are worked on too."""
+    """Makes this process a worker and keeps it one. *lease* is in seconds; *lost* is called when the worker's lease was
+    lost, *rejoined* when it has a new one. With `everything`, messages of channels that do not run here are worked on
+    too."""
 
     def __init__(
         self, workers: Workers, records: Records, gateway: Gateway, clock: Clock, lease: float,
-        rejoined: Callable[[], Awaitable[None]],
+        lost: Callable[[], Awaitable[None]], rejoined: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._workers = workers
         self._records = records
@@ -36,7 +37,7 @@ class Keeper:
         self._clock = clock
         self._lease = lease
         self.everything = False
-        self._rejoined = rejoined
+        self._lost, self._rejoined = lost, rejoined
         self._beats: dict[str, tuple[int, float]] = {}
         self._seen: set[str] = set()
         self._looked = 0.0
@@ -91,7 +92,7 @@ class Keeper:
         for each in others:
             silent = now - self._beats[each.id][1]
             if (each.gone or silent > self._lease) and await self._workers.take_over(each):
-                log.warning("took over from worker %s (%s)", each.id, each.about)
+                log.log(logging.INFO if each.gone else logging.WARNING, "took over from %s (%s)", each.id, each.about)
                 taken = True
                 del self._beats[each.id]
         was, self._gateway.owned.shared = self._gateway.owned.shared, bool(self._beats)
@@ -121,6 +122,7 @@ class Keeper:
         old one must not be finished under the new one."""
         gateway = self._gateway
         gateway.drop()
+        await self._lost()
         while gateway.worker.running:
             gateway.drop()
             await self._clock.sleep(0.05)

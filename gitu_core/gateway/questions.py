@@ -5,7 +5,7 @@ from __future__ import annotations
 from gitu_core.contracts.ports import Approval, Records
 from gitu_core.failpoints import hit
 from gitu_core.gateway.jobs import Job
-from gitu_core.model import Answer
+from gitu_core.model import Answer, Message
 
 YES = frozenset({"yes", "y", "ok", "allow", "approve"})
 NO = frozenset({"no", "n", "deny", "refuse"})
@@ -27,23 +27,31 @@ class Questions:
         A bare "yes" or "no" counts only while exactly one question is open for the person in this conversation.
         """
         message, person = job.entry.message, job.entry.person
+        if not self.may_answer(message):
+            return False, None
         for part in message.parts:
             if isinstance(part, Answer):
                 return True, await self._settled(part.ask, person, part.choice, job.id)
-        word = message.text.strip().strip(".!").lower() if len(message.text) <= LONGEST else ""
-        if word not in BARE:
-            return False, None
         mine = [each for each in await self._records.approvals(person) if each.conversation == message.conversation]
-        choice = _chosen(word, mine[0].ask.choices) if len(mine) == 1 else ""
+        choice = _chosen(_word(message.text), mine[0].ask.choices) if len(mine) == 1 else ""
         if not choice:
             return False, None
         return True, await self._settled(mine[0].id, person, choice, job.id)
+
+    @staticmethod
+    def may_answer(message: Message) -> bool:
+        """True if a message may be an answer, by its words alone."""
+        return _word(message.text) in BARE or any(isinstance(part, Answer) for part in message.parts)
 
     async def _settled(self, id: str, person: str, choice: str, receipt: str) -> Approval | None:
         hit("answer.before")
         found = await self._records.answer(id, person, choice, receipt)
         hit("answer.after")
         return found
+
+
+def _word(text: str) -> str:
+    return text.strip().strip(".!").lower() if len(text) <= LONGEST else ""
 
 
 def _chosen(word: str, choices: tuple[str, ...]) -> str:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 
-import anyio
-
-from gitu_core.gateway.jobs import Job
+from gitu_core.gateway.jobs import Job, Once
 
 
 class _Lane:
-    def __init__(self, depth: int) -> None:
+    def __init__(self) -> None:
         self.jobs: deque[Job] = deque()
-        self.room = anyio.Semaphore(depth, fast_acquire=True)
-        self.users = 0
+        self.full: deque[Once] = deque()  # who waits for room, in order
 
 
 class Lanes:
@@ -23,17 +20,25 @@ class Lanes:
         self._depth = depth
         self._lanes: dict[str, _Lane] = {}
 
+    def put_now(self, name: str, job: Job) -> bool:
+        """Puts a job at the end of a lane; False if the lane is full."""
+        lane = self._lanes.setdefault(name, _Lane())
+        if lane.full or len(lane.jobs) >= self._depth:
+            return False
+        lane.jobs.append(job)
+        return True
+
     async def put(self, name: str, job: Job) -> None:
         """Puts a job at the end of a lane; waits while the lane is full."""
-        lane = self._lanes.get(name)
-        if lane is None:
-            lane = self._lanes[name] = _Lane(self._depth)
-        lane.users += 1
+        if self.put_now(name, job):
+            return
+        lane, room = self._lanes[name], Once()
+        lane.full.append(room)
         try:
-            await lane.room.acquire()
-            lane.jobs.append(job)
+            await room.wait()
         finally:
-            lane.users -= 1
+            lane.full.remove(room)
+        lane.jobs.append(job)
 
     def take(self, name: str) -> Job | None:
         """The next job of a lane, or None. A lane that nobody uses is forgotten."""
@@ -41,9 +46,11 @@ class Lanes:
         if lane is None:
             return None
         if lane.jobs:
-            lane.room.release()
-            return lane.jobs.popleft()
-        if not lane.users:
+            job = lane.jobs.popleft()
+            if lane.full:
+                lane.full[0].set()
+            return job
+        if not lane.full:
             del self._lanes[name]
         return None
 
@@ -54,4 +61,4 @@ class Lanes:
     @property
     def waiting(self) -> int:
         """How many jobs wait in all lanes."""
-        return sum(len(lane.jobs) + lane.users for lane in self._lanes.values())
+        return sum(len(lane.jobs) + len(lane.full) for lane in self._lanes.values())

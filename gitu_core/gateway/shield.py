@@ -2,65 +2,72 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
 
-import anyio
-from anyio.abc import TaskGroup
-
-from gitu_core.gateway.jobs import closed
+from gitu_core.gateway.jobs import Job, Once, closed
 from gitu_core.isolation import is_cancellation
 
 log = logging.getLogger("gitu.gateway")
 
-T = TypeVar("T")
 
+class Piece:
+    """What somebody waits for, until it is done: from the start on it is on its way, also when they leave.
 
-@dataclass
-class _Piece:
-    done: anyio.Event = field(default_factory=anyio.Event)
-    value: Any = None
-    error: BaseException | None = None
-    left: bool = False
+    Who leaves before it is done says so with `leave`; then *left* gets the job instead.
+    """
+
+    def __init__(self, left: Callable[[Job], None]) -> None:
+        self._left = left
+        self.job: Job | None = None
+        self.error: BaseException | None = None
+        self.done = Once()
+        self.gone = False
+
+    def end(self) -> None:
+        """It is done, with `job` or `error`."""
+        self.done.set()
+        if self.gone and self.job is not None and self.error is None:
+            self._left(self.job)
+
+    def leave(self) -> None:
+        """Nobody waits for it any more."""
+        self.gone = True
+        if self.done.is_set():
+            self.end()
 
 
 class Shield:
-    """Runs pieces of work in tasks of their own. `group` is set by whoever opens the house.
+    """Runs pieces of work in tasks of their own.
 
     A scope that shields would not do: a task of asyncio can be cancelled from outside of all scopes.
     """
 
-    group: TaskGroup
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def to_end(self, work: Callable[[], Awaitable[T]], left: Callable[[T], None]) -> T:
-        """What *work* gives, or raises. Where the caller is cancelled meanwhile, *left* gets the value instead.
-        `NotReady` if everything closes before it is done."""
-        piece = _Piece()
-        self.group.start_soon(self._run, piece, work, left)
-        try:
-            await piece.done.wait()
-        except BaseException:  # cancelled; whatever it was, the value needs somebody to take it
-            piece.left = True
-            if piece.done.is_set() and piece.error is None:
-                left(piece.value)
-            raise
-        if piece.error is not None:
-            raise piece.error
-        return cast(T, piece.value)
+    def start(self, piece: Piece, work: Callable[[], Awaitable[None]]) -> None:
+        """Lets *work* run; the piece is done when it ended."""
+        task = asyncio.get_running_loop().create_task(self._run(piece, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, piece: _Piece, work: Callable[[], Awaitable[T]], left: Callable[[T], None]) -> None:
+    async def close(self) -> None:
+        """Ends what still runs."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(self, piece: Piece, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            piece.value = await work()
+            await work()
         except BaseException as error:  # it belongs to the caller, whatever it is
             if is_cancellation(error):
                 piece.error = closed()
-                raise
+                return
             piece.error = error
-            if piece.left:
+            if piece.gone:
                 log.error("work that nobody waits for any more failed", exc_info=error)
         finally:
-            piece.done.set()
-        if piece.left and piece.error is None:
-            left(piece.value)
+            piece.end()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -27,29 +28,39 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, weakr
     extra: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
-_SHIFTS = range(120, -1, -10)
-_random: deque[bytes] = deque()
+class Salt:
+    """Random bytes in pieces of *size*. One call to the system serves many pieces: it costs more than all else. A child
+    process that was forked does not draw what its parent draws."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._left = size, deque[bytes]()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._left.clear)
+
+    def draw(self) -> bytes:
+        """The next piece, in whatever thread."""
+        try:
+            return self._left.popleft()
+        except IndexError:
+            drawn = os.urandom(256 * self._size)
+            self._left.extend(drawn[start : start + self._size] for start in range(self._size, len(drawn), self._size))
+            return drawn[: self._size]
+
+
+_ALPHABET = b"0123456789abcdefghjkmnpqrstvwxyz"
+_LETTERS = _ALPHABET * 8  # a random byte gives a random letter
+_salt = Salt(16)
+
+
+@lru_cache(64)
+def _stamp(milliseconds: int) -> str:
+    return "".join([chr(_ALPHABET[milliseconds >> shift & 31]) for shift in range(45, -1, -5)])
 
 
 def new_id(now: float | None = None) -> str:
     """A new identifier of 26 characters: sorts by time (milliseconds since 1970), then 80 random bits."""
     milliseconds = int((time.time() if now is None else now) * 1000) & (1 << 48) - 1
-    try:
-        salt = _random.popleft()
-    except IndexError:
-        # One call to the system serves many identifiers: it costs more than everything else here.
-        drawn = os.urandom(2560)
-        _random.extend(drawn[start : start + 10] for start in range(10, 2560, 10))
-        salt = drawn[:10]
-    number = milliseconds << 80 | int.from_bytes(salt, "big")
-    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
-
-
-# A child process that was forked must not draw what its parent draws.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.clear)
+    return _stamp(milliseconds) + _salt.draw().translate(_LETTERS).decode()
 
 
 def clean_text(text: object) -> str:

@@ -67,13 +67,10 @@ class Usage(Value, frozen=True):
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
-            input_tokens=self.input_tokens + other.input_tokens,
-            output_tokens=self.output_tokens + other.output_tokens,
-            cached_tokens=self.cached_tokens + other.cached_tokens,
-            cost=self.cost + other.cost,
-            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
-            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
-        )
+            self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens, self.cost + other.cost,
+            self.reasoning_tokens + other.reasoning_tokens, self.cache_write_tokens + other.cache_write_tokens,
+        )  # fmt: skip
 
 
 class TextDelta(Value, frozen=True, tag="text", tag_field="type"):

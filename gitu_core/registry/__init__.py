@@ -4,9 +4,8 @@ Constructing it and listing plugins imports no plugin and neither pluggy nor ste
 first activation. The modules, from reading to running:
 
     scan      finds distributions with an entry point in the group ``gitu.plugins``
-    index     keeps what was found on disk, keyed so that an install, upgrade or removal is noticed
-    jail      describes a plugin that has no manifest, in a child process (`child` is the other side)
-    jailed    keeps what the jail said
+    index     keeps what was found, and what the jail said, on disk; notices every install, upgrade and removal
+    jail      describes a plugin that has no manifest, in a child process
     consent   what the operator switched on and off
     catalogue who contributes what, and who keeps a name that two want
     census    decides, for every plugin that was found, whether it may run, and why not
@@ -16,7 +15,7 @@ first activation. The modules, from reading to running:
     package   describes a package for its author
     loading   imports one plugin and takes what it contributes
     activation  brings plugins to life, once each, and ends them; `aside` keeps what they print off standard output
-    dispatch  calls hooks; `faults` counts what goes wrong, `watchdog` notices who blocks the event loop
+    dispatch  calls hooks; `faults` counts what goes wrong and notices who blocks the event loop
     registry  puts it together
 """
 

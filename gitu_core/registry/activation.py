@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from gitu_core.contracts.host import Host
@@ -10,29 +11,17 @@ from gitu_core.errors import HookError, LoadError, PluginError, Quarantined
 from gitu_core.manifest import Manifest
 from gitu_core.registry.aside import aside
 from gitu_core.registry.census import Record
-from gitu_core.registry.dispatch import Dispatcher
+from gitu_core.registry.faults import Watchdog
 
 if TYPE_CHECKING:
     import anyio
 
     from gitu_core.registry.loading import Active
     from gitu_core.registry.manager import Implementation, Manager
-    from gitu_core.registry.watchdog import Watchdog
+    from gitu_core.registry.registry import Registry
 
 Report = Callable[[PluginError], None]
 """Told about everything that a plugin did wrong."""
-
-
-class Keeper(Protocol):
-    """What activation tells the registry."""
-
-    hooks: Dispatcher
-
-    def in_service(self, record: Record) -> None:
-        """The plugin is active: its hooks may be called, its contributions are known."""
-
-    def quarantine(self, id: str, reason: str, hint: str = "") -> None:
-        """The plugin failed."""
 
 
 class Versions(Protocol):
@@ -49,19 +38,20 @@ class Activation:
     """The active plugins of one registry. *limit* is how many seconds an import may take."""
 
     def __init__(
-        self,
-        keeper: Keeper,
-        host_for: Callable[[Manifest], Host],
-        report: Report,
-        limit: float,
-        versions: Versions | None = None,
-    ) -> None:
-        self._versions, self._keeper, self._host_for, self._report = versions, keeper, host_for, report
-        self._limit = limit
-        self._manager: Manager | None = None
+        self, registry: Registry, host_for: Callable[[Manifest], Host], report: Report, limit: float,
+        versions: Versions | None,
+    ) -> None:  # fmt: skip
+        self._registry, self._host_for, self._report, self._limit = registry, host_for, report, limit
+        self._versions = versions
         self._watchdog: Watchdog | None = None
         self._locks: dict[str, anyio.Lock] = {}
         self._begun: list[Record] = []
+
+    @cached_property
+    def _manager(self) -> Manager:
+        from gitu_core.registry.manager import Manager
+
+        return Manager()
 
     async def start(self, records: Sequence[Record]) -> None:
         """Loads all at once, then calls `gitu_start` by its order and plugin id. Who fails is quarantined."""
@@ -85,13 +75,12 @@ class Activation:
         self._begun = []
         for record in reversed(stopping):
             active, record.active = record.active, None
-            self._keeper.hooks.remove(record.id)
-            if self._manager is not None:
-                self._manager.drop(record.id)
+            self._registry.hooks.remove(record.id)
+            self._manager.drop(record.id)
+            assert active is not None
             try:
-                if active is not None:
-                    with aside():
-                        await active.lifecycle("gitu_stop")
+                with aside():
+                    await active.lifecycle("gitu_stop")
             except PluginError as error:
                 error.at(plugin=record.id, version=record.version)
                 self._report(error)
@@ -103,23 +92,20 @@ class Activation:
         """The plugin, active, and with *begin* started. Once, however many ask. `PluginError` if it fails."""
         import anyio
 
-        lock = self._locks.setdefault(record.id, anyio.Lock())
         # Whoever asked first may give up; what was begun is finished, so that no plugin stays half active.
         with anyio.CancelScope(shield=True), aside():
-            await lock.acquire()
-            try:
-                if record.state != "enabled":
-                    raise unusable(record)
-                active = record.active or await self._load(record)
-                if begin and record not in self._begun:
-                    await self._begin(record, active)
-            except PluginError as error:
-                error.at(plugin=record.id, version=record.version)
-                if record.state == "enabled":
-                    self._keeper.quarantine(record.id, with_hook(error), error.hint)
-                raise
-            finally:
-                lock.release()
+            async with self._locks.setdefault(record.id, anyio.Lock()):
+                try:
+                    if record.state != "enabled":
+                        raise unusable(record)
+                    active = record.active or await self._load(record)
+                    if begin and record not in self._begun:
+                        await self._begin(record, active)
+                except PluginError as error:
+                    error.at(plugin=record.id, version=record.version)
+                    if record.state == "enabled":
+                        self._registry.quarantine(record.id, with_hook(error), error.hint)
+                    raise
         return active
 
     async def _try(self, record: Record, begin: bool) -> None:
@@ -129,21 +115,14 @@ class Activation:
             return
 
     async def _load(self, record: Record) -> Active:
-        from gitu_core.registry.loading import activate, load
-        from gitu_core.registry.manager import Manager
-        from gitu_core.registry.objects import as_plugin
+        from gitu_core.registry.loading import activate, imported
 
-        if self._manager is None:
-            self._manager = Manager()
         assert record.manifest is not None
-        if record.found is not None:
-            active = await load(record.found, record.manifest, self._host_for, self._manager, self._limit)
-        else:
-            plugin = as_plugin(record.local, record.id)
-            active = await activate(plugin, record.manifest, self._host_for, self._manager, shipped=False)
-            record.manifest = active.manifest
-        record.active = active
-        self._keeper.in_service(record)
+        shipped = record.found is not None
+        plugin = await imported(record.found, record.id, self._limit) if record.found else record.local
+        active = await activate(plugin, record.manifest, self._host_for, self._manager, shipped=shipped)
+        record.active, record.manifest = active, active.manifest
+        self._registry.in_service(record)
         return active
 
     async def _begin(self, record: Record, active: Active) -> None:
@@ -155,7 +134,6 @@ class Activation:
             # Loaded afresh after a reset, so that its next start begins from nothing.
             self._begun.remove(record)
             record.active = None
-            assert self._manager is not None
             self._manager.drop(record.id)
             raise
 
@@ -174,9 +152,7 @@ class Activation:
 
     def _watch(self) -> None:
         """Starts the watchdog when there is somebody who could block the event loop."""
-        from gitu_core.registry.watchdog import Watchdog
-
-        hooks = self._keeper.hooks
+        hooks = self._registry.hooks
         if self._watchdog is None and hooks.blocks:
             self._watchdog = Watchdog(lambda: hooks.running, self._blocks)
             self._watchdog.start()

@@ -25,42 +25,31 @@ class _Stream:
         return getattr((_put_aside.get() and sys.stderr) or self.real, name)
 
 
-class _Place:
-    """Where `sys.stdout` is exchanged: by the first who comes, and back by the last who leaves."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-
-    def enter(self) -> None:
-        with self._lock:
-            self._inside += 1
-            # None in a process without a console: then nobody prints.
-            if sys.stdout is not None and not isinstance(sys.stdout, _Stream):
-                sys.stdout = cast(Any, _Stream(sys.stdout))
-
-    def leave(self) -> None:
-        with self._lock:
-            self._inside -= 1
-            # Left alone where somebody else put a stream of their own there meanwhile.
-            found: Any = sys.stdout
-            if not self._inside and isinstance(found, _Stream):
-                sys.stdout = found.real
-
-
-_place = _Place()
+_lock = threading.Lock()
+_inside = 0
 
 
 @contextmanager
 def aside() -> Iterator[None]:
     """Inside, this task, and the threads and tasks that it starts with its context, print to the error stream.
 
-    Other tasks and threads print where they always do.
+    Other tasks and threads print where they always do: the first who comes exchanges `sys.stdout`, the last who leaves
+    puts it back.
     """
+    global _inside
     token = _put_aside.set(True)
-    _place.enter()
+    with _lock:
+        _inside += 1
+        # None in a process without a console: then nobody prints.
+        if sys.stdout is not None and not isinstance(sys.stdout, _Stream):
+            sys.stdout = cast(Any, _Stream(sys.stdout))
     try:
         yield
     finally:
-        _place.leave()
+        with _lock:
+            _inside -= 1
+            # Left alone where somebody else put a stream of their own there meanwhile.
+            found: Any = sys.stdout
+            if not _inside and isinstance(found, _Stream):
+                sys.stdout = found.real
         _put_aside.reset(token)

@@ -110,34 +110,29 @@ class Census:
         if wanted and found.manifest is None and found.trouble is None:
             found = self._describe(found)
         record = Record(id, found, found.manifest, enabled=wanted)
+        try:
+            if found.manifest is not None:
+                check_versions(found.manifest)
+        except PluginError as error:
+            record.put("incompatible" if isinstance(error, IncompatibleError) else "broken", error.message, error.hint)
+            return record
         if found.trouble is not None:
             record.put("broken", found.trouble.message, found.trouble.hint)
-        elif found.manifest is not None and not self._fits(record, found.manifest):
-            return record
         elif wanted:
-            record.state = "enabled"
+            record.put("enabled")
         else:
-            record.reason, record.hint = self._why_not(id, found)
+            record.put("disabled", *self._why_not(id, found))
         return record
 
     def _rank(self, found: Found) -> tuple[bool, bool, bool, str, str]:
         """Of two plugins with one id, the first of this order keeps it."""
-        chosen = self._consent.enabled_from(found.id) == found.distribution
-        return (
-            found.trouble is not None,
-            not chosen,
-            not _named_after(found.id, found),
-            found.distribution,
-            found.name,
-        )
+        chosen, named = self._consent.enabled_from(found.id) == found.distribution, _named_after(found.id, found)
+        return (found.trouble is not None, not chosen, not named, found.distribution, found.name)
 
     def _wanted(self, id: str, found: Found) -> bool:
-        word = self._enabled(id, found.manifest) if self._enabled else None
-        if word is None:
-            word = self._consent.says(id, found.distribution)
-        if word is None:
-            word = id in self._builtin and _named_after(id, found)
-        return word
+        configured = self._enabled(id, found.manifest) if self._enabled else None
+        said = self._consent.says(id, found.distribution) if configured is None else configured
+        return id in self._builtin and _named_after(id, found) if said is None else said
 
     def _why_not(self, id: str, found: Found) -> tuple[str, str]:
         if self._enabled and self._enabled(id, found.manifest) is False:
@@ -148,15 +143,6 @@ class Census:
         if found.manifest is None:
             return "not enabled; it has no manifest, so what it contributes is read when it is enabled", hint
         return "not enabled", hint
-
-    def _fits(self, record: Record, manifest: Manifest) -> bool:
-        try:
-            check_versions(manifest)
-        except PluginError as error:
-            state: State = "incompatible" if isinstance(error, IncompatibleError) else "broken"
-            record.put(state, error.message, error.hint)
-            return False
-        return True
 
 
 def _held_by(holder: Found | None, id: str, found: Found) -> tuple[str, str]:

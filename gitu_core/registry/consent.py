@@ -58,11 +58,8 @@ class Consent:
             except FileNotFoundError:
                 self._word = _File()
             except (OSError, msgspec.MsgspecError, ValueError) as error:
-                raise ConfigError(
-                    f"{self.file}: {error}",
-                    hint="correct it, or delete it and enable what you use with: gitu plugins enable ID",
-                    field="plugins",
-                ) from error
+                hint = "correct it, or delete it and enable what you use with: gitu plugins enable ID"
+                raise ConfigError(f"{self.file}: {error}", hint=hint, field="plugins") from error
         return self._word
 
     def _write(self, word: _File) -> None:

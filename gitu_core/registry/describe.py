@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from gitu_core.contracts.adapter import Channel
 from gitu_core.contracts.base import SEAMS
-from gitu_core.contracts.host import FACETS
+from gitu_core.contracts.host import FACETS, Missing
 from gitu_core.contracts.page import CommandSpec
-from gitu_core.errors import FacetUnavailable, HookError, PluginError
-from gitu_core.isolation import Overdue, call_once, in_words, is_cancellation
+from gitu_core.errors import HookError
+from gitu_core.isolation import blamed, in_thread, within
 from gitu_core.manifest import Contribution, Manifest
 from gitu_core.model import ActionSpec, ToolSpec
 from gitu_core.registry.manager import Implementation, Manager
@@ -40,23 +41,8 @@ class RecordingHost:
         if name not in FACETS:
             raise AttributeError(name)
         self.used.add(name)
-        return _Refusal(name)
-
-
-class _Refusal:
-    """A facet that refuses."""
-
-    def __init__(self, facet: str) -> None:
-        self._facet = facet
-
-    def __getattr__(self, method: str) -> Any:
-        def refuse(*args: Any, **kwargs: Any) -> Any:
-            raise FacetUnavailable(
-                f"host.{self._facet}.{method} was called while the plugin is being described",
-                hint="call the host inside the methods of your objects, not while handing them over",
-            )
-
-        return refuse
+        hint = "call the host inside the methods of your objects, not while handing them over"
+        return Missing(name, "while the plugin is being described", hint)
 
 
 async def describe(plugin: Any, host: Any, base: Manifest | None = None) -> Manifest:
@@ -65,11 +51,10 @@ async def describe(plugin: Any, host: Any, base: Manifest | None = None) -> Mani
     *host* is handed to its provider hooks, a `RecordingHost` most of the time. `PluginError` says what is
     wrong.
     """
-    id = base.id if base else host.plugin
-    implementations = Manager().add(plugin, id)
+    base = base or Manifest(id=host.plugin, title=first_line(plugin.__doc__ or ""))
+    implementations = Manager().add(plugin, base.id)
     objects = await hand_over(implementations, host)
-    facets = getattr(host, "used", ())
-    return summarise(id, implementations, objects, base, doc=getattr(plugin, "__doc__", None) or "", facets=facets)
+    return summarise(base, implementations, objects, getattr(host, "used", ()))
 
 
 async def hand_over(implementations: Mapping[str, Implementation], host: Any) -> Objects:
@@ -87,35 +72,24 @@ async def hand_over(implementations: Mapping[str, Implementation], host: Any) ->
 async def call_lifecycle(each: Implementation, arguments: Mapping[str, Any]) -> Any:
     """Calls a hook that is called once a plugin. `HookError` when it raises or takes longer than it may."""
     given = {name: arguments[name] for name in each.arguments}
-    try:
-        return await call_once(each.function, given, each.timeout, f"gitu-{each.plugin}")
-    except PluginError as error:
-        raise error.at(hook=each.meta.name) from error
-    except Overdue as error:
-        raise HookError(f"did not end within {each.timeout:g} s", hook=each.meta.name,
-                        hint="let it return at once and do the work later") from error  # fmt: skip
-    except BaseException as error:  # whatever it raised, sys.exit included, is the plugin's failure
-        if is_cancellation(error):
-            raise
-        hint = getattr(error, "hint", "") or "see the plugin's code"
-        raise HookError(f"raised {in_words(error)}", hook=each.meta.name, hint=hint) from error
+    with blamed(HookError, "", "see the plugin's code", "let it return at once and do the work later",
+                hook=each.meta.name):  # fmt: skip
+        if each.awaits:
+            return await within(each.timeout, each.function(**given))
+        # In a thread: it may block, and it is called only once.
+        value = await in_thread(partial(each.function, **given), each.timeout, f"gitu-{each.plugin}")
+        return await within(each.timeout, value) if isinstance(value, Awaitable) else value
 
 
 def summarise(
-    id: str,
-    implementations: Mapping[str, Implementation],
-    objects: Objects,
-    base: Manifest | None = None,
-    *,
-    doc: str = "",
-    facets: Any = (),
+    base: Manifest, implementations: Mapping[str, Implementation], objects: Objects, facets: Collection[str] = ()
 ) -> Manifest:
-    """The manifest of a plugin that handed over *objects*."""
-    base = base or Manifest(id=id, title=first_line(doc))
+    """The manifest of a plugin that handed over *objects* and asked for *facets*; the rest is as in *base*."""
     used = tuple(facet for facet in FACETS if facet in facets or facet in base.capabilities.facets)
     return msgspec.structs.replace(
         base,
         start="eager" if objects.get("adapter") else base.start,
+        isolation="host" if any(objects[seam] and not SEAMS[seam].crosses for seam in objects) else base.isolation,
         contracts={**base.contracts, **{seam: SEAMS[seam].version for seam, found in objects.items() if found}},
         hooks={name: each.order for name, each in implementations.items()},
         contributes=tuple(contribution(seam, each) for seam, found in objects.items() for each in found),

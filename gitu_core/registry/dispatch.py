@@ -3,7 +3,7 @@ plugin.
 
 A ``def`` runs inline, because a thread costs more than most hooks do; it cannot be stopped, so one that
 blocks the event loop for longer than its time limit is counted as a hang when it returns, and reported
-meanwhile by `watchdog`.
+meanwhile by the `Watchdog`.
 """
 
 from __future__ import annotations
@@ -92,9 +92,7 @@ class Dispatcher:
         name = HOOKS[hook].value
         for call in self._calls[hook]:
             value = await self._call(call, arguments)
-            if value is None or isinstance(value, _Failed):
-                continue
-            if value is arguments[name]:
+            if value is None or value is arguments[name] or isinstance(value, _Failed):
                 continue
             kind = _VALUES[name]
             if not isinstance(value, kind):
@@ -114,11 +112,9 @@ class Dispatcher:
         reason = self._standing_refusal(hook)
         if reason is None:
             for call in self._calls[hook]:
-                value = await self._call(call, arguments)
-                if value is None:
-                    continue
-                reason = self._reason(call, value)
-                break
+                if (value := await self._call(call, arguments)) is not None:
+                    reason = self._reason(call, value)
+                    break
         if self.events:
             await self._announce()
         return reason
@@ -137,8 +133,7 @@ class Dispatcher:
         """Calls a plugin no more, not even by a dispatch that is under way."""
         self._off.add(plugin)
         for name, calls in self._calls.items():
-            if any(call.plugin == plugin for call in calls):
-                self._calls[name] = tuple(call for call in calls if call.plugin != plugin)
+            self._calls[name] = tuple(call for call in calls if call.plugin != plugin)
         self._look()
 
     def close(self, plugin: str, hooks: dict[str, int], reason: str) -> None:
@@ -149,15 +144,13 @@ class Dispatcher:
 
     def reopen(self, plugin: str) -> None:
         """Takes back what `close` did."""
-        for hook in list(self._closed):
-            self._closed[hook].pop(plugin, None)
-            if not self._closed[hook]:
-                del self._closed[hook]
+        for closed in self._closed.values():
+            closed.pop(plugin, None)
         self._look()
 
     def _look(self) -> None:
         """Notes which hooks are wanted, so that asking costs one look-up."""
-        self._wanted = frozenset(name for name, calls in self._calls.items() if calls).union(self._closed)
+        self._wanted = frozenset(name for name in HOOKS if self._calls[name] or self._closed.get(name))
 
     def _standing_refusal(self, hook: str) -> str | None:
         closed = self._closed.get(hook)
@@ -183,7 +176,7 @@ class Dispatcher:
         took = time.monotonic() - started
         if took > call.timeout:
             what = f"blocked the event loop for {took:.1f} s; it may take {call.timeout:g} s"
-            return self._hung(call, what, "make it async def, or mark it @hook(thread=True)")
+            return self._count(call, what, "make it async def, or mark it @hook(thread=True)", HANG)
         if value is not None and hasattr(value, "__await__"):
             return await self._wait(call, lambda: value, [])
         return value
@@ -199,9 +192,8 @@ class Dispatcher:
             else:
                 value = function(*args)
             return await within(limit, value) if hasattr(value, "__await__") else value
-        except Overdue:
-            hint = "make it faster, or let it start a task of its own"
-            return self._hung(call, f"did not end within {limit:g} s", hint)
+        except Overdue as error:
+            return self._count(call, str(error), "make it faster, or let it start a task of its own", HANG)
         except BaseException as error:  # everything but the host's own cancellation counts against the plugin
             if is_cancellation(error):
                 raise
@@ -213,9 +205,6 @@ class Dispatcher:
         if call.meta.mode == "guard" and isinstance(error, Denied):
             return Refusal(error.message, error.hint)  # another way to refuse: it says more than a reason alone
         return self._count(call, f"raised {in_words(error)}", getattr(error, "hint", ""), 1)
-
-    def _hung(self, call: Implementation, what: str, hint: str) -> _Failed:
-        return self._count(call, what, hint, HANG)
 
     def _wrong(self, call: Implementation, value: Any, wanted: str) -> _Failed:
         return self._count(call, f"returned a {type(value).__name__}", f"return {wanted}", 1)

@@ -1,9 +1,15 @@
-"""The fault budget: how often a plugin may fail before it is quarantined."""
+"""What goes wrong with hooks: how often a plugin may fail before it is quarantined, and who blocks the event loop."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gitu_core.registry.manager import Implementation
 
 HANG = 3
 """What a hang counts, in faults: it costs everybody time."""
@@ -35,3 +41,33 @@ class FaultBudget:
     def forgive(self, plugin: str) -> None:
         """Forgets the faults of a plugin."""
         self._faults.pop(plugin, None)
+
+
+class Watchdog(threading.Thread):
+    """Looks every *interval* seconds at what *running* says and reports what takes too long, once, while it still does:
+    nothing inside the loop could."""
+
+    def __init__(
+        self, running: Callable[[], tuple[Implementation, float] | None],
+        report: Callable[[Implementation, float], None], interval: float = 0.5,
+    ) -> None:  # fmt: skip
+        super().__init__(name="gitu-watchdog", daemon=True)
+        self._running, self._tell, self._interval = running, report, interval
+        self._over = threading.Event()
+
+    def stop(self) -> None:
+        """Ends watching."""
+        self._over.set()
+        self.join()
+
+    def run(self) -> None:
+        """Watches until it is stopped."""
+        reported: tuple[Implementation, float] | None = None
+        while not self._over.wait(self._interval):
+            running = self._running()
+            if running is None or running is reported:
+                continue
+            took = time.monotonic() - running[1]
+            if took > running[0].timeout:
+                reported = running
+                self._tell(running[0], took)

@@ -2,7 +2,7 @@
 
 A folder of the path is read again when its modification time changed (an install, upgrade or removal changes
 it), a plugin when one of the files it was read from changed. What cannot be read or written is rebuilt: the
-index is a cache.
+index is a cache. It also keeps what a child process said about plugins without a manifest (see `jail`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import os
 import sys
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -42,13 +43,13 @@ class _File(msgspec.Struct):
 
 
 class Index:
-    """The plugins in the folders of *path* (None = `sys.path`). Its file lies in *home*; not thread-safe."""
+    """The plugins in the folders of *path* (None = `sys.path`). Its file lies in *home*; not thread-safe. A child that
+    describes a plugin may take *limit* seconds."""
 
-    def __init__(self, home: Path, path: Sequence[str] | None = None) -> None:
-        self._path = path
+    def __init__(self, home: Path, path: Sequence[str] | None = None, limit: float = 20.0) -> None:
+        self._home, self._path, self._limit = home, path, limit
         prefix = zlib.crc32(sys.prefix.encode())
         self.file = Path(home, "cache", f"plugins-{sys.implementation.cache_tag}-{prefix:08x}.json")
-        self._kept: _File | None = None
 
     @property
     def path(self) -> list[str]:
@@ -60,56 +61,49 @@ class Index:
         """Every installed plugin, by path and name. A distribution found twice counts where Python finds it
         first.
         """
-        kept = self._kept or self._read()
-        folders: dict[str, _Folder] = {}
-        changed = False
-        for folder in self.path:
-            now = _folder_stamp(folder)
-            if now is None:
-                continue
-            known = kept.folders.get(folder)
-            if known is None or not _fresh(known, now):
-                known = _Folder(now, time.time_ns(), _scan(folder, known))
-                changed = True
-            folders[folder] = known
-        if changed or folders.keys() != kept.folders.keys():
-            kept = _File(folders=folders, described=kept.described)
-            self._write(kept)
-        self._kept = kept
-        return _first_of_each(folders)
+        known = self._kept.folders
+        folders = {name: read for name in self.path if (read := _read(name, known.get(name))) is not None}
+        if folders != known:
+            self._kept.folders = folders
+            self._write()
+        first: dict[str, str] = {}
+        plugins = [found for folder in folders.values() for found in folder.plugins]
+        return [found for found in plugins if first.setdefault(found.distribution, found.info) == found.info]
 
-    @property
-    def generation(self) -> str:
-        """Names the state of all folders: another one after every install or removal."""
-        folders = (self._kept or self._read()).folders
-        return f"{zlib.crc32(repr([(name, each.stamp) for name, each in folders.items()]).encode()):08x}"
+    def describe(self, found: Found) -> Found:
+        """*found* with its manifest or its trouble. Blocks while a child runs, once a version of the code."""
+        from gitu_core.registry import jail
 
-    def described(self, digest: str) -> Found | None:
-        """What a jail said of code with this digest."""
-        return (self._kept or self._read()).described.get(digest)
-
-    def keep(self, digest: str, found: Found) -> None:
-        """Remembers what a jail said of code with this digest; the oldest words make room."""
-
-        def change(described: dict[str, Found]) -> None:
-            while len(described) >= _MOST_DESCRIBED:
+        described = self._kept.described
+        digest, failed = self._keys(found)
+        known = described.get(digest) or described.get(failed)
+        if known is None:
+            known = jail.describe_in_child(found, self.path, self._home, self._limit)
+            while len(described) >= _MOST_DESCRIBED:  # the oldest words make room
                 del described[next(iter(described))]
-            described[digest] = found
+            described[failed if known.trouble else digest] = known
+            self._write()
+        return msgspec.structs.replace(found, manifest=known.manifest, trouble=known.trouble, source=known.source)
 
-        self._change(change)
+    def forget(self, found: Found) -> None:
+        """Lets a plugin be described again, if it ever was."""
+        if found.bare is not found:
+            for key in self._keys(found):
+                self._kept.described.pop(key, None)
+            self._write()
 
-    def forget(self, digest: str) -> None:
-        """Drops what a jail said of code with this digest."""
-        if self.described(digest) is not None:
-            self._change(lambda described: described.pop(digest))
+    def _keys(self, found: Found) -> tuple[str, str]:
+        """Where a description is kept, and where a failure is: that one is looked at again after the next
+        install, because a missing dependency may be there by then.
+        """
+        from gitu_core.registry.jail import digest_of
 
-    def _change(self, change: Callable[[dict[str, Found]], object]) -> None:
-        kept = self._kept or self._read()
-        change(kept.described)
-        self._kept = kept
-        self._write(kept)
+        digest = digest_of(found)
+        folders = repr([(name, each.stamp) for name, each in self._kept.folders.items()])
+        return digest, f"{digest} {zlib.crc32(folders.encode()):08x}"
 
-    def _read(self) -> _File:
+    @cached_property
+    def _kept(self) -> _File:
         """The index from disk; an empty one where it is missing, damaged or of another format."""
         try:
             kept = msgspec.json.decode(self.file.read_bytes(), type=_File)
@@ -117,12 +111,12 @@ class Index:
             return _File()
         return kept if kept.format == _FORMAT else _File()
 
-    def _write(self, kept: _File) -> None:
+    def _write(self) -> None:
         """Replaces the index on disk at once. Where the home cannot be written the next start just reads
         again.
         """
         try:
-            write_whole(self.file, msgspec.json.encode(kept))
+            write_whole(self.file, msgspec.json.encode(self._kept))
         except OSError:
             return
 
@@ -140,31 +134,16 @@ def write_whole(file: Path, data: bytes) -> None:
         raise
 
 
-def _folder_stamp(folder: str) -> Stamp | None:
-    """The stamp of a folder without its size; None for what is no folder, an archive on the path for
-    instance.
-    """
-    time_ns, _, inode = stamp(folder)
-    return (time_ns, 0, inode) if time_ns and os.path.isdir(folder) else None
-
-
-def _fresh(known: _Folder, now: Stamp) -> bool:
-    settled = now[0] + _SETTLED < known.at
-    return settled and known.stamp == now and all(map(unchanged, known.plugins))
-
-
-def _scan(folder: str, known: _Folder | None) -> list[Found]:
+def _read(folder: str, known: _Folder | None) -> _Folder | None:
+    """What a folder of the path holds, which is what is *known* where nothing changed. None for what is no folder, an
+    archive on the path for instance."""
+    changed, _, inode = stamp(folder)
+    if not changed or not os.path.isdir(folder):
+        return None
+    now, began = (changed, 0, inode), time.time_ns()
+    if known and known.stamp == now and changed + _SETTLED < known.at and all(map(unchanged, known.plugins)):
+        return known
     try:
-        return scan_folder(folder, known.plugins if known else [])
+        return _Folder(now, began, scan_folder(folder, known.plugins if known else []))
     except OSError:  # vanished or became unreadable between the look and the reading: holds nothing then
-        return []
-
-
-def _first_of_each(folders: dict[str, _Folder]) -> list[Found]:
-    first: dict[str, str] = {}
-    return [
-        found
-        for folder in folders.values()
-        for found in folder.plugins
-        if first.setdefault(found.distribution, found.info) == found.info
-    ]
+        return _Folder(now, began, [])

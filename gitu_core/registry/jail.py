@@ -12,11 +12,11 @@ import contextlib
 import functools
 import hashlib
 import os
-import selectors
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,8 +24,9 @@ from typing import Any
 
 import msgspec
 
-from gitu_core.errors import LoadError
-from gitu_core.manifest import Manifest
+from gitu_core.errors import LoadError, PluginError
+from gitu_core.isolation import blamed
+from gitu_core.manifest import Manifest, check
 from gitu_core.registry.scan import Found, Trouble, source_files, trouble_of
 
 TIME_LIMIT = 20.0
@@ -34,11 +35,14 @@ TIME_LIMIT = 20.0
 OUTPUT_LIMIT = 1 << 20
 """Bytes that a description may have."""
 
+MEMORY = 2 << 30
+"""Bytes that the child may take, and write to one file."""
+
 _BOOT = """
 import json, sys
 task = json.loads(sys.argv[1])
 sys.path[:] = task["path"]
-from gitu_core.registry.child import main
+from gitu_core.registry.jail import main
 main(task)
 """
 
@@ -74,54 +78,38 @@ def describe_in_child(found: Found, path: Sequence[str], home: Path, limit: floa
 
 
 def _ask(task: dict[str, Any], limit: float, home: Path, *, jailed: bool) -> Answer:
-    """Runs the child and reads its answer from a pipe that the plugin's own output never reaches."""
-    receive, send = os.pipe()
-    task["fd"] = send
-    command = [sys.executable, "-I", "-B", "-c", _BOOT, msgspec.json.encode(task).decode()]
-    if jailed:
-        command = [*_fence(task["path"], home), *command]
-    keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    """Runs the child and reads its answer from a file of its own, which the plugin's output never reaches."""
+    with tempfile.TemporaryFile() as answer:
+        task["fd"] = answer.fileno()
+        command = [sys.executable, "-I", "-B", "-c", _BOOT, msgspec.json.encode(task).decode()]
+        if jailed:
+            command = [*_fence(task["path"], home), *command]
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        try:
+            child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                pass_fds=(answer.fileno(),), env=keep, cwd=os.sep, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            hint = "free some memory or processes, then try again"
+            return _failed(f"no child process can be started: {error}", hint)
+        late = _wait(child, limit)
+        answer.seek(0)
+        return _understand(answer.read(OUTPUT_LIMIT + 1), late, child.returncode, limit)
+
+
+def _wait(child: subprocess.Popen[bytes], limit: float) -> bool:
+    """Waits for the end of the child and ends all that it started; True if it was ended because time ran out."""
+    began = time.monotonic()
+    timer = threading.Timer(limit, child.kill)  # not `wait(limit)`, which looks again and again
+    timer.start()
     try:
-        child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            pass_fds=(send,), env=keep, cwd=os.sep, start_new_session=True,
-        )  # fmt: skip
-    except OSError as error:
-        os.close(receive)
-        return _failed(f"no child process can be started: {error}", "free some memory or processes, then try again")
+        child.wait()
     finally:
-        os.close(send)
-    try:
-        data, late = _read(receive, time.monotonic() + limit)
-    finally:
-        os.close(receive)
-        _end(child)
-    return _understand(data, late, child.returncode, limit)
-
-
-def _read(receive: int, deadline: float) -> tuple[bytes, bool]:
-    """The line that the child wrote, whole unless it is too long, and whether time ran out."""
-    data = bytearray()
-    with selectors.DefaultSelector() as selector:
-        selector.register(receive, selectors.EVENT_READ)
-        while len(data) <= OUTPUT_LIMIT:
-            if not selector.select(max(0.0, deadline - time.monotonic())):
-                return bytes(data), True
-            piece = os.read(receive, 1 << 16)
-            data += piece
-            # Not only at its end: what the plugin started may hold the pipe open for long.
-            if not piece or piece.endswith(b"\n"):
-                break
-    return bytes(data), False
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Ends the child and all that it started; a child that already ended keeps its exit code."""
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(0.2)
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left of its group
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
+        timer.cancel()
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left of its group
+            os.killpg(child.pid, signal.SIGKILL)
+    return time.monotonic() - began >= limit
 
 
 def _understand(data: bytes, late: bool, code: int, limit: float) -> Answer:
@@ -139,7 +127,7 @@ def _understand(data: bytes, late: bool, code: int, limit: float) -> Answer:
 
 
 def _failed(what: str, hint: str) -> Answer:
-    return Answer(trouble=trouble_of(LoadError(what, hint=hint)))
+    return Answer(trouble=Trouble(what, hint))
 
 
 @functools.cache
@@ -152,14 +140,7 @@ def bubblewrap() -> str:
         return ""
     probe = [program, "--ro-bind", "/", "/", "--unshare-all", "--cap-drop", "ALL", "true"]
     try:
-        done = subprocess.run(
-            probe,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=5,
-            check=False,
-        )
+        done = subprocess.run(probe, stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return program if done.returncode == 0 else ""
@@ -177,3 +158,50 @@ def _fence(path: Sequence[str], home: Path) -> list[str]:
         if os.path.exists(folder):
             fence += ["--ro-bind", folder, folder]
     return fence
+
+
+# ---- inside the child --------------------------------------------------------------------------------------
+
+
+def main(task: dict[str, Any]) -> None:
+    """Describes the entry point of *task* and ends the process, so that no plugin's thread or exit handler
+    goes on.
+    """
+    os.set_inheritable(task["fd"], False)
+    _limit(int(task["seconds"]) + 1)
+    data = msgspec.json.encode(_answer(task["name"], task["value"]))[: OUTPUT_LIMIT + 1]
+    while data:
+        data = data[os.write(task["fd"], data) :]
+    os._exit(0)
+
+
+def _limit(seconds: int) -> None:
+    """Bounds processor time, memory and files, where the platform has such limits."""
+    try:
+        import resource
+    except ImportError:
+        return
+    limits = {resource.RLIMIT_CPU: seconds, resource.RLIMIT_AS: MEMORY, resource.RLIMIT_FSIZE: MEMORY,
+              resource.RLIMIT_CORE: 0}  # fmt: skip
+    for kind, limit in limits.items():
+        hard = resource.getrlimit(kind)[1]
+        within = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(kind, (within, within))
+
+
+def _answer(name: str, value: str) -> Answer:
+    import anyio
+
+    from gitu_core.registry.describe import RecordingHost, describe
+    from gitu_core.registry.loading import import_plugin
+
+    async def run() -> Manifest:
+        with blamed(LoadError, "its import ", "see what its module does when it is imported"):
+            manifest = await describe(import_plugin(name, value), RecordingHost(name.lower()))
+            check(manifest, f"the entry point {name}")
+            return manifest
+
+    try:
+        return Answer(manifest=anyio.run(run))
+    except PluginError as error:
+        return Answer(trouble=trouble_of(error))

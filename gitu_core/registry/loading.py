@@ -11,16 +11,13 @@ from typing import Any
 from stevedore.extension import ExtensionManager
 
 from gitu_core.contracts import Host
-from gitu_core.errors import LoadError, ManifestError, PluginError
-from gitu_core.isolation import Overdue, in_thread, in_words, is_cancellation
-from gitu_core.manifest import FILE_NAME, Manifest, check_versions
+from gitu_core.errors import LoadError, ManifestError
+from gitu_core.isolation import blamed, in_thread
+from gitu_core.manifest import FILE_NAME, Manifest
 from gitu_core.registry.describe import call_lifecycle, compare, hand_over, summarise
 from gitu_core.registry.manager import Implementation, Manager
 from gitu_core.registry.objects import as_plugin, name_of
 from gitu_core.registry.scan import GROUP, Found
-
-IMPORT_LIMIT = 20.0
-"""Seconds that the import of a plugin may take."""
 
 
 @dataclass(eq=False)
@@ -55,46 +52,21 @@ def _raise(manager: Any, entry: EntryPoint, error: BaseException) -> None:
     raise error
 
 
-def import_entry(name: str, value: str) -> Any:
-    """What an entry point names. Raises whatever its import raises."""
+def import_plugin(name: str, value: str) -> Any:
+    """What an entry point names, as a plugin object. Raises whatever its import raises."""
     (extension,) = _Extensions(EntryPoint(name, value, GROUP)).extensions
-    return extension.plugin
+    return as_plugin(extension.plugin, name)
 
 
-async def load(
-    found: Found,
-    manifest: Manifest,
-    host_for: Callable[[Manifest], Host],
-    manager: Manager,
-    limit: float = IMPORT_LIMIT,
-) -> Active:
-    """Imports an installed plugin and takes what it contributes. `PluginError` says what is wrong, where,
-    what next.
-    """
-    check_versions(manifest)
+async def imported(found: Found, id: str, limit: float) -> Any:
+    """The plugin object of an installed plugin, imported within *limit* seconds. `PluginError` says what is wrong."""
     if found.location not in sys.path:
         # Last, so that it cannot shadow anything.
         sys.path.append(found.location)
-    thread = f"gitu-import-{manifest.id}"
-    module = found.value.partition(":")[0]
-    try:
-        plugin = await in_thread(lambda: _import(found), limit, thread)
-    except Overdue as error:
-        what = f"its import did not end within {limit:g} s; the thread {thread} was given up"
-        hint = f"see what it does when it is imported: python -c 'import {module}'"
-        raise LoadError(what, hint=hint, plugin=manifest.id) from error
-    except PluginError as error:
-        raise error.at(plugin=manifest.id) from error
-    except BaseException as error:  # whatever its import raised, sys.exit included, is the plugin's failure
-        if is_cancellation(error):
-            raise
-        hint = getattr(error, "hint", "") or f"try: python -c 'import {module}'"
-        raise LoadError(f"its import raised {in_words(error)}", hint=hint, plugin=manifest.id) from error
-    return await activate(plugin, manifest, host_for, manager, shipped=True)
-
-
-def _import(found: Found) -> Any:
-    return as_plugin(import_entry(found.name, found.value), found.name)
+    command = f"python -c 'import {found.value.partition(':')[0]}'"
+    late = f"see what it does when it is imported: {command}"
+    with blamed(LoadError, "its import ", f"try: {command}", late, plugin=id):
+        return await in_thread(lambda: import_plugin(found.name, found.value), limit, f"gitu-import-{id}")
 
 
 async def activate(
@@ -105,19 +77,16 @@ async def activate(
     """
     id = manifest.id
     try:
-        host = host_for(manifest)
-        implementations = manager.add(plugin, id)
-        objects = await hand_over(implementations, host)
-        described = summarise(id, implementations, objects, manifest)
-        differences = compare(manifest, described) if shipped else []
-        if differences:
-            raise ManifestError(f"{FILE_NAME} disagrees with the code: {'; '.join(differences)}",
-                                hint=f"run: gitu manifest {id} --write", plugin=id)  # fmt: skip
-        named = {(seam, name_of(seam, each)): each for seam, found in objects.items() for each in found}
-    except BaseException as error:  # also when the host cancels: a plugin that is half taken in must not stay
+        with blamed(LoadError, "what it contributes cannot be used: it ", "see the plugin's code", plugin=id):
+            host = host_for(manifest)
+            implementations = manager.add(plugin, id)
+            objects = await hand_over(implementations, host)
+            described = summarise(manifest, implementations, objects)
+            if shipped and (differences := compare(manifest, described)):
+                raise ManifestError(f"{FILE_NAME} disagrees with the code: {'; '.join(differences)}",
+                                    hint=f"run: gitu manifest {id} --write")  # fmt: skip
+            named = {(seam, name_of(seam, each)): each for seam, found in objects.items() for each in found}
+    except BaseException:  # also when the host cancels: a plugin that is half taken in must not stay
         manager.drop(id)
-        if isinstance(error, PluginError) or is_cancellation(error):
-            raise
-        hint = getattr(error, "hint", "") or "see the plugin's code"
-        raise LoadError(f"what it contributes cannot be used: {in_words(error)}", hint=hint, plugin=id) from error
+        raise
     return Active(host, manifest if shipped else described, implementations, named)

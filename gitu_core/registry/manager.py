@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pluggy
 
@@ -38,10 +38,7 @@ class Manager(pluggy.PluginManager):
         """Every function that is named like a hook is taken; nothing else is even looked at."""
         if not name.startswith("gitu_") or _function(plugin, name) is None:
             return None
-        return {
-            "wrapper": False, "hookwrapper": False, "optionalhook": False,
-            "tryfirst": False, "trylast": False, "specname": None,
-        }  # fmt: skip
+        return cast(pluggy.HookimplOpts, {})  # pluggy fills in the rest
 
     def add(self, plugin: Any, id: str) -> dict[str, Implementation]:
         """Registers a plugin; gives its implementations by hook. `ManifestError` names what fits no hook."""
@@ -78,9 +75,8 @@ def _check_name(plugin: Any, name: str, id: str) -> None:
     if name in HOOKS:
         if function is None:
             kind = type(inspect.getattr_static(plugin, name)).__name__
-            raise ManifestError(
-                f"{name} is a {kind}, not a function", hint=f"write def {name}(...)", plugin=id, hook=name
-            )
+            hint = f"write def {name}(...)"
+            raise ManifestError(f"{name} is a {kind}, not a function", hint=hint, plugin=id, hook=name)
     elif function is not None:
         hint = nearest(name, HOOKS, "see docs/hooks.md; other functions must not begin with gitu_")
         raise ManifestError(f"there is no hook {name!r}", hint=hint, plugin=id, hook=name)
@@ -89,11 +85,8 @@ def _check_name(plugin: Any, name: str, id: str) -> None:
 def _explained(plugin: Any, id: str, error: pluggy.PluginValidationError) -> ManifestError:
     """Pluggy's complaint with the nearest argument that the hook does have."""
     for name in HOOKS:
-        function = _function(plugin, name)
-        if function is None:
-            continue
         known = tuple(inspect.signature(getattr(hookspecs, name)).parameters)
-        for argument in _required(function):
+        for argument in _required(_function(plugin, name)):
             if argument not in known:
                 hint = nearest(argument, known, f"it may take: {', '.join(known)}")
                 return ManifestError(f"{name} takes no argument {argument!r}", hint=hint, plugin=id, hook=name)
@@ -101,7 +94,7 @@ def _explained(plugin: Any, id: str, error: pluggy.PluginValidationError) -> Man
 
 
 def _required(function: Any) -> list[str]:
-    parameters = list(inspect.signature(function).parameters.values())
+    parameters = inspect.signature(function).parameters.values() if function else ()
     return [each.name for each in parameters if each.default is each.empty and each.name not in ("self", "cls")]
 
 

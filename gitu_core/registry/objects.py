@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Sequence
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, get_type_hints
 
 import msgspec
@@ -15,6 +15,7 @@ from gitu_core.errors import HookError, LoadError
 from gitu_core.hookspecs import HOOKS
 from gitu_core.manifest import Contribution
 from gitu_core.model import ActionSpec
+from gitu_core.tools import FunctionTool, as_tool
 
 PROVIDES = {meta.seam: name for name, meta in HOOKS.items() if meta.mode == "provide"}
 """The provider hook of each seam."""
@@ -31,10 +32,7 @@ class Ready:
             setattr(self, PROVIDES[seam], self._provide(seam))
 
     def _provide(self, seam: str) -> Any:
-        def provide() -> list[Any]:
-            return [each for kind, each in self.objects if kind == seam]
-
-        return provide
+        return lambda: [each for kind, each in self.objects if kind == seam]
 
 
 def as_plugin(value: Any, name: str) -> Any:
@@ -53,15 +51,8 @@ def as_plugin(value: Any, name: str) -> Any:
     if isinstance(value, list | tuple):
         return Ready([_object(each, name) for each in value])
     if inspect.isfunction(value) and value.__name__.startswith("gitu_"):
-        return _Function(value)
+        return SimpleNamespace(**{value.__name__: value, "__doc__": value.__doc__})
     return Ready([_object(value, name)])
-
-
-class _Function:
-    """A plugin that is one hook function."""
-
-    def __init__(self, function: Any) -> None:
-        setattr(self, function.__name__, function)
 
 
 def _has_hooks(value: Any) -> bool:
@@ -70,8 +61,6 @@ def _has_hooks(value: Any) -> bool:
 
 def _module(module: ModuleType, name: str) -> Ready:
     """The tools that a module defines; what it imported from elsewhere is not its own."""
-    from gitu_core.tools import FunctionTool
-
     tools = [each for each in vars(module).values() if isinstance(each, FunctionTool)]
     own = [each for each in tools if each.function.__module__ == module.__name__]
     if not own:
@@ -92,8 +81,6 @@ def _object(value: Any, name: str) -> tuple[str, Any]:
             return "action", value
         return ("command" if lacks("tool", value) and not lacks("command", value) else "tool"), value
     if inspect.isroutine(value):
-        from gitu_core.tools import as_tool
-
         return "tool", as_tool(value)
     raise LoadError(f"{name}: a {type(value).__name__} is neither a plugin nor a tool",
                     hint="give it hook functions (docs/hooks.md), or pass a function")  # fmt: skip
@@ -131,11 +118,8 @@ def checked(seam: str, value: Any, hook: str) -> list[Any]:
     found = []
     for each in value:
         if seam == "tool" and inspect.isfunction(each):
-            from gitu_core.tools import as_tool
-
             each = as_tool(each)
-        missing = lacks(seam, each)
-        if missing:
+        if missing := lacks(seam, each):
             what = f"returned a {type(each).__name__}, which is no {seam}: {missing}"
             hint = f"see the contract gitu_core.contracts.{SEAMS[seam].protocol.__name__}"
             raise HookError(what, hook=hook, hint=hint)

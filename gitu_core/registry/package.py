@@ -6,9 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from gitu_core.errors import LoadError, ManifestError, PluginError
+from gitu_core.errors import LoadError, ManifestError
 from gitu_core.manifest import FILE_NAME, Manifest, check, read
-from gitu_core.registry.scan import package_folder, scan_folder
+from gitu_core.registry.scan import scan_folder
 
 
 async def describe_package(package: str) -> tuple[Path, Manifest]:
@@ -18,21 +18,14 @@ async def describe_package(package: str) -> tuple[Path, Manifest]:
     that cannot be read is replaced. The package's code runs in this process. `PluginError` says why it cannot
     be done.
     """
-    from gitu_core.isolation import in_words, is_cancellation
+    from gitu_core.isolation import blamed
     from gitu_core.registry.describe import RecordingHost, describe
-    from gitu_core.registry.loading import import_entry
-    from gitu_core.registry.objects import as_plugin
+    from gitu_core.registry.loading import import_plugin
 
     name, value = _entry(package)
-    try:
-        plugin = as_plugin(import_entry(name, value), name)
-    except PluginError:
-        raise
-    except BaseException as error:  # even sys.exit is what the author must know
-        if is_cancellation(error):
-            raise
-        raise LoadError(f"its import raised {in_words(error)}", hint=f"try: python -c 'import {package}'") from error
-    folder = package_folder(package, _beside(package))
+    with blamed(LoadError, "its import ", f"try: python -c 'import {package}'"):
+        plugin = import_plugin(name, value)
+    folder = next(iter(getattr(sys.modules[package], "__path__", ())), None)
     if folder is None:
         hint = "a single module needs none: it is described when it is enabled"
         raise LoadError(f"{package} is no package, so there is no place for a manifest", hint=hint)
@@ -50,10 +43,6 @@ def _entry(package: str) -> tuple[str, str]:
             if found.value.partition(":")[0].partition(".")[0] == package:
                 return found.name, found.value
     return package.removeprefix("gitu_").replace("_", "-"), package
-
-
-def _beside(package: str) -> str:
-    return next((folder for folder in sys.path if Path(folder, package).is_dir()), "")
 
 
 def _manifest(file: Path) -> Manifest | None:

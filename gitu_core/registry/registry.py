@@ -10,7 +10,8 @@ from typing import Any
 
 from gitu_core.contracts.host import Host
 from gitu_core.contracts.ports import Clock, Offer
-from gitu_core.errors import HookError, LoadError, PluginError, Quarantined, nearest
+from gitu_core.errors import LoadError, NotReady, PluginError, Quarantined, StoreError, nearest
+from gitu_core.isolation import Overdue
 from gitu_core.manifest import Manifest
 from gitu_core.model import Event
 from gitu_core.registry.activation import Activation, Report, Versions, unusable, with_hook
@@ -18,9 +19,8 @@ from gitu_core.registry.catalogue import Catalogue
 from gitu_core.registry.census import Census, Enabled, Record, local_record
 from gitu_core.registry.consent import Consent
 from gitu_core.registry.dispatch import Dispatcher
-from gitu_core.registry.faults import FaultBudget
+from gitu_core.registry.faults import HANG, FaultBudget
 from gitu_core.registry.index import Index
-from gitu_core.registry.jailed import Jailed
 from gitu_core.registry.status import PluginStatus
 
 
@@ -43,32 +43,20 @@ class Registry:
     """
 
     def __init__(
-        self,
-        home: Path,
-        *,
-        host_for: Callable[[Manifest], Host],
-        enabled: Enabled | None = None,
-        builtin: frozenset[str] = frozenset(),
-        local: Sequence[tuple[str, object]] = (),
-        clock: Clock | None = None,
-        path: Sequence[str] | None = None,
-        report: Report = log_report,
-        fault_limit: int = 5,
-        fault_window: float = 60.0,
-        import_limit: float = 20.0,
-        jail_limit: float = 20.0,
+        self, home: Path, *, host_for: Callable[[Manifest], Host], enabled: Enabled | None = None,
+        builtin: frozenset[str] = frozenset(), local: Sequence[tuple[str, object]] = (), clock: Clock | None = None,
+        path: Sequence[str] | None = None, report: Report = log_report, fault_limit: int = 5,
+        fault_window: float = 60.0, import_limit: float = 20.0, jail_limit: float = 20.0,
         versions: Versions | None = None,
-    ) -> None:
-        self._home = Path(home)
+    ) -> None:  # fmt: skip
         self._local: dict[str, list[object]] = {}
         for id, value in local:
             self._local.setdefault(id, []).append(value)
         self._now = clock.now if clock else time.time
         self._report = report
-        self._index = Index(self._home, path)
-        self._consent = Consent(self._home)
-        self._jailed = Jailed(self._index, self._home, jail_limit)
-        self._census = Census(self._consent, enabled, builtin, self._jailed.describe)
+        self._index = Index(home, path, jail_limit)
+        self._consent = Consent(home)
+        self._census = Census(self._consent, enabled, builtin, self._index.describe)
         self._budget = FaultBudget(fault_limit, fault_window, clock.monotonic if clock else time.monotonic)
         self._records: list[Record] | None = None
         self._by_id: dict[str, Record] = {}
@@ -101,8 +89,7 @@ class Registry:
 
         *name* may be ``plugin:name`` where two plugins contribute the same name.
         """
-        known = self._ready.get((seam, name))
-        if known is not None:
+        if (known := self._ready.get((seam, name))) is not None:
             return known
         await self._read()
         holder = self._catalogue.find(seam, name)
@@ -123,9 +110,8 @@ class Registry:
         what was enabled meanwhile.
         """
         await self._read()
-        await self._activation.start(
-            [each for each in self._all() if each.state == "enabled" and (each.eager or (channels and each.speaks))]
-        )
+        enabled = [each for each in self._all() if each.state == "enabled"]
+        await self._activation.start([each for each in enabled if each.eager or (channels and each.speaks)])
 
     async def check(self, *, begin: bool) -> None:
         """Loads every enabled plugin, and with *begin* starts it, so that `plugins` tells which of them cannot run."""
@@ -136,6 +122,21 @@ class Registry:
         """Calls `gitu_stop` of every active plugin, the last begun first, each within its time limit."""
         await self._activation.stop(self._records or ())
         self._ready.clear()
+
+    def having(self, hook: str) -> Sequence[str]:
+        """The ids of the enabled, healthy plugins that have a hook."""
+        return [one.id for one in self._all() if one.state == "enabled" and one.manifest and hook in one.manifest.hooks]
+
+    async def call(self, id: str, hook: str, **arguments: Any) -> None:
+        """Calls a lifecycle hook of one plugin, which is activated first: a `PluginError` says why it cannot be. The
+        plugin's own `NotReady` comes through; its other failures are counted against it and go no further."""
+        active = await self._activation.activate(self._record(id))
+        try:
+            await active.lifecycle(hook, **arguments)
+        except PluginError as error:
+            if isinstance(error.__cause__, NotReady | StoreError):
+                raise error.__cause__ from None
+            self._fault(id, error, HANG if isinstance(error.__cause__, Overdue) else 1)
 
     # ---- the operator's hand -----------------------------------------------------------------
 
@@ -150,9 +151,8 @@ class Registry:
         """Switches a plugin off, for good and at once; its `gitu_stop` is called at `stop`."""
         record = self._record(id)
         if record.found is None:
-            raise PluginError(
-                f"{id} belongs to this application", hint="leave it out where the application is made", plugin=id
-            )
+            hint = "leave it out where the application is made"
+            raise PluginError(f"{id} belongs to this application", hint=hint, plugin=id)
         self._consent.disable(id)
         record.enabled = False
         record.put("disabled", "not enabled", f"to use it, run: gitu plugins enable {id}")
@@ -181,7 +181,7 @@ class Registry:
             record.put("enabled")
             self.in_service(record)
             return
-        self._jailed.forget(record.found)
+        self._index.forget(record.found)
         self._decide_again(record)
 
     # ---- inside ------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ class Registry:
     def _decide_again(self, record: Record) -> None:
         """Applies the operator's word to a plugin whose files are as they were."""
         assert record.found is not None
-        fresh = self._census.decide(self._jailed.bare(record.found))
+        fresh = self._census.decide(record.found.bare)
         record.found, record.manifest, record.enabled = fresh.found, fresh.manifest, fresh.enabled
         record.put(fresh.state, fresh.reason, fresh.hint)
         if record.state == "enabled":
@@ -245,7 +245,7 @@ class Registry:
             reason = f"the plugin {record.id} guards this and cannot run: {record.reason} (next: {record.hint})"
             self.hooks.close(record.id, record.manifest.hooks, reason)
 
-    def _fault(self, plugin: str, error: HookError, weight: int) -> None:
+    def _fault(self, plugin: str, error: PluginError, weight: int) -> None:
         """Counts a failure of a hook, and quarantines a plugin that fails too often."""
         record = self._by_id[plugin]
         error.at(version=record.version)

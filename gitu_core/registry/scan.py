@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Literal
 
 import msgspec
@@ -28,9 +29,8 @@ _MOST_FILES = 256
 
 
 class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why a plugin cannot be used: the code of the error's class, what happened, and the next step."""
+    """Why a plugin cannot be used: what happened, and the next step."""
 
-    code: str
     message: str
     hint: str = ""
 
@@ -55,6 +55,13 @@ class Found(msgspec.Struct, frozen=True, omit_defaults=True):
         """The plugin's id: its manifest's, else the name of its entry point."""
         return self.manifest.id if self.manifest else self.name.lower()
 
+    @property
+    def bare(self) -> Found:
+        """The plugin as it lies on disk, without what a jail said of it."""
+        if self.source not in ("child", "bubblewrap"):
+            return self
+        return msgspec.structs.replace(self, manifest=None, trouble=None, source="")
+
 
 def stamp(path: str) -> Stamp:
     """What tells whether a file changed."""
@@ -72,7 +79,7 @@ def unchanged(found: Found) -> bool:
 
 def trouble_of(error: PluginError) -> Trouble:
     """An error as data."""
-    return Trouble(error.code, error.message, error.hint)
+    return Trouble(error.message, error.hint)
 
 
 def scan_folder(folder: str, known: list[Found]) -> list[Found]:
@@ -107,58 +114,36 @@ def entry_points(text: str) -> Iterator[tuple[str, str]]:
 
 def read_plugin(folder: str, info: str, name: str, value: str) -> Found:
     """Reads what is known of one entry point: its distribution and its manifest, or what is wrong with it."""
-    distribution, version = _identity(info)
     points = os.path.join(info, "entry_points.txt")
-    found = Found(distribution, version, name, value, folder, info, stamps={points: stamp(points)})
-    module = value.partition(":")[0]
-    file = find_manifest(module, folder)
-    if file is None:
-        # Watch the place where a manifest would be, so that one which is written later is noticed.
-        package = package_folder(module.partition(".")[0], folder)
-        expected = os.path.join(package, FILE_NAME) if package else ""
-        stamps = {**found.stamps, expected: stamp(expected)} if expected else found.stamps
-        return msgspec.structs.replace(found, stamps=stamps)
-    stamps = {**found.stamps, file: stamp(file)}
-    found = msgspec.structs.replace(found, file=file, source="file", stamps=stamps)
+    places = _manifest_places(value.partition(":")[0], folder)
+    file = next(filter(os.path.isfile, places), "")
+    # Where a manifest would be is watched as well, so that one which is written later is noticed.
+    stamps = {path: stamp(path) for path in (points, *([file] if file else places))}
+    source: Source = "file" if file else ""
+    found = Found(*_identity(info), name, value, folder, info, file, source=source, stamps=stamps)
     try:
-        manifest = read(file)
+        return msgspec.structs.replace(found, manifest=read(file)) if file else found
     except PluginError as error:
         return msgspec.structs.replace(found, trouble=trouble_of(error))
     except (OSError, UnicodeDecodeError) as error:
         broken = ManifestError(f"{file}: {error}", hint="correct it, or rewrite it with: gitu manifest")
         return msgspec.structs.replace(found, trouble=trouble_of(broken))
-    return msgspec.structs.replace(found, manifest=manifest)
 
 
 def _identity(info: str) -> tuple[str, str]:
     """Name and version of a distribution: from its metadata, else from the name of its folder."""
-    stem = os.path.basename(info).rpartition(".")[0]
-    name, _, version = stem.partition("-")
+    name, _, version = os.path.basename(info).rpartition(".")[0].partition("-")
     text = _read(os.path.join(info, "METADATA")) or _read(os.path.join(info, "PKG-INFO"))
-    for line in text.splitlines():
-        if not line:
-            break
-        key, _, rest = line.partition(":")
-        if key == "Name":
-            name = rest.strip()
-        elif key == "Version":
-            version = rest.strip()
-    return name.lower().replace("_", "-").replace(".", "-"), version
+    fields = dict(line.partition(":")[::2] for line in takewhile(bool, text.splitlines()))
+    name = fields.get("Name", name).strip().lower().replace("_", "-").replace(".", "-")
+    return name, fields.get("Version", version).strip()
 
 
-def find_manifest(module: str, folder: str) -> str | None:
-    """The manifest beside the code of *module*: in its top-level package, or in a package further down the
-    name.
-    """
-    parts = module.split(".")
-    base = package_folder(parts[0], folder)
-    for depth in range(len(parts)):
-        if base is None:
-            return None
-        file = os.path.join(base, *parts[1 : depth + 1], FILE_NAME)
-        if os.path.isfile(file):
-            return file
-    return None
+def _manifest_places(module: str, folder: str) -> list[str]:
+    """Where the manifest may lie: beside the code, in its top-level package or in one further down the name."""
+    top, *below = module.split(".")
+    base = package_folder(top, folder)
+    return [os.path.join(base, *below[:depth], FILE_NAME) for depth in range(len(below) + 1)] if base else []
 
 
 def package_folder(top: str, folder: str) -> str | None:

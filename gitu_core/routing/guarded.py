@@ -1,8 +1,11 @@
-"""Watches over one stream: its time, its end, its failures and its cost."""
+"""Watches over streams: their time, their end, their failures and their cost."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import anyio
 import msgspec
@@ -14,23 +17,77 @@ from gitu_core.model.prices import cost_of
 EVENT_TIMEOUT = 120.0
 """Seconds that may pass between two events of a stream."""
 
+AGAIN = 0.1
+"""Seconds after which a wait that went on although it was cancelled is cancelled again."""
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False, slots=True)
+class _Wait:
+    task: asyncio.Task[Any]
+    until: float
+    others: int
+    cancels: int = 0
+
+
+class Watch:
+    """Ends waits that last too long. One timer of the event loop serves all of them: nearly none ever does, and a
+    scope for every event costs more than reading the event."""
+
+    def __init__(self) -> None:
+        self._waits: set[_Wait] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def wait(self, seconds: float, step: Awaitable[T]) -> T:
+        """What *step* gives; `TimeoutError` if it was cancelled because that took longer than *seconds*."""
+        task = asyncio.current_task()
+        assert task is not None
+        wait = _Wait(task, task.get_loop().time() + seconds, task.cancelling())
+        self._waits.add(wait)
+        if self._timer is None or wait.until < self._timer.when():
+            self._look(wait.until)
+        try:
+            return await step
+        except asyncio.CancelledError:
+            if wait.cancels and task.cancelling() <= wait.others + wait.cancels:
+                raise TimeoutError from None
+            raise  # somebody else cancelled as well
+        finally:
+            self._waits.discard(wait)
+            for _ in range(wait.cancels):
+                task.uncancel()
+
+    def _look(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(when, self._end_late)
+
+    def _end_late(self) -> None:
+        self._timer, now = None, asyncio.get_running_loop().time()
+        for wait in self._waits:
+            if wait.until <= now:
+                wait.until, wait.cancels = now + AGAIN, wait.cancels + 1
+                wait.task.cancel()
+        if self._waits:
+            self._look(min(wait.until for wait in self._waits))
+
 
 async def guarded(
-    stream: AsyncIterator[ModelEvent], info: ModelInfo, model: str, first: float, between: float = EVENT_TIMEOUT
-) -> AsyncGenerator[ModelEvent]:
-    """The events of *stream* up to its `Finish`, with the cost filled in. *first* and *between* are in
-    seconds.
+    begin: Callable[[], Awaitable[AsyncIterator[ModelEvent]]],
+    info: ModelInfo, model: str, watch: Watch, first: float, between: float,
+) -> AsyncGenerator[ModelEvent]:  # fmt: skip
+    """The events of the stream that *begin* opens, up to its `Finish`, with the cost filled in. *first* and *between*
+    are in seconds.
 
-    Everything that goes wrong is a typed failure: `NotReady` before the first event, `StreamBroken`
-    afterwards.
+    Everything that goes wrong is a typed failure: `NotReady` before the first event, `StreamBroken` afterwards.
     """
-    begun = False
+    begun, stream = False, await begin()
     step = stream.__anext__
     try:
         while True:
             try:
-                with anyio.fail_after(between if begun else first):
-                    event = await step()
+                event = await watch.wait(between if begun else first, step())
             except StopAsyncIteration:
                 raise StreamBroken(f"{model} ended its answer without saying so", model=model) from None
             except GituError:

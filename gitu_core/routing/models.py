@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -13,7 +14,7 @@ from gitu_core.errors import AuthFailed
 from gitu_core.manifest import Manifest
 from gitu_core.model import Candidate, ModelEvent, ModelInfo, ModelRequest, RouteTask
 from gitu_core.routing.cooldown import Cooldown
-from gitu_core.routing.guarded import EVENT_TIMEOUT, guarded
+from gitu_core.routing.guarded import EVENT_TIMEOUT, Watch, guarded
 from gitu_core.routing.plan import Desk, Draft, full_name, pause_key
 from gitu_core.routing.sources import Keys, Plugins, Sources
 
@@ -39,7 +40,7 @@ class Models:
         self._sources = Sources(registry, forbidden)
         self._keys = Keys(secret_set, lambda reference: self._cooldown.left(reference) > 0)
         self._desk = Desk(registry, self._sources, self._cooldown, self._keys)
-        self._event_timeout = event_timeout
+        self._watch, self._event_timeout = Watch(), event_timeout
 
     async def plan(
         self, task: RouteTask, wanted: Sequence[str], person: str = "", *, exact: bool = False
@@ -70,22 +71,17 @@ class Models:
     def stream(self, candidate: Candidate, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """Asks the candidate. The stream ends with one `Finish` that carries the cost, or raises a typed
         failure."""
-        return self._stream(candidate, request)
+        begin = partial(self._begin, candidate, request)
+        return guarded(begin, candidate.info, candidate.model, self._watch, request.timeout, self._event_timeout)
 
-    async def _stream(self, candidate: Candidate, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
+    async def _begin(self, candidate: Candidate, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         name, _, model = candidate.model.partition("/")
         provider = await self._sources.provider(name)
         if request.model != model or request.credential != candidate.credential:
             request = msgspec.structs.replace(request, model=model, credential=candidate.credential)
         self._cooldown.begin(pause_key(candidate))
         self._cooldown.begin(candidate.credential)
-        events = provider.stream(request)
-        watched = guarded(events, candidate.info, candidate.model, request.timeout, self._event_timeout)
-        try:
-            async for event in watched:
-                yield event
-        finally:
-            await watched.aclose()
+        return provider.stream(request)
 
     def report(self, candidate: Candidate, error: Exception | None) -> None:
         """Tells how it went. A refused credential is left alone, whatever the model; else the model with its

@@ -6,7 +6,6 @@ import logging
 from contextlib import aclosing
 from hashlib import blake2b
 
-import anyio
 import msgspec
 
 from gitu_core.contracts.ports import Budget, Clock, Hooks, Models
@@ -100,7 +99,8 @@ class Asker:
         parts = Assembler()
         try:
             # Whatever the model is about to read influences the turn, a filter's additions included.
-            label = join_all(message.label for message in request.messages)
+            filtered = self._hooks.wants("gitu_filter_request")
+            label = join_all(message.label for message in request.messages) if filtered else turn.state.label
             # On disk before it is asked: a crash from here on costs this call, and none that came before it.
             digest, filtered = digest_of(candidate, request), filtered_by(before, request)
             await turn.commit(ModelAsked(candidate.model, candidate.credential, estimate, digest, label, filtered))
@@ -113,8 +113,7 @@ class Asker:
             await self._failed(turn, candidate, request, parts, ticket, error)
             raise
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._budget.release(ticket)  # does nothing when it was settled
+            self._budget.release(ticket)  # does nothing when it was settled
 
     async def _read(self, turn: Turn, candidate: Candidate, request: ModelRequest, parts: Assembler) -> None:
         """Reads the whole stream, and shows its words as they come."""
@@ -138,7 +137,7 @@ class Asker:
         step = ModelAnswered(message, usage, candidate.model, reason, seconds, last_resort=last_resort)
         used = turn.used(candidate.model, candidate.owner, usage)
         turn.note(step, used)
-        await self._budget.settle(ticket, usage)
+        self._budget.settle(ticket, usage)
         self._models.report(candidate, None)
         if self._hooks.wants("gitu_model_called"):
             await self._hooks.observe(
@@ -167,8 +166,7 @@ class Asker:
         more = (turn.used(candidate.model, candidate.owner, usage),) if usage != Usage() else ()
         turn.note(ModelFailed(candidate.model, error_info(error), usage), *more)
         if more:
-            with anyio.CancelScope(shield=True):
-                await self._budget.settle(ticket, usage)
+            self._budget.settle(ticket, usage)
 
 
 def digest_of(candidate: Candidate, request: ModelRequest) -> str:

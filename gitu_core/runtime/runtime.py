@@ -128,12 +128,16 @@ class Runtime:
             turn.note(ModelFailed(asked.model, lost, usage), used)
         if turn.work.worker:
             turn.note(Resumed(turn.work.worker))
-        await self._budget.resume(turn.work.info, state.usage.cost)
+        self._budget.resume(turn.work.info, state.usage.cost)
 
     async def _bounded(self, turn: Turn, limits: Limits) -> Reply:
         try:
-            with anyio.move_on_after(limits.seconds):
+            scope, ends = turn.work.scope, anyio.current_time() + limits.seconds
+            scope.deadline = ends
+            with scope:
                 return await self._loop(turn)
+            if anyio.current_time() < ends:
+                return self._reply(turn, "cancelled")
             raise LimitReached(f"the turn took longer than {limits.seconds:g} s", limit="time",
                                hint="ask for less, or raise profiles.<name>.limits.seconds")  # fmt: skip
         except BaseException as error:  # a defect in a place that nobody foresaw must not lose the turn
@@ -146,8 +150,7 @@ class Runtime:
                 log.error("turn %s failed unexpectedly", turn.work.info.id, exc_info=cause)
             return self._reply(turn, "failed", cause)
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._budget.close(turn.work.info.id)
+            self._budget.close(turn.work.info.id)
 
     async def _loop(self, turn: Turn) -> Reply:
         state, profile = turn.state, turn.work.profile

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import anyio
+
 from gitu_core.config import Profile
 from gitu_core.contracts.ports import Approval
 from gitu_core.model import Conversation, ModelMessage, TurnEvent, TurnInfo
@@ -29,8 +31,9 @@ async def silent(event: TurnEvent) -> None:
 class Work:
     """One turn to run. `check` makes structured output of the model's JSON (raising `ValueError` if it does not fit),
     `deps` is what the embedder hands to its own tools, `depth` how many profiles called each other to get here, `turn`
-    the turn once it runs. `parks`: where a yes is needed, the turn waits for it outside of memory; `approvals` are the
-    questions it asked earlier, `worker` who goes on with a turn that was cut off, `again` that there may be such."""
+    the turn once it runs; `scope` stops it. `parks`: where a yes is needed, the turn waits for it outside of memory;
+    `approvals` are the questions that it asked earlier, `worker` is who goes on with a turn that was cut off, `again`
+    tells that there is something to go on with."""
 
     info: TurnInfo
     person: str
@@ -44,6 +47,7 @@ class Work:
     depth: int = 0
     path: tuple[str, ...] = field(default_factory=tuple)
     turn: Turn | None = None
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     parks: bool = False
     approvals: Sequence[Approval] = ()
     worker: str = ""

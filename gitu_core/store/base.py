@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -12,52 +12,20 @@ from gitu_core.clock import SystemClock
 from gitu_core.contracts.ports import Clock, Person, Session
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.store.cache import Lru, Tail
-from gitu_core.store.keys import Keyring, Master, Script
-from gitu_core.store.sql import Sql
-from gitu_core.store.writer import LOG, Fence, Job, Row
+from gitu_core.store.keys import Keyring, Master, Script, ScriptOf
+from gitu_core.store.writer import LOG, Job, Row
+
+if TYPE_CHECKING:
+    from gitu_core.store.postgres import PostgresEngine
+    from gitu_core.store.sqlite import SqliteEngine
+
+    Engine: TypeAlias = SqliteEngine | PostgresEngine
+    """A database as the parts use it: both have the same methods."""
 
 V = TypeVar("V")
 
 HISTORY_BYTES = 64 * 1024 * 1024
 """What recent history may take in memory, in bytes, over all sessions."""
-
-
-class Engine(Protocol):
-    """A database as the parts use it: `SqliteEngine` or `PostgresEngine`."""
-
-    dialect: str
-    file: bool
-    sql: Sql
-    foreign: int
-    lost: list[Exception]
-    fence: Fence | None
-
-    async def connect(self) -> None:
-        """Opens it and starts the writer."""
-
-    async def close(self) -> None:
-        """Writes what is queued and closes it."""
-
-    async def hold(self, worker: str) -> None:
-        """Takes the lock that tells others that a worker lives; it goes when this process ends."""
-
-    async def let_go(self, worker: str) -> None:
-        """Gives a worker's lock up, or removes what is left of a dead one's."""
-
-    async def is_held(self, worker: str) -> bool:
-        """True if a worker's lock is held by somebody, so that its process is there."""
-
-    def submit(self, job: Job) -> None:
-        """Hands a job to the writer."""
-
-    async def read(self, script: Callable[[], Script]) -> Any:
-        """Runs a script that only reads."""
-
-    def scan(self, tables: dict[str, tuple[str, ...]], size: int = 500) -> AsyncIterator[tuple[str, list[Any]]]:
-        """All rows of *tables*, in pieces, as one moment saw them."""
-
-    async def faults(self) -> list[str]:
-        """What the engine itself finds wrong with its files."""
 
 
 class Base:
@@ -87,14 +55,13 @@ class Base:
 
     # ---- writing and reading -------------------------------------------------------------------------------
 
-    async def _rows(
-        self, rows: Sequence[Row], after: Callable[[Job], None] | None = None, fenced: bool = True
-    ) -> Any:  # fmt: skip
-        return await self._wait(Job(rows, people=_people(rows), after=after, fenced=fenced))
+    async def _rows(self, rows: Sequence[Row], after: Callable[[Job], None] | None = None) -> Any:
+        return await self._wait(Job(rows, people=_people(rows), after=after, fenced=True))
 
-    async def _script(self, script: Callable[[], Script], *people: str, fenced: bool = False) -> Any:
+    async def _script(self, script: Callable[[], ScriptOf[V]], *people: str, fenced: bool = False) -> V:
         """Runs a script in a transaction of the writer; *people* are those it seals for."""
-        return await self._wait(Job(script=script, people=frozenset(people), fenced=fenced))
+        found: V = await self._wait(Job(script=script, people=frozenset(people), fenced=fenced))
+        return found
 
     async def _wait(self, job: Job) -> Any:
         return await job.through(self.engine.submit)
@@ -103,12 +70,13 @@ class Base:
         self.engine.submit(Job(rows, people=_people(rows), after=after, waits=False, fenced=True))
         self._posted += 1
 
-    async def _read(self, script: Callable[[], Script]) -> Any:
+    async def _read(self, script: Callable[[], ScriptOf[V]]) -> V:
         """Runs a script that reads; it sees everything that was posted before."""
         if self._posted:
             self._posted = 0
             await self._wait(Job())
-        return await self.engine.read(script)
+        found: V = await self.engine.read(script)
+        return found
 
     def _script_of(self, statement: str, *params: Any, bodies: Sequence[int] = ()) -> Callable[[], Script]:
         """A script that reads the rows of one statement, and the keys of the columns that are sealed."""

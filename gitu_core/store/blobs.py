@@ -86,12 +86,10 @@ class BlobsPart(Base):
         what = f"the blob {digest}"
         if envelope is None:
             path = self._blob_path(stored, person)
+            if path is None or not path.exists():
+                raise Damaged(f"the file of {what} is gone", hint="restore a backup", what=what)
             try:
-                if path is None:
-                    raise FileNotFoundError(FOLDER)
                 envelope = await asyncio.to_thread(path.read_bytes)
-            except FileNotFoundError as error:
-                raise Damaged(f"the file of {what} is gone", hint="restore a backup", what=what) from error
             except OSError as error:
                 raise StoreError(f"{what} cannot be read: {error}", hint="look at the disk") from error
             await self._read(lambda: self._keys.load([envelope]))

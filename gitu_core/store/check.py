@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from gitu_core.errors import GituError
 from gitu_core.store.base import Base
 from gitu_core.store.blobs import blob_file
 from gitu_core.store.codec import bound
-from gitu_core.store.keys import Script
 from gitu_core.store.sql import compiled
 
-BOUND: dict[str, tuple[str, ...]] = {
-    "people": ("id",),
-    "accounts": ("channel", "account", "person"),
-    "sessions": ("id", "person"),
-    "conversations": ("conversation", "person"),
-    "inbox": ("id", "person", "session"),
-    "messages": ("session", "person", "turn", "tokens", "at"),
-    "turns": ("id", "session", "person"),
-    "steps": ("turn", "n", "session", "person", "at"),
-    "outbox": ("id", "person", "session"),
-    "approvals": ("id", "person", "session", "turn", "message", "kind", "digest"),
-    "timers": ("owner", "key", "person"),
-    "plugin_state": ("plugin", "key", "person"),
-    "blobs": ("name", "person"),
-}
+BOUND = {
+    "people": "id", "accounts": "channel account person", "sessions": "id person",
+    "conversations": "conversation person", "inbox": "id person session", "messages": "session person turn tokens at",
+    "turns": "id session person", "steps": "turn n session person at", "outbox": "id person session",
+    "approvals": "id person session turn message kind digest", "timers": "owner key person",
+    "plugin_state": "plugin key person", "blobs": "name person",
+}  # fmt: skip
 """The columns that the seal of each table is bound to, after its name and the tenant."""
 
 _GAPS = 'SELECT turn FROM "@steps" GROUP BY tenant, turn HAVING count(*) <> max(n) + 1'
@@ -45,7 +37,7 @@ class CheckPart(Base):
             async for table, rows in self.engine.scan(tables):
                 mine = [named for row in rows if (named := self._named(table, row))["tenant"] == self.tenant]
                 envelopes = [bytes(row[name]) for row in mine for name in ("body", "meta") if row.get(name)]
-                await self._read(self._loading_of(envelopes))
+                await self._read(partial(self._keys.load, envelopes))
                 found += [problem for row in mine if (problem := self._problem(table, row))]
             for row in await self._read(self._script_of(_GAPS)):
                 found.append(f"turn {row[0]}: a step is missing")
@@ -53,18 +45,12 @@ class CheckPart(Base):
             found.append(str(error))
         return found
 
-    def _loading_of(self, envelopes: list[bytes]) -> Any:
-        def script() -> Script:
-            yield from self._keys.load(envelopes)
-
-        return script
-
     @staticmethod
     def _named(table: str, row: Any) -> dict[str, Any]:
         return dict(zip(compiled().tables[table], row, strict=True))
 
     def _problem(self, table: str, row: dict[str, Any]) -> str:
-        names = [row[name] for name in BOUND[table]]
+        names = [row[name] for name in BOUND[table].split()]
         what = f"{table} {' '.join(str(name) for name in names[:2])}"
         seal = bound(table, self.tenant, *names)
         try:

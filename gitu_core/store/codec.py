@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from gitu_core.errors import Damaged, InputError
 
+if TYPE_CHECKING:
+    from gitu_core.store.keys import Keyring
+
 T = TypeVar("T")
 
 _ENCODER = msgspec.json.Encoder()
-_DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
+_decoder: Callable[[Any], msgspec.json.Decoder[Any]] = cache(msgspec.json.Decoder)
 
 
 def encoded(value: object, kind: Any = None) -> bytes:
@@ -26,9 +31,8 @@ def encoded(value: object, kind: Any = None) -> bytes:
             _decoder(kind).decode(data)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         # UnicodeEncodeError and msgspec.ValidationError are ValueErrors.
-        raise InputError(
-            f"a {type(value).__name__} cannot be stored: {error}", hint="hand in plain, finite JSON values"
-        ) from error
+        what = f"a {type(value).__name__} cannot be stored: {error}"
+        raise InputError(what, hint="hand in plain, finite JSON values") from error
     return data
 
 
@@ -36,15 +40,14 @@ def decoded(data: bytes, kind: type[T] | Any, what: str) -> T:
     """The value of *kind* that *data* holds. `Damaged`, naming *what*, if it does not hold one."""
     try:
         found: T = _decoder(kind).decode(data)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Damaged(f"{what} cannot be read: {error}", hint="restore a backup", what=what) from error
     return found
 
 
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    found = _DECODERS.get(kind)
-    if found is None:
-        found = _DECODERS[kind] = msgspec.json.Decoder(kind)
+def unsealed(keys: Keyring, body: bytes, kind: type[T] | Any, what: str, *names: object) -> T:
+    """The value of *kind* in an envelope that is bound to *names*. `Damaged`, naming *what*, if it does not open."""
+    found: T = decoded(keys.opened(body, bound(*names), what), kind, what)
     return found
 
 

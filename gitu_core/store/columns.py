@@ -19,12 +19,8 @@ _KINDS: dict[str | None, Any] = {
     None: Text().with_variant(Text(collation="C"), "postgresql"),
     # SQLite numbers rows by itself only where the type is exactly INTEGER.
     "serial": BigInteger().with_variant(Integer(), "sqlite"),
-    "int": Integer(),
-    "small": SmallInteger(),
-    "big": BigInteger(),
-    "time": Double(),
-    "bytes": LargeBinary(),
-}
+    "int": Integer(), "small": SmallInteger(), "big": BigInteger(), "time": Double(), "bytes": LargeBinary(),
+}  # fmt: skip
 _WORD = re.compile(r"(\w+)(?::(\w+))?([*?]?)(?:=(\S+))?")
 
 
@@ -37,14 +33,9 @@ def _column(word: str) -> Column[Any]:
     found = _WORD.fullmatch(word)
     assert found, word
     name, kind, mark, default = found.groups()
-    return Column(
-        name,
-        _KINDS[kind],
-        primary_key=mark == "*",
-        nullable=mark == "?",
-        autoincrement=True if kind == "serial" else "auto",
-        server_default=text(default) if default else None,
-    )
+    counted: Any = True if kind == "serial" else "auto"
+    return Column(name, _KINDS[kind], primary_key=mark == "*", nullable=mark == "?", autoincrement=counted,
+                  server_default=text(default) if default else None)  # fmt: skip
 
 
 def index(name: str, names: str, *, unique: bool = False, where: str = "") -> Index:

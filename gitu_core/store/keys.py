@@ -21,12 +21,15 @@ import os
 import time
 from collections.abc import Callable, Collection, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitu_core.errors import ConfigError, Damaged
+from gitu_core.model.base import Salt
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+T = TypeVar("T")
 
 VARIABLE = "GITU_MASTER_KEY"
 FILE = "master.key"
@@ -39,9 +42,14 @@ _HEAD = 1 + _ID + _NONCE
 OVERHEAD = _HEAD + 16
 """Bytes that an envelope is longer than what it holds."""
 
+_nonces = Salt(_NONCE)
+
 Script = Generator[Any, Any, Any]
 """Database work: yields (statement, parameters), is sent the rows; or yields an `Operation`, is sent what
 that gives. It runs the same on both engines."""
+
+ScriptOf = Generator[Any, Any, T]
+"""A script that returns a value of a type."""
 
 
 def fingerprint(master: bytes) -> str:
@@ -97,11 +105,8 @@ class Master:
 
     def missing(self) -> ConfigError:
         """The error for a database whose key is nowhere."""
-        return ConfigError(
-            "the database is sealed and its master key is missing",
-            hint=f"set {VARIABLE} or put the file {FILE} back to {self._home}",
-            field=VARIABLE,
-        )
+        hint = f"set {VARIABLE} or put the file {FILE} back to {self._home}"
+        return ConfigError("the database is sealed and its master key is missing", hint=hint, field=VARIABLE)
 
     @staticmethod
     def _decoded(text: str, where: str) -> bytes:
@@ -125,7 +130,7 @@ def _cipher(key: bytes) -> AESGCM:
 
 
 def _envelope(cipher: AESGCM, key: bytes, data: bytes, bound: bytes) -> bytes:
-    nonce = os.urandom(_NONCE)
+    nonce = _nonces.draw()
     return b"".join((SCHEME, key, nonce, cipher.encrypt(nonce, data, bound)))
 
 
@@ -135,9 +140,8 @@ def _opened(cipher: AESGCM, envelope: bytes, bound: bytes, what: str) -> bytes:
     try:
         return cipher.decrypt(envelope[1 + _ID : _HEAD], envelope[_HEAD:], bound)
     except (InvalidTag, ValueError):
-        raise Damaged(
-            f"{what} was changed outside of this program or belongs elsewhere", hint="restore a backup", what=what
-        ) from None
+        words = f"{what} was changed outside of this program or belongs elsewhere"
+        raise Damaged(words, hint="restore a backup", what=what) from None
 
 
 class Keyring:
@@ -191,6 +195,11 @@ class Keyring:
                 rows = yield "keys_current", (self._tenant, person, DATA)
             self._current[person] = bytes(rows[0][0]), self._keep(rows[0])
 
+    def forget(self, people: Collection[str]) -> None:
+        """Nobody knows whether the keys of *people* were committed: they are looked for again before they seal."""
+        for person in people:
+            self._current.pop(person, None)
+
     def load(self, envelopes: Collection[bytes]) -> Script:
         """Loads the keys that open *envelopes*. A key that is gone is left out; `opened` says so."""
         for key in {bytes(envelope[1 : 1 + _ID]) for envelope in envelopes}:
@@ -222,14 +231,11 @@ class Keyring:
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._index, digest_size=16).digest()
 
     def _make(self, person: str, purpose: str) -> Script:
-        key, secret, generation = os.urandom(_ID), os.urandom(_SIZE), 1
+        key, generation, master = os.urandom(_ID), 1, fingerprint(self._master)
         bound = self._bound(key, person, purpose)
-        wrapped = _envelope(_cipher(self._master), bytes.fromhex(fingerprint(self._master)), secret, bound)
+        wrapped = _envelope(_cipher(self._master), bytes.fromhex(master), os.urandom(_SIZE), bound)
         # Somebody else may make the same key now; the first one counts and is read back by the caller.
-        yield (
-            "key_add",
-            (self._tenant, key, person, purpose, generation, fingerprint(self._master), wrapped, self._now()),
-        )
+        yield "key_add", (self._tenant, key, person, purpose, generation, master, wrapped, self._now())
 
     def _known(self, key: bytes) -> AESGCM | None:
         return self._ciphers.get(key) or self._older.get(key)
@@ -255,8 +261,5 @@ class Keyring:
 
     def _check_master(self, row: Any) -> None:
         if row[2] != fingerprint(self._master):
-            raise ConfigError(
-                f"the database was sealed with the master key {row[2]}, not {fingerprint(self._master)}",
-                hint=f"set {VARIABLE} to the right key; nothing was changed",
-                field=VARIABLE,
-            )
+            what = f"the database was sealed with the master key {row[2]}, not {fingerprint(self._master)}"
+            raise ConfigError(what, hint=f"set {VARIABLE} to the right key; nothing was changed", field=VARIABLE)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TextIO, cast
 
 from alembic.config import Config
@@ -17,22 +18,6 @@ FOLDER = Path(__file__).parent / "migrations"
 VERSION_TABLE = "@schema_version"
 BASE = "base"
 """The revision of an empty database."""
-
-
-class _Collector:
-    """Takes what Alembic writes, one statement a call."""
-
-    def __init__(self) -> None:
-        self.statements: list[str] = []
-
-    def write(self, text: str) -> None:
-        """Keeps a statement; comments are left out."""
-        statement = text.strip().removesuffix(";").rstrip()
-        if statement and not statement.startswith("--"):
-            self.statements.append(statement)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
 
 
 def directory(extra: Iterable[Path] = ()) -> ScriptDirectory:
@@ -68,20 +53,18 @@ def script(dialect: str, start: str = BASE, target: str = "head", extra: Sequenc
         walk = scripts._upgrade_revs if up else scripts._downgrade_revs
         return walk(goal, cast(str, None if start == BASE else start))
 
-    collector = _Collector()
+    written: list[str] = []
+    buffer = SimpleNamespace(write=written.append, flush=lambda: None)  # Alembic writes a statement a call
     environment = EnvironmentContext(
         Config(), scripts, fn=route, as_sql=True, starting_rev=None if start == BASE else start, destination_rev=goal
     )
     with environment:
         environment.configure(
-            dialect_name=dialect,
-            output_buffer=cast(TextIO, collector),
-            version_table=VERSION_TABLE,
+            dialect_name=dialect, output_buffer=cast(TextIO, buffer), version_table=VERSION_TABLE,
             # A primary key there would carry a name made of the table's, which no mark can reach.
-            version_table_pk=False,
-            transactional_ddl=False,
-        )
+            version_table_pk=False, transactional_ddl=False,
+        )  # fmt: skip
         environment.run_migrations()
-    if goal == BASE:
-        collector.statements.append(f'DROP TABLE "{VERSION_TABLE}"')
-    return collector.statements
+    statements = [text.strip().removesuffix(";").rstrip() for text in written]
+    statements = [text for text in statements if text and not text.startswith("--")]
+    return [*statements, f'DROP TABLE "{VERSION_TABLE}"'] if goal == BASE else statements

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from gitu_core.contracts.ports import Person
 from gitu_core.model import Account
 from gitu_core.store.base import Base, replaced
-from gitu_core.store.codec import bound, decoded, encoded
-from gitu_core.store.keys import Script
+from gitu_core.store.codec import bound, encoded, unsealed
+from gitu_core.store.keys import ScriptOf
 from gitu_core.store.writer import Row
 
 USED_EVERY = 60.0
@@ -36,12 +36,11 @@ class PeoplePart(Base):
         self._people.put(found.id, found)
         self._accounts.put(key, (found.id, last_used))
         self._used(account.channel, key, (found.id, last_used), now)
-        return cast(Person, found)
+        return found
 
     async def person(self, id: str) -> Person | None:
         """The user with this id. `Damaged` if the row cannot be read."""
-        found: Person | None = await self._read(lambda: self._person(id))
-        return found
+        return await self._read(lambda: self._person(id))
 
     # ---- inside --------------------------------------------------------------------------------------------
 
@@ -50,24 +49,23 @@ class PeoplePart(Base):
             self._accounts.put(key, (known[0], now))
             self._later((Row("account_used", (now, self.tenant, channel, key)),))
 
-    def _account(self, channel: str, key: bytes) -> Script:
+    def _account(self, channel: str, key: bytes) -> ScriptOf[tuple[Person, float] | None]:
         rows = yield "account", (self.tenant, channel, key)
         if not rows:
             return None
         person = yield from self._person(rows[0][0])
         return None if person is None else (person, rows[0][1])
 
-    def _person(self, id: str) -> Script:
+    def _person(self, id: str) -> ScriptOf[Person | None]:
         rows = yield "person", (self.tenant, id)
         if not rows:
             return None
         _, enabled, created_at, body = rows[0]
         yield from self._keys.load([body])
-        what = f"the person {id}"
-        person: Person = decoded(self._keys.opened(body, bound("people", self.tenant, id), what), Person, what)
+        person: Person = unsealed(self._keys, body, Person, f"the person {id}", "people", self.tenant, id)
         return replaced(person, enabled=bool(enabled), created_at=created_at)
 
-    def _new_person(self, account: Account, key: bytes, id: str, now: float) -> Script:
+    def _new_person(self, account: Account, key: bytes, id: str, now: float) -> ScriptOf[tuple[Person, float]]:
         channel = account.channel
         body = self._keys.seal(id, encoded(account), bound("accounts", self.tenant, channel, key, id))
         yield "account_add", (self.tenant, channel, key, id, now, now, body)

@@ -8,8 +8,7 @@ from typing import Any
 from gitu_core.contracts.host import Entry
 from gitu_core.errors import InputError
 from gitu_core.store.base import Base
-from gitu_core.store.codec import bound, decoded, encoded
-from gitu_core.store.keys import Script
+from gitu_core.store.codec import bound, encoded, unsealed
 from gitu_core.store.writer import Row
 
 _LAST = "\U0010ffff"
@@ -20,47 +19,34 @@ class PluginStatePart(Base):
 
     async def kv_get(self, plugin: str, key: str) -> Entry | None:
         """The entry, or None. `Damaged` if it cannot be read."""
-        rows = await self._read(self._script_of("kv_get", self.tenant, plugin, _clean(key), bodies=(2,)))
+        rows = await self._read(self._script_of("kv_get", self.tenant, plugin, clean(key), bodies=(2,)))
         return self._entry(plugin, rows[0]) if rows else None
 
     async def kv_put(self, plugin: str, entry: Entry) -> None:
         """Stores or replaces an entry. `InputError` if its value is not plain JSON."""
-        key = _clean(entry.key)
-        row = Row(
-            "kv_put",
-            (self.tenant, plugin, key, entry.person, self.clock.now()),
-            entry.person,
-            encoded(entry, Entry),
-            bound("plugin_state", self.tenant, plugin, key, entry.person),
-        )
-        await self._rows((row,))
+        key = clean(entry.key)
+        columns = (self.tenant, plugin, key, entry.person)
+        body, seal = encoded(entry, Entry), bound("plugin_state", *columns)
+        await self._rows((Row("kv_put", (*columns, self.clock.now()), entry.person, body, seal),))
 
     async def kv_delete(self, plugin: str, key: str) -> bool:
         """Removes an entry; tells whether there was one."""
-
-        def script() -> Script:
-            return (yield "kv_delete", (self.tenant, plugin, _clean(key)))
-
-        return bool(await self._script(script))
+        return bool(await self._script(self._script_of("kv_delete", self.tenant, plugin, clean(key))))
 
     async def kv_list(self, plugin: str, prefix: str = "", person: str = "") -> Sequence[Entry]:
         """The entries whose key begins with *prefix*, by key."""
-        reach = (_clean(prefix), _after(prefix))
-        if person:
-            script = self._script_of("kv_list_of", self.tenant, person, plugin, *reach, bodies=(2,))
-        else:
-            script = self._script_of("kv_list", self.tenant, plugin, *reach, bodies=(2,))
-        return [self._entry(plugin, row) for row in await self._read(script)]
+        statement, who = ("kv_list_of", (person,)) if person else ("kv_list", ())
+        params = (self.tenant, *who, plugin, clean(prefix), _after(prefix))
+        rows = await self._read(self._script_of(statement, *params, bodies=(2,)))
+        return [self._entry(plugin, row) for row in rows]
 
     def _entry(self, plugin: str, row: Any) -> Entry:
         key, person, body = row
-        what = f"the entry {key!r} of {plugin}"
-        data = self._keys.opened(body, bound("plugin_state", self.tenant, plugin, key, person), what)
-        found: Entry = decoded(data, Entry, what)
-        return found
+        seal = ("plugin_state", self.tenant, plugin, key, person)
+        return unsealed(self._keys, body, Entry, f"the entry {key!r} of {plugin}", *seal)
 
 
-def _clean(key: str) -> str:
+def clean(key: str) -> str:
     """A key that both engines can store: PostgreSQL has no NUL in text, and none has lone surrogates."""
     try:
         key.encode("utf-8")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Any, cast
+from typing import Any
 
 from gitu_core.errors import ConfigError, StoreError
 from gitu_core.store.keys import Keyring, Script
 from gitu_core.store.sql import Sql
-from gitu_core.store.writer import MAX_JOBS, Fence, Job, Law, Operation, commit, finish, script_law
+from gitu_core.store.writer import MAX_JOBS, Fence, Job, Law, Operation, Tray, commit, finish, script_law
 
 Connect = Callable[[], Any]
 
@@ -51,6 +51,7 @@ class PostgresEngine:
     def __init__(self, connect: Connect, sql: Sql, keys: Keyring) -> None:
         self.sql, self._keys, self._connect = sql, keys, connect
         self._jobs: list[Job] = []
+        self._tray = Tray(self._hand_over)
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._writer: Any = None
@@ -71,6 +72,7 @@ class PostgresEngine:
     async def close(self) -> None:
         """Writes what is queued, then closes every connection."""
         if self._task is not None:
+            self._tray.empty()
             self._closing = True
             self._wake.set()
             task, self._task = self._task, None
@@ -98,9 +100,7 @@ class PostgresEngine:
         def script() -> Script:
             yield statement, params
 
-        job = Job(script=script)
-        self.submit(job)
-        await cast("asyncio.Future[Any]", job.future)
+        await Job(script=script).through(self.submit)
 
     async def is_held(self, worker: str) -> bool:
         """True if a worker's lock is held by somebody."""
@@ -114,7 +114,10 @@ class PostgresEngine:
         """Hands a job to the writer."""
         if self._task is None:
             raise StoreError("the store is closed", hint="open it first")
-        self._jobs.append(job)
+        self._tray.put(job)
+
+    def _hand_over(self, jobs: list[Job]) -> None:
+        self._jobs += jobs
         self._wake.set()
 
     async def read(self, script: Callable[[], Script]) -> Any:
@@ -212,9 +215,8 @@ class PostgresEngine:
     def _errors() -> tuple[type[Exception], ...]:
         import asyncpg
 
-        found: tuple[type[Exception], ...]
-        found = asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
-        return (OSError, UnicodeEncodeError, *found)
+        driver = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+        return (OSError, UnicodeEncodeError, *driver)
 
 
 def connector(url: str) -> Connect:
@@ -226,9 +228,8 @@ def connector(url: str) -> Connect:
         try:
             import asyncpg
         except ImportError:
-            raise ConfigError(
-                "PostgreSQL needs the package asyncpg", hint="pip install 'gitu-core[postgres]'", field="url"
-            ) from None
+            hint = "pip install 'gitu-core[postgres]'"
+            raise ConfigError("PostgreSQL needs the package asyncpg", hint=hint, field="url") from None
         return await asyncpg.connect(address)
 
     return connect

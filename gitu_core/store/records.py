@@ -23,16 +23,24 @@ _NEVER = -1
 class RecordsPart(Base):
     """Inbox, history, journal, outbox and usage."""
 
-    async def accept(self, entry: InboxEntry, lane: str = "") -> Receipt:
+    async def accept(
+        self, entry: InboxEntry, lane: str = "", landed: Callable[[Receipt], None] | None = None
+    ) -> Receipt:
         """Commits a message to disk. The same channel and key again gives the first receipt with `fresh` False. With
-        *lane*, claims that lane in the same transaction; `mine` tells whether it is this worker's."""
+        *lane*, claims that lane in the same transaction; `mine` tells whether it is this worker's. *landed* is called
+        as soon as it is on disk, also where the caller was cancelled meanwhile."""
         id = entry.message.id or self.clock.new_id()
         if not entry.message.id:
             entry = replaced(entry, message=replaced(entry.message, id=id))
         rows = [inbox_row(entry, id, self.tenant, self.clock.now(), self._keys)]
         if lane and self.engine.fence is not None:
             rows.append(Row("lane_claim", (self.tenant, lane, self.engine.fence.worker)))
-        return Receipt(*await self._rows(rows))
+
+        def after(job: Job) -> None:
+            if landed is not None and job.error is None:
+                landed(Receipt(*job.result))
+
+        return Receipt(*await self._rows(rows, after))
 
     async def write(self, *records: Record) -> None:
         """Writes all records in one transaction; returns when they are committed. A cancelled call may still

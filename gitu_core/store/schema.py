@@ -64,10 +64,7 @@ def _way(sql: Sql, found: str, target: str = "head") -> list[str]:
 
     for revision in (found, target):
         if revision not in ("head", migrate.BASE) and not migrate.known(revision):
-            raise SchemaError(
-                f"the database has revision {revision}, this program knows up to {sql.revision}",
-                hint="use the newer program that wrote it, or restore a backup",
-                found=revision,
-                known=sql.revision,
-            )
+            what = f"the database has revision {revision}, this program knows up to {sql.revision}"
+            hint = "use the newer program that wrote it, or restore a backup"
+            raise SchemaError(what, hint=hint, found=revision, known=sql.revision)
     return [sql.fill(statement) for statement in migrate.script(sql.dialect, start=found, target=target)]

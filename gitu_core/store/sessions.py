@@ -9,8 +9,8 @@ from gitu_core.contracts.ports import Session
 from gitu_core.errors import InputError
 from gitu_core.model import Conversation
 from gitu_core.store.base import Base, replaced
-from gitu_core.store.codec import bound, decoded, encoded
-from gitu_core.store.keys import Script
+from gitu_core.store.codec import bound, encoded, unsealed
+from gitu_core.store.keys import ScriptOf
 
 
 class SessionsPart(Base):
@@ -24,7 +24,7 @@ class SessionsPart(Base):
             known = self._sessions.get(self._bound.get(key) or "")
             if known is not None and known.ended_at is None:
                 return known
-        found: Session | None = await self._read(lambda: self._bound_session(key))
+        found = await self._read(lambda: self._bound_session(key))
         if found is None or found.ended_at is not None:
             found = await self._script(lambda: self._bind(conversation, key, person, profile, False), person)
         return self._remember(key, found)
@@ -39,22 +39,18 @@ class SessionsPart(Base):
 
     async def session(self, id: str) -> Session | None:
         """The session with this id."""
-        found: Session | None = await self._read(lambda: self._one("session", id))
-        return found
+        return await self._read(lambda: self._one("session", id))
 
     async def session_of(self, conversation: Conversation) -> Session | None:
         """The session that a conversation is bound to, open or ended; None where nobody ever spoke there."""
         key = self._conversation_key(conversation)
-        found: Session | None = await self._read(lambda: self._bound_session(key))
-        return found
+        return await self._read(lambda: self._bound_session(key))
 
     async def sessions(self, person: str = "", limit: int = 50) -> Sequence[Session]:
         """Sessions, the last active first, of one person where given."""
-        if person:
-            script = self._script_of("sessions_of", self.tenant, person, limit, bodies=(6,))
-        else:
-            script = self._script_of("sessions", self.tenant, limit, bodies=(6,))
-        return [self._session(row) for row in await self._read(script)]
+        statement, who = ("sessions_of", (person,)) if person else ("sessions", ())
+        rows = await self._read(self._script_of(statement, self.tenant, *who, limit, bodies=(6,)))
+        return [self._session(row) for row in rows]
 
     async def update_session(
         self, id: str, *, title: str | None = None, profile: str | None = None, settings: dict[str, Any] | None = None
@@ -63,7 +59,7 @@ class SessionsPart(Base):
         given = {"title": title, "profile": profile, "settings": settings}
         changes = {name: value for name, value in given.items() if value is not None}
         self._sessions.drop(id)
-        found: Session = await self._script(lambda: self._change(id, changes))
+        found = await self._script(lambda: self._change(id, changes))
         if self._remembers():
             self._sessions.put(id, found)
         return found
@@ -73,13 +69,13 @@ class SessionsPart(Base):
         nothing."""
         now = self.clock.now()
         self._sessions.drop(id)
-        await self._script(lambda: self._plain("session_end", now, self.tenant, id))
+        await self._script(self._script_of("session_end", now, self.tenant, id))
         self._sessions.drop(id)
 
     async def end_idle(self, before: float) -> int:
         """Ends every session that was last active before *before*; gives how many."""
         now = self.clock.now()
-        ended = await self._script(lambda: self._plain("sessions_end_idle", now, self.tenant, float(before)))
+        ended = await self._script(self._script_of("sessions_end_idle", now, self.tenant, float(before)))
         self._sessions.clear()
         return len(ended)
 
@@ -94,33 +90,25 @@ class SessionsPart(Base):
             self._sessions.put(session.id, session)
         return session
 
-    def _plain(self, statement: str, *params: Any) -> Script:
-        return (yield statement, params)
-
     def _session(self, row: Any) -> Session:
         id, person, created_at, active_at, ended_at, messages, body = row
-        what = f"the session {id}"
-        data = self._keys.opened(body, bound("sessions", self.tenant, id, person), what)
-        found: Session = replaced(
-            decoded(data, Session, what),
-            created_at=created_at, active_at=active_at, ended_at=ended_at, messages=messages,
-        )  # fmt: skip
-        return found
+        found: Session = unsealed(self._keys, body, Session, f"the session {id}", "sessions", self.tenant, id, person)
+        return replaced(found, created_at=created_at, active_at=active_at, ended_at=ended_at, messages=messages)
 
-    def _one(self, statement: str, id: str) -> Script:
+    def _one(self, statement: str, id: str) -> ScriptOf[Session | None]:
         rows = yield statement, (self.tenant, id)
         if not rows:
             return None
         yield from self._keys.load([rows[0][6]])
         return self._session(rows[0])
 
-    def _bound_session(self, key: bytes) -> Script:
+    def _bound_session(self, key: bytes) -> ScriptOf[Session | None]:
         rows = yield "conversation", (self.tenant, key)
         if not rows or not rows[0][0]:
             return None
         return (yield from self._one("session", rows[0][0]))
 
-    def _bind(self, conversation: Conversation, key: bytes, person: str, profile: str, anew: bool) -> Script:
+    def _bind(self, conversation: Conversation, key: bytes, person: str, profile: str, anew: bool) -> ScriptOf[Session]:
         now = self.clock.now()
         body = self._keys.seal(person, encoded(conversation), bound("conversations", self.tenant, key, person))
         # The row is the lock: whoever comes second waits here and finds the first one's session.
@@ -137,7 +125,7 @@ class SessionsPart(Base):
         yield "conversation_bind", (person, session.id, now, body, self.tenant, key)
         return session
 
-    def _change(self, id: str, changes: dict[str, Any]) -> Script:
+    def _change(self, id: str, changes: dict[str, Any]) -> ScriptOf[Session]:
         found = yield from self._one("session_locked", id)
         if found is None:
             raise InputError(f"there is no session {id}", hint="list the sessions", session=id)

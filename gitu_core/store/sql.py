@@ -54,11 +54,8 @@ class Sql:
     def __init__(self, dialect: str, prefix: str = "", schema: str | None = None) -> None:
         for field, value in (("prefix", prefix), ("schema", schema)):
             if value and not _IDENTIFIER.fullmatch(value):
-                raise ConfigError(
-                    f"{field} {value!r} is not a plain identifier",
-                    hint="use up to 31 letters, digits and underscores, no digit first",
-                    field=field,
-                )
+                hint = "use up to 31 letters, digits and underscores, no digit first"
+                raise ConfigError(f"{field} {value!r} is not a plain identifier", hint=hint, field=field)
         if schema and dialect == "sqlite":
             raise ConfigError("SQLite has no schemas", hint="use prefix instead", field="schema")
         self.dialect, self.prefix, self.schema, self.revision = dialect, prefix, schema, compiled().revision

@@ -24,7 +24,7 @@ from gitu_core import locks
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.store.keys import Keyring, Script
 from gitu_core.store.sql import Sql
-from gitu_core.store.writer import MAX_JOBS, Fence, Job, Operation, commit, finish, lose, run, script_law
+from gitu_core.store.writer import MAX_JOBS, Fence, Job, Operation, Tray, commit, finish, lose, run, script_law
 
 Connect = Callable[[], sqlite3.Connection]
 
@@ -57,13 +57,8 @@ def translated(error: sqlite3.Error) -> StoreError:
 
 def connector(path: str, busy: float) -> Connect:
     """Opens connections to a file; *busy* is how many seconds to wait for another process's lock."""
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(
-            path, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=256, uri=False
-        )
-
-    return connect
+    return partial(sqlite3.connect, path, timeout=busy, isolation_level=None, check_same_thread=False,
+                   cached_statements=256)  # fmt: skip
 
 
 def _fetched(text: str, connection: sqlite3.Connection) -> list[Any]:
@@ -95,6 +90,7 @@ class SqliteEngine:
     def __init__(self, connect: Connect, sql: Sql, keys: Keyring, busy: float, file: bool = True) -> None:
         self.sql, self._keys, self._connect, self._busy, self.file = sql, keys, connect, busy, file
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._tray = Tray(self._hand_over)
         self._thread: threading.Thread | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._local = threading.local()
@@ -122,6 +118,7 @@ class SqliteEngine:
         """Writes what is queued, then closes every connection."""
         if self._thread is None:
             return
+        self._tray.empty()
         self._queue.put(None)
         thread, self._thread = self._thread, None
         await asyncio.to_thread(thread.join)
@@ -166,7 +163,11 @@ class SqliteEngine:
         """Hands a job to the writer."""
         if self._thread is None:
             raise StoreError("the store is closed", hint="open it first")
-        self._queue.put(job)
+        self._tray.put(job)
+
+    def _hand_over(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            self._queue.put(job)
 
     async def read(self, script: Callable[[], Script]) -> Any:
         """Runs a script that only reads."""
@@ -178,8 +179,7 @@ class SqliteEngine:
         """All rows of *tables*, in pieces, as one moment saw them."""
         if not self.file:
             for table, columns in tables.items():
-                text = self.sql.select(table, columns)
-                yield table, await self.raw(partial(_fetched, text))
+                yield table, await self.raw(partial(_fetched, self.sql.select(table, columns)))
             return
         connection = await asyncio.to_thread(self._connected)
         try:
@@ -206,13 +206,11 @@ class SqliteEngine:
         """What SQLite finds wrong with its file."""
 
         def work() -> list[str]:
-            connection = self._connect()
-            try:
-                return [str(row[0]) for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
-            except sqlite3.Error as error:
-                return [str(translated(error))]
-            finally:
-                connection.close()
+            with contextlib.closing(self._connect()) as connection:
+                try:
+                    return [str(row[0]) for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+                except sqlite3.Error as error:
+                    return [str(translated(error))]
 
         return await asyncio.to_thread(work) if self.file else []
 
@@ -273,10 +271,8 @@ class SqliteEngine:
                     return connection.execute(text(statement), params).fetchall()
                 if kind == "each":
                     return [row for one in params for row in connection.execute(text(statement), one).fetchall()]
-                if kind == "begin":
-                    return connection.execute("BEGIN IMMEDIATE")
-                if kind == "commit":
-                    return connection.execute("COMMIT")
+                if kind in ("begin", "commit"):
+                    return connection.execute("COMMIT" if kind == "commit" else "BEGIN IMMEDIATE")
                 if kind == "call":
                     return params(connection)
                 # A full disk may have rolled the transaction back already.

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitu_core.contracts.ports import Clock
 from gitu_core.errors import ConfigError, StoreError
 from gitu_core.store.approvals import ApprovalsPart
-from gitu_core.store.base import Engine
 from gitu_core.store.blobs import BlobsPart
 from gitu_core.store.check import CheckPart
 from gitu_core.store.keys import Keyring, Script
@@ -20,10 +18,13 @@ from gitu_core.store.records import RecordsPart
 from gitu_core.store.schema import prepare, revision
 from gitu_core.store.sessions import SessionsPart
 from gitu_core.store.sql import Sql
-from gitu_core.store.workers import WorkersPart
+from gitu_core.store.timers import TimersPart
+
+if TYPE_CHECKING:
+    from gitu_core.store.base import Engine
 
 
-class Store(RecordsPart, ApprovalsPart, WorkersPart, PeoplePart, SessionsPart, PluginStatePart, BlobsPart, CheckPart):
+class Store(RecordsPart, ApprovalsPart, TimersPart, PeoplePart, SessionsPart, PluginStatePart, BlobsPart, CheckPart):
     """Everything that is kept, in SQLite or PostgreSQL. Used from the event loop that opened it.
 
     :param url: ``sqlite:///path`` or ``postgresql://user@host/database``; empty for ``<home>/gitu.db``, or
@@ -39,29 +40,19 @@ class Store(RecordsPart, ApprovalsPart, WorkersPart, PeoplePart, SessionsPart, P
     """
 
     def __init__(
-        self,
-        url: str | None = None,
-        engine: Any = None,
-        prefix: str = "",
-        schema: str | None = None,
-        tenant: str = "main",
-        home: Path | None = None,
-        clock: Clock | None = None,
-        master_key: bytes | None = None,
+        self, url: str | None = None, engine: Any = None, prefix: str = "", schema: str | None = None,
+        tenant: str = "main", home: Path | None = None, clock: Clock | None = None, master_key: bytes | None = None,
         busy_seconds: float = 5.0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(tenant, home, clock, master_key)
-        self._url, self._host, self._prefix, self._schema = url or "", engine, prefix, schema
-        self._busy = busy_seconds
+        self._where = (url or "", engine, home, self._keys, prefix, schema, busy_seconds)
 
     async def open(self) -> None:
         """Connects, migrates, starts the writer. `SchemaError` if a newer program wrote the database,
         `ConfigError` if the master key is missing or another one; nothing is changed then."""
         if self._engine is not None:
             return
-        engine = self._engine = connected(
-            self._url, self._host, self.home, self._keys, self._prefix, self._schema, self._busy
-        )
+        engine = self._engine = connected(*self._where)
         try:
             await engine.connect()
             if await self._script(self._begin) != engine.sql.revision:
@@ -97,9 +88,7 @@ class Store(RecordsPart, ApprovalsPart, WorkersPart, PeoplePart, SessionsPart, P
         await self.open()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.close()
 
     def _begin(self) -> Script:

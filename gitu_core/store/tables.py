@@ -23,68 +23,51 @@ def _table(name: str, words: str, *indexes: Index) -> Table:
     return Table(f"@{name}", METADATA, *columns(words), *indexes)
 
 
+# fmt: off
 KEYS = _table(
-    "keys",
-    "tenant* id:bytes* person purpose generation:int master wrapped:bytes created_at:time",
-    index("keys_of", "tenant person purpose generation", unique=True),
-)
+    "keys", "tenant* id:bytes* person purpose generation:int master wrapped:bytes created_at:time",
+    index("keys_of", "tenant person purpose generation", unique=True))
 PEOPLE = _table("people", "tenant* id* enabled:small created_at:time body:bytes")
 ACCOUNTS = _table("accounts", "tenant* channel* account:bytes* person created_at:time last_used:time body:bytes")
 SESSIONS = _table(
-    "sessions",
-    "tenant* id* person created_at:time active_at:time ended_at:time? messages:int body:bytes",
+    "sessions", "tenant* id* person created_at:time active_at:time ended_at:time? messages:int body:bytes",
     index("sessions_of", "tenant person active_at"),
     index("sessions_active", "tenant active_at"),
-    index("sessions_open", "tenant active_at", where="ended_at IS NULL"),
-)
+    index("sessions_open", "tenant active_at", where="ended_at IS NULL"))
 CONVERSATIONS = _table("conversations", "tenant* conversation:bytes* channel person session bound_at:time body:bytes")
 INBOX = _table(
     "inbox",
     "n:serial* tenant id channel key:bytes person session accepted_at:time done_at:time? outcome body:bytes",
     index("inbox_key", "tenant channel key", unique=True),
     index("inbox_id", "tenant id", unique=True),
-    index("inbox_pending", "tenant session n", where="done_at IS NULL"),
-)
+    index("inbox_pending", "tenant session n", where="done_at IS NULL"))
 MESSAGES = _table(
-    "messages",
-    "n:serial* tenant session person turn tokens:int at:time body:bytes",
-    index("messages_of", "tenant session n"),
-)
+    "messages", "n:serial* tenant session person turn tokens:int at:time body:bytes",
+    index("messages_of", "tenant session n"))
 TURNS = _table("turns", "tenant* id* session person status started_at:time ended_at:time? body:bytes")
 STEPS = _table("steps", "tenant* turn* n:int* session person at:time body:bytes")
 OUTBOX = _table(
-    "outbox",
-    "n:serial* tenant id person session channel='' state next_at:time body:bytes",
+    "outbox", "n:serial* tenant id person session channel='' state next_at:time body:bytes",
     index("outbox_id", "tenant id", unique=True),
     index("outbox_open", "tenant channel n", where="state IN ('queued', 'sending')"),
-    index("outbox_lost", "tenant person n", where="state IN ('unknown', 'dead')"),
-)
+    index("outbox_lost", "tenant person n", where="state IN ('unknown', 'dead')"))
 USAGE = _table(
-    "usage",
-    "tenant* id* person session turn plugin model owner"
+    "usage", "tenant* id* person session turn plugin model owner"
     " input_tokens:big output_tokens:big cached_tokens:big cost:big at:time",
-    index("usage_of", "tenant person at"),
-    index("usage_at", "tenant at"),
-)
+    index("usage_of", "tenant person at"), index("usage_at", "tenant at"))
 PLUGIN_STATE = _table(
-    "plugin_state",
-    "tenant* plugin* key* person updated_at:time body:bytes",
-    index("plugin_state_of", "tenant person plugin key"),
-)
+    "plugin_state", "tenant* plugin* key* person updated_at:time body:bytes",
+    index("plugin_state_of", "tenant person plugin key"))
 BLOBS = _table("blobs", "tenant* name:bytes* person* size:big created_at:time meta:bytes body:bytes?")
 WORKERS = _table("workers", "tenant* id* epoch:int beat:big started_at:time about")
 LANES = _table("lanes", "tenant* lane* worker", index("lanes_of", "tenant worker"))
 APPROVALS = _table(
-    "approvals",
-    "tenant* id* person session turn message kind state choice digest:bytes"
+    "approvals", "tenant* id* person session turn message kind state choice digest:bytes"
     " created_at:time expires_at:time answered_at:time? body:bytes",
     index("approvals_pending", "tenant person created_at", where="state = 'pending'"),
     index("approvals_due", "tenant expires_at", where="state = 'pending'"),
-    index("approvals_of", "tenant turn id"),
-)
+    index("approvals_of", "tenant turn id"))
 TIMERS = _table(
-    "timers",
-    "tenant* owner* key* person state worker attempt:int due_at:time body:bytes",
-    index("timers_due", "tenant due_at", where="state = 'armed'"),
-    index("timers_running", "tenant worker", where="state = 'running'"),
-)
+    "timers", "tenant* owner* key* person state worker attempt:int due_at:time body:bytes",
+    index("timers_due", "tenant owner due_at", where="state = 'armed'"),
+    index("timers_running", "tenant worker", where="state = 'running'"))

@@ -97,8 +97,9 @@ def _approvals(dialect: str) -> dict[str, ClauseElement]:
 def _timers(dialect: str) -> dict[str, ClauseElement]:
     timers = t.TIMERS
     row = "owner key person state worker attempt due_at body"
+    claim = "tenant owner key worker attempt"
     columns = timers.c
-    armed = q.constant("'armed'")
+    armed, now = q.constant("'armed'"), q.moment("now")
     return {
         "timer_put": q.upsert(
             dialect, timers, "tenant owner key", "person state worker attempt due_at body",
@@ -107,16 +108,18 @@ def _timers(dialect: str) -> dict[str, ClauseElement]:
         "timer_delete": timers.delete().where(*q.where(timers, "tenant owner key")).returning(columns.key),
         # Whoever comes second on PostgreSQL takes the next ones.
         "timers_due": q.first(
-            q.pick(timers, row, "tenant").where(_ARMED, columns.due_at <= q.moment("now")).order_by(columns.due_at)
+            q.pick(timers, row, "tenant owner").where(_ARMED, columns.due_at <= now).order_by(columns.due_at)
         ).with_for_update(skip_locked=True),
         "timer_claim": q.change(
             timers, "tenant owner key", "worker", state=q.constant("'running'"), attempt=columns.attempt + q.ONE
         )
         .where(_ARMED)
         .returning(columns.attempt),
+        "timer_done": timers.delete().where(*q.where(timers, claim)).returning(columns.key),
+        "timer_again": q.change(timers, claim, "due_at", state=armed, worker=q.EMPTY).returning(columns.key),
         "timers_take": q.change(timers, "tenant worker", state=armed, worker=q.EMPTY)
         .where(_RUNNING)
         .returning(columns.owner, columns.key),
-        "timer_next": q.first(q.pick(timers, "due_at", "tenant").where(_ARMED).order_by(columns.due_at), q.ONE),
+        "timer_next": q.first(q.pick(timers, "due_at", "tenant owner").where(_ARMED).order_by(columns.due_at), q.ONE),
         "timers_of": q.pick(timers, row, "tenant owner").order_by(columns.key),
     }  # fmt: skip

@@ -36,13 +36,14 @@ class WorkersPart(Base):
         return id
 
     async def leave(self) -> None:
-        """Ends being a worker and lets go of its lanes."""
+        """Ends being a worker and lets go of its lanes and timers."""
         fence, self.engine.fence = self.engine.fence, None
         if fence is None:
             return
 
         def script() -> Script:
             yield "lanes_take", (self.tenant, fence.worker)
+            yield "timers_take", (self.tenant, fence.worker)
             yield "worker_drop", (self.tenant, fence.worker)
 
         await self._script(script)

@@ -19,6 +19,9 @@ from gitu_core.store.keys import Keyring, Script
 MAX_JOBS = 1000
 """The most jobs that share a transaction."""
 
+LINGER = 0.05
+"""Seconds that a record which nobody waits for stays with us, for company on its way to disk."""
+
 LOG = logging.getLogger("gitu.store")
 
 
@@ -88,12 +91,46 @@ class Job:
         return await self.future
 
 
+class Tray:
+    """Jobs on their way to the writer. What comes in one moment is handed over together, so that it shares a commit
+    and a wake-up; what nobody waits for goes along with what somebody does, or after `LINGER` seconds."""
+
+    def __init__(self, hand_over: Callable[[list[Job]], None]) -> None:
+        self._hand_over, self._jobs = hand_over, list[Job]()
+        self._soon = self._late = False
+
+    def put(self, job: Job) -> None:
+        """Takes a job; order is kept."""
+        self._jobs.append(job)
+        if job.future is not None:
+            if not self._soon:
+                self._soon = True
+                job.future.get_loop().call_soon(self.empty)
+        elif not self._late:
+            self._late = True
+            asyncio.get_running_loop().call_later(LINGER, self._overdue)
+
+    def empty(self) -> None:
+        """Hands everything over."""
+        self._soon = False
+        if self._jobs:
+            jobs, self._jobs = self._jobs, []
+            self._hand_over(jobs)
+
+    def _overdue(self) -> None:
+        self._late = False
+        self.empty()
+
+
 def finish(jobs: Sequence[Job], lost: list[Exception]) -> None:
     """Tells everybody how their jobs went; what nobody waited for and was not written goes to *lost*. Runs on the
     event loop, once a commit."""
     for job in jobs:
         if job.after is not None:
-            job.after(job)
+            try:
+                job.after(job)
+            except Exception as error:  # noqa: BLE001 - it belongs to the one who waits, and to no other job
+                job.error = job.error or error
         if job.future is None:
             if job.error is not None:
                 lose(job.error, lost)
@@ -113,12 +150,13 @@ def lose(error: Exception, lost: list[Exception]) -> None:
 
 def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None) -> Law:
     """Commits *jobs*; leaves a result or an error in each. Those that are fenced fail where *fence* does not hold."""
+    people = frozenset().union(*(job.people for job in jobs))
     try:
-        people = frozenset().union(*(job.people for job in jobs))
         if keys.lacks(people):
             # Keys are committed on their own: they must not vanish with a group that fails.
             yield Operation("begin")
             yield from script_law(keys.ensure(people))
+            hit("writer.keys")
             yield Operation("commit")
         hit("writer.begin")
         yield Operation("begin")
@@ -136,6 +174,7 @@ def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None) -> La
         hit("writer.commit")
     except Exception as error:  # noqa: BLE001 - whatever a job raised belongs to the one who waits for it
         yield Operation("rollback")
+        keys.forget(people)
         free = [job for job in jobs if not job.fenced]
         if isinstance(error, LeaseLost) and free:
             yield from commit(free, keys)

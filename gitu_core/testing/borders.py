@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from gitu_core.testing.loopback import loopback
+
 T = TypeVar("T")
 
 
@@ -23,8 +25,6 @@ class Across:
         """*obj*, or its remote side through *protocol*; connected until the test ends."""
         if not self.far:
             return obj
-        from gitu_core.border.loopback import loopback
-
         return await self._stack.enter_async_context(loopback(obj, protocol))
 
 

@@ -100,7 +100,7 @@ class CountingAdapter:
             "sent",
             outgoing.key,
             user=outgoing.conversation.id,
-            text="\n".join([outgoing.text, *(f"{ask.question} {ask.details}" for ask in asks)]).strip(),
+            text=outgoing.text,
             id=outgoing.id,
             cause=outgoing.cause,
             ask=asks[0].id if asks else "",

@@ -38,7 +38,10 @@ LIVES = 4
 """How often a process is started again before it counts as broken."""
 
 LIMIT = 30.0
-"""Seconds that one life may take."""
+"""Seconds without any event after which a process hangs."""
+
+HANGS = 124
+"""The status of a process that had to be ended because it hung."""
 
 RECENT = 100
 """How many of the last accepted messages are looked up for what is on disk of their turns."""
@@ -154,16 +157,29 @@ class Lives:
 
     def ended(self, process: subprocess.Popen[bytes], started: float, limit: float = LIMIT) -> Run:
         """Waits for the end of a process and keeps what is known of it."""
-        try:
-            status = process.wait(limit)
-        except subprocess.TimeoutExpired:
+        status = self._status(process, limit)
+        if status is None:
+            kill(process, signal.SIGUSR1)  # it says where it hangs
+            time.sleep(0.5)
             process.kill()
             process.wait()
-            status = 124
+            status = HANGS
         answered = self.answered() if status != 0 else {}
         run = Run(process.pid, started, status, answered, time.monotonic(), self._last_word())
         self.runs.append(run)
         return run
+
+    def _status(self, process: subprocess.Popen[bytes], limit: float) -> int | None:
+        """How a process ended; None if nothing happens any more and it did not."""
+        size, since = self.world.size, time.monotonic()
+        while True:
+            try:
+                return process.wait(0.5)
+            except subprocess.TimeoutExpired:
+                if self.world.size != size:
+                    size, since = self.world.size, time.monotonic()
+                elif time.monotonic() - since > limit:
+                    return None
 
     def _last_word(self) -> str:
         lines = [line.strip(" |+-") for line in self._log.read_text("utf-8", "replace").splitlines()]

@@ -8,8 +8,11 @@ when that does not come about.
 
 from __future__ import annotations
 
+import asyncio
+import faulthandler
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -22,7 +25,6 @@ from gitu_core.app import Gitu
 from gitu_core.contracts import Host
 from gitu_core.errors import GituError, NotReady
 from gitu_core.model import Conversation, Text
-from gitu_core.options import Options
 from gitu_core.testing.counting import NEWS, CountingAdapter, CountingModel, CountingTool, OutsidePage
 from gitu_core.testing.faults import from_environment
 from gitu_core.testing.world import World
@@ -100,8 +102,19 @@ def loaded(name: str) -> Callable[..., Any]:
     return found
 
 
+def say_where(*signal: object) -> None:
+    """Prints what every task waits for: the harness asks a process that does not end."""
+    for task in asyncio.all_tasks(_LOOP[0]) if _LOOP else ():
+        task.print_stack(file=sys.stderr)
+    faulthandler.dump_traceback(file=sys.stderr)
+
+
+_LOOP: list[asyncio.AbstractEventLoop] = []
+
+
 async def live(case: Case, world: World) -> bool:
     """One life of the process; True if it came to rest."""
+    _LOOP[:] = [asyncio.get_running_loop()]
     adapter = loaded(case.adapter)(world) if case.adapter else CountingAdapter(world, delivery=case.delivery)
     tools = loaded(case.tools)(world) if case.tools else [CountingTool(world, verifiable=case.delivery != "blind")]
     outside = Outside(world, adapter)
@@ -110,9 +123,8 @@ async def live(case: Case, world: World) -> bool:
         plugins=(outside, *(loaded(case.plugins)(world) if case.plugins else ())),
         home=case.home, database=case.database or None, config=case.config or None,
     )  # fmt: skip
-    if case.worker and "worker" in Options.__dataclass_fields__:
-        gitu._options["worker"] = True
     async with gitu, anyio.create_task_group() as group:
+        gitu.house.keeper.everything = case.worker
         group.start_soon(_serve, gitu, adapter.channel.name)
         group.start_soon(outside.tell)
         world.note("ready")
@@ -121,6 +133,8 @@ async def live(case: Case, world: World) -> bool:
             for user in world.people:
                 world.say(f"plain contact {world.size}", user, key=f"contact-{world.size}")
             rested = await _rest(gitu, world, case)
+        if not rested:
+            say_where()
         group.cancel_scope.cancel()
     return rested
 
@@ -168,6 +182,8 @@ def main(text: str) -> int:
     if case.before:
         loaded(case.before)(world)
     from_environment(lambda name, number: world.note("hit", name, number=number))
+    if sys.platform != "win32":
+        signal.signal(signal.SIGUSR1, say_where)
     world.note("started")
     rested = anyio.run(live, case, world)
     world.note("ended" if rested else "stalled")

@@ -61,6 +61,8 @@ class World:
         self._read = 0
         self._events: list[Happening] = []
         self._by_kind: dict[str, list[Happening]] = {}
+        self._keys: dict[str, set[str]] = {}
+        self._asks: set[str] = set()
 
     def close(self) -> None:
         """Closes its file; the world goes on."""
@@ -97,6 +99,13 @@ class World:
             return
         self._events.append(event)
         self._by_kind.setdefault(event.kind, []).append(event)
+        self._keys.setdefault(event.kind, set()).add(event.key)
+        if event.kind == "said":
+            self._asks.add(event.ask)
+
+    def _has(self, kind: str, key: str) -> bool:
+        self._refresh()
+        return key in self._keys.get(kind, ())
 
     @property
     def size(self) -> int:
@@ -113,13 +122,13 @@ class World:
 
     def choose(self, ask: str, choice: str, user: str = PERSON) -> None:
         """*user* answers a question, once however often it is asked."""
-        if not any(each.ask == ask for each in self.events("said")):
+        self._refresh()
+        if ask not in self._asks:
             self.note("said", f"answer-{ask}", user=user, ask=ask, choice=choice)
 
     def unacknowledged(self) -> list[Happening]:
         """What was said and not taken, in order: a channel hands it over until it is told that it is safe."""
-        taken = {each.key for each in self.events("acked")}
-        return [each for each in self.events("said") if each.key not in taken]
+        return self._left("said", "acked")
 
     def trigger(self, text: str, user: str = PERSON, key: str = "") -> str:
         """Something happened of which the assistant has to tell *user* of its own accord; gives its key."""
@@ -129,8 +138,11 @@ class World:
 
     def untold(self) -> list[Happening]:
         """Triggers that nobody took over, in order."""
-        taken = {each.key for each in self.events("notified")}
-        return [each for each in self.events("trigger") if each.key not in taken]
+        return self._left("trigger", "notified")
+
+    def _left(self, kind: str, taken: str) -> list[Happening]:
+        events, keys = self.events(kind), self._keys.get(taken, set())
+        return [each for each in events if each.key not in keys] if len(events) > len(keys) else []
 
     @property
     def people(self) -> list[str]:
@@ -150,11 +162,11 @@ class World:
 
     def delivered(self, key: str) -> bool:
         """True if people saw something with this key."""
-        return any(each.key == key for each in self.events("sent"))
+        return self._has("sent", key)
 
     def happened(self, key: str) -> bool:
         """True if the remote side did what was asked of it under this key."""
-        return any(each.key == key for each in self.events("effect"))
+        return self._has("effect", key)
 
     def effects(self) -> dict[str, int]:
         """How often each thing was done, by idempotency key."""

@@ -109,7 +109,7 @@ async def test_a_delegate_that_fails_still_says_what_it_read():
 
 
 async def test_a_tool_that_reaches_the_network_and_names_no_writers_hands_over_what_others_wrote():
-    from gitu_core.contracts.contribution import Contribution
+    from gitu_core.contracts.base import Contribution
     from gitu_core.contracts.ports import Offer
     from gitu_core.manifest import Capabilities, Manifest
     from gitu_core.model import ToolSpec

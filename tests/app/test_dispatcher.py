@@ -10,7 +10,8 @@ from gitu_core import Gitu
 from gitu_core.contracts import Handler, Health
 from gitu_core.errors import ConfigError
 from gitu_core.options import Settings
-from tests.app.around import ECHO
+from gitu_core.testing import RecordingAdapter
+from tests.app.around import ECHO, on
 
 
 class Carrier:
@@ -54,9 +55,11 @@ def settings(home, name: str) -> Settings:
 
 
 async def test_the_named_dispatcher_carries_the_wake_ups_and_says_how_it_is(home):
-    carrier = Carrier()
-    async with Gitu(model=ECHO, plugins=[Plugin(carrier)], config=settings(home, "carrier")) as gitu:
+    carrier, adapter = Carrier(), RecordingAdapter()
+    async with on(adapter, ECHO, Plugin(carrier), config=settings(home, "carrier")) as gitu:
         assert (await gitu.send("hi", user="ana")).text == "you said hi"
+        assert carrier.woken == [], "the application's own messages are worked on where it waits"
+        assert await adapter.talk("hi") == "you said hi"
         assert len(carrier.woken) == 1
         assert "dispatcher carrier: degraded half of it is down" in await gitu.house.status()
         carrier.state = Health()

@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, cast
 
+from tests.benchmarks.table import Report, finish, parser
+
 ROUNDS = 150
 LONG = 500
 """Messages of history in the long conversation."""
@@ -142,8 +144,10 @@ async def run(url: str) -> dict[str, dict[str, float]]:
         }
 
 
-def main() -> dict[str, dict[str, float]]:
+def main() -> None:
     """Starts the server, measures, prints a table."""
+    options = parser(__doc__).parse_args()
+    report = Report("One model call")
     command = [sys.executable, "-m", "gitu_core.testing.model_server", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) as server:
         try:
@@ -151,12 +155,13 @@ def main() -> dict[str, dict[str, float]]:
             figures = asyncio.run(run(server.stdout.readline().strip()))
         finally:
             server.terminate()
-    for situation, by_variant in figures.items():
-        reference = by_variant["openai client"]
-        for name, milliseconds in by_variant.items():
-            ratio = milliseconds / reference
-            print(f"{situation:24} {name:16} {milliseconds:8.3f} ms CPU   {ratio:5.2f} of the openai client")
-    return figures
+    rows = [
+        (situation, name, milliseconds, milliseconds / by_variant["openai client"])
+        for situation, by_variant in figures.items()
+        for name, milliseconds in by_variant.items()
+    ]
+    report.rows(("situation", "variant", "ms CPU", "of the openai client"), rows)
+    finish(report, options)
 
 
 if __name__ == "__main__":

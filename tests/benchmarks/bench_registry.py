@@ -15,6 +15,7 @@ import anyio
 from gitu_core.manifest import Contribution, Manifest, render
 from gitu_core.registry import Registry
 from gitu_core.registry.describe import RecordingHost
+from tests.benchmarks.table import Report, finish, parser
 
 DISTRIBUTIONS, PLUGINS, LISTINGS, CALLS = 1000, 100, 20, 50_000
 SCHEMA = {
@@ -75,8 +76,8 @@ class Waiter:
         """Does nothing."""
 
 
-async def calls(home: Path) -> None:
-    """Prints what hooks cost with nobody and with one plugin listening, in microseconds."""
+async def calls(home: Path, report: Report) -> None:
+    """What hooks cost with nobody and with one plugin listening, in microseconds."""
 
     async def measure(observe: Callable[..., Awaitable[None]]) -> float:
         started = time.process_time()
@@ -87,26 +88,31 @@ async def calls(home: Path) -> None:
     for name, local in (("no", []), ("one def", [("x", Listener())]), ("one async def", [("x", Waiter())])):
         registry = Registry(home, host_for=_host, path=[], local=local)
         await registry.start()
-        print(f"observe, {name} implementation: {await measure(registry.hooks.observe):.2f} us")
+        report.line(f"observe, {name} implementation", await measure(registry.hooks.observe), "us")
         if not local:
             started = time.process_time()
             for _ in range(CALLS):
                 registry.hooks.wants("gitu_turn_started")
-            print(f"wants: {(time.process_time() - started) / CALLS * 1e6:.2f} us")
+            report.line("wants", (time.process_time() - started) / CALLS * 1e6, "us")
         await registry.stop()
 
 
 def main() -> None:
     """Prints the figures."""
+    options = parser(__doc__).parse_args()
+    report = Report("Plugins and hooks")
     with tempfile.TemporaryDirectory() as folder:
         site, home = Path(folder, "site"), Path(folder, "home")
         build(site)
         cold = listing(home, site)
         warm = sorted(listing(home, site) for _ in range(LISTINGS))
         imported = sum(name.startswith("x_") for name in sys.modules)
-        print(f"{DISTRIBUTIONS} distributions, {PLUGINS} plugins: listing {cold:.1f} ms CPU cold,", end=" ")
-        print(f"{warm[LISTINGS // 2]:.1f} ms warm (best {warm[0]:.1f}); imported: {imported}")
-        anyio.run(calls, home)
+        report.note(f"{DISTRIBUTIONS} distributions, {PLUGINS} of them plugins")
+        report.line("listing, cold", cold, "ms")
+        report.line("listing, warm", warm[LISTINGS // 2], "ms")
+        report.line("plugins imported by a listing", imported, "", 0)
+        anyio.run(calls, home, report)
+    finish(report, options)
 
 
 if __name__ == "__main__":

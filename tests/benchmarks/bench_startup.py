@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 
+from tests.benchmarks.table import Report, finish, parser
+
 ROUNDS = 7
 ASK = ["-m", "gitu_core", "ask", "what is 2+2*10?"]
 
@@ -25,6 +27,8 @@ def cpu(arguments: list[str], home: str) -> float:
 
 def main() -> None:
     """Prints the figures; all variants take turns, so that a busy machine disturbs them alike."""
+    options = parser(__doc__).parse_args()
+    report = Report("Starting")
     variants = {
         "python": ["-c", "pass"],
         "import pydantic": ["-c", "import pydantic; pydantic.BaseModel"],
@@ -38,13 +42,15 @@ def main() -> None:
         for _ in range(ROUNDS):
             for name, arguments in variants.items():
                 best[name] = min(best[name], cpu(arguments, home))
+    report.note(f"milliseconds of CPU of a process, the best of {ROUNDS}")
     for name, milliseconds in best.items():
-        print(f"  {name:<30}{milliseconds:8.1f} ms CPU (best of {ROUNDS})")
-    print(f"  {'first gitu ask, with migration':<30}{first:8.1f} ms CPU")
+        report.line(name, milliseconds, "ms")
+    report.line("first gitu ask, with migration", first, "ms")
     making = best["Gitu(model=...)"] / best["import pydantic"]
     asking = best["gitu ask"] / best["import pydantic, sqlalchemy"]
-    print(f"  making a Gitu / importing pydantic: {making:.2f} (at most 1.2)")
-    print(f"  first answer / importing pydantic and sqlalchemy: {asking:.2f} (at most 2.5)")
+    report.line("making a Gitu / importing pydantic", making, "", 1.2)
+    report.line("first answer / importing pydantic and sqlalchemy", asking, "", 2.5)
+    finish(report, options)
 
 
 if __name__ == "__main__":

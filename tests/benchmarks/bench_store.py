@@ -36,6 +36,7 @@ from gitu_core.model import (
 )  # fmt: skip
 from gitu_core.model.steps import Begun, Ended, ModelAnswered, ModelAsked, Step
 from gitu_core.store import Store
+from tests.benchmarks.table import Report, finish, parser
 
 WORDS = Text(text="A sentence of an answer, long enough to be one. " * 10)
 ROOM = Conversation(channel="bench", id="room")
@@ -110,22 +111,23 @@ async def turn(store: Store, n: int, room: Conversation = ROOM) -> None:
     store.post(OutboxEntry(outgoing=said, person=person.id, session=session.id, state="sent"))
 
 
-async def measure(url: str, home: Path, rounds: int) -> None:
-    """Prints the figures of one engine."""
+async def measure(url: str, home: Path, rounds: int, report: Report) -> None:
+    """The figures of one engine."""
     async with Store(url, home=home) as store:
         await rows(store, 31, rounds // 4)
         for writers in (1, 32, 256):
             speed, cost = await rows(store, writers, rounds if writers > 1 else rounds // 10)
-            print(f"{writers:4} awaiting writers: {speed:9,.0f} rows/s {cost:7.1f} us CPU a row")
+            report.line(f"{writers} awaiting writers", speed, "rows/s")
+            report.line(f"{writers} awaiting writers, CPU a row", cost, "us")
         for at_once in (1, 32):
-            await turns(store, at_once, rounds // 40)
+            await turns(store, at_once, rounds // 40, report)
 
 
 COUNT = [0]
 
 
-async def turns(store: Store, at_once: int, total: int) -> None:
-    """Prints what a whole turn's storing costs."""
+async def turns(store: Store, at_once: int, total: int, report: Report) -> None:
+    """What a whole turn's storing costs."""
     todo = iter(range(COUNT[0], COUNT[0] + total))
     COUNT[0] += total
 
@@ -136,7 +138,8 @@ async def turns(store: Store, at_once: int, total: int) -> None:
     cpu, wall = time.process_time(), time.perf_counter()
     await asyncio.gather(*(worker(Conversation(channel="bench", id=str(n))) for n in range(at_once)))
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    print(f"{at_once:4} turns at once:     {total / wall:9,.0f} turns/s {cpu / total * 1e6:6.0f} us CPU a turn")
+    report.line(f"{at_once} turns at once", total / wall, "turns/s")
+    report.line(f"{at_once} turns at once, CPU a turn", cpu / total * 1e6, "us")
 
 
 async def bytes_a_turn() -> float:
@@ -152,19 +155,24 @@ async def bytes_a_turn() -> float:
         return (sizes[1] - sizes[0]) / 600
 
 
-def main(url: str = "", rounds: int = 20_000) -> None:
-    """Prints all figures; *url* names another engine than SQLite."""
+def main(rounds: int = 20_000) -> None:
+    """Prints all figures."""
+    given = parser(__doc__)
+    given.add_argument("url", nargs="?", default="", help="another database than an SQLite file")
+    options = given.parse_args()
+    url, report = options.url, Report("The store")
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(measure(url, Path(folder), rounds))
+        asyncio.run(measure(url, Path(folder), rounds, report))
         if not url:
             runs = [
                 float(subprocess.run([sys.executable, "-c", OPEN, folder], capture_output=True, check=True).stdout)
                 for _ in range(5)
             ]
-            print(f"open a migrated database, imports of the store included: {min(runs) * 1000:.1f} ms CPU")
+            report.line("opening a migrated database, with the imports, CPU", min(runs) * 1000, "ms")
     if not url:
-        print(f"a plain turn takes {asyncio.run(bytes_a_turn()):,.0f} bytes")
+        report.line("the rows of a plain turn, words of 500 characters", asyncio.run(bytes_a_turn()), "bytes")
+    finish(report, options)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if sys.argv[1:] else "")
+    main()

@@ -91,9 +91,10 @@ def main() -> None:
     """Starts the server, measures, prints a table."""
     given = parser(__doc__)
     given.add_argument("--rounds", type=int, default=ROUNDS)
+    given.add_argument("--gap", type=float, default=0.0, help="seconds between two events of a stream")
     options = given.parse_args()
     report = Report("A durable turn beside the bare client's calls")
-    with model_server() as server, tempfile.TemporaryDirectory() as folder:
+    with model_server("--gap", str(options.gap)) as server, tempfile.TemporaryDirectory() as folder:
         asyncio.run(compare(server, Path(folder), options.rounds, report))
     finish(report, options)
 

@@ -7,7 +7,8 @@ without tools, with words. Every event of a stream is a write of its own.
     GET  /stats     requests, CPU seconds, and the bodies that were kept
     POST /keep?N    keeps the bodies of the next N requests
 
-With ``--delay SECONDS`` an answer waits, echoes what was asked, and ends with the seconds that the model took.
+With ``--gap SECONDS`` so much time passes between two events; without, the client may read several at once. With
+``--delay SECONDS`` an answer waits, echoes what was asked, and ends with the seconds that the model took.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ SAID = said(WORDS)
 class Model:
     """What all connections share."""
 
-    def __init__(self, delay: float = 0.0) -> None:
-        self.delay = delay
+    def __init__(self, delay: float = 0.0, gap: float = 0.0) -> None:
+        self.delay, self.gap = delay, gap
         self.requests = 0
         self.keep = 0
         self.kept: list[str] = []
@@ -134,6 +135,9 @@ class Connection(asyncio.Protocol):
         elif self._model.delay:
             self._model.requests += 1
             asyncio.get_running_loop().call_later(self._model.delay, self._late, body, time.perf_counter())
+        elif self._model.gap:
+            for number, piece in enumerate(self._model.answer(body)):
+                asyncio.get_running_loop().call_later(self._model.gap * number, self._transport.write, piece)
         else:
             for piece in self._model.answer(body):
                 self._transport.write(piece)
@@ -144,9 +148,8 @@ class Connection(asyncio.Protocol):
             self._transport.write(piece)
 
 
-async def serve(port: int, delay: float) -> None:
+async def serve(port: int, model: Model) -> None:
     """Serves until cancelled; prints the address on its first line."""
-    model = Model(delay)
     server = await asyncio.get_running_loop().create_server(lambda: Connection(model), "127.0.0.1", port, backlog=2048)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
     await server.serve_forever()
@@ -157,9 +160,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0, help="0 = any that is free")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds that an answer takes")
+    parser.add_argument("--gap", type=float, default=0.0, help="seconds between two events of a stream")
     options = parser.parse_args()
     try:
-        asyncio.run(serve(options.port, options.delay))
+        asyncio.run(serve(options.port, Model(options.delay, options.gap)))
     except KeyboardInterrupt:
         return
 

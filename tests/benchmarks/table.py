@@ -100,6 +100,8 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
 def finish(report: Report, options: argparse.Namespace) -> None:
     """Shows a report, writes it where that was asked for, and ends the process: with 1 where a limit was missed."""
     report.show()
+    if hasattr(os, "getloadavg"):
+        report.note(f"load of the machine in the last minutes: {os.getloadavg()[1]:.1f} on {os.cpu_count()} processors")
     if options.json:
         report.write(options.json)
     sys.exit(any(line.ok is False for line in report.lines))

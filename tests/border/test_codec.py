@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitu_core.border.codec import decode, encode
+from gitu_core.border.codec import codec_for
 from gitu_core.contracts import HttpRequest
 from gitu_core.errors import BorderError
 from gitu_core.model import Label, Message, ModelEvent, Opaque, Part, Text, ToolCall, ToolResult, Usage, clean_text
@@ -19,6 +19,16 @@ from gitu_core.testing import strategies as values
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=SLOW)
+
+
+def encode(value: Any, hint: Any) -> bytes:
+    """*value* as bytes, read through *hint*."""
+    return codec_for(hint).encode(value)
+
+
+def decode(data: bytes, hint: Any) -> Any:
+    """The value of type *hint* that *data* holds."""
+    return codec_for(hint).decode(data)
 
 
 @pytest.mark.parametrize("hint", list(values.BY_TYPE), ids=str)

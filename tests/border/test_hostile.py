@@ -11,10 +11,10 @@ import anyio
 import msgspec
 import pytest
 
-from gitu_core.border.loopback import MemoryTransport, memory_transports
 from gitu_core.border.peer import Peer
 from gitu_core.contracts import WIRE_VERSION, MemoryStore, Tool
 from gitu_core.errors import BorderError, GituError, IncompatibleError, NotReady, Unknown
+from gitu_core.testing.loopback import MemoryTransport, memory_transports
 from tests.border import toys
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,6 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from gitu_core.border.loopback import loopback, memory_transports, peers
 from gitu_core.border.peer import Peer
 from gitu_core.contracts import Claim, Context, Dispatcher, Host, MemoryStore, Tool, ToolCall, ToolResult, seam_of
 from gitu_core.errors import (
@@ -25,6 +24,7 @@ from gitu_core.errors import (
     ToolError,
     Unknown,
 )
+from gitu_core.testing.loopback import loopback, memory_transports, peers
 from gitu_core.tools import ToolContext
 from tests.border import toys
 

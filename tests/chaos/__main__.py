@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.chaos import disk, matrix, mutants, random_kills, show, workers
+from tests.chaos import disk, matrix, mutants, nats, random_kills, show, workers
 
 PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Any]]]] = {
     "matrix": ("every failpoint x database x channel x scenario", matrix.run),
     "workers": ("two of three workers killed, one paused past its lease", workers.run),
+    "nats": ("workers behind NATS, which is killed and comes back", nats.run),
     "mutants": ("hosts that do it wrong are caught", mutants.run),
     "disk": ("full disks, locked databases, clocks that jump, torn journals", disk.run),
     "random": ("random kills while many people talk", random_kills.run),
@@ -35,6 +38,9 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep the folders of broken cases in chaos-kept")
     parser.add_argument("--seed", type=int, default=0, help="what chance begins with; 0 = another each time")
     options = parser.parse_args()
+    # What a host logs while things go wrong is expected; what follows from it is printed.
+    logging.getLogger("gitu").addHandler(logging.NullHandler())
+    warnings.simplefilter("ignore")
     began = time.monotonic()
     results: list[Any] = []
     for name in options.part or PARTS:

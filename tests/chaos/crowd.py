@@ -13,6 +13,9 @@ WORDS = ("plain", "plain", "effect", "approval")
 PATIENCE = 2.0
 """Seconds after which a person says something else."""
 
+MANY = 3
+"""How many messages a person leaves unanswered before nobody says anything more."""
+
 
 class Crowd:
     """*count* people of a world."""
@@ -21,7 +24,7 @@ class Crowd:
         self._world, self._chance = world, chance
         self._open: dict[str, tuple[str, float]] = {f"p{number}": ("", 0.0) for number in range(count)}
         self._seen = 0
-        self._said = 0
+        self._said = self._answered = 0
 
     def talk(self) -> None:
         """Everybody who has nothing to wait for says something."""
@@ -29,9 +32,12 @@ class Crowd:
         for each in sent[self._seen :]:
             text, _ = self._open.get(each.user, ("", 0.0))
             if text and answer_to(text) in each.text:
+                self._answered += 1
                 self._open[each.user] = "", 0.0
         self._seen = len(sent)
         now = time.monotonic()
+        if self._said - self._answered > MANY * len(self._open):
+            return
         for person, (text, since) in self._open.items():
             if not text or now - since > PATIENCE:
                 self._open[person] = self._say(person), now

@@ -76,11 +76,17 @@ class Service:
             model=self.model, tools=(CountingTool(self.world), OutsidePage()), plugins=(outside,), home=self.home,
             database=self.database or None, clock=self.clock,
         )  # fmt: skip
+        failure: Exception | None = None
         async with self.gitu, anyio.create_task_group() as group:
             group.start_soon(self.gitu.serve, self.adapter.channel.name)
             group.start_soon(outside.tell)
-            yield self.gitu
+            try:
+                yield self.gitu
+            except TimeoutError as error:
+                failure = error  # raised below, where it does not come out as a group of exceptions
             group.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
 
     async def answered(self, *texts: str, within: float = BACK) -> None:
         """Waits until people saw the answer to each of *texts*."""

@@ -69,7 +69,7 @@ def two_of_three(team: Team) -> dict[str, list[str]]:
     crowd = Crowd(team.world, PEOPLE, random.Random(len(str(team.lives.folder))))
     for _ in range(3):
         team.start()
-    _talk(crowd, 1.5)
+    talk(crowd, 1.5)
     dead = [team.host]
     dead.append(next(pid for pid in team.alive if pid not in dead))
     # What is open now is in the hands of the three; the third has to take all of it.
@@ -128,7 +128,8 @@ def _taken(team: Team, first: int, at: float) -> bool:
     )
 
 
-def _talk(crowd: Crowd, seconds: float) -> None:
+def talk(crowd: Crowd, seconds: float) -> None:
+    """Lets people talk for a while."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         crowd.talk()
@@ -137,6 +138,11 @@ def _talk(crowd: Crowd, seconds: float) -> None:
 
 def _answer(team: Team, text: str) -> Happening | None:
     return next((each for each in team.world.events("sent") if each.text.startswith(answer_to(text))), None)
+
+
+def has_answer(team: Team, text: str) -> bool:
+    """True if people saw the answer to *text*."""
+    return _answer(team, text) is not None
 
 
 def _seconds(team: Team, at: float, event: Happening) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import anyio
 import anyio.lowlevel
 import pytest
@@ -13,7 +11,7 @@ from gitu_core.errors import NotReady
 from gitu_core.gateway import LocalDispatcher
 from gitu_core.gateway.jobs import Job, Options
 from gitu_core.gateway.queues import Lanes
-from gitu_core.gateway.shield import Shield
+from gitu_core.gateway.shield import Piece, Shield
 from gitu_core.model import Account, Conversation, Health, Message, Text, TurnFinished
 
 pytestmark = pytest.mark.anyio
@@ -56,24 +54,17 @@ async def test_who_gives_up_waiting_for_room_leaves_the_lane_as_it_was():
     assert lanes.take("a") is None
 
 
-async def test_work_goes_on_when_its_caller_is_cancelled_from_outside_of_all_scopes():
-    shield, left, gate = Shield(), [], anyio.Event()
-
-    async def work() -> str:
-        await gate.wait()
-        return "value"
-
-    async with anyio.create_task_group() as shield.group:
-        task = asyncio.create_task(shield.to_end(work, left.append))
-        await anyio.wait_all_tasks_blocked()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        gate.set()
-        await anyio.wait_all_tasks_blocked()
-        assert left == ["value"]
-        assert await shield.to_end(work, left.append) == "value"
-        assert left == ["value"]
+async def test_work_goes_on_when_its_caller_has_left():
+    shield, left, gate, one = Shield(), [], anyio.Event(), job()
+    piece = Piece(left.append)
+    piece.job = one
+    shield.start(piece, gate.wait)
+    await anyio.wait_all_tasks_blocked()
+    piece.leave()
+    assert left == []
+    gate.set()
+    await piece.done.wait()
+    assert left == [one]
 
 
 async def test_errors_reach_the_caller_and_closing_is_told_as_such():
@@ -82,17 +73,14 @@ async def test_errors_reach_the_caller_and_closing_is_told_as_such():
     async def fail() -> None:
         raise ZeroDivisionError
 
-    async def hang() -> None:
-        await anyio.sleep_forever()
-
-    async with anyio.create_task_group() as shield.group:
-        with pytest.raises(ZeroDivisionError):
-            await shield.to_end(fail, print)
-        task = asyncio.create_task(shield.to_end(hang, print))
-        await anyio.wait_all_tasks_blocked()
-        shield.group.cancel_scope.cancel()
-    with pytest.raises(NotReady):
-        await task
+    failing, hanging = Piece(print), Piece(print)
+    shield.start(failing, fail)
+    await failing.done.wait()
+    assert isinstance(failing.error, ZeroDivisionError)
+    shield.start(hanging, anyio.sleep_forever)
+    await anyio.wait_all_tasks_blocked()
+    await shield.close()
+    assert isinstance(hanging.error, NotReady)
 
 
 async def test_the_last_who_leaves_stops_a_job_and_everybody_who_watches_is_told_its_end():

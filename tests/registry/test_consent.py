@@ -73,7 +73,7 @@ async def test_of_two_plugins_with_one_id_the_enabled_distribution_keeps_it(site
     assert "mine has the id 'a' already" in found["earlier"].reason
     assert found["earlier"].hint
     assert [offer.contribution.name for offer in registry.offers("tool")] == ["wave"]
-    consent = Consent(registry._home)
+    consent = Consent(site.folder.parent / "home")
     assert (consent.says("a", "mine"), consent.says("a", "earlier"), consent.says("b", "mine")) == (True, False, None)
 
 

@@ -37,7 +37,7 @@ def post(to: str, body: str = "") -> str:
 class Everything:
     """A bit of everything.
 
-    One object that fulfils nine contracts.
+    One object that fulfils ten contracts.
     """
 
     name = "all"
@@ -52,7 +52,7 @@ class Everything:
         return None
 
     receive = send = verify = show = health = put = get = search = delete = export = _method
-    stream = rank = embed = blocks = act = run = _method
+    stream = rank = embed = blocks = act = run = wake = close = _method
 
     async def catalogue(self) -> list[ModelInfo]:
         """Nobody may ask while it is described."""
@@ -81,7 +81,7 @@ class Everything:
         """The provider."""
         return [self]
 
-    gitu_model_routers = gitu_embedders = gitu_pages = gitu_rule_actions = gitu_model_providers
+    gitu_model_routers = gitu_embedders = gitu_pages = gitu_rule_actions = gitu_dispatchers = gitu_model_providers
 
     def gitu_commands(self) -> list[Any]:
         """A command."""
@@ -99,11 +99,13 @@ async def test_every_seam_is_described_and_survives_the_file() -> None:
     assert {each.seam: each.name for each in manifest.contributes} == {
         "adapter": "pigeon", "tool": "add", "memory": "all", "provider": "all", "router": "all",
         "embedder": "all", "action": "act", "page": "home", "command": "do",
+        "dispatcher": "all",
     }  # fmt: skip
     assert set(PROVIDES) == set(manifest.contracts)
     assert manifest.hooks["gitu_memory_stores"] == -3
     assert "gitu_guard_message" in manifest.hooks
     assert (manifest.start, manifest.title) == ("eager", "A bit of everything.")
+    assert manifest.isolation == "host", "a dispatcher cannot be offered from anywhere else"
     assert manifest.capabilities.facets == ("http",)
     assert parse(render(manifest)) == manifest
     assert compare(parse(render(manifest)), manifest) == []

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from gitu_core.errors import ConfigError, Damaged
+from gitu_core.errors import ConfigError, Damaged, StoreError
 from gitu_core.store import Store
 from gitu_core.store.keys import OVERHEAD, Master
+from gitu_core.testing import armed
 from tests.store.make import ANA, ROOM, inbox, said, step
 
 pytestmark = pytest.mark.anyio
@@ -37,6 +38,18 @@ async def test_the_key_is_made_once_for_its_owner_only(opened: Callable[..., Any
     await opened()
     assert (tmp_path / "master.key").read_bytes() == key
     assert len(base64.b64decode(key)) == 32
+
+
+async def test_a_key_whose_commit_failed_seals_nothing(opened: Callable[..., Any]) -> None:
+    store = await opened()
+    with armed("writer.keys:raise=store"), pytest.raises(StoreError):
+        await store.accept(inbox("k"))
+    await store.accept(inbox("k"))
+    await store.write(said(1))
+    await store.close()
+    store = await opened()
+    assert [entry.message.key for _, entry in await store.pending()] == ["k"]
+    assert await store.check() == []
 
 
 async def test_another_or_no_key_is_refused_and_nothing_is_lost(

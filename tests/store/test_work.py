@@ -180,11 +180,11 @@ async def test_a_timer_is_claimed_once_and_comes_back_when_its_worker_dies(store
     for key, due_at in (("late", 9.0), ("soon", 3.0), ("soon", 4.0)):
         await ask(store, "timer_put", "p", key, "ana", due_at, b"body")
     armed = ("p", "soon", "ana", "armed", "", 0, 4.0, b"body")
-    assert await ask(store, "timer_next") == [(4.0,)]
-    assert await ask(store, "timers_due", 5.0, 9) == [armed]
+    assert await ask(store, "timer_next", "p") == [(4.0,)]
+    assert await ask(store, "timers_due", "p", 5.0, 9) == [armed]
     assert await ask(store, "timer_claim", "w", ..., "p", "soon") == [(1,)]
     assert await ask(store, "timer_claim", "v", ..., "p", "soon") == []
-    assert await ask(store, "timer_next") == [(9.0,)]
+    assert await ask(store, "timer_next", "p") == [(9.0,)]
     assert await ask(store, "timers_take", "v") == []
     assert await ask(store, "timers_take", "w") == [("p", "soon")]
     assert await ask(store, "timer_claim", "v", ..., "p", "soon") == [(2,)]

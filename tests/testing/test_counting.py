@@ -56,7 +56,7 @@ async def test_a_person_answers_a_question_once_even_if_they_see_it_twice(world:
     for _ in range(2):
         await adapter.send(outgoing("q", Ask("a1", "May I?", ("yes", "no"), "pay: one")))
     assert [(each.ask, each.choice) for each in world.events("said")] == [("a1", "yes")]
-    assert [each.text for each in world.events("sent")] == ["May I? pay: one"] * 2
+    assert [each.text for each in world.events("sent")] == ["May I?\npay: one"] * 2
 
 
 async def test_the_remote_side_counts_every_time_and_can_be_asked(world: World) -> None:

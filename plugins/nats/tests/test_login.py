@@ -8,8 +8,10 @@ import ipaddress
 import json
 import sys
 import tomllib
+from base64 import urlsafe_b64encode
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import nkeys
@@ -81,6 +83,41 @@ async def test_a_key_opens(crew: Crew, servers: Servers) -> None:
     other = nkeys.encode_seed(bytes(32), nkeys.PREFIX_BYTE_USER).decode()
     wrong = await crew.worker(node.url, secrets=Secrets(NATS_CREDENTIALS=other), up=False)
     await refused(wrong, "Authorization Violation", "NATS_CREDENTIALS")
+
+
+def signed(signer: bytes, subject: str, **claims: Any) -> str:
+    """A JWT as the servers of NATS read it."""
+    pair = nkeys.from_seed(bytearray(signer))
+    parts = {"typ": "JWT", "alg": "ed25519-nkey"}, {
+        "jti": "x", "iat": 1_700_000_000, "iss": pair.public_key.decode(), "sub": subject, "name": "test",
+        "nats": {"version": 2, **claims},
+    }  # fmt: skip
+    text = ".".join(urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+    return f"{text}.{urlsafe_b64encode(pair.sign(text.encode())).decode().rstrip('=')}"
+
+
+async def test_a_file_of_credentials_opens(crew: Crew, servers: Servers) -> None:
+    """As operators of many accounts hand them out: a token signed for a key, and the key."""
+    kinds = nkeys.PREFIX_BYTE_OPERATOR, nkeys.PREFIX_BYTE_ACCOUNT, nkeys.PREFIX_BYTE_ACCOUNT, nkeys.PREFIX_BYTE_USER
+    seeds = [nkeys.encode_seed(bytes([number] * 32), kind) for number, kind in enumerate(kinds, 1)]
+    names = [nkeys.from_seed(bytearray(seed)).public_key.decode() for seed in seeds]
+    most = dict.fromkeys(("subs", "data", "payload", "imports", "exports", "conn", "leaf"), -1) | {"wildcards": True}
+    room = dict.fromkeys(("mem_storage", "disk_storage", "streams", "consumer"), -1)
+    free = {"subs": -1, "data": -1, "payload": -1, "pub": {}, "sub": {}}
+    accounts = (
+        signed(seeds[0], names[1], type="account", limits=most),
+        signed(seeds[0], names[2], type="account", limits=most | room),
+    )
+    node = await servers.one(
+        f"operator: {signed(seeds[0], names[0], type='operator')}\nresolver: MEMORY\nsystem_account: {names[1]}\n"
+        f"resolver_preload: {{ {names[1]}: {accounts[0]}, {names[2]}: {accounts[1]} }}"
+    )
+    user = signed(seeds[2], names[3], type="user", **free)
+    secret = (
+        f"-----BEGIN NATS USER JWT-----\n{user}\n------END NATS USER JWT------\n\n"
+        f"-----BEGIN USER NKEY SEED-----\n{seeds[3].decode()}\n------END USER NKEY SEED------\n"
+    )
+    await works(await crew.worker(node.url, secrets=Secrets(NATS_CREDENTIALS=secret)))
 
 
 async def test_a_key_without_the_library_for_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,8 @@ once."""
 from __future__ import annotations
 
 import logging
+import random
+from collections import Counter
 
 import anyio
 import anyio.lowlevel
@@ -184,6 +186,27 @@ async def test_a_full_stream_leaves_the_work_here_until_there_is_room(crew: Crew
     await client.close()
 
 
+async def test_a_connection_that_breaks_with_words_left_to_be_sent_is_told(node: Node) -> None:
+    """The library raises out of the middle of closing when it tries to send them."""
+    from gitu_nats.client import SafeClient
+
+    client, closed = SafeClient(), anyio.Event()
+
+    async def told() -> None:
+        closed.set()
+
+    async def broken() -> None:
+        raise ConnectionResetError
+
+    await client.connect(node.url, allow_reconnect=False, closed_cb=told)
+    assert client._transport is not None
+    client._transport.drain = broken  # type: ignore[method-assign]
+    client._pending, client._pending_data_size = [b"PING\r\n"], 6
+    await node.kill()
+    with anyio.fail_after(5):
+        await closed.wait()
+
+
 @pytest.mark.slow
 async def test_a_server_that_freezes_holds_up_nobody(crew: Crew, node: Node) -> None:
     worker = await crew.worker(node.url)
@@ -210,3 +233,37 @@ async def test_changed_settings_reach_the_stream_that_is_there(crew: Crew, node:
     assert (config.ack_wait, config.max_ack_pending) == (20, 20_000)
     await quickly(worker, "a")
     await until(lambda: crew.done("a"))
+
+
+@pytest.mark.slow
+async def test_no_wake_up_is_lost_while_servers_come_and_go(crew: Crew, node: Node) -> None:
+    """Every lane is handled by a handling that began after its last wake-up, whatever the server did meanwhile."""
+    wanted: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+
+    async def look(lane: str) -> None:
+        found = wanted[lane]
+        await anyio.sleep(random.random() * 0.05)
+        seen[lane] = max(seen[lane], found)
+
+    workers = [await crew.worker(node.url, work=look, max_turns=10, ack_wait=2) for _ in range(3)]
+    ends = anyio.current_time() + 8
+
+    async def wake(worker: Worker) -> None:
+        while anyio.current_time() < ends:
+            lane = f"lane-{random.randrange(60)}"
+            wanted[lane] += 1
+            await quickly(worker, lane)
+            await anyio.sleep(random.random() * 0.01)
+
+    async with anyio.create_task_group() as group:
+        for worker in workers:
+            group.start_soon(wake, worker)
+        while anyio.current_time() < ends:
+            await anyio.sleep(random.random() * 1.5)
+            await (node.kill() if random.random() < 0.7 else node.stop())
+            await anyio.sleep(random.random())
+            await node.start()
+    await until(lambda: seen == wanted, 40)
+    assert all(worker.most == 1 for worker in workers)
+    assert sum(wanted.values()) > 500

@@ -48,5 +48,5 @@ class HostHere:
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """aiohttp runs on asyncio only."""
+    """The connections are those of asyncio."""
     return "asyncio"

@@ -20,29 +20,22 @@ def upgrade() -> None:
     channel until it is written again: only its sealed body knows."""
     create("workers", "tenant* id* epoch:int beat:big started_at:time about")
     create("lanes", "tenant* lane* worker", index("lanes_of", "tenant worker"))
-    create(
-        "approvals",
-        "tenant* id* person session turn message kind state choice digest:bytes"
-        " created_at:time expires_at:time answered_at:time? body:bytes",
-        index("approvals_pending", "tenant person created_at", where="state = 'pending'"),
-        index("approvals_due", "tenant expires_at", where="state = 'pending'"),
-        index("approvals_of", "tenant turn id"),
-    )
-    create(
-        "timers",
-        "tenant* owner* key* person state worker attempt:int due_at:time body:bytes",
-        index("timers_due", "tenant due_at", where="state = 'armed'"),
-        index("timers_running", "tenant worker", where="state = 'running'"),
-    )
+    # fmt: off
+    create("approvals", "tenant* id* person session turn message kind state choice digest:bytes"
+           " created_at:time expires_at:time answered_at:time? body:bytes",
+           index("approvals_pending", "tenant person created_at", where="state = 'pending'"),
+           index("approvals_due", "tenant expires_at", where="state = 'pending'"),
+           index("approvals_of", "tenant turn id"))
+    create("timers", "tenant* owner* key* person state worker attempt:int due_at:time body:bytes",
+           index("timers_due", "tenant owner due_at", where="state = 'armed'"),
+           index("timers_running", "tenant worker", where="state = 'running'"))
     op.drop_index("~inbox_pending", "@inbox")
     extend("inbox", "", index("inbox_pending", "tenant session n", where="done_at IS NULL"))
     op.drop_index("~outbox_open", "@outbox")
-    extend(
-        "outbox",
-        "channel=''",
-        index("outbox_open", "tenant channel n", where="state IN ('queued', 'sending')"),
-        index("outbox_lost", "tenant person n", where="state IN ('unknown', 'dead')"),
-    )
+    extend("outbox", "channel=''",
+           index("outbox_open", "tenant channel n", where="state IN ('queued', 'sending')"),
+           index("outbox_lost", "tenant person n", where="state IN ('unknown', 'dead')"))
+    # fmt: on
 
 
 def downgrade() -> None:

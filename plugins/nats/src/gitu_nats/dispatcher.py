@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from gitu_core.contracts import Handler, Health, Host
+from gitu_core.errors import NotReady
 from gitu_nats.lanes import Lanes
 from gitu_nats.login import login
 from gitu_nats.settings import Settings, decode, encode
@@ -135,10 +136,10 @@ class NatsDispatcher:
 
     async def _not_kept(self, lane: str, reason: str) -> None:
         """The stream did not take a wake-up: it is worked off here."""
-        hint = "see whether the cluster is whole and has room"
-        self._becomes(Health("degraded", f"a wake-up was not kept: {reason}", hint))
+        trouble = NotReady(f"a wake-up was not kept: {reason}", hint="see whether the cluster is whole and has room")
+        self._becomes(Health("degraded", trouble.message, trouble.hint))
         if self._link is not None and reason in GONE:
-            self._link.renew(reason, hint)
+            self._link.renew(trouble)
         await self._lanes.give(lane)
 
     def _kept(self) -> None:

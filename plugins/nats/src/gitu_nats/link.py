@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import random
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
@@ -16,13 +15,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
-from nats.aio.client import Client
 from nats.errors import Error
-from nats.js.errors import APIError, ServiceUnavailableError
 
 from gitu_core.contracts import Health
-from gitu_core.errors import GituError
+from gitu_core.errors import NotReady
+from gitu_nats.client import Client, SafeClient, close
 from gitu_nats.settings import Settings
+from gitu_nats.troubles import advice, in_words
 
 log = logging.getLogger("gitu.plugins.nats")
 
@@ -35,18 +34,13 @@ PING_EVERY = 5
 STEADY = 5.0
 """Seconds after which a connection counts as a good one: when it breaks, the next is tried at once."""
 
+AT_ONCE = 1.5
+"""Seconds that this may take before it is told that there is none."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 """Seconds between two rounds through all servers; doubles, and is shortened by chance so that not all come at once."""
 
 Work = Callable[[Client], Awaitable[None]]
-
-
-class Broken(Exception):
-    """A connection is of no more use, in words, with what a person can do."""
-
-    def __init__(self, reason: str, hint: str = "") -> None:
-        super().__init__(reason)
-        self.hint = hint
 
 
 class Link:
@@ -65,29 +59,31 @@ class Link:
         self._url = ""
         self._client: Client | None = None
         self._lost = anyio.Event()
-        self._why = Broken("not connected yet")
+        self._why = NotReady("not connected yet")
         self.up = False
 
     async def run(self) -> None:
         """Connects, works, and does so again when the connection is lost, until cancelled."""
-        tries = 0
+        tries, quick = 1, False
         while True:
-            began = anyio.current_time()
             try:
-                await self._session()
+                with anyio.move_on_after(AT_ONCE if quick else float("inf")) as limit:
+                    await self._open()
+                if limit.cancelled_caught:
+                    raise self._why
+                quick = await self._hold() > STEADY
                 trouble: Exception = self._why
             except Exception as error:  # noqa: BLE001 - whatever a server sent, the next try may do better
-                trouble = error
-            steady = self.up and anyio.current_time() - began > STEADY
-            self.up, tries = False, 0 if steady else tries + 1
+                trouble, quick = error, False
             await self._end_client()
+            tries = 0 if quick else tries + 1
             if tries:
-                await self._told(_in_words(trouble, self._settings))
+                await self._told(in_words(trouble, self._settings.prefix))
                 await anyio.sleep(min(FIRST_PAUSE * 2.0 ** (tries - 1), LONGEST_PAUSE) * random.uniform(0.5, 1))
 
-    def renew(self, reason: str, hint: str = "") -> None:
+    def renew(self, why: NotReady) -> None:
         """Ends the connection, so that the next one is made."""
-        self._why = Broken(reason, hint)
+        self._why = why
         self._lost.set()
 
     async def tell(self, subject: str, data: bytes) -> None:
@@ -107,39 +103,45 @@ class Link:
 
     # ---- inside ---------------------------------------------------------------------------------
 
-    async def _session(self) -> None:
-        """One connection, until it is lost. Where it cannot be had, what kept it from being made is raised."""
-        self._why = Broken("the connection was lost")
-        client = self._client = await self._connect()
+    async def _open(self) -> None:
+        """Makes a connection that can be used. What kept it from being made is raised."""
+        self._why = NotReady("the connection was lost")
+        self._client = await self._connect()
+        await self._prepare(self._client)
+
+    async def _hold(self) -> float:
+        """Works over the connection until it is lost; gives for how many seconds it was there."""
+        assert self._client is not None
+        began = anyio.current_time()
         try:
-            await self._prepare(client)
             async with anyio.create_task_group() as group:
                 for work in self._works:
-                    group.start_soon(self._work, work, client)
+                    group.start_soon(self._work, work, self._client)
                 self.up = True
                 await self._told(None)
                 await self._lost.wait()
                 group.cancel_scope.cancel()
         finally:
-            self._learn(client)
+            self.up = False
+        return anyio.current_time() - began
 
     async def _work(self, work: Work, client: Client) -> None:
         try:
             await work(client)
         except (Error, OSError) as error:
-            self.renew(str(error) or type(error).__name__)
-        except Broken as error:
-            self.renew(str(error), error.hint)
-        except Exception as error:
+            self.renew(NotReady(str(error) or type(error).__name__))
+        except NotReady as error:
+            self.renew(error)
+        except Exception as error:  # a defect of ours ends this connection and no more
             log.exception("a task of the connection failed")
-            self.renew(f"{type(error).__name__}: {error}", "report it")
+            self.renew(NotReady(f"{type(error).__name__}: {error}", hint="report it"))
 
     async def _connect(self) -> Client:
         """A connection to the first server that answers; the one that was there last is asked last."""
         secrets, refusals = await self._secrets(), []
         for url, name in list(self._servers.items()):
             self._servers[url] = self._servers.pop(url)
-            client, troubles, self._lost = _Client(), list[Exception](), anyio.Event()
+            client, troubles, self._lost = SafeClient(), list[Exception](), anyio.Event()
             try:
                 with anyio.fail_after(CONNECT_WITHIN):
                     await client.connect([url], **self._options(url, name, troubles), **secrets)
@@ -148,9 +150,12 @@ class Link:
             except (Error, OSError, TimeoutError, ValueError) as error:
                 trouble = troubles[-1] if troubles else error
                 refusals.append((url, trouble))
-                await _close(client)
+                await close(client)
+            except BaseException:  # cancelled on the way: nothing of it stays
+                await close(client)
+                raise
         told = "; ".join(f"{url}: {str(trouble) or type(trouble).__name__}" for url, trouble in refusals)
-        raise Broken(f"no server can be used ({told})", _hint(refusals[0][1]))
+        raise NotReady(f"no server can be used ({told})", hint=advice(refusals[0][1]))
 
     def _options(self, url: str, name: str | None, troubles: list[Exception]) -> dict[str, Any]:
         lost = self._lost
@@ -182,26 +187,8 @@ class Link:
     async def _end_client(self) -> None:
         client, self._client = self._client, None
         if client is not None:
-            await _close(client)
-
-
-class _Client(Client):
-    """Never logs in unencrypted where ``tls://`` was asked for: the library would, if the server offered nothing
-    else."""
-
-    def _connect_command(self) -> bytes:
-        server = self._current_server
-        if server is not None and server.uri.scheme == "tls" and not self._server_info.get("tls_required"):
-            raise Error("the server offers no TLS")
-        return super()._connect_command()
-
-
-async def _close(client: Client) -> None:
-    with anyio.CancelScope(shield=True), anyio.move_on_after(1):
-        try:
-            await client.close()
-        except Exception as error:  # noqa: BLE001 - one that cannot even be closed is left to the collector
-            log.debug("closing a connection: %r", error)
+            self._learn(client)
+            await close(client)
 
 
 def _is_address(host: str) -> bool:
@@ -209,25 +196,3 @@ def _is_address(host: str) -> bool:
         return bool(ip_address(host))
     except ValueError:
         return False
-
-
-def _in_words(error: Exception, settings: Settings) -> Health:
-    """An outage as a person should see it."""
-    if isinstance(error, GituError):
-        return Health("degraded", error.message, error.hint)
-    hint = error.hint if isinstance(error, Broken) else ""
-    if isinstance(error, TimeoutError) or (isinstance(error, ServiceUnavailableError) and not error.description):
-        hint = "start the servers with JetStream (nats-server -js); of a cluster, most nodes have to be there"
-        return Health("degraded", "JetStream does not answer", hint)
-    if isinstance(error, APIError):
-        text = f"the stream {settings.prefix!r} cannot be used: {error.description or error}"
-        return Health("degraded", text, "correct [plugins.nats] in gitu.toml, or let the servers allow it")
-    return Health("degraded", str(error) or type(error).__name__, hint or _hint(error))
-
-
-def _hint(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        return "name the authority of the servers' certificates in the environment variable SSL_CERT_FILE"
-    if "uthorization" in str(error):
-        return "correct user in [plugins.nats], or the secret NATS_CREDENTIALS"
-    return "start the servers, or correct servers in [plugins.nats] in gitu.toml"

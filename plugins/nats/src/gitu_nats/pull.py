@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import anyio
 from nats.errors import Error
 
+from gitu_core.errors import NotReady
 from gitu_nats.lanes import Held, Lanes
-from gitu_nats.link import Broken
 from gitu_nats.settings import CONSUMER, Settings, decode
 
 if TYPE_CHECKING:
@@ -29,10 +29,13 @@ SIGN = 2.0
 """Seconds between two signs of life."""
 
 SILENCE = 5.0
-"""Seconds without a sign after which a request is lost. After two lost requests in a row the connection is."""
+"""Seconds without a sign after which a request is lost."""
 
 PAUSE = 0.25
-"""Seconds before the next request where the server ended one for a reason of its own, such as a new leader."""
+"""Seconds before the next request where one was refused: nobody keeps the consumer just now, or has a new leader."""
+
+ENOUGH = 4
+"""How many requests in a row may be refused, or half as many lost, before the connection is of no more use."""
 
 OVER, SIGN_STATUS = ("404", "408"), "100"
 """How the server says that a request's time is over, and that it still stands."""
@@ -53,18 +56,19 @@ class Pull:
         self._ran: anyio.Event | None = None
 
     async def run(self, client: Client) -> None:
-        """Takes messages until stopped or cancelled. Raises `Broken` when the servers hand out nothing any more."""
+        """Takes messages until stopped or cancelled. Raises `NotReady` when the servers hand out nothing any more."""
+        inbox = client.new_inbox()
+        subscription = await client.subscribe(f"{inbox}.*", cb=self._received)
         self._ran = anyio.Event()
         try:
-            inbox = client.new_inbox()
-            subscription = await client.subscribe(f"{inbox}.*", cb=self._received)
             with anyio.CancelScope() as self._scope:
                 while not self._stopped:
                     await self._take(client, inbox)
-            # Stopped. What is on its way still comes and goes back, so that others have it at once.
+        finally:
+            # What is on its way still comes and goes back, so that others have it at once: also what others could have
+            # had, and the server gives to us because it does not know yet that we leave.
             with anyio.CancelScope(shield=True), anyio.move_on_after(1), suppress(Error):
                 await subscription.drain()  # type: ignore[no-untyped-call]
-        finally:
             self._ran.set()
 
     async def stop(self) -> None:
@@ -76,20 +80,23 @@ class Pull:
             await self._ran.wait()
 
     async def _take(self, client: Client, inbox: str) -> None:
-        lost = 0
-        while lost < 2:
+        failures = 0
+        while failures < ENOUGH:
             self._left, self._ended = await self._lanes.room(), ""
             self._number += 1
             request = {"batch": self._left, "expires": int(STANDS * 1e9), "idle_heartbeat": int(SIGN * 1e9)}
             await client.publish(self._subject, json.dumps(request).encode(), f"{inbox}.{self._number}")
-            lost = lost + 1 if await self._lost() else 0
-            if self._ended and self._ended[:3] not in OVER:
-                if self._ended[:3] != "409" or "Deleted" in self._ended:
-                    raise Broken(f"the servers hand out nothing: {self._ended}", "see whether the cluster is whole")
+            if await self._silent():
+                failures += ENOUGH // 2
+            elif self._ended and self._ended[:3] not in OVER:
+                failures += 1
                 await anyio.sleep(PAUSE)
-        raise Broken("the servers do not answer", "see whether the cluster is whole")
+            else:
+                failures = 0
+        what = f"the servers hand out nothing: {self._ended or 'no sign of life'}"
+        raise NotReady(what, hint="see whether the cluster is whole")
 
-    async def _lost(self) -> bool:
+    async def _silent(self) -> bool:
         """Waits until the open request is over; true if there was no sign of it for too long."""
         while self._left > 0 and not self._ended:
             self._heard = anyio.Event()
@@ -107,7 +114,7 @@ class Pull:
             self._left -= 1
             await self._hand_over(message)
         elif status != SIGN_STATUS and message.subject.endswith(f".{self._number}"):
-            self._ended = f"{status} {headers.get('Description', '')}".rstrip()
+            self._ended = f"{status} {headers.get('Description', '').partition(chr(10))[0].strip()}".rstrip()
 
     async def _hand_over(self, message: Msg) -> None:
         try:

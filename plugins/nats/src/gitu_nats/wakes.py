@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
+PAUSE, PATIENCE = 0.1, 1.0
+"""Seconds before a message that nobody keeps is sent again, and how long: a stream may be new, or have a new leader."""
+
 ANSWER_WITHIN = 2.0
 """Seconds within which the stream has to say that it keeps a message."""
 
@@ -39,11 +42,11 @@ GONE = (NOBODY, SILENT) = "nobody keeps the stream", "the stream does not answer
 
 @dataclass(eq=False)
 class Wake:
-    """One message: the lane, its id, and whether it was ever sent. `done` is set when nothing is to be waited for."""
+    """One message: the lane, its id, and when it was first sent. `done` is set when nothing is to be waited for."""
 
     lane: str
     id: str
-    tried: bool = False
+    tried: float = 0.0
     deadline: float = 0.0
     done: anyio.Event = field(default_factory=anyio.Event)
 
@@ -62,6 +65,7 @@ class Wakes:
         self._flying: dict[str, Wake] = {}  # by lane, the oldest first: sent, not answered
         self._sent: dict[str, Wake] = {}  # by id
         self._ready: deque[str] = deque()  # lanes that wait and do not fly
+        self._later: deque[tuple[float, str]] = deque()  # lanes that are ready at a time
         self._called = anyio.Event()
 
     def put(self, lane: str) -> Wake:
@@ -87,7 +91,7 @@ class Wakes:
         time."""
         inbox = client.new_inbox()
         await client.subscribe(f"{inbox}.*", cb=self._answered)
-        self._ready = deque(self._waiting)
+        self._ready, self._later = deque(self._waiting), deque()
         try:
             while True:
                 while self._ready:
@@ -95,10 +99,11 @@ class Wakes:
                     if lane in self._waiting and lane not in self._flying:
                         await self._send(client, inbox, lane)
                 self._called = anyio.Event()
-                oldest = self._oldest()
-                with anyio.CancelScope(deadline=oldest.deadline if oldest else float("inf")):
+                with anyio.CancelScope(deadline=self._next()):
                     await self._called.wait()
                 await self._give_up()
+                while self._later and self._later[0][0] <= anyio.current_time():
+                    self._ready.append(self._later.popleft()[1])
         finally:
             for wake in self._flying.values():
                 self._waiting.setdefault(wake.lane, wake)
@@ -109,7 +114,8 @@ class Wakes:
     async def _send(self, client: Client, inbox: str, lane: str) -> None:
         wake = self._waiting.pop(lane)
         self._flying[lane] = self._sent[wake.id] = wake
-        wake.tried, wake.deadline = True, anyio.current_time() + ANSWER_WITHIN
+        now = anyio.current_time()
+        wake.tried, wake.deadline = wake.tried or now, now + ANSWER_WITHIN
         headers = {"Nats-Msg-Id": wake.id}
         await client.publish(self._settings.subject(lane), encode(lane), f"{inbox}.{wake.id}", headers)
 
@@ -125,6 +131,11 @@ class Wakes:
 
     async def _land(self, wake: Wake, refusal: str) -> None:
         del self._flying[wake.lane], self._sent[wake.id]
+        if refusal == NOBODY and (again := anyio.current_time() + PAUSE) - wake.tried < PATIENCE:
+            self._waiting.setdefault(wake.lane, wake)
+            self._later.append((again, wake.lane))
+            self._called.set()
+            return
         wake.done.set()
         self._release(wake.lane)
         if refusal:
@@ -136,6 +147,12 @@ class Wakes:
         if lane in self._waiting and lane not in self._flying:
             self._ready.append(lane)
             self._called.set()
+
+    def _next(self) -> float:
+        """When something is to be done that nobody calls for."""
+        oldest = self._oldest()
+        times = (oldest.deadline if oldest else float("inf"), self._later[0][0] if self._later else float("inf"))
+        return min(times)
 
     def _oldest(self) -> Wake | None:
         return next(iter(self._flying.values()), None)

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakSet
 
 import anyio
 
 from gitu_core.contracts import Host, ModelEvent, ModelInfo, ModelRequest
 from gitu_core.errors import AuthFailed, ConfigError, GituError, NotReady, StreamBroken
+from gitu_openai.answer import Broken
 from gitu_openai.catalogue import catalogue, thinks
-from gitu_openai.connection import Pool
+from gitu_openai.connection import Connection
 from gitu_openai.decode import Decoder
 from gitu_openai.encode import Encoder
 from gitu_openai.failures import failure
-
-if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientTimeout
-    from yarl import URL
+from gitu_openai.pool import Pool
 
 DEFAULT_URL = "https://api.openai.com/v1"
 SECRET = "OPENAI_API_KEY"
-CONNECT_TIMEOUT = 15.0
-"""Seconds to reach the server."""
-
 DRAIN_TIMEOUT = 0.25
 """Seconds that a server has to end a body after the last event."""
 
@@ -44,14 +39,13 @@ class OpenAIProvider:
         self._stream = bool(config.get("stream", True))
         # The vendor renamed the field; other servers mostly know the old name only.
         self._limit_field = "max_completion_tokens" if self._base == DEFAULT_URL else "max_tokens"
-        self._headers = {"Content-Type": "application/json", "User-Agent": "gitu"}
+        headers = {"Content-Type": "application/json", "User-Agent": "gitu"}
         for header, key in (("OpenAI-Organization", "organization"), ("OpenAI-Project", "project")):
             if config.get(key):
-                self._headers[header] = str(config[key])
+                headers[header] = str(config[key])
         self._encoder = Encoder(host.blobs)
-        self._pool = Pool(int(config.get("max_connections", 256)))
-        self._url: URL | None = None
-        self._timeouts: dict[float, ClientTimeout] = {}
+        self._headers, self._limit = headers, int(config.get("max_connections", 256))
+        self._pool: Pool | None = None
         _live.add(self)
 
     async def catalogue(self) -> Sequence[ModelInfo]:
@@ -60,77 +54,47 @@ class OpenAIProvider:
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._pool.close()
+        if self._pool is not None:
+            self._pool.close()
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """Asks a model. Raises the typed failures that the contract names."""
-        from aiohttp import ClientError
-
         model = request.model.removeprefix(f"{self.name}/") or self._default or catalogue("")[0].id
         streamed = self._stream and request.settings.get("stream") is not False
         secret = await self._secret(request.credential)
         body = await self._encoder.body(request, model, streamed, self._options(request, model))
         decoder = Decoder(self._encoder.tools(request.tools)[1] if request.tools else {}, secret)
+        pool = self._pool or self._connect()
         try:
-            response = await self._send(body, secret, request.timeout)
+            server, connection = await pool.post(secret, body, request.timeout)
             try:
-                if response.status != 200:
-                    raise failure(response.status, response.headers, await _error_body(response), secret)
-                if not streamed or response.content_type == "application/json":
-                    for event in decoder.whole(await response.read()):
+                answer = connection.answer
+                if answer.status != 200:
+                    raise failure(answer.status, answer.headers, await _whole(connection, _ERROR_LIMIT), secret)
+                if not streamed or answer.headers.get("content-type", "").startswith("application/json"):
+                    for event in decoder.whole(await _whole(connection)):
                         yield event
                 else:
-                    async for data in response.content.iter_any():
+                    while data := await connection.read():
                         for event in decoder.feed(data):
                             yield event
                         if decoder.done:
-                            await _drain(response)
+                            await _drain(connection)
                             break
                 last = decoder.finish()
             finally:
-                # A connection whose answer was read in full goes back to the pool; any other one is closed.
-                if response.content.is_eof():
-                    response.release()
-                else:
-                    response.close()
-        except (ClientError, OSError, TimeoutError) as error:
+                server.done(connection)
+        except (Broken, OSError) as error:  # a TimeoutError is an OSError
             raise _broken(error, decoder.started, self._base) from error
         yield last
 
-    async def _send(self, body: bytes, secret: str, timeout: float) -> ClientResponse:
-        from aiohttp import InvalidURL
-
-        if self._url is None:
-            self._url = self._address()
-        headers = {**self._headers, "Authorization": f"Bearer {secret}"}
+    def _connect(self) -> Pool:
         try:
-            return await self._pool.session().post(
-                self._url, data=body, headers=headers, timeout=self._timeout(timeout), allow_redirects=False
-            )
-        except InvalidURL as error:
-            raise ConfigError(f"base_url {self._base!r} is no address", field="base_url") from error
-
-    def _address(self) -> URL:
-        from yarl import URL
-
-        try:
-            url = URL(f"{self._base}/chat/completions")
+            self._pool = Pool(f"{self._base}/chat/completions", self._headers, self._limit)
         except ValueError as error:
-            raise ConfigError(f"base_url {self._base!r} is no address", field="base_url") from error
-        if url.scheme not in ("http", "https") or not url.host:
-            raise ConfigError(f"base_url {self._base!r} is no address", hint="write https://host/v1", field="base_url")
-        return url
-
-    def _timeout(self, seconds: float) -> ClientTimeout:
-        from aiohttp import ClientTimeout
-
-        found = self._timeouts.get(seconds)
-        if found is None:
-            if len(self._timeouts) > 16:
-                self._timeouts.clear()
-            found = ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=seconds)
-            self._timeouts[seconds] = found
-        return found
+            raise ConfigError(f"base_url {self._base!r} is no address: {error}", hint="write https://host/v1",
+                              field="base_url") from error  # fmt: skip
+        return self._pool
 
     async def _secret(self, credential: str) -> str:
         secret = (await self.host.secrets.reveal(credential or SECRET)).strip()
@@ -156,15 +120,20 @@ def _broken(error: Exception, begun: bool, url: str) -> GituError:
     return NotReady(f"the model server cannot be reached or does not answer ({what})", url=url)
 
 
-async def _drain(response: ClientResponse) -> None:
+async def _drain(connection: Connection) -> None:
     """Waits a little for the end of the body, so that the connection can be used again."""
-    if not response.content.is_eof():
+    if not connection.answer.done:
         with anyio.move_on_after(DRAIN_TIMEOUT):
-            await response.content.readany()
+            await connection.read()
 
 
-async def _error_body(response: ClientResponse) -> bytes:
-    return await response.content.read(_ERROR_LIMIT)
+async def _whole(connection: Connection, limit: int = 0) -> bytes:
+    """The rest of a body; with a *limit*, as much of it."""
+    pieces, size = [], 0
+    while (not limit or size < limit) and (piece := await connection.read()):
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)
 
 
 async def close_all(host: Host) -> None:

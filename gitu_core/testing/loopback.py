@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 import anyio
@@ -89,33 +89,14 @@ def memory_transports() -> tuple[MemoryTransport, MemoryTransport]:
 async def peers(offer: object, protocol: type, **options: Any) -> AsyncIterator[tuple[Peer, Peer]]:
     """Two connected peers; the second offers *offer*. *options* are those of `Peer`, for both."""
     near, far = memory_transports()
-    here = Peer(near, **options)
-    there = Peer(far, offer=offer, protocol=protocol, **options)
-    failures: list[Exception] = []
-    async with anyio.create_task_group() as group:
-        opened, leave = anyio.Event(), anyio.Event()
-
-        async def hold() -> None:
-            try:
-                async with there:
-                    opened.set()
-                    await leave.wait()
-            except Exception as error:  # noqa: BLE001 - raised below, where the group does not wrap it
-                failures.append(error)
-                await far.aclose()
-            opened.set()
-
-        group.start_soon(hold)
-        try:
-            async with here:
-                await opened.wait()
-                yield here, there
-        except Exception as error:  # noqa: BLE001 - raised below, outside of the group, which would wrap it
-            failures.append(error)
-        finally:
-            leave.set()
-    if failures:
-        raise failures[0]
+    here, there = Peer(near, **options), Peer(far, offer=offer, protocol=protocol, **options)
+    async with AsyncExitStack() as stack:
+        for peer in (there, here):
+            stack.push_async_exit(peer)
+            await peer.begin()
+        await here.meet()
+        await there.meet()
+        yield here, there
 
 
 @asynccontextmanager
