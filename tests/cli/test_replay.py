@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,7 +70,7 @@ def test_a_test_is_written_that_passes(recorded: tuple[Cli, dict[str, str]], tes
     moved = cli.folder / "moved"
     moved.mkdir(exist_ok=True)
     path = cli.folder / test
-    named = next(path.parent / name for name in ("turn.json", "test_a_turn.json") if name in path.read_text("utf-8"))
+    named = path.parent / re.findall(r"'(.+\.json)'", path.read_text("utf-8"))[0]
     for each in (path, named):
         (moved / each.name).write_bytes(each.read_bytes())
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(moved / path.name)]

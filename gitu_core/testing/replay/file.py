@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from gitu_core.border.codec import decode, encode
+from gitu_core.border.codec import codec_for
 from gitu_core.config import Profile
 from gitu_core.contracts.ports import Approval
 from gitu_core.errors import BorderError, InputError
@@ -86,7 +86,7 @@ def read(data: bytes, name: str = "the export") -> Export:
         format = msgspec.json.decode(data, type=_Head).format
         if format not in FORMATS:
             raise InputError(f"{name} has the format {format}; this program knows {FORMAT}", hint="update gitu-core")
-        found: Export = decode(data, Export)
+        found: Export = codec_for(Export).decode(data)
     except (msgspec.MsgspecError, BorderError) as error:
         raise InputError(f"{name} is no export: {error}", hint="write one with: gitu export") from error
     return found
@@ -102,7 +102,7 @@ def load(path: str | Path) -> Export:
 
 def written(export: Export) -> bytes:
     """The export as a file: what `load` reads, with all that it did not know."""
-    return msgspec.json.format(encode(export, Export, _NO_LIMIT), indent=1) + b"\n"
+    return msgspec.json.format(codec_for(Export).encode(export, _NO_LIMIT), indent=1) + b"\n"
 
 
 def save(export: Export, path: str | Path) -> None:

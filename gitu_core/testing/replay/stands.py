@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gitu_core.contracts.contribution import Contribution
+from gitu_core.contracts.base import Contribution
 from gitu_core.contracts.ports import HistoryEntry, Offer, Record, StepEntry, Verdict
 from gitu_core.errors import ModelError
 from gitu_core.model import (
@@ -163,16 +163,16 @@ class Budget:
             raise as_error(step.reply.error)
         return ""
 
-    async def settle(self, ticket: str, usage: Usage) -> None:
+    def settle(self, ticket: str, usage: Usage) -> None:
         """Counts nothing."""
 
-    async def release(self, ticket: str) -> None:
+    def release(self, ticket: str) -> None:
         """Counts nothing."""
 
-    async def resume(self, turn: TurnInfo, spent: int) -> None:
+    def resume(self, turn: TurnInfo, spent: int) -> None:
         """Counts nothing."""
 
-    async def close(self, turn: str) -> int:
+    def close(self, turn: str) -> int:
         """Counts nothing."""
         return 0
 
