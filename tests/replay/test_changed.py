@@ -192,11 +192,58 @@ async def test_a_tool_that_is_not_offered_any_more_is_told_with_what_is_offered(
     assert "tools: broken, mail" in found.words
 
 
-async def test_other_instructions_make_no_difference() -> None:
-    raw: Raw = msgspec.json.decode(written(await SHAPES["a_tool"]()))
+def instructions(raw: Raw) -> None:
     raw["profiles"]["default"]["instructions"] = "Be somebody else."
-    (same,) = await replay(read(msgspec.json.encode(raw)))
-    assert same.difference is None
+
+
+def description(raw: Raw) -> None:
+    next(each for each in raw["tools"] if each["name"] == "double")["spec"]["description"] = "Triples a number."
+
+
+def schema(raw: Raw) -> None:
+    tool = next(each for each in raw["tools"] if each["name"] == "double")
+    tool["spec"]["input_schema"]["properties"]["number"]["description"] = "how many"
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        (instructions, "request.messages.system"),
+        (description, "request.tools.double"),
+        (schema, "request.tools.double"),
+    ],
+)
+async def test_another_prompt_is_told_where_a_model_first_reads_it(change: Change, path: str) -> None:
+    before, found = await changed("a_tool", change)
+    assert (found.step, found.kind, found.path) == (numbered(before, "model_asked"), "model_asked", path)
+
+
+async def test_other_words_of_before_are_told_where_a_model_reads_them() -> None:
+    def change(raw: Raw) -> None:
+        raw["history"][0]["message"]["parts"][0]["text"] = "went"
+        raw["turns"] = raw["turns"][1:]
+
+    _, found = await changed("another_model_answers", change)
+    assert (found.step, found.kind) == (1, "model_asked")
+    assert found.path == f"request.messages.{found.now.id}"
+    assert found.now.text == "went"
+
+
+async def test_what_a_delegate_reads_is_compared_too() -> None:
+    def change(raw: Raw) -> None:
+        raw["profiles"]["other"]["instructions"] = "Be somebody else."
+
+    before, found = await changed("delegates", change)
+    assert found.turn in {inner["info"]["id"] for inner in before["turns"][0]["inner"]}
+    assert (found.step, found.path) == (1, "request.messages.system")
+
+
+async def test_another_model_is_told_where_it_is_asked() -> None:
+    def change(raw: Raw) -> None:
+        steps(raw, "model_asked")[0]["model"] = "another/model"
+
+    before, found = await changed("a_tool", change)
+    assert (found.step, found.path) == (numbered(before, "model_asked"), "digest")
 
 
 async def test_a_message_of_before_that_is_missing_is_told_where_the_model_would_read_it() -> None:

@@ -21,8 +21,8 @@ from gitu_core.store.cache import Tail
 from gitu_core.testing.replay.file import FORMAT, Export, OfferedTool, Recorded, RecordedTurn, Said
 from gitu_core.testing.replay.leave import without_content, without_secrets
 from gitu_core.testing.replay.redact import known_secrets
-from gitu_core.testing.replay.run import replay
-from gitu_core.testing.replay.stage import MEASURES
+from gitu_core.testing.replay.run import played
+from gitu_core.testing.replay.stage import MEASURES, Stage
 from gitu_core.wiring import House
 
 EVERYTHING = 1 << 40
@@ -51,7 +51,7 @@ async def export(gitu: Gitu, id: str = "", *, content: bool = True) -> Export:
         known_secrets(house),
     )  # fmt: skip
     if content:
-        return await _priced(found)
+        return await _tried(found)
     empty: Export = without_content(found)
     return msgspec.structs.replace(empty, content=False)
 
@@ -189,15 +189,24 @@ def _hooks(house: House) -> tuple[str, ...]:
     )
 
 
-async def _priced(found: Export) -> Export:
-    """The export, without prices where those of today are not those of then: they would be told as a difference."""
+async def _tried(found: Export) -> Export:
+    """The export with what its models read, which running it again tells; without prices where those of today are not
+    those of then: they would be told as a difference."""
     try:
-        differences = [each.difference for each in await replay(found)]
+        stages = [await played(found, turn) for turn in found.turns]
+        if any(each.difference and each.difference.path.partition(".")[0] in MEASURES for each in stages):
+            models = {
+                name: msgspec.structs.replace(info, input_price=None, output_price=None)
+                for name, info in found.models.items()
+            }
+            found = msgspec.structs.replace(found, models=models)
+            stages = [await played(found, turn) for turn in found.turns]
     except GituError:  # it cannot be run again, and whoever tries is told why
         return found
-    if not any(each is not None and each.path.partition(".")[0] in MEASURES for each in differences):
-        return found
-    models = {
-        name: msgspec.structs.replace(info, input_price=None, output_price=None) for name, info in found.models.items()
-    }
-    return msgspec.structs.replace(found, models=models)
+    turns = (_read(turn, stage) for turn, stage in zip(found.turns, stages, strict=True))
+    return msgspec.structs.replace(found, turns=tuple(turns))
+
+
+def _read(turn: RecordedTurn, stage: Stage) -> RecordedTurn:
+    read = {place: tuple(sorted(digests)) for place, digests in stage.tracks[turn.info.id].read.items()}
+    return msgspec.structs.replace(turn, read=read, inner=tuple(_read(each, stage) for each in turn.inner))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
+
+from gitu_core.model import UNLABELLED, ModelRequest
 
 NOTHING = type("Nothing", (), {"__repr__": lambda self: "nothing"})()
 """Stands where one side has nothing at all."""
@@ -77,3 +82,33 @@ def first_difference(
         if found is not None:
             return found
     return None
+
+
+def read_in(request: ModelRequest) -> Iterator[tuple[str, str, Any]]:
+    """What a model reads in a request: the place, a digest, and the value. Labels are compared with the steps, and what
+    a newer program added to a value is not read."""
+    for message in request.messages:
+        yield f"messages.{message.id}", _digest(msgspec.structs.replace(message, label=UNLABELLED)), message
+    for tool in request.tools:
+        yield f"tools.{tool.name}", _digest(tool), tool
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(_told(value), sort_keys=True, default=str)
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _told(value: Any) -> Any:
+    """*value* without what it does not tell: fields as they are by default, which may be new, and unknown ones."""
+    if isinstance(value, msgspec.Struct):
+        pairs = ((each, getattr(value, each.name)) for each in msgspec.structs.fields(value) if each.name not in INPUT)
+        return [value.__struct_config__.tag, {each.name: _told(item) for each, item in pairs if item != _default(each)}]
+    if isinstance(value, dict):
+        return {key: _told(item) for key, item in value.items()}
+    if isinstance(value, frozenset | set):
+        return sorted(map(str, value))
+    return list(map(_told, value)) if isinstance(value, list | tuple) else value
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    return field.default_factory() if callable(field.default_factory) else field.default

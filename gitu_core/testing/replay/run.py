@@ -52,7 +52,7 @@ async def replay(export: Export) -> list[Replayed]:
     if not export.content:
         raise InputError("this export was written without content, so that nothing can be run again",
                          hint="write another one without --no-content")  # fmt: skip
-    return [await _replayed(export, turn) for turn in export.turns]
+    return [_told(await played(export, turn)) for turn in export.turns]
 
 
 def replay_file(path: str | Path) -> list[Replayed]:
@@ -64,7 +64,8 @@ def replay_file(path: str | Path) -> list[Replayed]:
     return found
 
 
-async def _replayed(export: Export, recorded: RecordedTurn) -> Replayed:
+async def played(export: Export, recorded: RecordedTurn) -> Stage:
+    """Runs one turn of an export again; gives what was seen of it."""
     if recorded.ask is None:
         raise InputError(
             f"the message that turn {recorded.info.id} answers is not in the file",
@@ -73,9 +74,13 @@ async def _replayed(export: Export, recorded: RecordedTurn) -> Replayed:
     stage = Stage(export, recorded)
     await _Player(stage, recorded.ask).play()
     stage.end()
+    return stage
+
+
+def _told(stage: Stage) -> Replayed:
     steps = sum(len(track.entries) for track in stage.tracks.values())
     last = stage.root.steps[-1] if stage.root.steps else None
-    return Replayed(recorded.info.id, steps, stage.difference, not isinstance(last, Ended | Parked))
+    return Replayed(stage.root.id, steps, stage.difference, not isinstance(last, Ended | Parked))
 
 
 class _Runtime(Runtime):

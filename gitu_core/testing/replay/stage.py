@@ -11,10 +11,10 @@ import anyio.lowlevel
 
 from gitu_core.contracts.ports import Approval, HistoryEntry, Record, StepEntry
 from gitu_core.errors import ToolTimeout
-from gitu_core.model import ModelMessage, Step, ToolResult
+from gitu_core.model import ModelMessage, ModelRequest, Step, ToolResult
 from gitu_core.model.steps import Begun, CallFinished, ModelAnswered, ModelAsked, Noted
 from gitu_core.runtime.fold import tool_message
-from gitu_core.testing.replay.differ import INPUT, NOTHING, Difference, first_difference, kind_of
+from gitu_core.testing.replay.differ import INPUT, NOTHING, Difference, first_difference, kind_of, read_in
 from gitu_core.testing.replay.file import Export, RecordedTurn
 from gitu_core.testing.replay.track import Track
 
@@ -101,6 +101,16 @@ class Stage:
             if found:
                 self.differ(self.root, *found, "recorded is the history of the session", entry.n)
 
+    def asked_with(self, track: Track, request: ModelRequest) -> None:
+        """Compares what a model reads with what it read when the export was written."""
+        track.request = request
+        _flush(track)
+        for place, digest, value in read_in(request):
+            track.read.setdefault(place, set()).add(digest)
+            before = track.recorded.read.get(place)  # where it read something else, the step has another digest
+            if before is not None and digest not in before:
+                self.differ(track, f"request.{place}", before[-1], value, "recorded is a digest of what the model read")
+
     def _question(self, asked: Approval) -> None:
         known = {each.id: each for each in self.root.recorded.approvals}
         found = first_difference(known.get(asked.id, NOTHING), asked, f"approvals.{asked.id}", SETTLED)
@@ -140,9 +150,7 @@ class Stage:
 
     async def tick(self, track: Track) -> None:
         """A place where something from outside may have come in: compares what was noted so far, and lets it come."""
-        turn = track.work.turn if track.work is not None else None
-        if turn is not None:
-            turn.flush()
+        _flush(track)
         if track.dead or track.ends_at(track.n):
             await self._crash()
         elif track.in_tail(track.n):
@@ -218,6 +226,13 @@ class Stage:
 
     def _progress(self) -> tuple[int, int]:
         return self._moves, sum(track.n for track in self.tracks.values())
+
+
+def _flush(track: Track) -> None:
+    """Compares what was noted so far."""
+    turn = track.work.turn if track.work is not None else None
+    if turn is not None:
+        turn.flush()
 
 
 def _timed_out(step: CallFinished | None) -> bool:

@@ -134,7 +134,7 @@ class Hooks:
                 messages=tuple(messages.get(each.id, each) if _bare(each) else each for each in filtered.messages),
                 tools=tuple(each if each.description else tools.get(each.name, each) for each in filtered.tools),
             )
-        track.request = request
+        self._stage.asked_with(track, request)
         return request
 
     async def guard(self, hook: str, **arguments: Any) -> str | None:

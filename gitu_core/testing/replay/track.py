@@ -35,9 +35,10 @@ class Track:
     """The recorded steps of a turn, and how far its replay is.
 
     `cuts` are the numbers of the steps before which a process ended, `begin` is the step that this run begins with,
-    `entries` are the steps that are the same so far. `arrived` are the calls whose result can be given, `dead` is True
-    where the replay reached the point at which its process ended. `until` is when that process ended, for a turn inside
-    of another one. `late` and `end` are what stops a turn inside of another one, and any turn whose time is up.
+    `entries` are the steps that are the same so far. `arrived` are the calls whose result can be given, `dead` is
+    True where the replay reached the point at which its process ended. `until` is when that process ended, for a
+    turn inside of another one. `read` are digests of what models read here. `late` and `end` are what stops a turn
+    inside of another one, and any turn whose time is up.
     """
 
     recorded: RecordedTurn
@@ -49,6 +50,7 @@ class Track:
     until: float = math.inf
     work: Work | None = None
     request: ModelRequest | None = None
+    read: dict[str, set[str]] = field(default_factory=dict)
     entries: list[StepEntry] = field(default_factory=list)
     arrived: set[str] = field(default_factory=set)
     late: anyio.CancelScope | None = None
