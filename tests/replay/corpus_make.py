@@ -1,6 +1,6 @@
-"""Writes the file of the newest format into the corpus: ``python -m tests.replay.corpus_make``.
+"""Writes files of the newest format into the corpus: ``python -m tests.replay.corpus_make``.
 
-Done once for each format, with the version that introduces it; files of older formats are never written again.
+A file that is there is never written again: it shows that what an older version wrote is still read and run.
 """
 
 from __future__ import annotations
@@ -14,8 +14,20 @@ import anyio
 from gitu_core import Gitu
 from gitu_core.model import Answer
 from gitu_core.testing import FakeClock, FunctionModel, export
-from gitu_core.testing.replay.file import FORMAT, save
-from tests.replay.shapes import ALL, HELPED, helper
+from gitu_core.testing.replay.file import FORMAT, Export, save
+from tests.replay.shapes import ALL, HELPED, SHAPES, helper
+
+FOLDER = Path(__file__).parent / "corpus"
+KEPT = {
+    "filters": "filters",
+    "models": "another_model_answers",
+    "structured": "structured_after_corrections",
+    "stopped": "stopped_in_tools",
+    "limit": "too_dear_in_the_end",
+    "crashes": "a crash at model.before|model.after:3|call.dispatch:4|turn.end.before",
+    "delegate": "a_delegate_that_waits",
+}
+"""Shapes that have a file, by its name."""
 
 
 def answer(request):
@@ -28,17 +40,24 @@ def answer(request):
     return helper(request)
 
 
-async def make() -> None:
+async def session() -> Export:
     """A session with delegates, several calls at once, and a yes."""
     async with Gitu(model=FunctionModel(answer), tools=ALL, profiles=HELPED, clock=FakeClock()) as gitu:
         await gitu.send("help", user="ana")
         await gitu.send("mail", user="ana")
         await gitu.send([Answer((await gitu.approvals("ana"))[0].id, "yes")], user="ana")
-        found = await export(gitu, (await gitu.sessions())[0].id)
-    save(found, Path(__file__).parent / "corpus" / f"format-{FORMAT}.json")
+        return await export(gitu, (await gitu.sessions())[0].id)
+
+
+async def make() -> None:
+    """Writes the files that are not there."""
+    for name, shape in {"": session, **{f"-{name}": SHAPES[shape] for name, shape in KEPT.items()}}.items():
+        path = FOLDER / f"format-{FORMAT}{name}.json"
+        if not path.exists():
+            with tempfile.TemporaryDirectory() as home:
+                os.environ["GITU_HOME"] = home
+                save(await shape(), path)
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["GITU_HOME"] = home
-        anyio.run(make)
+    anyio.run(make)

@@ -15,6 +15,7 @@ from gitu_core.errors import InputError
 from gitu_core.testing import ScriptedModel, call, export, replay_file
 from gitu_core.testing.replay.file import FORMAT, FORMATS, load, read, save, written
 from gitu_core.testing.replay.run import replay
+from tests.replay.corpus_make import KEPT
 from tests.replay.shapes import ALL, SHAPES
 
 pytestmark = pytest.mark.anyio
@@ -118,11 +119,17 @@ def test_every_format_has_a_sentence_and_a_file() -> None:
 def test_a_file_of_every_format_goes_the_same_way_again(path: Path) -> None:
     """What a version has written is read and run by all that follow."""
     found = replay_file(path)
-    assert sum(each.steps for each in found) > 20
+    assert sum(each.steps for each in found) > 5
+
+
+def test_every_shape_that_is_to_be_kept_has_a_file() -> None:
+    names = {path.stem for path in CORPUS}
+    assert {f"format-1-{name}" for name in KEPT} <= names
+    assert set(KEPT.values()) <= set(SHAPES)
 
 
 def test_a_test_that_fails_tells_the_first_difference(tmp_path: Path) -> None:
-    raw = msgspec.json.decode(CORPUS[0].read_bytes())
+    raw = msgspec.json.decode(next(path for path in CORPUS if path.stem == "format-1").read_bytes())
     raw["turns"][0]["steps"][1]["step"]["digest"] = "0"
     (tmp_path / "x.json").write_bytes(msgspec.json.encode(raw))
     with pytest.raises(AssertionError, match=r"step 1 \(model_asked\) of turn .*: digest: recorded was"):

@@ -148,6 +148,7 @@ async def test_an_export_without_content_tells_nothing_that_was_said_and_is_not_
         found = await export(gitu, (await gitu.sessions())[0].id, content=False)
     data = written(found).decode()
     assert not [word for word in words if word in data]
+    assert not any(turn.read for turn in found.turns), "a digest tells whether a guess is right"
     assert [len(turn.steps) for turn in found.turns] == [9, 6]  # another model answered in the end
     assert found.turns[0].steps[2].step.message.calls[0].tool == "mail"  # type: ignore[union-attr]
     with pytest.raises(InputError, match="without content"):
