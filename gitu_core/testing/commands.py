@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ from gitu_core.testing import replay_file
 
 
 def test_the_recorded_turns_go_the_same_way_again() -> None:
-    assert replay_file(Path(__file__).with_name({name!r}))
+    assert replay_file(Path(__file__).with_name({name}))
 '''
 
 
@@ -98,7 +99,7 @@ def _write_test(export: Path, test: Path) -> None:
         else:
             copy.write_bytes(export.read_bytes())
             os.chmod(copy, 0o600)
-        test.write_text(_TEST.format(name=copy.name), "utf-8")
+        test.write_text(_TEST.format(name=json.dumps(copy.name)), "utf-8")
     except OSError as error:
         raise InputError(f"{test} cannot be written: {error.strerror}", hint="name another file") from error
     print(f"written: {test}")

@@ -70,7 +70,12 @@ def test_a_test_is_written_that_passes(recorded: tuple[Cli, dict[str, str]], tes
     moved = cli.folder / "moved"
     moved.mkdir(exist_ok=True)
     path = cli.folder / test
-    named = path.parent / re.findall(r"'(.+\.json)'", path.read_text("utf-8"))[0]
+    folder = Path(__file__).parents[2]
+    for check in (["check"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *check, "--config", str(folder / "pyproject.toml"), str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    named = path.parent / re.findall(r'"(.+\.json)"', path.read_text("utf-8"))[0]
     for each in (path, named):
         (moved / each.name).write_bytes(each.read_bytes())
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(moved / path.name)]
