@@ -25,7 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("care", "write a consistent copy of the data"),
     "restore": ("care", "put a copy back into an empty home"),
 }
-"""Every command of the core: the module that has it, and what it does."""
+"""Every command of the core: the module beside this one that has it, and what it does. `gitu_core.__main__`, which is
+above all rooms, adds those of the room `testing`."""
 
 
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -37,7 +38,7 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     for name, (module, what) in COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
         if name in words:
-            import_module(f"gitu_core.cli.{module}").arguments(name, command)
+            import_module(f".{module}", __package__).arguments(name, command)
     return top
 
 
@@ -85,5 +86,5 @@ def _run(words: list[str]) -> int:
     if options.command is None:
         parser().print_help()
         return 2
-    module = import_module(f"gitu_core.cli.{COMMANDS[options.command][0]}")
+    module = import_module(f".{COMMANDS[options.command][0]}", __package__)
     return int(module.run(options))

@@ -168,7 +168,7 @@ class Runtime:
                     if corrections > CORRECTIONS:
                         raise
                     note = user_message(f"{error.message}. Answer again with JSON that fits the schema, nothing else.")
-                    turn.note(Noted(msgspec.structs.replace(note, id=self._clock.new_id(), label=by_system())))
+                    turn.note(Noted(msgspec.structs.replace(note, id=turn.mint(), label=by_system())))
             if state.open:
                 await self._caller.resolve(turn, tools)
                 if state.open:
