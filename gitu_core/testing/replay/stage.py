@@ -148,6 +148,10 @@ class Stage:
 
     # ---- from outside ---------------------------------------------------------------------------
 
+    def delegates(self, track: Track) -> bool:
+        """True if a turn inside of this one is still to begin."""
+        return any(each.id.startswith(f"{track.id}.") and not each.begun for each in self.tracks.values())
+
     async def tick(self, track: Track) -> None:
         """A place where something from outside may have come in: compares what was noted so far, and lets it come."""
         self._flush(track)

@@ -186,9 +186,10 @@ class Records:
     async def write(self, *records: Record) -> None:
         """Compares what was written."""
         self._stage.take(records)
-        last = records[-1]
-        if isinstance(last, StepEntry) and isinstance(last.step, ModelAsked | CallStarted):  # what comes next leaves us
-            await self._stage.tick(CURRENT.get())
+        track, last = CURRENT.get(), records[-1]
+        leaves = isinstance(last, StepEntry) and isinstance(last.step, ModelAsked | CallStarted)
+        if leaves or not self._stage.delegates(track):
+            await self._stage.tick(track)
 
     def post(self, *records: Record) -> None:
         """Compares what was written."""
