@@ -45,13 +45,12 @@ class Turns:
     async def run(self, job: Job, adapter: Adapter | None) -> Outcome:
         """Runs the turn of a job; a stopped job gives a cancelled reply. A turn that an earlier run began goes on from
         its last step: nothing that it finished is done again."""
-        prefix = turns_of(job.id)
-        past = Past(await self._records.steps_under(prefix) if job.again else (), prefix)
+        past = await self._past(job)
         if past.cut_off >= ATTEMPTS:
             return self._interrupted(job, past)
         work = self._work(job, past.turn, adapter)
         if past.steps:
-            work.again, work.worker = True, "" if past.waits else self.worker or "?"
+            work.again, work.worker = True, "" if past.waits or job.kept else self.worker or "?"
             work.approvals = await self._records.approvals(turn=past.turn)
         job.scope = work.scope
         if not job.stopped:
@@ -70,7 +69,18 @@ class Turns:
         emit = _emitter(job, adapter)
         deps = self._deps if options.deps is None else options.deps
         return Work(info, entry.person, ask, profile, conversation, emit, options.schema, options.check, deps,
-                    parks=self._approver is None)  # fmt: skip
+                    parks=self._approver is None, kept=job.kept)  # fmt: skip
+
+    async def _past(self, job: Job) -> Past:
+        """What was done about a job so far; first records what this process did and the store did not take then."""
+        prefix = turns_of(job.id)
+        steps = await self._records.steps_under(prefix) if job.again else ()
+        known = {(each.turn, each.n) for each in steps}
+        lost = [each for each in job.kept if not isinstance(each, StepEntry) or (each.turn, each.n) not in known]
+        if any(isinstance(each, StepEntry) for each in lost):
+            await self._records.write(*lost)
+            steps = await self._records.steps_under(prefix)
+        return Past(steps, prefix)
 
     def _interrupted(self, job: Job, past: Past) -> Outcome:
         """The end of a turn that was cut off too often: what is known, and what is not."""

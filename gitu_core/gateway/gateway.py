@@ -323,7 +323,7 @@ class Gateway:
             self._finish(job)
 
     async def _resend(self, session: Session, conversation: Conversation) -> int:
-        found = await self._records.undelivered(session.person)
+        found = [each for each in await self._records.undelivered() if each.person in (session.person, "")]
         return await self.resend([each for each in found if each.outgoing.conversation == conversation])
 
     async def resend(self, entries: Sequence[OutboxEntry]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 
-from gitu_core.contracts.ports import InboxEntry
+from gitu_core.contracts.ports import InboxEntry, Record
 from gitu_core.errors import GituError, NotReady
 from gitu_core.model import ErrorInfo, Reply, TurnEvent, TurnFinished, TurnInfo
 
@@ -68,7 +68,7 @@ class Job:
     """One accepted message, to be answered by *profile*. `done` is set when `reply` or `failure` is there.
 
     `again` tells that an earlier run may have begun with it, `queued` that it is in a lane, `remote` that another
-    worker works on it.
+    worker works on it. `kept` is what its turn recorded, also where the store did not take it.
     """
 
     id: str
@@ -85,6 +85,7 @@ class Job:
     queued: bool = False
     remote: bool = False
     waiting: int = 0
+    kept: list[Record] = field(default_factory=list)
     watches: list[Watch] = field(default_factory=list)
 
     def is_message(self, channel: str, key: str) -> bool:

@@ -49,10 +49,10 @@ class Outbox:
         self._clock = clock
         self._notice = notice
         self._hold = hold
-        self._waiting: dict[str, dict[tuple[str, str], deque[OutboxEntry]]] = {}
+        self._waiting: dict[str, dict[tuple[str, str], deque[tuple[float, OutboxEntry]]]] = {}  # with when it is due
         self._known: set[str] = set()  # what waits or is being sent here, by id
         self._kicks: dict[str, anyio.Event] = {}
-        self._untold: set[str] = set()
+        self._untold: set[object] = set()
 
     # ---- what is to be said -------------------------------------------------------------------------------------
 
@@ -88,7 +88,7 @@ class Outbox:
         if entry.state == "queued":
             await self._later(entry)
         elif entry.state == "unknown":
-            self._untold.add(entry.person)
+            self._untold.add(_whom(entry))
         if self._hooks.wants("gitu_delivered"):
             await self._hooks.observe("gitu_delivered", outgoing=entry.outgoing, delivery=delivery)
         return entry
@@ -121,10 +121,11 @@ class Outbox:
         else:
             await self._notice(f"@channel:{channel}")
 
-    def _queue(self, entry: OutboxEntry) -> None:
-        where = entry.outgoing.conversation
+    def _queue(self, entry: OutboxEntry, most: float = GIVE_UP) -> None:
+        """It is due after its time, at *most* seconds from now: whoever sets the clock meanwhile changes nothing."""
+        where, due = entry.outgoing.conversation, self._clock.monotonic() + min(entry.next_at - self._clock.now(), most)
         self._known.add(entry.outgoing.id)
-        self._waiting.setdefault(where.channel, {}).setdefault((where.id, where.thread), deque()).append(entry)
+        self._waiting.setdefault(where.channel, {}).setdefault((where.id, where.thread), deque()).append((due, entry))
         self.kick(where.channel)
 
     async def _sent(self, adapter: Adapter, entry: OutboxEntry) -> tuple[OutboxEntry, Delivery]:
@@ -208,12 +209,12 @@ class Outbox:
             begun.set()
             del self._kicks[channel]
             for queue in self._waiting.pop(channel, {}).values():
-                self._known.difference_update(each.outgoing.id for each in queue)
+                self._known.difference_update(each.outgoing.id for _, each in queue)
 
     def _due(self, channel: str) -> float:
         """Seconds until something is to be sent; an hour where nothing waits."""
-        heads = [queue[0].next_at for queue in self._waiting.get(channel, {}).values()]
-        return max(0.01, min(heads) - self._clock.now()) if heads else 3_600.0
+        heads = [queue[0][0] for queue in self._waiting.get(channel, {}).values()]
+        return max(0.01, min(heads) - self._clock.monotonic()) if heads else 3_600.0
 
     async def _settle(self, adapter: Adapter) -> None:
         """Finds on disk what others queued, and what was on its way when a process ended."""
@@ -234,7 +235,7 @@ class Outbox:
         if now.state == "sending":
             await self._recover(adapter, now)
         else:
-            self._queue(now)
+            self._queue(now, LONGEST_WAIT)  # written by the clock as it was then
 
     async def _recover(self, adapter: Adapter, entry: OutboxEntry) -> None:
         """An entry that was on its way when a process ended."""
@@ -253,7 +254,7 @@ class Outbox:
         if how == "idempotent":
             await self.deliver(adapter, entry)
             return
-        self._untold.add(entry.person)
+        self._untold.add(_whom(entry))
         self._records.post(
             msgspec.structs.replace(entry, state="unknown", detail="the process ended while it was sent")
         )
@@ -261,8 +262,8 @@ class Outbox:
     async def _send_due(self, adapter: Adapter) -> None:
         queues = self._waiting.get(adapter.channel.name, {})
         for where in list(queues):
-            while (queue := queues.get(where)) and queue[0].next_at <= self._clock.now():
-                entry = msgspec.structs.replace(queue[0], state="sending", tries=queue[0].tries + 1)
+            while (queue := queues.get(where)) and queue[0][0] <= self._clock.monotonic():
+                entry = msgspec.structs.replace(queue[0][1], state="sending", tries=queue[0][1].tries + 1)
                 await self._records.write(entry)
                 queue.popleft()
                 if not queue:
@@ -274,14 +275,15 @@ class Outbox:
     async def look_for_unknown(self) -> None:
         """Finds on disk whom to tell that nobody knows whether something reached them."""
         entries = await self._records.undelivered()
-        self._untold = {entry.person for entry in entries if entry.state == "unknown" and not entry.told}
+        self._untold = {_whom(entry) for entry in entries if entry.state == "unknown" and not entry.told}
 
     async def notices(self, person: str, conversation: Conversation, here: bool) -> list[OutboxEntry]:
         """What a person has to be told before anything else: records to be committed, the last one to be said."""
-        if person not in self._untold:
+        if not (due := {person, _place(conversation)} & self._untold):
             return []
-        self._untold.discard(person)
-        lost = [each for each in await self._records.undelivered(person) if each.state == "unknown" and not each.told]
+        self._untold -= due
+        found = await self._records.undelivered(person if due == {person} else "")
+        lost = [each for each in found if each.state == "unknown" and not each.told and _whom(each) in due]
         if not lost:
             return []
         said = " ".join(f"“{_short(each.outgoing.text)}”" for each in lost)
@@ -303,6 +305,15 @@ class Outbox:
 def to_say(entries: Sequence[Record]) -> list[OutboxEntry]:
     """Those of committed records that are to be said now."""
     return [each for each in entries if isinstance(each, OutboxEntry) and each.state in ("queued", "sending")]
+
+
+def _place(where: Conversation) -> tuple[str, str, str]:
+    return where.channel, where.id, where.thread
+
+
+def _whom(entry: OutboxEntry) -> object:
+    """Who is to be told what became of an entry: its person, else whoever speaks first in its conversation."""
+    return entry.person or _place(entry.outgoing.conversation)
 
 
 def _short(text: str) -> str:

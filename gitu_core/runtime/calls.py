@@ -10,7 +10,7 @@ import msgspec
 
 from gitu_core.contracts.ports import Clock, Hooks, Policy
 from gitu_core.contracts.scope import CURRENT_CALL
-from gitu_core.errors import Cancelled, Denied, GituError, ToolInputError, ToolTimeout
+from gitu_core.errors import Cancelled, Denied, GituError, StoreError, ToolInputError, ToolTimeout
 from gitu_core.failpoints import hit
 from gitu_core.isolation import Overdue, is_cancellation, within
 from gitu_core.model import (
@@ -188,15 +188,14 @@ class Caller:
             # An effect that was cut off may have happened: nobody may say that it did not.
             return ToolResult("unknown" if spec.acts else "error", error=error_info(late)), Usage()
         except BaseException as error:  # a tool is somebody else's code: even sys.exit stays in its result
-            if is_cancellation(error):
-                raise
+            if is_cancellation(error) or (isinstance(error, StoreError) and delegate_of(turn, call)):
+                raise  # what a delegate did could not be recorded: its turn goes on when it can
             if not isinstance(error, GituError):
                 log.error("tool %s raised", spec.name, exc_info=error)
             return failed(error, spec), Usage()
 
     async def _work(self, turn: Turn, call: ToolCall, spec: ToolSpec, key: str) -> tuple[ToolResult, Usage]:
-        name = call.tool.removeprefix(DELEGATE)
-        if name != call.tool and name in turn.work.profile.delegates:
+        if name := delegate_of(turn, call):
             return await self._delegate(turn, name, call)
         context = self._context(turn, call, spec, key)
         token = CURRENT_CALL.set(context.info)
@@ -231,16 +230,9 @@ class Caller:
     def _context(self, turn: Turn, call: ToolCall, spec: ToolSpec, key: str) -> CallContext:
         work = turn.work
         deadline = self._clock.now() + spec.timeout
-        info = CallInfo(
-            call.id,
-            key,
-            work.info.id,
-            work.info.session,
-            work.info.principal,
-            deadline,
-            turn.state.label.join(call.label),
-        )
-        return CallContext(info, work)
+        label = turn.state.label.join(call.label)
+        ids = work.info.id, work.info.session, work.info.principal
+        return CallContext(CallInfo(call.id, key, *ids, deadline, label), work)
 
     async def _finish(
         self, turn: Turn, call: ToolCall, result: ToolResult, seconds: float, usage: Usage = NO_USAGE
@@ -249,9 +241,14 @@ class Caller:
         hit("call.result")
         await turn.work.emit(ToolFinished(call, result, seconds))
         if self._hooks.wants("gitu_tool_called"):
-            await self._hooks.observe(
-                "gitu_tool_called", turn=turn.work.info, call=call, result=result, seconds=seconds
-            )
+            info = turn.work.info
+            await self._hooks.observe("gitu_tool_called", turn=info, call=call, result=result, seconds=seconds)
+
+
+def delegate_of(turn: Turn, call: ToolCall) -> str:
+    """The profile that a call hands a task to, if it does."""
+    name = call.tool.removeprefix(DELEGATE)
+    return name if name != call.tool and name in turn.work.profile.delegates else ""
 
 
 def unknown(call: ToolCall) -> ToolResult:

@@ -254,8 +254,8 @@ class Runtime:
         ask = ModelMessage("user", (Text(str(call.arguments.get("task", ""))),), id=f"{call.id}.task", label=call.label)
         inner = Work(
             info, work.person, ask, profile, work.conversation, deps=work.deps, depth=work.depth + 1, path=path,
-            parks=work.parks, approvals=work.approvals, worker=work.worker, again=work.again, root=work.root,
-            message=work.message,
+            parks=work.parks, approvals=work.approvals, worker=work.worker, again=work.again, kept=work.kept,
+            root=work.root, message=work.message,
         )  # fmt: skip
         outcome = await self._run_inner(inner)
         reply = outcome.reply
@@ -271,6 +271,8 @@ class Runtime:
         steps = [entry.step for entry in await self._records.steps(work.info.id)] if work.again else []
         try:
             outcome = await self.run(work, steps)
+        except StoreError:  # both go on when they can be recorded
+            raise
         except BaseException:  # the outer turn was stopped: the inner one ends with it
             self._records.post(*self.cancelled(work).records)
             raise

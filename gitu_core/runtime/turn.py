@@ -59,6 +59,7 @@ class Turn:
     def noted(self) -> list[Record]:
         """What was noted and is not on its way to disk; from here on the caller answers for it."""
         noted, self._noted = self._noted, []
+        self.work.kept += noted
         return noted
 
     async def commit(self, step: Step) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from gitu_core.config import Profile
-from gitu_core.contracts.ports import Approval
+from gitu_core.contracts.ports import Approval, Record
 from gitu_core.model import Conversation, ModelMessage, TurnEvent, TurnInfo
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Work:
     `deps` is what the embedder hands to its own tools, `depth` how many profiles called each other to get here, `turn`
     the turn once it runs; `scope` stops it. `parks`: where a yes is needed, the turn waits for it outside of memory;
     `approvals` are the questions that it asked earlier, `worker` is who goes on with a turn that was cut off, `again`
-    tells that there is something to go on with."""
+    tells that there is something to go on with; `kept` collects what is recorded."""
 
     info: TurnInfo
     person: str
@@ -52,6 +52,7 @@ class Work:
     approvals: Sequence[Approval] = ()
     worker: str = ""
     again: bool = False
+    kept: list[Record] = field(default_factory=list)
     root: str = ""
     message: str = ""
 

@@ -1,0 +1,83 @@
+"""Troubles in the middle of things: the store fails for a moment, the clock is set back, a person is not known yet."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from gitu_core import Gitu, Profile, tool
+from gitu_core.clock import SystemClock
+from gitu_core.errors import StoreError
+from gitu_core.model import Conversation, Outgoing, Text
+from gitu_core.testing import FunctionModel, RecordingAdapter, ScriptedModel, armed, call
+from tests.app.around import OK, on, until
+
+pytestmark = pytest.mark.anyio
+
+
+PROFILES = [
+    Profile("default", tools=("pay",), delegates=("helper",)), Profile("helper", tools=("pay",), description="Helps."),
+]  # fmt: skip
+
+ALONE = [call("pay", item="tea"), "all done"]
+TOGETHER = [call("ask_helper", task="buy tea"), call("pay", item="tea"), "bought", "all done"]
+
+
+@pytest.mark.parametrize("script", [ALONE, TOGETHER], ids=["alone", "together"])
+@pytest.mark.parametrize("commit", range(1, 12))
+async def test_whichever_commit_fails_no_model_is_asked_again_and_nothing_is_done_twice(commit, script, tmp_path):
+    done = []
+
+    @tool(effects=["spend"])
+    def pay(item: str) -> str:
+        """Pays."""
+        done.append(item)
+        return "paid"
+
+    model = ScriptedModel(script)
+    async with Gitu(model=model, tools=[pay], profiles=PROFILES, approve=lambda *_: True, home=tmp_path) as gitu:
+        with armed(f"writer.rows:raise=store:{commit}"):
+            try:
+                reply = await gitu.send("buy tea", user="ana", key="k")
+            except StoreError:  # it was not taken in
+                reply = await gitu.send("buy tea", user="ana", key="k")
+        assert (reply.text, done) == ("all done", ["tea"])
+        assert await gitu.house.store.check() == []
+    model.assert_complete()
+
+
+class SetClock(SystemClock):
+    """A clock that somebody sets."""
+
+    wrong = 0.0
+
+    def now(self) -> float:
+        """Seconds since 1970, as it shows them."""
+        return super().now() + self.wrong
+
+
+async def test_a_clock_that_is_set_back_holds_up_nothing_that_waits(tmp_path):
+    clock, adapter = SetClock(), RecordingAdapter()
+    async with on(adapter, OK, clock=clock, home=tmp_path):
+        for _ in range(3):
+            adapter.fail("not_sent")
+        await adapter.say("hello")
+        await until(lambda: len(adapter.tries) >= 2)
+        clock.wrong = -3_600.0
+        await until(lambda: [each.text for each in adapter.sent] == ["ok"], 10)
+
+
+async def test_whoever_speaks_first_is_told_what_may_have_been_lost(tmp_path):
+    adapter = RecordingAdapter(delivery="blind")
+    async with on(adapter, FunctionModel(lambda request: "hello"), home=tmp_path) as gitu:
+        adapter.fail("unknown")
+        where = Conversation(adapter.channel.name, "c1")
+        await gitu.house.notify(Outgoing("n1", "n1", where, (Text("tea is ready"),)))
+        await adapter.say("hi", user="bob", conversation="c2")
+        await adapter.say("hi", user="ana", conversation="c1")
+        await until(lambda: len(adapter.sent) == 3)
+        assert [each.conversation.id for each in adapter.sent if "tea is ready" in each.text] == ["c1"]
+        await adapter.say("/resend", user="ana", conversation="c1")
+        await until(lambda: any(each.text == "tea is ready" for each in adapter.sent))
+        await anyio.sleep(0.05)
+        assert sum("reached you" in each.text for each in adapter.sent) == 1
