@@ -83,10 +83,6 @@ class Cooldown:
         reason = error.code if isinstance(error, GituError) else type(error).__name__
         self._pauses[key] = _Pause(self._clock.monotonic() + seconds, failures, reason, _asked(error))
 
-    def clear(self) -> None:
-        """Forgets every pause: the configuration changed."""
-        self._pauses.clear()
-
 
 def _pause_for(error: Exception, failures: int) -> float | None:
     """Seconds to leave alone what failed with *error* for the nth time; None = it is not to blame."""

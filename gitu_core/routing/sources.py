@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 from gitu_core.contracts import ModelProvider
 from gitu_core.contracts.ports import Offer, Registry
@@ -36,16 +36,11 @@ class Keys:
     def __init__(self, available: Callable[[str], bool], refused: Callable[[str], bool]) -> None:
         self._available, self._refused = available, refused
 
-    def find(self, names: Sequence[str], person: str) -> tuple[str, Owner] | None:
-        """The reference of the first secret of *names* that is set and was not refused of late."""
-        if person:
-            for name in names:
-                if self._good(reference := f"personal:{person}:{name}"):
-                    return reference, "personal"
-        for name in names:
-            if self._good(reference := f"platform:{name}"):
-                return reference, "platform"
-        return None
+    def find(self, name: str, person: str) -> tuple[str, Owner] | None:
+        """The reference of the secret *name* where it is set and was not refused of late."""
+        if person and self._good(reference := f"personal:{person}:{name}"):
+            return reference, "personal"
+        return (reference, "platform") if self._good(reference := f"platform:{name}") else None
 
     def _good(self, reference: str) -> bool:
         return self._available(reference) and not self._refused(reference)
@@ -71,7 +66,7 @@ class Source:
     def held(self, keys: Keys, person: str) -> Held:
         """The credentials that are there, by the name of their secret."""
         names = self.required or self.optional
-        return {name: found for name in names if (found := keys.find((name,), person)) is not None}
+        return {name: found for name in names if (found := keys.find(name, person)) is not None}
 
     def missing(self, held: Held) -> str:
         """The secret that keeps it from being used; empty if nothing does."""
@@ -119,11 +114,6 @@ class Sources:
             self._offers, self._all = offers, tuple(found.values())
         return self._all
 
-    def forget(self) -> None:
-        """Reads everything anew."""
-        self._offers = []
-        self._all = ()
-
     def _source(self, offer: Offer) -> Source:
         manifest = self._registry.manifest(offer.plugin) or Manifest(id=offer.plugin)
         source = Source(offer.contribution.name, manifest.priority, manifest.capabilities.secrets)
@@ -132,12 +122,10 @@ class Sources:
 
     async def provider(self, name: str) -> ModelProvider:
         """The provider itself; activates its plugin. A `PluginError` says why it cannot be had."""
-        provider: ModelProvider = await self._registry.get("provider", name)
-        return provider
+        return cast(ModelProvider, await self._registry.get("provider", name))
 
     async def models(self, source: Source) -> tuple[ModelInfo, ...]:
         """The provider's catalogue, its default first."""
         if source.models is None:
-            provider = await self.provider(source.name)
-            source.models = tuple(await provider.catalogue())
+            source.models = tuple(await (await self.provider(source.name)).catalogue())
         return source.models
