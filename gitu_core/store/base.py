@@ -89,6 +89,13 @@ class Base:
 
         return script
 
+    def _first(self, body: int | None, statement: str, *params: Any) -> Script:
+        """The first row of one statement, with the key of its column *body*, or None; part of a script."""
+        rows = yield statement, params
+        if rows and body is not None:
+            yield from self._keys.load([rows[0][body]])
+        return rows[0] if rows else None
+
     # ---- what is remembered --------------------------------------------------------------------------------
 
     def _remembers(self) -> bool:

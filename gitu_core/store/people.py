@@ -50,18 +50,15 @@ class PeoplePart(Base):
             self._later((Row("account_used", (now, self.tenant, channel, key)),))
 
     def _account(self, channel: str, key: bytes) -> ScriptOf[tuple[Person, float] | None]:
-        rows = yield "account", (self.tenant, channel, key)
-        if not rows:
-            return None
-        person = yield from self._person(rows[0][0])
-        return None if person is None else (person, rows[0][1])
+        row = yield from self._first(None, "account", self.tenant, channel, key)
+        person = (yield from self._person(row[0])) if row else None
+        return (person, row[1]) if person else None
 
     def _person(self, id: str) -> ScriptOf[Person | None]:
-        rows = yield "person", (self.tenant, id)
-        if not rows:
+        row = yield from self._first(3, "person", self.tenant, id)
+        if not row:
             return None
-        _, enabled, created_at, body = rows[0]
-        yield from self._keys.load([body])
+        _, enabled, created_at, body = row
         person: Person = unsealed(self._keys, body, Person, f"the person {id}", "people", self.tenant, id)
         return replaced(person, enabled=bool(enabled), created_at=created_at)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import ClauseElement, Table, bindparam, func, null, select, text
+from sqlalchemy import ClauseElement, bindparam, func, null, select, text
 
 from gitu_core.store import phrases as q
 from gitu_core.store import tables as t
@@ -65,15 +63,7 @@ def _messages() -> dict[str, ClauseElement]:
         "inbox_edit": q.change(inbox, "tenant id", "body").where(inbox.c.done_at.is_(None)),
         "outbox_lost": q.pick(outbox, row, "tenant person").where(q.LOST).order_by(outbox.c.n),
         "outbox_all_lost": q.pick(outbox, row, "tenant").where(q.LOST).order_by(outbox.c.person, outbox.c.n),
-        "outbox_count": _counts(outbox, "queued sending").where(q.OPEN),
-        "outbox_count_lost": _counts(outbox, "unknown dead").where(q.LOST),
     }
-
-
-def _counts(table: Table, states: str) -> Any:
-    """How many rows are in each of the *states*, a column each."""
-    counts = (func.count().filter(table.c.state == q.constant(f"'{state}'")) for state in states.split())
-    return select(*counts).where(*q.where(table, "tenant"))
 
 
 def _approvals(dialect: str) -> dict[str, ClauseElement]:
@@ -90,7 +80,6 @@ def _approvals(dialect: str) -> dict[str, ClauseElement]:
             .where(_WAITING, columns.expires_at <= q.moment("now"))
             .order_by(columns.expires_at)
         ),
-        "approvals_count": _counts(approvals, "pending").where(_WAITING),
     }
 
 
