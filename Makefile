@@ -22,7 +22,7 @@ setup-dev:
 	@sh scripts/setup.sh dev </dev/null >&2
 
 run: setup-run ## chat in the terminal; with a pipe: one message a line in, answers out
-	@$(PYTHON) -m gitu_core.cli chat
+	@$(PYTHON) -m gitu_core chat
 
 test: setup-dev ## run the tests
 	$(PYTEST) -n 2 -m "not slow"

@@ -36,9 +36,8 @@ class Catalogue:
             if holder is record or each.seam == "page":
                 self._offers.setdefault(each.seam, []).append(Offer(plugin=record.id, contribution=each))
             else:
-                record.notes.append(
-                    f"the {each.seam} {each.name!r} comes from {holder.id}; this one is reached as {full!r}"
-                )
+                note = f"the {each.seam} {each.name!r} comes from {holder.id}; this one is reached as {full!r}"
+                record.notes.append(note)
 
     def offers(self, seam: str) -> tuple[Offer, ...]:
         """The contributions to a seam."""

@@ -44,7 +44,7 @@ def as_plugin(value: Any, name: str) -> Any:
             value = value()
         except TypeError as error:
             raise LoadError(f"{name}: {error}", hint="give the plugin class a constructor without arguments") from error
-    if _has_hooks(value):
+    if any(name.startswith("gitu_") and callable(getattr(value, name, None)) for name in dir(value)):
         return value
     if isinstance(value, ModuleType):
         return _module(value, name)
@@ -53,10 +53,6 @@ def as_plugin(value: Any, name: str) -> Any:
     if inspect.isfunction(value) and value.__name__.startswith("gitu_"):
         return SimpleNamespace(**{value.__name__: value, "__doc__": value.__doc__})
     return Ready([_object(value, name)])
-
-
-def _has_hooks(value: Any) -> bool:
-    return any(name.startswith("gitu_") and callable(getattr(value, name, None)) for name in dir(value))
 
 
 def _module(module: ModuleType, name: str) -> Ready:

@@ -60,7 +60,7 @@ class Master:
     """The master key: where it is looked for, and made."""
 
     def __init__(self, home: Path | None, key: bytes | None = None) -> None:
-        self._home, self._key = home, key
+        self.home, self._key = home, key
 
     def find(self) -> bytes | None:
         """The key from argument, environment or file; None if there is none. `ConfigError` if it is
@@ -100,7 +100,7 @@ class Master:
     @property
     def path(self) -> Path | None:
         """Where the file is, or None without a home."""
-        return None if self._home is None else self._home / FILE
+        return None if self.home is None else self.home / FILE
 
 
 def _decoded(text: str, where: str) -> bytes:
@@ -161,7 +161,7 @@ class Keyring:
         the master key is missing or another one."""
         found = self._source.find()
         if found is None and (yield "keys_current", (self._tenant, "", INDEX)):
-            hint = f"set {VARIABLE} or put the file {self._source.path} back"
+            hint = f"set {VARIABLE} or put the file {FILE} back to {self._source.home}"
             raise ConfigError("the database is sealed and its master key is missing", hint=hint, field=VARIABLE)
         self._master = found or self._source.make()
         # The digest key itself is unwrapped with the first digest: opening a database loads no cipher.

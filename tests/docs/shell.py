@@ -46,7 +46,7 @@ class Shell:
             given[found[1]] = found[2]
             words.pop(0)
         if words[0] == "gitu":
-            words[:1] = ["-m", "gitu_core.cli"]
+            words[:1] = ["-m", "gitu_core"]
         elif words[0] == "python":
             words = words[1:]
         else:
