@@ -38,16 +38,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from gitu_core.contracts.base import SEAMS, Contribution
+from gitu_core.contracts.base import SEAMS
+from gitu_core.contracts.base import Contribution as Contribution
 from gitu_core.contracts.host import FACETS
 from gitu_core.errors import IncompatibleError, ManifestError, nearest
 from gitu_core.hookspecs import HOOKS
 from gitu_core.model import Value
-
-__all__ = [
-    "FILE_NAME", "Capabilities", "Contribution", "Manifest", "SecretNeed", "check", "check_versions", "parse", "read",
-    "render",
-]  # fmt: skip
 
 FILE_NAME = "gitu-plugin.toml"
 LARGEST = 1 << 20

@@ -14,7 +14,7 @@ from gitu_core.manifest import Manifest
 from gitu_core.model import Candidate, ModelEvent, ModelRequest, RouteTask
 from gitu_core.routing.cooldown import Cooldown
 from gitu_core.routing.guarded import EVENT_TIMEOUT, Watch, guarded
-from gitu_core.routing.plan import Desk, Draft, pause_key
+from gitu_core.routing.plan import Draft, pause_key
 from gitu_core.routing.sources import Keys, Plugins, Sources
 
 
@@ -29,9 +29,8 @@ class Models:
     ) -> None:  # fmt: skip
         self._settings = settings
         self._cooldown = Cooldown(clock)
-        self._sources = Sources(registry, forbidden)
         keys = Keys(secret_set, lambda reference: self._cooldown.left(reference) > 0)
-        self._desk = Desk(registry, self._sources, self._cooldown, keys)
+        self._sources = Sources(registry, keys, forbidden)
         self._watch, self._event_timeout = Watch(), event_timeout
 
     async def plan(
@@ -43,7 +42,7 @@ class Models:
         own apply, and without those whatever is best. With *exact* nothing but what is wanted is tried.
         `ContextOverflow` if the input fits no model, `NoModel` if nothing can serve; both say why.
         """
-        draft = Draft(self._desk, task, person, self._settings.router)
+        draft = Draft(self._sources, self._cooldown, task, person, self._settings.router)
         names = [name for name in wanted if name] or [name for name in self._settings.wanted if name]
         for name in names:
             await draft.add(name)
@@ -86,8 +85,8 @@ class Models:
         else:
             self._cooldown.failure(pause_key(candidate), error)
 
-    def providers(self, person: str = "") -> Sequence[tuple[str, str]]:
+    def providers(self) -> Sequence[tuple[str, str]]:
         """Every provider of an enabled plugin by name, and why it cannot be asked; empty where it can. Asks and
         activates none."""
-        draft = Draft(self._desk, RouteTask(), person, "")
+        draft = Draft(self._sources, self._cooldown, RouteTask(), "", "")
         return [(source.name, draft.why_not(source)) for source in self._sources.all()]

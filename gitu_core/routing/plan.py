@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from msgspec.structs import replace
 
@@ -13,7 +12,7 @@ from gitu_core.model import Candidate, ModelInfo, RouteTask
 from gitu_core.model.prices import worst_cost
 from gitu_core.routing.cooldown import Cooldown
 from gitu_core.routing.ranking import affordable, capable, fits, rank
-from gitu_core.routing.sources import Held, Keys, Plugins, Source, Sources
+from gitu_core.routing.sources import Held, Source, Sources
 
 log = logging.getLogger("gitu.routing")
 
@@ -30,16 +29,6 @@ PER_PROVIDER = 3
 """How many models of one provider are planned for."""
 
 
-@dataclass(frozen=True)
-class Desk:
-    """What every plan is made from."""
-
-    registry: Plugins
-    sources: Sources
-    cooldown: Cooldown
-    keys: Keys
-
-
 def pause_key(candidate: Candidate) -> str:
     """What is left alone when the candidate fails: the model with its key."""
     return f"{candidate.model} {candidate.credential}"
@@ -53,8 +42,8 @@ def full_name(source: Source, info: ModelInfo) -> str:
 class Draft:
     """A plan in the making: what was found, what was left out and why."""
 
-    def __init__(self, desk: Desk, task: RouteTask, person: str, router: str) -> None:
-        self._desk, self._sources, self._cooldown = desk, desk.sources, desk.cooldown
+    def __init__(self, sources: Sources, cooldown: Cooldown, task: RouteTask, person: str, router: str) -> None:
+        self._sources, self._cooldown = sources, cooldown
         self._router, self._task, self._person = router, task, person
         self._waits: list[float] = []
         self._reasons: list[str] = []
@@ -159,7 +148,7 @@ class Draft:
 
     def _held(self, source: Source) -> Held:
         if source.name not in self._credentials:
-            self._credentials[source.name] = source.held(self._desk.keys, self._person)
+            self._credentials[source.name] = source.held(self._sources.keys, self._person)
         return self._credentials[source.name]
 
     def _best(self, source: Source, infos: Sequence[ModelInfo]) -> Iterator[Candidate]:
@@ -189,7 +178,7 @@ class Draft:
         """What the configured router makes of the pool. One that fails leaves the built-in ranking."""
         able = [each for each in pool if fits(each.info, self._task) and affordable(each, self._task)]
         try:
-            router = await self._desk.registry.get("router", self._router)
+            router = await self._sources.registry.get("router", self._router)
             chosen = list(await router.rank(self._task, able))
         except Exception as error:  # noqa: BLE001 - a router is a plugin's code; a turn must not die of it
             log.warning("the router %s failed (%s); the built-in ranking is used", self._router, error)

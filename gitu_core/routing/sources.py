@@ -99,14 +99,14 @@ def _letters(name: str) -> str:
 class Sources:
     """All providers of the registry, best priority first."""
 
-    def __init__(self, registry: Plugins, forbidden: Callable[[Manifest], str]) -> None:
-        self._registry, self._forbidden = registry, forbidden
+    def __init__(self, registry: Plugins, keys: Keys, forbidden: Callable[[Manifest], str]) -> None:
+        self.registry, self.keys, self._forbidden = registry, keys, forbidden
         self._offers: list[Offer] = []
         self._all: tuple[Source, ...] = ()
 
     def all(self) -> tuple[Source, ...]:
         """Every provider that an enabled plugin offers."""
-        offers = list(self._registry.offers("provider"))
+        offers = list(self.registry.offers("provider"))
         if offers != self._offers:
             found: dict[str, Source] = {}
             for source in sorted(map(self._source, offers), key=lambda each: (each.priority, each.name)):
@@ -115,14 +115,14 @@ class Sources:
         return self._all
 
     def _source(self, offer: Offer) -> Source:
-        manifest = self._registry.manifest(offer.plugin) or Manifest(id=offer.plugin)
+        manifest = self.registry.manifest(offer.plugin) or Manifest(id=offer.plugin)
         source = Source(offer.contribution.name, manifest.priority, manifest.capabilities.secrets)
         source.forbidden = lambda: self._forbidden(manifest)
         return source
 
     async def provider(self, name: str) -> ModelProvider:
         """The provider itself; activates its plugin. A `PluginError` says why it cannot be had."""
-        return cast(ModelProvider, await self._registry.get("provider", name))
+        return cast(ModelProvider, await self.registry.get("provider", name))
 
     async def models(self, source: Source) -> tuple[ModelInfo, ...]:
         """The provider's catalogue, its default first."""
