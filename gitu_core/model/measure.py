@@ -56,16 +56,14 @@ _known: dict[int, tuple[weakref.ref[Any], int]] = {}
 def _total(values: Sequence[V], measure: Callable[[V], int]) -> int:
     total = 0
     for value in values:
-        entry = _known.get(id(value))
-        total += _measured(value, measure(value)) if entry is None else entry[1]
+        key = id(value)
+        entry = _known.get(key)
+        if entry is None:
+            # When the value dies its identity may be given to another one: the entry dies with it.
+            gone = weakref.ref(value, lambda _, key=key: _known.pop(key, None))  # type: ignore[misc]
+            entry = _known[key] = gone, measure(value)
+        total += entry[1]
     return total
-
-
-def _measured(value: Any, tokens: int) -> int:
-    key = id(value)
-    # When the value dies its identity may be given to another one: the entry dies with it.
-    _known[key] = weakref.ref(value, lambda _: _known.pop(key, None)), tokens
-    return tokens
 
 
 def tokens_of(messages: Sequence[ModelMessage], tools: Sequence[ToolSpec] = ()) -> int:

@@ -117,9 +117,8 @@ class Activation:
     async def _load(self, record: Record) -> Active:
         from gitu_core.registry.loading import activate, imported
 
-        assert record.manifest is not None
-        shipped = record.found is not None
-        plugin = await imported(record.found, record.id, self._limit) if record.found else record.local
+        shipped = record.local is None
+        plugin = await imported(record.found, record.id, self._limit) if shipped else record.local
         active = await activate(plugin, record.manifest, self._host_for, self._manager, shipped=shipped)
         record.active, record.manifest = active, active.manifest
         self._registry.in_service(record)

@@ -21,11 +21,10 @@ class Catalogue:
         self._holders: dict[tuple[str, str], tuple[Record, str]] = {}
         for record in sorted(records, key=lambda record: record.order):
             record.notes.clear()
-            if record.state == "enabled" and record.manifest is not None:
+            if record.state == "enabled":
                 self._take(record)
 
     def _take(self, record: Record) -> None:
-        assert record.manifest is not None
         for each in record.manifest.contributes:
             full = f"{record.id}:{each.name}"
             if (each.seam, full) in self._holders:

@@ -26,8 +26,8 @@ Held = dict[str, tuple[str, Owner]]
 class Plugins(Registry, Protocol):
     """The registry, as routing needs it."""
 
-    def manifest(self, id: str) -> Manifest | None:
-        """The manifest of a plugin, where there is one."""
+    def manifest(self, id: str) -> Manifest:
+        """The manifest of a plugin, empty where there is none."""
 
 
 class Keys:
@@ -115,7 +115,7 @@ class Sources:
         return self._all
 
     def _source(self, offer: Offer) -> Source:
-        manifest = self.registry.manifest(offer.plugin) or Manifest(id=offer.plugin)
+        manifest = self.registry.manifest(offer.plugin)
         source = Source(offer.contribution.name, manifest.priority, manifest.capabilities.secrets)
         source.forbidden = lambda: self._forbidden(manifest)
         return source

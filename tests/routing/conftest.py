@@ -68,9 +68,9 @@ class Plugins:
         """Every contribution."""
         return [Offer(id, each) for id, manifest in self.manifests.items() for each in manifest.of(seam)]
 
-    def manifest(self, id: str) -> Manifest | None:
+    def manifest(self, id: str) -> Manifest:
         """A plugin's manifest."""
-        return self.manifests.get(id)
+        return self.manifests[id]
 
     async def get(self, seam: str, name: str) -> Any:
         """The object."""
