@@ -14,20 +14,18 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from gitu_core.errors import ConfigError, Damaged, StoreError
+from gitu_core.store.base import Engine
 from gitu_core.store.blobs import FOLDER, blob_file
 from gitu_core.store.keys import Script
 from gitu_core.store.schema import ready
 from gitu_core.store.sql import Sql, compiled
 from gitu_core.store.sqlite import SqliteEngine
 from gitu_core.store.writer import Job, Operation
-
-if TYPE_CHECKING:
-    from gitu_core.store.base import Engine
 
 DATABASE, ROWS, NOTE = "gitu.db", "rows.msgpack", "backup.json"
 FORMAT = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -13,14 +13,12 @@ from gitu_core.contracts.ports import Clock, Person, Session
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.store.cache import Lru, Tail
 from gitu_core.store.keys import Keyring, Master, Script, ScriptOf
+from gitu_core.store.postgres import PostgresEngine
+from gitu_core.store.sqlite import SqliteEngine
 from gitu_core.store.writer import LOG, Job, Row
 
-if TYPE_CHECKING:
-    from gitu_core.store.postgres import PostgresEngine
-    from gitu_core.store.sqlite import SqliteEngine
-
-    Engine: TypeAlias = SqliteEngine | PostgresEngine
-    """A database as the parts use it: both have the same methods."""
+Engine: TypeAlias = SqliteEngine | PostgresEngine
+"""A database as the parts use it: both have the same methods."""
 
 V = TypeVar("V")
 
