@@ -112,8 +112,8 @@ class Plan:
     @cached_property
     def parts_type(self) -> type[msgspec.Struct]:
         """A struct with one crossing a nested contract."""
-        fields: dict[str, tuple[Any, bool]] = {name: (plan.crossing, True) for name, plan in self.parts.items()}
-        return _struct(f"{self.protocol.__name__}Parts", fields)
+        crossings = {name: (plan.crossing, True) for name, plan in self.parts.items()}
+        return _struct(f"{self.protocol.__name__}Parts", crossings)
 
     @cached_property
     def crossing(self) -> type[msgspec.Struct]:

@@ -61,6 +61,7 @@ class Master:
 
     def __init__(self, home: Path | None, key: bytes | None = None) -> None:
         self.home, self._key = home, key
+        self.path = None if home is None else home / FILE
 
     def find(self) -> bytes | None:
         """The key from argument, environment or file; None if there is none. `ConfigError` if it is
@@ -96,11 +97,6 @@ class Master:
             os.link(draft, path)
         draft.unlink()
         return self.make()
-
-    @property
-    def path(self) -> Path | None:
-        """Where the file is, or None without a home."""
-        return None if self.home is None else self.home / FILE
 
 
 def _decoded(text: str, where: str) -> bytes:
