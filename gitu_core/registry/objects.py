@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Sequence
+from operator import attrgetter
 from types import ModuleType, SimpleNamespace
 from typing import Any, get_type_hints
 
@@ -19,6 +20,8 @@ from gitu_core.tools import FunctionTool, as_tool
 
 PROVIDES = {meta.seam: name for name, meta in HOOKS.items() if meta.mode == "provide"}
 """The provider hook of each seam."""
+
+_NAMES = {"adapter": "channel.name", "tool": "spec.name", "action": "spec.name", "command": "spec.name", "page": "path"}
 
 
 class Ready:
@@ -125,11 +128,7 @@ def checked(seam: str, value: Any, hook: str) -> list[Any]:
 
 def name_of(seam: str, value: Any) -> str:
     """The name under which an object is contributed."""
-    if seam == "adapter":
-        return str(value.channel.name)
-    if seam in ("tool", "action", "command"):
-        return str(value.spec.name)
-    return str(value.path if seam == "page" else value.name)
+    return str(attrgetter(_NAMES.get(seam, "name"))(value))
 
 
 def contribution(seam: str, value: Any) -> Contribution:

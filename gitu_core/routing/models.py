@@ -15,7 +15,7 @@ from gitu_core.model import Candidate, ModelEvent, ModelRequest, RouteTask
 from gitu_core.routing.cooldown import Cooldown
 from gitu_core.routing.guarded import EVENT_TIMEOUT, Watch, guarded
 from gitu_core.routing.plan import Draft, pause_key
-from gitu_core.routing.sources import Keys, Plugins, Sources
+from gitu_core.routing.sources import Plugins, Sources
 
 
 class Models:
@@ -29,8 +29,9 @@ class Models:
     ) -> None:  # fmt: skip
         self._settings = settings
         self._cooldown = Cooldown(clock)
-        keys = Keys(secret_set, lambda reference: self._cooldown.left(reference) > 0)
-        self._sources = Sources(registry, keys, forbidden)
+        self._sources = Sources(
+            registry, lambda secret: secret_set(secret) and not self._cooldown.left(secret), forbidden
+        )
         self._watch, self._event_timeout = Watch(), event_timeout
 
     async def plan(

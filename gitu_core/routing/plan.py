@@ -148,7 +148,7 @@ class Draft:
 
     def _held(self, source: Source) -> Held:
         if source.name not in self._credentials:
-            self._credentials[source.name] = source.held(self._sources.keys, self._person)
+            self._credentials[source.name] = source.held(self._sources.works, self._person)
         return self._credentials[source.name]
 
     def _best(self, source: Source, infos: Sequence[ModelInfo]) -> Iterator[Candidate]:

@@ -30,20 +30,11 @@ class Plugins(Registry, Protocol):
         """The manifest of a plugin, empty where there is none."""
 
 
-class Keys:
-    """Whose key is used: the person's own where there is one that works, else the platform's."""
-
-    def __init__(self, available: Callable[[str], bool], refused: Callable[[str], bool]) -> None:
-        self._available, self._refused = available, refused
-
-    def find(self, name: str, person: str) -> tuple[str, Owner] | None:
-        """The reference of the secret *name* where it is set and was not refused of late."""
-        if person and self._good(reference := f"personal:{person}:{name}"):
-            return reference, "personal"
-        return (reference, "platform") if self._good(reference := f"platform:{name}") else None
-
-    def _good(self, reference: str) -> bool:
-        return self._available(reference) and not self._refused(reference)
+def key_of(name: str, person: str, works: Callable[[str], bool]) -> tuple[str, Owner] | None:
+    """The reference of the secret *name* and whose it is: the person's own where that works, else the platform's."""
+    if person and works(reference := f"personal:{person}:{name}"):
+        return reference, "personal"
+    return (reference, "platform") if works(reference := f"platform:{name}") else None
 
 
 class Source:
@@ -63,10 +54,10 @@ class Source:
         """True if it is asked only when nobody else can be."""
         return self.priority >= LAST_RESORT
 
-    def held(self, keys: Keys, person: str) -> Held:
-        """The credentials that are there, by the name of their secret."""
+    def held(self, works: Callable[[str], bool], person: str) -> Held:
+        """The credentials that are there and work, by the name of their secret."""
         names = self.required or self.optional
-        return {name: found for name in names if (found := keys.find(name, person)) is not None}
+        return {name: found for name in names if (found := key_of(name, person, works))}
 
     def missing(self, held: Held) -> str:
         """The secret that keeps it from being used; empty if nothing does."""
@@ -99,8 +90,8 @@ def _letters(name: str) -> str:
 class Sources:
     """All providers of the registry, best priority first."""
 
-    def __init__(self, registry: Plugins, keys: Keys, forbidden: Callable[[Manifest], str]) -> None:
-        self.registry, self.keys, self._forbidden = registry, keys, forbidden
+    def __init__(self, registry: Plugins, works: Callable[[str], bool], forbidden: Callable[[Manifest], str]) -> None:
+        self.registry, self.works, self._forbidden = registry, works, forbidden
         self._offers: list[Offer] = []
         self._all: tuple[Source, ...] = ()
 

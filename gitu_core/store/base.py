@@ -40,8 +40,7 @@ class Base:
         self._loading: dict[str, list[list[bool]]] = {}
         self._bound: Lru[bytes, str] = Lru(10_000)
         self._sessions: Lru[str, Session] = Lru(10_000)
-        self._accounts: Lru[bytes, tuple[str, float]] = Lru(10_000)
-        self._people: Lru[str, Person] = Lru(10_000)
+        self._accounts: Lru[bytes, tuple[Person, float]] = Lru(10_000)
         self._seen = 0
 
     @property
@@ -107,7 +106,7 @@ class Base:
         return True
 
     def _forget(self) -> None:
-        for memory in (self._bound, self._sessions, self._accounts, self._people):
+        for memory in (self._bound, self._sessions, self._accounts):
             memory.clear()
 
 

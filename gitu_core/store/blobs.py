@@ -74,11 +74,9 @@ class BlobsPart(Base):
         for row in rows:
             try:
                 data = await self._blob_bytes(row, stored, blob.digest)
+                return data[offset:] if size < 0 else data[offset : offset + size]
             except Damaged as error:
-                # The same bytes may be there on behalf of somebody else.
-                problem = error
-                continue
-            return data[offset:] if size < 0 else data[offset : offset + size]
+                problem = error  # the same bytes may be there on behalf of somebody else
         raise problem
 
     async def _blob_bytes(self, row: Any, stored: bytes, digest: str) -> bytes:

@@ -23,19 +23,17 @@ class PeoplePart(Base):
         callers at once get the same person."""
         key = self._keys.digest("account", account.channel, account.id)
         now = self.clock.now()
-        if self._remembers() and (known := self._accounts.get(key)) is not None:
-            found = self._people.get(known[0])
-            if found is not None:
-                self._used(account.channel, key, known, now)
-                return found
-        row = await self._read(lambda: self._account(account.channel, key))
-        if row is None:
-            id = person or self.clock.new_id()
-            row = await self._script(lambda: self._new_person(account, key, id, now), id)
-        found, last_used = row
-        self._people.put(found.id, found)
-        self._accounts.put(key, (found.id, last_used))
-        self._used(account.channel, key, (found.id, last_used), now)
+        known = self._accounts.get(key) if self._remembers() else None
+        if known is None:
+            known = await self._read(lambda: self._account(account.channel, key))
+            if known is None:
+                id = person or self.clock.new_id()
+                known = await self._script(lambda: self._new_person(account, key, id, now), id)
+            self._accounts.put(key, known)
+        found, last_used = known
+        if now - last_used >= USED_EVERY:
+            self._accounts.put(key, (found, now))
+            self._later((Row("account_used", (now, self.tenant, account.channel, key)),))
         return found
 
     async def person(self, id: str) -> Person | None:
@@ -43,11 +41,6 @@ class PeoplePart(Base):
         return await self._read(lambda: self._person(id))
 
     # ---- inside --------------------------------------------------------------------------------------------
-
-    def _used(self, channel: str, key: bytes, known: tuple[str, float], now: float) -> None:
-        if now - known[1] >= USED_EVERY:
-            self._accounts.put(key, (known[0], now))
-            self._later((Row("account_used", (now, self.tenant, channel, key)),))
 
     def _account(self, channel: str, key: bytes) -> ScriptOf[tuple[Person, float] | None]:
         row = yield from self._first(None, "account", self.tenant, channel, key)
