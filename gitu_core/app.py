@@ -44,9 +44,9 @@ class Gitu:
         self._options: dict[str, Any] = {
             "model": model, "tools": tuple(tools), "use": tuple(use), "plugins": tuple(plugins),
             "instructions": instructions, "profiles": tuple(profiles), "home": home, "database": database,
-            "engine": engine, "prefix": prefix, "schema": schema, "config": config, "approve": approve, "clock": clock,
+            "engine": engine, "prefix": prefix, "schema": schema, "config": config, "deps": deps, "approve": approve,
+            "clock": clock,
         }  # fmt: skip
-        self._deps = deps
         self._house: House | None = None
 
     async def __aenter__(self) -> Self:
@@ -87,7 +87,7 @@ class Gitu:
         is the same message. Raises the typed error that ended the turn; cancelling this call stops the turn.
         """
         house = self.house
-        job = await house.submit(text, user, session, output, self._given(deps), profile, key, None)
+        job = await house.submit(text, user, session, output, deps, profile, key, None)
         try:
             await job.done.wait()
         except BaseException:  # cancellation of the last caller stops the turn it waits for
@@ -118,7 +118,7 @@ class Gitu:
             with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the loop was left: nobody watches
                 source.send_nowait(event)
 
-        job = await self.house.submit(text, user, session, output, self._given(deps), profile, key, watch)
+        job = await self.house.submit(text, user, session, output, deps, profile, key, watch)
         try:
             async for event in events:
                 yield event
@@ -128,9 +128,6 @@ class Gitu:
             source.close()
             events.close()
             job.leave()
-
-    def _given(self, deps: Any) -> Any:
-        return self._deps if deps is None else deps
 
     # ---- sessions -------------------------------------------------------------------------------
 
@@ -153,6 +150,14 @@ class Gitu:
     def stop(self, session: str) -> int:
         """Stops what runs in a session; gives how many turns."""
         return self.house.gateway.stop(session)
+
+    async def resume(self) -> int:
+        """Goes on with messages that `send` handed over in an earlier run and that a crash left unanswered; gives in
+        how many sessions. Their replies are for whoever sends the same *key* again. They have no *output*, and the
+        *deps* of this assistant: what was handed to `send` is gone."""
+        from gitu_core.gateway import APP
+
+        return await self.house.gateway.take_up((APP,))
 
     # ---- channels -------------------------------------------------------------------------------
 

@@ -18,13 +18,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "run the enabled channels until stopped"),
     "worker": ("serve", "work on the messages of channels that run in other processes"),
     "sessions": ("talk", "list the last sessions"),
+    "outbox": ("outbox", "list, send again or drop what was not delivered"),
     "plugins": ("plugins", "list, enable and disable plugins"),
     "manifest": ("plugins", "print or write a plugin's manifest from its code"),
     "doctor": ("doctor", "check the installation and say what to do"),
     "backup": ("care", "write a consistent copy of the data"),
     "restore": ("care", "put a copy back into an empty home"),
 }
-"""Every command of the core: the module that has it, and what it does."""
+"""Every command of the core: the module beside this one that has it, and what it does. `gitu_core.__main__`, which is
+above all rooms, adds those of the room `testing`."""
 
 
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -36,7 +38,7 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     for name, (module, what) in COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
         if name in words:
-            import_module(f"gitu_core.cli.{module}").arguments(name, command)
+            import_module(f".{module}", __package__).arguments(name, command)
     return top
 
 
@@ -84,5 +86,5 @@ def _run(words: list[str]) -> int:
     if options.command is None:
         parser().print_help()
         return 2
-    module = import_module(f"gitu_core.cli.{COMMANDS[options.command][0]}")
+    module = import_module(f".{COMMANDS[options.command][0]}", __package__)
     return int(module.run(options))

@@ -11,6 +11,8 @@ Laws
     A7  Text of any content is delivered: what the channel's formatting refuses is sent as plain text.
     A8  `receive` and `send` survive cancellation at every await without losing an accepted message.
     A9  An `Ask` is shown with its question, details and every choice; the person's choice comes back as an `Answer`.
+    A10  On a channel with `edits`, `send` of something with `replaces` changes the message with that id, however often;
+        where that message is gone, the answer is a final `not_sent`. The first of `ids` is what `replaces` takes.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ class Channel(Value, frozen=True):
     """What a channel can do.
 
     `delivery`: ``idempotent`` (the channel drops a key it has seen), ``verifiable`` (it can be asked), ``blind``
-    (neither). `max_text` is in characters, 0 = no limit. `streams`: partial answers are handed to `show`. `foreground`:
+    (neither). `max_text` is in characters, 0 = no limit. `streams`: partial answers are handed to `show`. `edits`: what
+    was sent can be changed; where it does not stream, an answer is sent early and changed while it grows. `foreground`:
     it takes over the terminal this process was started from, so that only `gitu chat` runs it.
     """
 

@@ -117,7 +117,7 @@ class OutboxEntry(Value, frozen=True):
     outgoing: Outgoing
     person: str
     session: str
-    state: Literal["queued", "sending", "sent", "unknown", "dead"] = "queued"
+    state: Literal["queued", "sending", "sent", "unknown", "dead", "dropped"] = "queued"
     tries: int = 0
     next_at: float = 0.0
     ids: tuple[str, ...] = ()

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import cast
 
 import msgspec
 
 from gitu_core.contracts import Adapter, Dispatcher
-from gitu_core.contracts.ports import Approval, Clock, Hooks, InboxDone, InboxEntry, People, Records, Session, Sessions
+from gitu_core.contracts.ports import (
+    Approval,
+    Clock,
+    Hooks,
+    InboxDone,
+    InboxEntry,
+    OutboxEntry,
+    People,
+    Records,
+    Session,
+    Sessions,
+)  # fmt: skip
 from gitu_core.contracts.ports import Workers as WorkersPort
 from gitu_core.errors import Denied, GituError, StoreError
 from gitu_core.failpoints import hit
@@ -19,7 +30,7 @@ from gitu_core.gateway.commands import Commands, Status
 from gitu_core.gateway.intake import label_of, normalise
 from gitu_core.gateway.jobs import APP, Job, Options, closed, failed
 from gitu_core.gateway.lanes import LocalDispatcher
-from gitu_core.gateway.outbox import Outbox, to_say
+from gitu_core.gateway.outbox import Outbox
 from gitu_core.gateway.owned import Owned
 from gitu_core.gateway.questions import Questions
 from gitu_core.gateway.queues import Lanes
@@ -312,13 +323,14 @@ class Gateway:
             self._finish(job)
 
     async def _resend(self, session: Session, conversation: Conversation) -> int:
-        adapter, _ = self._adapter(conversation.channel)
-        entries = await self.outbox.again(session.person, conversation, adapter is not None)
-        await self._records.write(*entries)
-        said = to_say(entries)
-        for each in said:
-            await self.outbox.deliver(adapter, each)
-        return len(said)
+        found = await self._records.undelivered(session.person)
+        return await self.resend([each for each in found if each.outgoing.conversation == conversation])
+
+    async def resend(self, entries: Sequence[OutboxEntry]) -> int:
+        """Sends once more what was not delivered, because a person says so; gives how many."""
+        for each in entries:
+            await self.outbox.again(self._adapter(each.outgoing.conversation.channel)[0], each)
+        return len(entries)
 
     # ---- control --------------------------------------------------------------------------------
 

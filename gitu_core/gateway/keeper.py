@@ -76,8 +76,8 @@ class Keeper:
             await gateway.reopened(each.session)
         if taken or gateway.owned.shared:
             await gateway.outbox.look_for_unknown()
-            for channel in gateway.adapters:
-                gateway.outbox.kick(channel)
+        for channel in gateway.adapters:
+            gateway.outbox.kick(channel)
         await gateway.look_at_remote()
         await self._look_at_lanes(taken)
 

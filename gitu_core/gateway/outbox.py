@@ -19,6 +19,8 @@ from gitu_core.contracts import Adapter
 from gitu_core.contracts.ports import Clock, Hooks, OutboxEntry, Record, Records
 from gitu_core.errors import GituError, StoreError
 from gitu_core.failpoints import hit
+from gitu_core.gateway.jobs import Job
+from gitu_core.gateway.live import Live
 from gitu_core.gateway.pieces import pieces
 from gitu_core.isolation import is_cancellation
 from gitu_core.model import Conversation, Delivery, Outgoing, Text
@@ -91,6 +93,21 @@ class Outbox:
             await self._hooks.observe("gitu_delivered", outgoing=entry.outgoing, delivery=delivery)
         return entry
 
+    async def live(self, adapter: Adapter | None, job: Job) -> Live | None:
+        """What shows a job's answer while it grows; None where its channel cannot, shows it by itself, or has something
+        else to send first, and where a plugin looks at what goes out: that is for whole answers."""
+        if adapter is None or not adapter.channel.edits or adapter.channel.streams:
+            return None
+        where = job.entry.message.conversation
+        looked_at = self._hooks.wants("gitu_filter_outgoing") or self._hooks.wants("gitu_guard_outgoing")
+        if looked_at or (where.id, where.thread) in self._waiting.get(where.channel, ()):
+            return None
+        live = Live(adapter, job, self._records, self._clock, self._hold)
+        if job.again:
+            await live.resume()
+        job.watches.append(live.add)
+        return live
+
     async def tell(self, adapter: Adapter, outgoing: Outgoing) -> None:
         """Says something and keeps no record of it."""
         for piece in pieces(outgoing, adapter.channel.max_text):
@@ -115,7 +132,7 @@ class Outbox:
         parts = pieces(entry.outgoing, adapter.channel.max_text)
         ids, delivery, first = list(entry.ids), Delivery("sent"), entry.done
         for number in range(first, len(parts)):
-            if number > first and adapter.channel.delivery == "blind":
+            if number > first and (adapter.channel.delivery == "blind" or entry.outgoing.replaces):
                 # Which piece was on its way is all that can be known after a crash.
                 await self._records.write(msgspec.structs.replace(entry, done=number, ids=tuple(ids)))
             delivery = await self._send(adapter, parts[number])
@@ -128,7 +145,12 @@ class Outbox:
     def _judged(self, adapter: Adapter, entry: OutboxEntry, delivery: Delivery) -> OutboxEntry:
         state: Any = delivery.state
         now, again = self._clock.now(), 0.0
-        if state == "not_sent" or (state == "unknown" and adapter.channel.delivery == "idempotent"):
+        change = entry.outgoing.replaces and not entry.done
+        if change and state == "not_sent" and delivery.final:
+            # What was to be changed is gone: it is said anew.
+            anew = msgspec.structs.replace(entry.outgoing, replaces="")
+            return msgspec.structs.replace(entry, outgoing=anew, state="queued", next_at=now, detail=delivery.detail)
+        if state == "not_sent" or (state == "unknown" and (change or adapter.channel.delivery == "idempotent")):
             wait = delivery.retry_after
             wait = min(FIRST_WAIT * 2**entry.tries, LONGEST_WAIT) if wait is None else wait
             dead = delivery.final or now + wait - (entry.at or now) > GIVE_UP
@@ -200,16 +222,24 @@ class Outbox:
             while page := await self._records.unsent(state=state, after=after, channel=adapter.channel.name):
                 after = page[-1].outgoing.id
                 for entry in page:
-                    if entry.outgoing.id in self._known:
-                        continue
-                    if state == "sending":
-                        await self._recover(adapter, entry)
-                    else:
-                        self._queue(entry)
+                    await self._found(adapter, entry)
+
+    async def _found(self, adapter: Adapter, entry: OutboxEntry) -> None:
+        if entry.outgoing.id in self._known:
+            return
+        # While the page was read it may have been sent here: then it is not as the page says.
+        now = await self._records.outgoing(entry.outgoing.id)
+        if now is None or now.state != entry.state or now.outgoing.id in self._known:
+            return
+        if now.state == "sending":
+            await self._recover(adapter, now)
+        else:
+            self._queue(now)
 
     async def _recover(self, adapter: Adapter, entry: OutboxEntry) -> None:
         """An entry that was on its way when a process ended."""
-        how = adapter.channel.delivery
+        # To change a message twice does no harm.
+        how = "idempotent" if entry.outgoing.replaces and not entry.done else adapter.channel.delivery
         if how == "verifiable":
             for piece in pieces(entry.outgoing, adapter.channel.max_text)[entry.done :]:
                 found = await adapter.verify(piece)
@@ -261,17 +291,13 @@ class Outbox:
         told = [msgspec.structs.replace(each, told=True) for each in lost]
         return [*told, self.entry(outgoing, person, lost[-1].session, here)]
 
-    async def again(self, person: str, conversation: Conversation, here: bool) -> list[OutboxEntry]:
-        """What was not delivered in a conversation, or perhaps not, to be sent once more because its person says so:
-        records to be committed, those to be said as ``queued`` or ``sending``."""
-        found: list[OutboxEntry] = []
-        for each in await self._records.undelivered(person):
-            if each.outgoing.conversation == conversation:
-                id = f"{each.outgoing.id}.again"
-                found.append(msgspec.structs.replace(each, state="sent", told=True, detail="sent again"))
-                outgoing = msgspec.structs.replace(each.outgoing, id=id, key=id)
-                found.append(self.entry(outgoing, person, each.session, here))
-        return found
+    async def again(self, adapter: Adapter | None, entry: OutboxEntry) -> None:
+        """Sends once more what was not delivered, or perhaps not, because a person says so."""
+        id = f"{entry.outgoing.id}.again"
+        outgoing = msgspec.structs.replace(entry.outgoing, id=id, key=id, replaces="")
+        fresh = self.entry(outgoing, entry.person, entry.session, adapter is not None)
+        await self._records.write(msgspec.structs.replace(entry, state="dropped", told=True, detail=id), fresh)
+        await self.deliver(adapter, fresh)
 
 
 def to_say(entries: Sequence[Record]) -> list[OutboxEntry]:

@@ -20,9 +20,12 @@ def pieces(outgoing: Outgoing, limit: int) -> list[Outgoing]:
         else:
             parts.append(part)
     return [
-        msgspec.structs.replace(outgoing, parts=(part,), key=f"{outgoing.key}.{number}", id=f"{outgoing.id}.{number}")
+        msgspec.structs.replace(
+            outgoing, parts=(part,), key=f"{outgoing.key}.{number}", id=f"{outgoing.id}.{number}",
+            replaces="" if number else outgoing.replaces,
+        )
         for number, part in enumerate(parts)
-    ]
+    ]  # fmt: skip
 
 
 def split(text: str, limit: int) -> list[str]:

@@ -13,6 +13,7 @@ from gitu_core.errors import LeaseLost, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.answers import answer
 from gitu_core.gateway.jobs import APP, Job, closed, failed
+from gitu_core.gateway.live import Live
 from gitu_core.gateway.outbox import Outbox, to_say
 from gitu_core.gateway.queues import Lanes
 from gitu_core.gateway.work import TurnRunner
@@ -88,15 +89,24 @@ class Worker:
     async def _turn(self, job: Job) -> None:
         channel = job.entry.message.conversation.channel
         adapter, _ = self._adapter_of(channel)
-        outcome = await self._outcome(job, adapter)
-        reply = job.reply = outcome.reply
-        hit("turn.end.before")
-        if reply.status == "waiting":
-            await self._park(job, outcome)
-        else:
-            outgoing = await self._filtered(job, reply)
-            said = [] if reply.status == "silent" or not outgoing.parts else [outgoing]
-            await self.hand_out(job, said, *outcome.records, InboxDone(job.id, reply.status))
+        live = await self._outbox.live(adapter, job)
+        try:
+            outcome = await self._outcome(job, adapter)
+            reply = job.reply = outcome.reply
+            hit("turn.end.before")
+            if reply.status == "waiting":
+                await self._park(job, outcome, live)
+            else:
+                outgoing, records = await self._filtered(job, reply), outcome.records
+                said = [] if reply.status == "silent" or not outgoing.parts else [outgoing]
+                if live is not None:
+                    # The channel may take its time. What ended is on disk before, and is only handed out after a crash.
+                    await self._records.write(*records)
+                    said, records = await live.end(said), ()
+                await self.hand_out(job, said, *records, InboxDone(job.id, reply.status))
+        finally:
+            if live is not None:
+                live.drop()
         await self._turns.finished(job, self._adapter_of(channel)[0], reply)
 
     async def _outcome(self, job: Job, adapter: Adapter | None) -> Outcome:
@@ -110,7 +120,7 @@ class Worker:
             log.error("message %s got no turn", job.id, exc_info=error)
             return Outcome(failed(job, error))
 
-    async def _park(self, job: Job, outcome: Outcome) -> None:
+    async def _park(self, job: Job, outcome: Outcome, live: Live | None) -> None:
         """Lets a turn wait for its person: the questions go out, and the lane is free."""
         where, reply = job.entry.message.conversation, outcome.reply
         said = [
@@ -118,6 +128,7 @@ class Worker:
         ]
         if reply.error is not None:
             said.insert(0, msgspec.structs.replace(answer(job, reply), id=f"{job.id}.stuck", key=f"{job.id}.stuck"))
+        said = await live.end(said) if live is not None else said
         entries = await self.hand_out(job, said, *outcome.records, InboxDone(job.id, "parked"))
         hit("park.after")
         for entry in entries:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from gitu_core.model.base import Value
-from gitu_core.model.chat import ModelMessage, Usage
+from gitu_core.model.chat import ModelMessage, ModelRequest, Usage
 from gitu_core.model.label import UNLABELLED, Label
 from gitu_core.model.tooling import ErrorInfo, ToolCall, ToolResult
 from gitu_core.model.turn import Reply, TurnInfo
@@ -28,13 +28,15 @@ class Begun(Value, frozen=True, tag="begun", tag_field="type"):
 
 class ModelAsked(Value, frozen=True, tag="model_asked", tag_field="type"):
     """A model is about to be asked; `estimate` is the worst case in nano-dollars, `label` joins all that it will read.
-    No request is ever stored whole."""
+    No request is ever stored whole: `filtered` is what filters made of it, where they changed it, and what they left as
+    it was stands in there by its id or name only."""
 
     model: str
     credential: str = ""
     estimate: int | None = None
     digest: str = ""
     label: Label = UNLABELLED
+    filtered: ModelRequest | None = None
 
 
 class ModelAnswered(Value, frozen=True, tag="model_answered", tag_field="type"):

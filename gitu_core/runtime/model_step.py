@@ -81,30 +81,25 @@ class Asker:
         room = info.window - min(output, info.window // 2) - tokens_of((), tools)
         messages = fit(system, turn.history, (work.ask, *turn.state.messages), room)
         return ModelRequest(
-            candidate.model.partition("/")[2],
-            messages,
-            tools,
-            output_schema=work.schema,
+            candidate.model.partition("/")[2], messages, tools, output_schema=work.schema,
             max_tokens=min(output, max(256, info.window - tokens_of(messages, tools))),
-            temperature=work.profile.temperature,
-            credential=candidate.credential,
-        )
+            temperature=work.profile.temperature, credential=candidate.credential,
+        )  # fmt: skip
 
     async def _try(self, turn: Turn, candidate: Candidate, request: ModelRequest, last: GituError | None) -> None:
-        info = turn.work.info
+        info, label, filtered = turn.work.info, turn.state.label, None
         if self._hooks.wants("gitu_filter_request"):
-            request = await self._hooks.filter("gitu_filter_request", turn=info, request=request)
+            before, request = request, await self._hooks.filter("gitu_filter_request", turn=info, request=request)
+            filtered = filtered_by(before, request)
+            # Whatever the model is about to read influences the turn, a filter's additions included.
+            label = join_all(message.label for message in request.messages)
         estimate = worst_cost(candidate.info, tokens_of(request.messages, request.tools), request.max_tokens or 0)
         ticket = await self._budget.reserve(info, estimate)
         parts = Assembler()
         try:
-            # Whatever the model is about to read influences the turn, a filter's additions included.
-            filtered = self._hooks.wants("gitu_filter_request")
-            label = join_all(message.label for message in request.messages) if filtered else turn.state.label
             # On disk before it is asked: a crash from here on costs this call, and none that came before it.
-            await turn.commit(
-                ModelAsked(candidate.model, candidate.credential, estimate, digest_of(candidate, request), label)
-            )
+            digest = digest_of(candidate, request)
+            await turn.commit(ModelAsked(candidate.model, candidate.credential, estimate, digest, label, filtered))
             hit("model.before")
             await turn.work.emit(ModelChosen(candidate.model, str(last.details.get("model", "")) if last else ""))
             began = self._clock.monotonic()
@@ -149,14 +144,9 @@ class Asker:
                                hint="raise profiles.<name>.limits.output_tokens")  # fmt: skip
 
     async def _failed(
-        self,
-        turn: Turn,
-        candidate: Candidate,
-        request: ModelRequest,
-        parts: Assembler,
-        ticket: str,
+        self, turn: Turn, candidate: Candidate, request: ModelRequest, parts: Assembler, ticket: str,
         error: BaseException,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Pays for what was read before it went wrong, by estimate, cancelled or not; tells routing what went wrong."""
         if turn.state.in_flight is None:
             return  # the answer was complete, or never asked for: what went wrong is another matter
@@ -174,6 +164,16 @@ def digest_of(candidate: Candidate, request: ModelRequest) -> str:
     """What tells one request from another, without what stands in it: a replay notices a context that differs."""
     names = (*(message.id for message in request.messages), *(tool.name for tool in request.tools))
     return blake2b("\n".join((candidate.model, *names)).encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def filtered_by(before: ModelRequest, request: ModelRequest) -> ModelRequest | None:
+    """What filters made of a request, as the journal keeps it: a replay has no filters and needs their additions."""
+    if request == before:
+        return None
+    known = {message.id: message for message in before.messages}
+    messages = (ModelMessage(m.role, id=m.id) if known.get(m.id) == m else m for m in request.messages)
+    tools = (ToolSpec(tool.name, "") if tool in before.tools else tool for tool in request.tools)
+    return msgspec.structs.replace(request, messages=tuple(messages), tools=tuple(tools))
 
 
 def partial_usage(candidate: Candidate, request: ModelRequest, parts: Assembler) -> Usage:

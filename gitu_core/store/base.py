@@ -64,13 +64,17 @@ class Base:
         return await job.through(self.engine.submit)
 
     def _later(self, rows: Sequence[Row], after: Callable[[Job], None] | None = None) -> None:
-        self.engine.submit(Job(rows, people=_people(rows), after=after, waits=False, fenced=True))
+        def written(job: Job) -> None:
+            self._posted -= 1
+            if after is not None:
+                after(job)
+
+        self.engine.submit(Job(rows, people=_people(rows), after=written, waits=False, fenced=True))
         self._posted += 1
 
     async def _read(self, script: Callable[[], ScriptOf[V]]) -> V:
         """Runs a script that reads; it sees everything that was posted before."""
         if self._posted:
-            self._posted = 0
             await self._wait(Job())
         found: V = await self.engine.read(script)
         return found

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from gitu_core.testing.models import FunctionModel as FunctionModel
     from gitu_core.testing.models import ScriptedModel as ScriptedModel
     from gitu_core.testing.models import call as call
+    from gitu_core.testing.replay.collect import export as export
+    from gitu_core.testing.replay.run import replay_file as replay_file
     from gitu_core.testing.world import World as World
 
 _HOME = {
@@ -51,7 +53,9 @@ _HOME = {
     "call": "models",
     "crash_test": "crash",
     "declare": "faults",
+    "export": "replay.collect",
     "hit": "faults",
+    "replay_file": "replay.run",
 }
 
 __all__ = [*_HOME]

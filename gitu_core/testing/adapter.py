@@ -29,7 +29,8 @@ from gitu_core.model import (
 class RecordingAdapter:
     """A channel named *name*. It keeps every law of the adapter contract for each kind of *delivery*.
 
-    `sent` is what people saw, in order; `tries` every call of `send`; `events` what `show` was handed.
+    `sent` is what people saw, in order, changes too; `screen` the words of each message by the channel's id, as they
+    are now; `tries` every call of `send`; `events` what `show` was handed.
     `reply` and `talk` wait, at most *patience* seconds each.
     """
 
@@ -46,6 +47,7 @@ class RecordingAdapter:
         self.channel = Channel(name=name, delivery=delivery, streams=streams, trusted=trusted, **channel)
         self.sent: list[Outgoing] = []
         self.tries: list[Outgoing] = []
+        self.screen: dict[str, str] = {}
         self.events: list[tuple[Conversation, TurnEvent]] = []
         self._patience = patience
         self._failures: deque[tuple[Delivery, bool]] = deque()
@@ -165,9 +167,13 @@ class RecordingAdapter:
         if self.channel.delivery == "idempotent" and outgoing.key in self._delivered:
             return self._delivered[outgoing.key]
         failure, seen = self._failures.popleft() if self._failures else (None, True)
-        delivery = Delivery(state="sent", ids=(f"{self.channel.name}-out-{len(self.sent) + 1}",))
+        id = outgoing.replaces or f"{self.channel.name}-out-{len(self.sent) + 1}"
+        if outgoing.replaces and outgoing.replaces not in self.screen:
+            return Delivery("not_sent", final=True, detail="there is no message to change")
+        delivery = Delivery(state="sent", ids=(id,))
         if seen:
             self._delivered[outgoing.key] = delivery
+            self.screen[id] = outgoing.text
             self.sent.append(outgoing)
             self._notify()
         return failure or delivery

@@ -9,7 +9,8 @@ import tomllib
 import pytest
 
 from gitu_core import config, errors, hookspecs
-from gitu_core.cli.main import COMMANDS, parser
+from gitu_core.__main__ import COMMANDS
+from gitu_core.cli.main import parser
 from gitu_core.contracts import SEAMS
 from gitu_core.hookspecs import HOOKS
 from gitu_core.testing import plugin as pytest_plugin

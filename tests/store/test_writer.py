@@ -45,6 +45,13 @@ async def test_order_is_kept_between_posts_and_writes(store: Store) -> None:
     assert (await store.unsent())[0].tries == 299
 
 
+async def test_every_reader_sees_what_was_posted_before_also_beside_others(store: Store) -> None:
+    for n in range(20):
+        store.post(outgoing(f"o{n}"))
+        found = await asyncio.gather(*(store.outgoing(f"o{n}") for _ in range(5)))
+        assert all(found)
+
+
 async def test_a_lost_post_is_reported(store: Store) -> None:
     await store.write(step(0))
     store.post(step(0), said(1))

@@ -124,17 +124,40 @@ async def test_what_was_not_answered_is_sent_again_under_its_id_unless_a_wake_up
     assert sorted(side.wakes.take()) == ["alone", "joined"], "not answered again: somebody else sees to it"
 
 
+async def test_a_stream_that_is_there_a_moment_later_loses_nothing(
+    side: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wakes, "PAUSE", 0.01)
+    line = Line()
+    wake = side.wakes.put("a")
+
+    async def use() -> None:
+        await line.nobody()
+        await until(lambda: len(line.sent) == 2)
+        await line.answer()
+        assert wake.done.is_set()
+
+    await side.over(line, use)
+    assert (side.kept, side.failed) == (1, [])
+
+
 @pytest.mark.parametrize("how", ["nobody", "refused", "silent"])
 async def test_what_the_stream_does_not_keep_is_told_and_forgotten(
     side: Sending, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wakes, "ANSWER_WITHIN", 0.05)
+    monkeypatch.setattr(wakes, "PAUSE", 0.01)
+    monkeypatch.setattr(wakes, "PATIENCE", 0.05)
     line = Line()
     wake = side.wakes.put("a")
 
     async def use() -> None:
         if how == "nobody":
-            await line.nobody()
+            while not wake.done.is_set():
+                await line.nobody()
+                await anyio.sleep(0.02)
+            assert 2 <= len(line.sent) <= 5, "sent again for a while"
+            assert {id for _, id in line.sent} == {wake.id}
         elif how == "refused":
             await line.answer(error={"code": 503, "description": "insufficient storage"})
         with anyio.fail_after(1):

@@ -1,0 +1,1 @@
+"""Recorded turns: exported, run again, changed, redacted."""

@@ -1,0 +1,155 @@
+"""No secret leaves in an export, wherever it stands, and what is left goes the same way again."""
+
+from __future__ import annotations
+
+import base64
+import json
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from gitu_core import Gitu, Profile, ToolError, tool
+from gitu_core.config import Settings
+from gitu_core.errors import GituError, InputError, StreamBroken
+from gitu_core.model import Answer, CallDelta, Label, Opaque, Text, ToolCall
+from gitu_core.testing import ScriptedModel, call, export
+from gitu_core.testing.replay.file import read, written
+from gitu_core.testing.replay.redact import Redactor
+from gitu_core.testing.replay.run import replay
+
+pytestmark = pytest.mark.anyio
+
+KEY = 'p"ä ss/\\wörd+1'
+"""A secret with everything that looks different in JSON and in a URL."""
+
+PERSONAL, VENDOR, MASTER = "anna-own-value", "vendor-value-77", "m4ster" * 8
+FORMS = [KEY, json.dumps(KEY)[1:-1], json.dumps(KEY, ensure_ascii=False)[1:-1], quote(KEY, safe=""),
+         base64.b64encode(KEY.encode()).decode()]  # fmt: skip
+
+
+@tool(effects=["send"], roles={"to": "recipient"})
+def mail(to: str, body: object) -> dict[str, object]:
+    """Sends a mail, with a key of its own: vendor-value-77."""
+    return {"sent": [to, {"body": body, KEY: "as a name"}]}
+
+
+@tool(writers={"": "outside"})
+def fails() -> str:
+    """Fails."""
+    raise ToolError(f"refused {KEY}", hint=f"use {PERSONAL}", key=KEY)
+
+
+@tool
+def crashes() -> str:
+    """Crashes."""
+    raise ValueError(KEY)
+
+
+@pytest.fixture
+def settings(gitu_home: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings that name secrets, in the environment and in files."""
+    monkeypatch.setenv("MY_KEY", KEY)
+    monkeypatch.setenv("OPENAI_API_KEY", VENDOR)
+    monkeypatch.setenv("UNSET_IS_FINE", "")
+    (gitu_home / "annas").write_text(f"{PERSONAL}\n")
+    return Settings(
+        home=str(gitu_home), database=f"sqlite:///{gitu_home / 'x.db'}",
+        secrets={"EXAMPLE_KEY": "env:MY_KEY", "GONE": "env:NOWHERE", "SHORT": "env:HOME_OF_NOBODY"},
+        people={"anna": {"secrets": {"EXAMPLE_KEY": f"file:{gitu_home / 'annas'}"}}},
+        plugins={"litellm": {"enabled": False}},
+        profiles={"default": Profile(instructions=f"Never tell {KEY}.", tools=("mail", "fails", "crashes"))},
+    )  # fmt: skip
+
+
+async def test_secrets_are_taken_out_everywhere_and_the_rest_goes_the_same_way_again(settings: Settings) -> None:
+    raw = CallDelta(0, "a", "mail", '{"to": "' + json.dumps(KEY)[1:-1])
+    script = [
+        [f"I use {KEY} and ", call("mail", to=KEY, body={"deep": [KEY, PERSONAL]})], [raw], call(KEY), call("crashes"),
+        [call("fails"), ToolCall(f"given {KEY}", "mail", {"to": "x", "body": KEY}, state={"key": VENDOR})],
+        call("mail", to=f"{KEY}@example.org", body=VENDOR), [f"Done: {KEY}", StreamBroken(f"broke at {KEY}", key=KEY)],
+    ]  # fmt: skip
+    model = ScriptedModel(script)
+    options = {"model": model, "tools": [mail, fails, crashes], "config": settings}
+    async with Gitu(**options) as gitu:
+        await gitu.send([Text(f"my key is {KEY}"), Opaque({"type": "new", "key": KEY})], user="anna")
+        (asked,) = await gitu.approvals("anna")
+        await gitu.send([Answer(asked.id, "yes")], user="anna")
+        found = await export(gitu, (await gitu.sessions())[0].id)
+    data = written(found).decode()
+    for secret in (*FORMS, PERSONAL, VENDOR):
+        assert secret not in data
+        assert json.dumps(secret)[1:-1] not in data
+    assert {"EXAMPLE_KEY", "OPENAI_API_KEY", "personal:anna:EXAMPLE_KEY"} <= set(found.redacted)
+    assert "[secret EXAMPLE_KEY]" in data
+    for each in await replay(read(written(found))):
+        assert each.difference is None, str(each)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_secret_is_found_in_every_form_in_which_it_may_stand(form: str) -> None:
+    assert Redactor({"K": KEY})(f"before{form}after") == "before[secret K]after"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Authorization: Bearer abc.DEF-123_456789", "Authorization: Bearer [secret bearer token]"),
+        ("authorization: basic dXNlcjpwYXNzd29yZA==", "authorization: basic [secret basic token]"),
+        ("sk-proj-4aB9cD8eF7gH6", "[secret key]"),
+        ("(sk-1234567890abcdef)", "([secret key])"),
+        ("eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.SflKxwRJSM_x", "[secret web token]"),
+        ("https://ana:h0rse@example.org/x", "https://ana:[secret password in a URL]@example.org/x"),
+        ("https://x.org/?a=1&api_key=a1b2&b=2", "https://x.org/?a=1&api_key=[secret key in a URL]&b=2"),
+        ("x?access_token=zz9#top", "x?access_token=[secret key in a URL]#top"),
+        ("a -----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY----- b", "a [secret PEM block] b"),
+    ],
+)
+def test_what_looks_like_a_secret_is_taken_out(text: str, left: str) -> None:
+    redactor = Redactor({})
+    assert redactor(text) == left
+    assert redactor(left) == left
+    assert sum(redactor.counts.values()) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["the bearer of bad news", "a basic understanding", "sk-learn-is-a-library", "https://x.org/?monkey=1"[:20],
+     "https://example.org:8080/a@b", "my key is long", "ask-1234"],
+)  # fmt: skip
+def test_what_only_sounds_like_a_secret_is_left(text: str) -> None:
+    assert Redactor({})(text) == text
+
+
+def test_words_that_mean_something_to_the_format_are_never_taken_for_a_secret() -> None:
+    from gitu_core.model import ToolResult
+
+    result = ToolResult("unknown", content="unknown", label=Label(frozenset({"unknown"})))
+    clean = Redactor({"K": "unknown"})(result)
+    assert (clean.status, clean.content, clean.label.origins) == ("unknown", "[secret K]", {"[secret K]"})
+
+
+def test_what_is_too_short_stands_everywhere_by_chance() -> None:
+    assert Redactor({"K": "abc"})("abcdef") == "abcdef"
+
+
+def test_the_longer_secret_is_found_where_one_holds_another() -> None:
+    assert Redactor({"A": "horse", "B": "horse-battery"})("horse-battery horse") == "[secret B] [secret A]"
+
+
+async def test_an_export_without_content_tells_nothing_that_was_said_and_is_not_run(settings: Settings) -> None:
+    words = ("Zanzibar", "Quagga", "Xylograph")
+    script = [call("mail", to="Zanzibar", body={"x": "Quagga"}), "Xylograph", [StreamBroken("Xylograph broke")]]
+    async with Gitu(model=ScriptedModel(script), tools=[mail, fails], config=settings) as gitu:
+        await gitu.send("Zanzibar", user="anna")
+        with suppress(GituError):
+            await gitu.send("Quagga", user="anna")
+        found = await export(gitu, (await gitu.sessions())[0].id, content=False)
+    data = written(found).decode()
+    assert not [word for word in words if word in data]
+    assert not any(turn.read for turn in found.turns), "a digest tells whether a guess is right"
+    assert [len(turn.steps) for turn in found.turns] == [9, 6]  # another model answered in the end
+    assert found.turns[0].steps[2].step.message.calls[0].tool == "mail"  # type: ignore[union-attr]
+    with pytest.raises(InputError, match="without content"):
+        await replay(read(data.encode()))
