@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -109,10 +110,8 @@ class Activation:
         return active
 
     async def _try(self, record: Record, begin: bool) -> None:
-        try:
+        with suppress(PluginError):  # it was quarantined and reported by then; the others start all the same
             await self.activate(record, begin)
-        except PluginError:  # it was quarantined and reported by then; the others start all the same
-            return
 
     async def _load(self, record: Record) -> Active:
         from gitu_core.registry.loading import activate, imported

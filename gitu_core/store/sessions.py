@@ -77,15 +77,14 @@ class SessionsPart(Base):
     async def end_session(self, id: str) -> None:
         """Ends a session; its conversations get a new one at the next message. Ending it again changes
         nothing."""
-        now = self.clock.now()
         self._sessions.drop(id)
-        await self._script(self._script_of("session_end", now, self.tenant, id))
+        await self._script(self._script_of("session_end", self.clock.now(), self.tenant, id))
         self._sessions.drop(id)
 
     async def end_idle(self, before: float) -> int:
         """Ends every session that was last active before *before*; gives how many."""
-        now = self.clock.now()
-        ended = await self._script(self._script_of("sessions_end_idle", now, self.tenant, float(before)))
+        params = self.clock.now(), self.tenant, float(before)
+        ended = await self._script(self._script_of("sessions_end_idle", *params))
         self._sessions.clear()
         return len(ended)
 
