@@ -35,24 +35,12 @@ class Gitu:
     """
 
     def __init__(
-        self,
-        *,
-        model: str | Sequence[str] | ModelProvider = "",
-        tools: Sequence[Any] = (),
-        use: Sequence[str] = (),
-        plugins: Sequence[Any] = (),
-        instructions: str = "",
-        profiles: Sequence[Profile] = (),
-        home: str | Path | None = None,
-        database: str | None = None,
-        engine: Any = None,
-        prefix: str = "",
-        schema: str | None = None,
-        config: str | Path | Settings | None = None,
-        deps: Any = None,
-        approve: Approver | None = None,
-        clock: Clock | None = None,
-    ) -> None:
+        self, *, model: str | Sequence[str] | ModelProvider = "", tools: Sequence[Any] = (), use: Sequence[str] = (),
+        plugins: Sequence[Any] = (), instructions: str = "", profiles: Sequence[Profile] = (),
+        home: str | Path | None = None, database: str | None = None, engine: Any = None, prefix: str = "",
+        schema: str | None = None, config: str | Path | Settings | None = None, deps: Any = None,
+        approve: Approver | None = None, clock: Clock | None = None,
+    ) -> None:  # fmt: skip
         self._options: dict[str, Any] = {
             "model": model, "tools": tuple(tools), "use": tuple(use), "plugins": tuple(plugins),
             "instructions": instructions, "profiles": tuple(profiles), "home": home, "database": database,
@@ -89,16 +77,9 @@ class Gitu:
     # ---- talking --------------------------------------------------------------------------------
 
     async def send(
-        self,
-        text: str | Sequence[Part],
-        *,
-        user: str = "local",
-        session: str = "",
-        output: Any = None,
-        deps: Any = None,
-        profile: str = "",
-        key: str = "",
-    ) -> Reply:
+        self, text: str | Sequence[Part], *, user: str = "local", session: str = "", output: Any = None,
+        deps: Any = None, profile: str = "", key: str = "",
+    ) -> Reply:  # fmt: skip
         """Sends a message and waits for the reply.
 
         *session* names a line of talk of this user (default: one a user). *output* is a pydantic model, or any type
@@ -117,16 +98,9 @@ class Gitu:
         return reply
 
     async def stream(
-        self,
-        text: str | Sequence[Part],
-        *,
-        user: str = "local",
-        session: str = "",
-        output: Any = None,
-        deps: Any = None,
-        profile: str = "",
-        key: str = "",
-    ) -> AsyncIterator[TurnEvent]:
+        self, text: str | Sequence[Part], *, user: str = "local", session: str = "", output: Any = None,
+        deps: Any = None, profile: str = "", key: str = "",
+    ) -> AsyncIterator[TurnEvent]:  # fmt: skip
         """Sends a message and gives the events of its turn as they come; the last is `TurnFinished` with the reply.
 
         A turn that failed ends with a reply that holds its error. Leaving the loop early stops the turn.
