@@ -103,7 +103,8 @@ class Parked(Value, frozen=True, tag="parked", tag_field="type"):
 
 
 class Resumed(Value, frozen=True, tag="resumed", tag_field="type"):
-    """A worker goes on with a turn that another one left in the middle: a crash, not an answer."""
+    """A worker goes on with a turn that another one left in the middle: a crash, not an answer. Without a name it is
+    the one that was in it: the store had failed."""
 
     worker: str
 

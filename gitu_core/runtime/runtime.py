@@ -126,7 +126,7 @@ class Runtime:
             owner = "personal" if asked.credential.startswith("personal:") else "platform"
             used = turn.used(asked.model, owner, usage)
             turn.note(ModelFailed(asked.model, lost, usage), used)
-        if turn.work.worker:
+        if turn.work.worker is not None:
             turn.note(Resumed(turn.work.worker))
         self._budget.resume(turn.work.info, state.usage.cost)
 
