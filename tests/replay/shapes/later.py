@@ -101,8 +101,8 @@ async def a_lost_effect_that_is_left_alone() -> Export:
 async def given_up() -> Export:
     hangs = FunctionModel(lambda request: anyio.sleep_forever())  # type: ignore[arg-type, return-value]
     for _ in range(ATTEMPTS + 1):
-        await closed_in_the_middle(Gitu(model=hangs, tools=ALL, home="given-up"))
-    async with Gitu(model=FunctionModel(lambda request: "done"), tools=ALL, home="given-up") as gitu:
+        await closed_in_the_middle(Gitu(model=hangs, tools=ALL))
+    async with Gitu(model=FunctionModel(lambda request: "done"), tools=ALL) as gitu:
         await sent(gitu)
         return await export(gitu)
 
