@@ -92,8 +92,6 @@ class TurnState:
                 self.answered[step.call] = step
             case Parked():
                 self.parked, self.label = True, self.label.join(step.label)
-            case Resumed():
-                pass
             case CallFinished():
                 self._finished(step)
             case Noted():
