@@ -43,8 +43,8 @@ from gitu_core.model.message import same_author
 
 log = logging.getLogger("gitu.gateway")
 
-DEEP = 1_000
-"""How many messages may wait in one lane before whoever brings the next one has to wait."""
+DEEP, DEEPEST = 1_000, 20_000
+"""How many messages may wait in one lane, and in all, before whoever brings the next one has to wait."""
 
 CHANGED = "(I changed what I wrote before. It now says:)"
 
@@ -70,7 +70,7 @@ class Gateway:
         self.dispatcher: Dispatcher = local
         self._profile = profile
         self._commands = Commands(sessions, records, status, self.stop, self._resend)
-        self._lanes = Lanes(DEEP)
+        self._lanes = Lanes(DEEP, DEEPEST)
         self._jobs: dict[str, Job] = {}
         self._followers: dict[str, list[Job]] = {}
         self._closed = False
@@ -94,6 +94,7 @@ class Gateway:
         off; where somebody had to wait for it (see `Options.waits`), it ends as cancelled.
         """
         options = options or Options()
+        await self._lanes.room()
         try:
             entry, session = await self._looked_at(message, person, options)
         except StoreError as error:
@@ -379,6 +380,7 @@ class Gateway:
     def refuse(self) -> None:
         """Takes nothing in any more; what is there already goes on."""
         self._closed = True
+        self._lanes.ease()
 
     def end(self) -> None:
         """Tells everybody who still waits that nothing comes any more. Their messages stay where they are."""

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import msgspec
@@ -42,6 +42,9 @@ AT_ONCE = 64
 
 RECHECK = 1.0
 """Seconds between two looks for what ended processes left, at least."""
+
+NOTICE = ".unknown"
+"""What the ids of those messages end with that tell of what may have been lost."""
 
 SEND_WITHIN = 60.0
 """Seconds within which a channel has to take a message."""
@@ -115,6 +118,13 @@ class Outbox:
                 if not direct.count:
                     del queue.direct[where.id, where.thread]
                     queue.kick.set()
+
+    def forget_all(self) -> None:
+        """Somebody else may have sent what waits here: what is left of it is read from disk."""
+        for queue in self._queues.values():
+            for where in [where for where in queue.waiting if where not in queue.busy]:
+                self._known.difference_update(each.outgoing.id for _, each in queue.waiting.pop(where))
+            queue.look = True
 
     async def deliver(self, adapter: Adapter | None, entry: OutboxEntry) -> OutboxEntry:
         """Sends an entry that is on disk, records what became of it, and queues what has to be tried again; gives the
@@ -249,6 +259,8 @@ class Outbox:
             wait = min(FIRST_WAIT * 2**entry.tries, LONGEST_WAIT) if wait is None else wait
             dead = delivery.final or now + wait - (entry.at or now) > GIVE_UP
             state, again = ("dead", 0.0) if dead else ("queued", now + wait)
+        elif state == "unknown":
+            state = _lost(entry)
         return msgspec.structs.replace(entry, state=state, next_at=again, detail=delivery.detail)
 
     async def _asked(self, adapter: Adapter, outgoing: Outgoing, send: bool = False) -> Delivery:
@@ -364,10 +376,10 @@ class Outbox:
         if how == "idempotent":
             self._put(queue, msgspec.structs.replace(entry, next_at=0.0))
             return
-        self._untold.add(_place(entry))
-        self._records.post(
-            msgspec.structs.replace(entry, state="unknown", detail="the process ended while it was sent")
-        )
+        lost = msgspec.structs.replace(entry, state=_lost(entry), detail="the process ended while it was sent")
+        self._records.post(lost)
+        if lost.state == "unknown":
+            self._untold.add(_place(entry))
 
     async def _send_due(self, adapter: Adapter, queue: _Queue, group: TaskGroup) -> None:
         """Begins to send what is due, one a conversation and many at once."""
@@ -427,7 +439,7 @@ class Outbox:
             return []
         said = " ".join(f"“{_short(each.outgoing.text)}”" for each in lost)
         text = f"I do not know whether this reached you: {said} Say /resend to get it again."
-        id = f"{lost[-1].outgoing.id}.unknown"
+        id = f"{lost[-1].outgoing.id}{NOTICE}"
         label = join_all(each.outgoing.label for each in lost)
         outgoing = Outgoing(id, id, conversation, (Text(text),), cause=lost[-1].outgoing.cause, label=label)
         told = [msgspec.structs.replace(each, told=True) for each in lost]
@@ -447,6 +459,11 @@ class Outbox:
 def to_say(entries: Sequence[Record]) -> list[OutboxEntry]:
     """Those of committed records that are to be said now."""
     return [each for each in entries if isinstance(each, OutboxEntry) and each.state in ("queued", "sending")]
+
+
+def _lost(entry: OutboxEntry) -> Literal["unknown", "dropped"]:
+    """The state of what may have arrived or not. Nobody has to be told that about what tells it."""
+    return "dropped" if entry.outgoing.id.endswith(NOTICE) else "unknown"
 
 
 def _place(entry: OutboxEntry) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ import msgspec
 
 from gitu_core.contracts import Adapter
 from gitu_core.contracts.ports import Clock, Hooks, InboxDone, OutboxEntry, Outcome, Record, Records
-from gitu_core.errors import LeaseLost, StoreError
+from gitu_core.errors import Damaged, LeaseLost, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.answers import answer
 from gitu_core.gateway.jobs import APP, Job, closed, failed
@@ -49,6 +49,7 @@ class Worker:
         self._adapter_of = adapter_of
         self._finish = finish
         self.running: dict[str, Job] = {}
+        self._late: set[str] = set()  # the ids of those whose people were told that it takes longer
 
     async def work_off(self, lane: str) -> None:
         """Works off what waits in a lane, one job after the other. What fails in one is no matter to the next."""
@@ -73,6 +74,7 @@ class Worker:
         while True:
             try:
                 await self._turn(job)
+                self._late.discard(job.id)
                 return
             except LeaseLost:
                 job.failure = closed()
@@ -80,7 +82,9 @@ class Worker:
             except StoreError as error:
                 if self._clock.monotonic() + wait > deadline:
                     job.failure = error
-                    await self._apologise(job, error)
+                    if job.id not in self._late:
+                        self._late.add(job.id)
+                        await self._apologise(job, error)
                     return
                 log.warning("message %s is tried again: %s", job.id, error)
             await self._clock.sleep(wait)
@@ -113,10 +117,8 @@ class Worker:
     async def _outcome(self, job: Job, adapter: Adapter | None) -> Outcome:
         try:
             return await self._turns.run(job, adapter)
-        except StoreError:
-            raise
         except BaseException as error:  # failed before there was a turn: this, too, is answered and done with
-            if is_cancellation(error):
+            if is_cancellation(error) or (isinstance(error, StoreError) and not isinstance(error, Damaged)):
                 raise
             log.error("message %s got no turn", job.id, exc_info=error)
             return Outcome(failed(job, error))
