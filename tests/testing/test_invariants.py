@@ -51,7 +51,7 @@ def test_a_good_story_breaks_nothing(world: World) -> None:
 def test_what_was_never_taken_answered_told_or_finished_is_lost(world: World) -> None:
     world.say("plain two")
     world.trigger("wake up")
-    found = lost(Evidence(world, [life(world, 3)], pending=["r9"]))
+    found = lost(Evidence(world, [life(world, 3)], pending=["message r9 is left in the inbox"]))
     assert found == [
         "message m2 was never taken from its channel",
         "trigger t1 was never taken over",
