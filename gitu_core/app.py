@@ -35,30 +35,18 @@ class Gitu:
     """
 
     def __init__(
-        self,
-        *,
-        model: str | Sequence[str] | ModelProvider = "",
-        tools: Sequence[Any] = (),
-        use: Sequence[str] = (),
-        plugins: Sequence[Any] = (),
-        instructions: str = "",
-        profiles: Sequence[Profile] = (),
-        home: str | Path | None = None,
-        database: str | None = None,
-        engine: Any = None,
-        prefix: str = "",
-        schema: str | None = None,
-        config: str | Path | Settings | None = None,
-        deps: Any = None,
-        approve: Approver | None = None,
-        clock: Clock | None = None,
-    ) -> None:
+        self, *, model: str | Sequence[str] | ModelProvider = "", tools: Sequence[Any] = (), use: Sequence[str] = (),
+        plugins: Sequence[Any] = (), instructions: str = "", profiles: Sequence[Profile] = (),
+        home: str | Path | None = None, database: str | None = None, engine: Any = None, prefix: str = "",
+        schema: str | None = None, config: str | Path | Settings | None = None, deps: Any = None,
+        approve: Approver | None = None, clock: Clock | None = None,
+    ) -> None:  # fmt: skip
         self._options: dict[str, Any] = {
             "model": model, "tools": tuple(tools), "use": tuple(use), "plugins": tuple(plugins),
             "instructions": instructions, "profiles": tuple(profiles), "home": home, "database": database,
-            "engine": engine, "prefix": prefix, "schema": schema, "config": config, "approve": approve, "clock": clock,
+            "engine": engine, "prefix": prefix, "schema": schema, "config": config, "deps": deps, "approve": approve,
+            "clock": clock,
         }  # fmt: skip
-        self._deps = deps
         self._house: House | None = None
 
     async def __aenter__(self) -> Self:
@@ -89,16 +77,9 @@ class Gitu:
     # ---- talking --------------------------------------------------------------------------------
 
     async def send(
-        self,
-        text: str | Sequence[Part],
-        *,
-        user: str = "local",
-        session: str = "",
-        output: Any = None,
-        deps: Any = None,
-        profile: str = "",
-        key: str = "",
-    ) -> Reply:
+        self, text: str | Sequence[Part], *, user: str = "local", session: str = "", output: Any = None,
+        deps: Any = None, profile: str = "", key: str = "",
+    ) -> Reply:  # fmt: skip
         """Sends a message and waits for the reply.
 
         *session* names a line of talk of this user (default: one a user). *output* is a pydantic model, or any type
@@ -106,7 +87,7 @@ class Gitu:
         is the same message. Raises the typed error that ended the turn; cancelling this call stops the turn.
         """
         house = self.house
-        job = await house.submit(text, user, session, output, self._given(deps), profile, key, None)
+        job = await house.submit(text, user, session, output, deps, profile, key, None)
         try:
             await job.done.wait()
         except BaseException:  # cancellation of the last caller stops the turn it waits for
@@ -117,16 +98,9 @@ class Gitu:
         return reply
 
     async def stream(
-        self,
-        text: str | Sequence[Part],
-        *,
-        user: str = "local",
-        session: str = "",
-        output: Any = None,
-        deps: Any = None,
-        profile: str = "",
-        key: str = "",
-    ) -> AsyncIterator[TurnEvent]:
+        self, text: str | Sequence[Part], *, user: str = "local", session: str = "", output: Any = None,
+        deps: Any = None, profile: str = "", key: str = "",
+    ) -> AsyncIterator[TurnEvent]:  # fmt: skip
         """Sends a message and gives the events of its turn as they come; the last is `TurnFinished` with the reply.
 
         A turn that failed ends with a reply that holds its error. Leaving the loop early stops the turn.
@@ -144,7 +118,7 @@ class Gitu:
             with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the loop was left: nobody watches
                 source.send_nowait(event)
 
-        job = await self.house.submit(text, user, session, output, self._given(deps), profile, key, watch)
+        job = await self.house.submit(text, user, session, output, deps, profile, key, watch)
         try:
             async for event in events:
                 yield event
@@ -154,9 +128,6 @@ class Gitu:
             source.close()
             events.close()
             job.leave()
-
-    def _given(self, deps: Any) -> Any:
-        return self._deps if deps is None else deps
 
     # ---- sessions -------------------------------------------------------------------------------
 
@@ -179,6 +150,14 @@ class Gitu:
     def stop(self, session: str) -> int:
         """Stops what runs in a session; gives how many turns."""
         return self.house.gateway.stop(session)
+
+    async def resume(self) -> int:
+        """Goes on with messages that `send` handed over in an earlier run and that a crash left unanswered; gives in
+        how many sessions. Their replies are for whoever sends the same *key* again. They have no *output*, and the
+        *deps* of this assistant: what was handed to `send` is gone."""
+        from gitu_core.gateway import APP
+
+        return await self.house.gateway.take_up((APP,))
 
     # ---- channels -------------------------------------------------------------------------------
 

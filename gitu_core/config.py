@@ -23,15 +23,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
 from gitu_core.errors import AuthFailed, ConfigError
+from gitu_core.manifest import Manifest
 from gitu_core.model.base import Value
-
-if TYPE_CHECKING:
-    from gitu_core.manifest import Manifest
 
 FILE_NAME = "gitu.toml"
 

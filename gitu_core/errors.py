@@ -54,6 +54,10 @@ class GituError(Exception):
 
     code: ClassVar[str] = "error"
 
+    def __init_subclass__(cls, code: str = "") -> None:
+        super().__init_subclass__()
+        cls.code = code or cls.code
+
     def __init__(self, message: str = "", *, hint: str = "", **details: Any) -> None:
         super().__init__(message or self.__class__.__name__)
         self.message = message or self.__class__.__name__
@@ -79,22 +83,16 @@ class GituError(Exception):
         return self
 
 
-class ConfigError(GituError):
+class ConfigError(GituError, code="config"):
     """A setting is wrong. `details["field"]` names it."""
 
-    code = "config"
 
-
-class InputError(GituError):
+class InputError(GituError, code="input"):
     """Input cannot be accepted. Nothing was stored; the session stays usable."""
 
-    code = "input"
 
-
-class NotReady(GituError):
+class NotReady(GituError, code="not_ready"):
     """Try again later. `details["retry_after"]` is in seconds where it is known."""
-
-    code = "not_ready"
 
     @property
     def retry_after(self) -> float | None:
@@ -103,166 +101,112 @@ class NotReady(GituError):
         return float(value) if isinstance(value, int | float) else None
 
 
-class RateLimited(NotReady):
+class RateLimited(NotReady, code="rate_limited"):
     """The other side limits the rate and, in `retry_after`, said for how long (seconds)."""
 
-    code = "rate_limited"
 
-
-class AuthFailed(GituError):
+class AuthFailed(GituError, code="auth"):
     """A credential is missing, expired or refused."""
 
-    code = "auth"
 
-
-class Rejected(GituError):
+class Rejected(GituError, code="rejected"):
     """Understood and refused; the same request will be refused again."""
 
-    code = "rejected"
 
-
-class Unknown(GituError):
+class Unknown(GituError, code="unknown"):
     """The outcome cannot be known (a time-out after the request left, a dropped connection)."""
 
-    code = "unknown"
 
-
-class Cancelled(GituError):
+class Cancelled(GituError, code="cancelled"):
     """Somebody stopped the work."""
 
-    code = "cancelled"
 
-
-class PluginError(GituError):
+class PluginError(GituError, code="plugin"):
     """A plugin misbehaved."""
 
-    code = "plugin"
 
-
-class ManifestError(PluginError):
+class ManifestError(PluginError, code="manifest"):
     """A manifest cannot be read or disagrees with the code. `details["file"]` names the file."""
 
-    code = "manifest"
 
-
-class IncompatibleError(PluginError):
+class IncompatibleError(PluginError, code="incompatible"):
     """A plugin needs a contract version that this host does not offer."""
 
-    code = "incompatible"
 
-
-class LoadError(PluginError):
+class LoadError(PluginError, code="load"):
     """A plugin's code cannot be imported or activated."""
 
-    code = "load"
 
-
-class HookError(PluginError):
+class HookError(PluginError, code="hook"):
     """A hook implementation raised, hung, or returned what its contract does not allow."""
 
-    code = "hook"
 
-
-class Quarantined(PluginError):
+class Quarantined(PluginError, code="quarantined"):
     """A plugin was switched off."""
 
-    code = "quarantined"
 
-
-class ToolError(GituError):
+class ToolError(GituError, code="tool"):
     """A tool could not do its work. Raise it inside a tool to tell the model what went wrong."""
 
-    code = "tool"
 
-
-class ToolInputError(ToolError):
+class ToolInputError(ToolError, code="tool_input"):
     """Arguments do not fit the tool's schema. `details["path"]` points at the first that does not."""
 
-    code = "tool_input"
 
-
-class ToolTimeout(ToolError):
+class ToolTimeout(ToolError, code="tool_timeout"):
     """A tool took longer than it declared."""
 
-    code = "tool_timeout"
 
-
-class OutputTooLarge(ToolError):
+class OutputTooLarge(ToolError, code="output_too_large"):
     """A tool returned more than it declared."""
 
-    code = "output_too_large"
 
-
-class ModelError(GituError):
+class ModelError(GituError, code="model"):
     """A model could not answer."""
 
-    code = "model"
 
-
-class NoModel(ModelError):
+class NoModel(ModelError, code="no_model"):
     """No candidate can serve the request."""
 
-    code = "no_model"
 
-
-class StreamBroken(ModelError):
+class StreamBroken(ModelError, code="stream_broken"):
     """A streamed answer ended before its `Finish` event."""
 
-    code = "stream_broken"
 
-
-class ContextOverflow(ModelError):
+class ContextOverflow(ModelError, code="context_overflow"):
     """A request does not fit the model's window."""
 
-    code = "context_overflow"
 
-
-class LimitReached(GituError):
+class LimitReached(GituError, code="limit"):
     """A turn hit a limit. `details["limit"]` names it: steps, time, output or cost."""
 
-    code = "limit"
 
-
-class Denied(GituError):
+class Denied(GituError, code="denied"):
     """The policy or a person said no."""
 
-    code = "denied"
 
-
-class StoreError(GituError):
+class StoreError(GituError, code="store"):
     """The database cannot be used as it is."""
 
-    code = "store"
 
-
-class SchemaError(StoreError):
+class SchemaError(StoreError, code="schema"):
     """The schema of a database is older or newer than this program."""
 
-    code = "schema"
 
-
-class LeaseLost(StoreError):
+class LeaseLost(StoreError, code="lease_lost"):
     """This worker was silent for so long that another one took over. What it tried to write was not written."""
 
-    code = "lease_lost"
 
-
-class Damaged(StoreError):
+class Damaged(StoreError, code="damaged"):
     """Stored bytes cannot be read back."""
 
-    code = "damaged"
 
-
-class BorderError(GituError):
+class BorderError(GituError, code="border"):
     """A value or frame cannot cross the process border."""
 
-    code = "border"
 
-
-class FacetUnavailable(GituError):
+class FacetUnavailable(GituError, code="facet_unavailable"):
     """This host does not offer the facet that was asked for."""
-
-    code = "facet_unavailable"
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
@@ -275,11 +219,4 @@ def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
 
 def by_code() -> dict[str, type[GituError]]:
     """Every error class of this module by its `code`; the border uses it to raise the same class on the other side."""
-    found: dict[str, type[GituError]] = {}
-    todo: list[type[GituError]] = [GituError]
-    while todo:
-        kind = todo.pop()
-        if kind.__module__ == __name__:  # somebody's own subclass must not take the place of ours
-            found[kind.code] = kind
-            todo.extend(kind.__subclasses__())
-    return found
+    return {kind.code: kind for kind in globals().values() if isinstance(kind, type) and issubclass(kind, GituError)}

@@ -14,20 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-if TYPE_CHECKING:
-    from gitu_core.contracts.adapter import Adapter
-    from gitu_core.contracts.dispatcher import Dispatcher
-    from gitu_core.contracts.host import Host
-    from gitu_core.contracts.memory import MemoryStore
-    from gitu_core.contracts.page import Command, Page
-    from gitu_core.contracts.provider import Embedder, ModelProvider, ModelRouter
-    from gitu_core.contracts.tool import RuleAction, Tool
-    from gitu_core.model.chat import ModelRequest, Usage
-    from gitu_core.model.message import Delivery, Message, Outgoing
-    from gitu_core.model.tooling import ToolCall, ToolResult, ToolSpec
-    from gitu_core.model.turn import Event, Reply, TurnInfo
+from gitu_core.contracts import Adapter, Command, Dispatcher, Host, MemoryStore, Page, RuleAction, Tool
+from gitu_core.contracts.provider import Embedder, ModelProvider, ModelRouter
+from gitu_core.model import Delivery, Event, Message, Outgoing, Reply, ToolCall, ToolResult, ToolSpec, TurnInfo
+from gitu_core.model.chat import ModelRequest, Usage
 
 F = TypeVar("F", bound=Callable[..., Any])
 Mode = Literal["provide", "observe", "filter", "guard", "lifecycle"]

@@ -38,16 +38,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from gitu_core.contracts.base import SEAMS, Contribution
+from gitu_core.contracts.base import SEAMS
+from gitu_core.contracts.base import Contribution as Contribution
 from gitu_core.contracts.host import FACETS
 from gitu_core.errors import IncompatibleError, ManifestError, nearest
 from gitu_core.hookspecs import HOOKS
 from gitu_core.model import Value
-
-__all__ = [
-    "FILE_NAME", "Capabilities", "Contribution", "Manifest", "SecretNeed", "check", "check_versions", "parse", "read",
-    "render",
-]  # fmt: skip
 
 FILE_NAME = "gitu-plugin.toml"
 LARGEST = 1 << 20
@@ -99,34 +95,33 @@ class Manifest(Value, frozen=True):
 
 
 def read(file: str | Path) -> Manifest:
-    """Reads a manifest from its file; one of more than a mebibyte is refused unread. `ManifestError`, `OSError` or
-    `UnicodeDecodeError` where it cannot be read."""
-    with open(file, "rb") as stream:
-        data = stream.read(LARGEST + 1)
-    _check_size(data, file)
-    return parse(data.decode("utf-8"), file)
+    """Reads a manifest from its file. `ManifestError` names the file and the next command."""
+    try:
+        with open(file, "rb") as stream:
+            return parse(stream.read(LARGEST + 1), file)
+    except OSError as error:
+        raise _unreadable(file, error) from error
 
 
-def parse(text: str, file: str | Path = FILE_NAME) -> Manifest:
-    """Reads a manifest from TOML. `ManifestError` names the file and the next command."""
+def parse(text: str | bytes, file: str | Path = FILE_NAME) -> Manifest:
+    """Reads a manifest from TOML, of at most a mebibyte. `ManifestError` names the file and the next command."""
     import tomllib
 
-    _check_size(text, file)
+    if len(text) > LARGEST:
+        what = f"{file}: it has more than {LARGEST >> 20} MiB"
+        raise ManifestError(what, hint="write shorter descriptions and schemas", file=str(file))
     try:
-        raw = tomllib.loads(text)
+        raw = tomllib.loads(text if isinstance(text, str) else text.decode())
         _decode_json_fields(raw)
         manifest = msgspec.convert(raw, Manifest)
-    except (tomllib.TOMLDecodeError, msgspec.MsgspecError, RecursionError) as error:
-        hint = "correct it, or rewrite it with: gitu manifest"
-        raise ManifestError(f"{file}: {error}", hint=hint, file=str(file)) from error
+    except (ValueError, msgspec.MsgspecError, RecursionError) as error:
+        raise _unreadable(file, error) from error
     check(manifest, file)
     return manifest
 
 
-def _check_size(data: bytes | str, file: str | Path) -> None:
-    if len(data) > LARGEST:
-        what = f"{file}: it has more than {LARGEST >> 20} MiB"
-        raise ManifestError(what, hint="write shorter descriptions and schemas", file=str(file))
+def _unreadable(file: str | Path, error: Exception) -> ManifestError:
+    return ManifestError(f"{file}: {error}", hint="correct it, or rewrite it with: gitu manifest", file=str(file))
 
 
 def _decode_json_fields(raw: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ class Options:
     prefix: str
     schema: str | None
     config: Any
+    deps: Any
     approve: Any
     clock: Clock | None
 

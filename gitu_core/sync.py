@@ -98,6 +98,10 @@ class SyncGitu:
         """The questions that a user has not answered."""
         return self._run().call(self._gitu.approvals, user)
 
+    def resume(self) -> int:
+        """Goes on with messages that a crash left unanswered; see `Gitu.resume`."""
+        return self._run().call(self._gitu.resume)
+
     def end_session(self, session: str) -> None:
         """Ends a session."""
         self._run().call(self._gitu.end_session, session)

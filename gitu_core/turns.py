@@ -32,12 +32,15 @@ class Turns:
     gateway: Gateway
     worker = ""
 
-    def __init__(self, hooks: Hooks, clock: Clock, profiles: Profiles, approver: Any, records: Records) -> None:
+    def __init__(
+        self, hooks: Hooks, clock: Clock, profiles: Profiles, approver: Any, records: Records, deps: Any
+    ) -> None:
         self._hooks = hooks
         self._clock = clock
         self._profiles = profiles
         self._approver = approver
         self._records = records
+        self._deps = deps
 
     async def run(self, job: Job, adapter: Adapter | None) -> Outcome:
         """Runs the turn of a job; a stopped job gives a cancelled reply. A turn that an earlier run began goes on from
@@ -64,7 +67,8 @@ class Turns:
         info = job.turn = TurnInfo(id, entry.session, job.id, user(entry.person), profile.name, conversation.channel)
         ask = ModelMessage("user", entry.message.parts, id=job.id, label=entry.message.label)
         emit = _emitter(job, adapter)
-        return Work(info, entry.person, ask, profile, conversation, emit, options.schema, options.check, options.deps,
+        deps = self._deps if options.deps is None else options.deps
+        return Work(info, entry.person, ask, profile, conversation, emit, options.schema, options.check, deps,
                     parks=self._approver is None, kept=job.kept)  # fmt: skip
 
     async def _past(self, job: Job) -> Past:

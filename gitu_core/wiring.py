@@ -88,7 +88,7 @@ class House:
             clock=self.clock,
         )
         self.models = Models(self.registry, self.settings, self.clock, self.secrets.has, forbidden=self._forbidden)
-        self.turns = Turns(self.registry.hooks, self.clock, self.profile, options.approve, self.store)
+        self.turns = Turns(self.registry.hooks, self.clock, self.profile, options.approve, self.store, options.deps)
         self.runtime = Runtime(
             records=self.store, registry=self.registry, hooks=self.registry.hooks, models=self.models,
             policy=LabelPolicy(), budget=TurnBudget(self._cost_limit), clock=self.clock, profiles=self.profile,

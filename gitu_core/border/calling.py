@@ -69,8 +69,7 @@ class Caller:
             if waiting.error is not None:
                 raise waiting.error
             if waiting.value is None:
-                what = f"{method.name} ended like a stream"
-                raise BorderError(what, hint="both sides must run the same version")
+                raise BorderError(f"{method.name} ended like a stream", hint="run the same version on both sides")
             # Read while what was lent is still known: the answer may be one of those objects.
             return self._value(method, waiting.value)
         finally:
@@ -121,11 +120,9 @@ class Caller:
         """The connection is gone: calls that left are `Unknown`, calls that did not are `NotReady`."""
         self.lost = reason
         for waiting in list(self._open.values()):
-            if waiting.sent:
-                waiting.end(Unknown(f"the connection was lost before the answer came: {reason.message}",
-                                    hint="find out what happened before trying again"))  # fmt: skip
-            else:
-                waiting.end(self._not_ready(reason))
+            lost = Unknown(f"the connection was lost before the answer came: {reason.message}",
+                           hint="find out what happened before trying again")  # fmt: skip
+            waiting.end(lost if waiting.sent else self._not_ready(reason))
         self.objects.clear()
 
     async def _begin(
@@ -153,18 +150,15 @@ class Caller:
                 waiting.withdrawn = True
                 if waiting.sent:
                     self._outbox.post(Cancel(waiting.id))
-                    await self._wait_for_end(waiting)
+                    with anyio.move_on_after(self._grace, shield=True):
+                        while not waiting.done:
+                            waiting.items.clear()
+                            waiting.changed = anyio.Event()
+                            await waiting.changed.wait()
         finally:
             waiting.end(Cancelled("the call was cancelled"))
             self._open.pop(waiting.id, None)
             self.objects.drop(refs)
-
-    async def _wait_for_end(self, waiting: _Waiting) -> None:
-        with anyio.move_on_after(self._grace, shield=True):
-            while not waiting.done:
-                waiting.items.clear()
-                waiting.changed = anyio.Event()
-                await waiting.changed.wait()
 
     def _value(self, method: Method, data: msgspec.Raw) -> Any:
         value = method.result_codec.decode(data)

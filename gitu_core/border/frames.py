@@ -130,20 +130,9 @@ def greeting(offer: msgspec.Raw = NOTHING) -> Hello:
     return Hello(WIRE_VERSION, {name: seam.version for name, seam in SEAMS.items() if seam.crosses}, offer)
 
 
-def check_hello(hello: Hello) -> None:
-    """`IncompatibleError` unless both sides speak the same wire protocol."""
-    if hello.wire != WIRE_VERSION:
-        raise _mismatch("the wire protocol", hello.wire, WIRE_VERSION)
-
-
-def check_contract(hello: Hello, name: str) -> None:
-    """`IncompatibleError` unless both sides know contract *name* in the same version. Only contracts in use matter."""
-    theirs, ours = hello.contracts.get(name), SEAMS[name].version
-    if theirs is not None and theirs != ours:
-        raise _mismatch(f"contract {name}", theirs, ours)
-
-
-def _mismatch(what: str, theirs: int, ours: int) -> IncompatibleError:
-    hint = f"upgrade gitu-core on {'this' if theirs > ours else 'the other'} side"
-    words = f"the other side speaks {what} in version {theirs}, this side in version {ours}"
-    return IncompatibleError(words, hint=hint, theirs=theirs, ours=ours)
+def agree(what: str, theirs: int, ours: int) -> None:
+    """`IncompatibleError` unless both sides speak *what* in the same version."""
+    if theirs != ours:
+        hint = f"upgrade gitu-core on {'this' if theirs > ours else 'the other'} side"
+        words = f"the other side speaks {what} in version {theirs}, this side in version {ours}"
+        raise IncompatibleError(words, hint=hint, theirs=theirs, ours=ours)

@@ -18,7 +18,7 @@ from gitu_core.border.outbox import Outbox
 from gitu_core.border.plans import plan_of
 from gitu_core.border.proxies import Proxy
 from gitu_core.border.serving import Server
-from gitu_core.contracts import seam_of
+from gitu_core.contracts import WIRE_VERSION, seam_of
 from gitu_core.errors import BorderError, GituError, NotReady
 
 HEADER = 4096
@@ -71,7 +71,7 @@ class Peer:
         """Only contracts in use have to agree: others may change without breaking this connection."""
         seam = seam_of(protocol)
         if seam is not None:
-            frames.check_contract(hello, seam.name)
+            frames.agree(f"contract {seam.name}", hello.contracts.get(seam.name, seam.version), seam.version)
 
     def keep(self, value: object, protocol: type) -> None:
         """Exports *value* until the connection closes, so that the other side may use it after the call
@@ -84,16 +84,6 @@ class Peer:
         if not isinstance(proxy, Proxy) or proxy.gitu_calls is not self._caller:
             raise BorderError(f"{proxy!r} did not come over this connection", hint="release it where it came from")
         self._outbox.post(frames.Release(proxy.gitu_ref, proxy.gitu_count))
-
-    @property
-    def open_calls(self) -> tuple[int, int]:
-        """How many calls wait for an answer, and how many are being served."""
-        return len(self._caller), len(self._server)
-
-    @property
-    def exported(self) -> int:
-        """How many objects the other side can reach now."""
-        return len(self._caller.objects)
 
     # ---- opening and closing -------------------------------------------------------------------------------
 
@@ -195,7 +185,7 @@ class Peer:
     def _greet(self, frame: frames.Frame) -> None:
         if not isinstance(frame, frames.Hello) or self._hello is not None:
             raise BorderError("a connection begins with exactly one hello", hint="only Gitu may write to it")
-        frames.check_hello(frame)
+        frames.agree("the wire protocol", frame.wire, WIRE_VERSION)
         if self._offer is not None:
             self._check(frame, self._offer[1])
         self._hello = frames.Hello(frame.wire, frame.contracts, msgspec.Raw(bytes(frame.offer)))

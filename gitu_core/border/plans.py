@@ -112,8 +112,8 @@ class Plan:
     @cached_property
     def parts_type(self) -> type[msgspec.Struct]:
         """A struct with one crossing a nested contract."""
-        fields: dict[str, tuple[Any, bool]] = {name: (plan.crossing, True) for name, plan in self.parts.items()}
-        return _struct(f"{self.protocol.__name__}Parts", fields)
+        crossings = {name: (plan.crossing, True) for name, plan in self.parts.items()}
+        return _struct(f"{self.protocol.__name__}Parts", crossings)
 
     @cached_property
     def crossing(self) -> type[msgspec.Struct]:
@@ -177,30 +177,24 @@ def _not_carried(contract: str, name: str, why: str) -> BorderError:
 
 def _carriage(hint: Any) -> Carriage:
     """How a type crosses. Contracts may stand alone, in an optional, in a sequence or as values of a dict."""
-    if is_contract(hint):
-        plan = plan_of(hint)
-        return Carriage(plan.crossing, *_turns(plan))
     origin, args = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType) and any(is_contract(each) for each in args):
-        kinds = [each for each in args if each is not types.NoneType]
-        if len(kinds) != 1:
+    contracts = [each for each in (hint, *args) if is_contract(each)]
+    if not contracts:
+        if origin is not None and isinstance(shape.type_info(hint), shape.ListType):
+            # Any sequence satisfies the hint; a list is what JSON gives back, so both sides compare equal.
+            return Carriage(hint, lambda value, offer: list(value) if isinstance(value, tuple) else value)
+        return Carriage(hint)
+    plan = plan_of(contracts[0])
+    turns: tuple[Turn, Turn] = lambda value, offer: offer(value, plan), lambda value, accept: accept(value, plan)
+    if origin is None:
+        return Carriage(plan.crossing, *turns)
+    if origin in (Union, types.UnionType):
+        if len(contracts) != 1 or set(args) - {contracts[0], types.NoneType}:
             raise BorderError(f"{hint} cannot cross", hint="use one contract, or one contract or None")
-        plan = plan_of(kinds[0])
-        return Carriage(Union[plan.crossing, None], *map(_unless_none, _turns(plan)))  # noqa: UP007 - at run time
-    if origin is dict and is_contract(args[1]):
-        plan = plan_of(args[1])
-        return Carriage(dict[str, plan.crossing], *map(_in_dict, _turns(plan)))  # type: ignore[name-defined]
-    if origin is not None and args and is_contract(args[0]):
-        plan = plan_of(args[0])
-        return Carriage(list[plan.crossing], *map(_in_list, _turns(plan)))  # type: ignore[name-defined]
-    if origin is not None and isinstance(shape.type_info(hint), shape.ListType):
-        # Any sequence satisfies the hint; a list is what JSON gives back, so both sides compare equal.
-        return Carriage(hint, lambda value, offer: list(value) if isinstance(value, tuple) else value)
-    return Carriage(hint)
-
-
-def _turns(plan: Plan) -> tuple[Turn, Turn]:
-    return lambda value, offer: offer(value, plan), lambda value, accept: accept(value, plan)
+        return Carriage(Union[plan.crossing, None], *map(_unless_none, turns))  # noqa: UP007 - at run time
+    if origin is dict:
+        return Carriage(dict[str, plan.crossing], *map(_in_dict, turns))  # type: ignore[name-defined]
+    return Carriage(list[plan.crossing], *map(_in_list, turns))  # type: ignore[name-defined]
 
 
 def _unless_none(turn: Turn) -> Turn:

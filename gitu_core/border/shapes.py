@@ -152,10 +152,7 @@ def _lift_target(node: shape.Type, data: dict[str, Any]) -> shape.Type | None:
     for each in structs:
         if each.tag_field is None or (data.get(each.tag_field) == each.tag and each.cls is not Opaque):
             return each
-    for each in structs:
-        if each.cls is Opaque:
-            return each
-    return _find(node, (shape.DictType,))
+    return next((each for each in structs if each.cls is Opaque), None) or _find(node, (shape.DictType,))
 
 
 def _lift_struct(node: shape.StructType, data: dict[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,7 @@ from gitu_core.app import Gitu
 from gitu_core.cli.common import settings_of
 from gitu_core.cli.show import answers_only, as_json, paint, state
 from gitu_core.errors import GituError, StoreError
-from gitu_core.model import Candidate, ModelRequest, RouteTask, Value
-from gitu_core.model.chat import user_message
+from gitu_core.model import Candidate, ModelRequest, RouteTask, Value, user_message
 
 QUESTION = "Answer with one word: yes."
 """What ``--ask`` asks the model."""

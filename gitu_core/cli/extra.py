@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import anyio
@@ -22,19 +21,17 @@ def run_contributed(options: argparse.Namespace, name: str, *after: str) -> int 
     """Runs the command *name* that a plugin contributes; None if none does. *options* are those of `gitu` itself, what
     comes *after* the name belongs to the command."""
     # Looked up first without opening anything: a word that was mistyped must not leave a database behind.
-    if all(each.contribution.name != name for each in registry_of(options).offers("command")):
+    offers = [each.contribution for each in registry_of(options).offers("command") if each.contribution.name == name]
+    if not offers:
         return None
-    return anyio.run(_run, options, after, name)
+    arguments = vars(_parser(msgspec.convert(offers[0].spec, CommandSpec)).parse_args(after))
+    return anyio.run(_run, options, name, {key: value for key, value in arguments.items() if value is not None})
 
 
-async def _run(options: argparse.Namespace, after: Sequence[str], name: str) -> int:
+async def _run(options: argparse.Namespace, name: str, arguments: dict[str, Any]) -> int:
     async with assistant(options) as gitu:
-        offer = next(each for each in gitu.house.registry.offers("command") if each.contribution.name == name)
-        spec = msgspec.convert(offer.contribution.spec, CommandSpec)
-        arguments = _parser(spec).parse_args(after)
         command: Command = await gitu.house.registry.get("command", name)
-        given = {key: value for key, value in vars(arguments).items() if value is not None}
-        result: ToolResult = await command.run(given)
+        result: ToolResult = await command.run(arguments)
     print(result.text, file=sys.stdout if result.status == "ok" else sys.stderr)
     return 0 if result.status == "ok" else 1
 

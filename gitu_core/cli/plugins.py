@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 from typing import cast
 
 import anyio
-import anyio.to_thread
 
 from gitu_core.cli.common import settings_of
 from gitu_core.cli.show import answers_only, as_json, paint, table
@@ -84,8 +82,8 @@ async def _manifest(options: argparse.Namespace) -> int:
     if not options.write:
         print(text, end="")
         return 0
-    file = Path(folder, FILE_NAME)
-    await anyio.to_thread.run_sync(file.write_text, text, "utf-8")
-    parse(text, file)
+    file = anyio.Path(folder, FILE_NAME)
+    await file.write_text(text, "utf-8")
+    parse(text, str(file))
     print(f"written: {file}")
     return 0

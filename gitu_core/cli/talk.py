@@ -8,10 +8,10 @@ import sys
 import anyio
 import msgspec
 
-from gitu_core.cli.common import assistant, settings_of
+from gitu_core.cli.common import assistant
 from gitu_core.cli.show import answers_only, as_json, complain, table
 from gitu_core.errors import ConfigError, GituError, InputError
-from gitu_core.model import ErrorInfo, Reply
+from gitu_core.model import Reply
 from gitu_core.runtime import error_info
 
 
@@ -51,31 +51,21 @@ async def _ask(options: argparse.Namespace) -> int:
         if not text.strip():
             raise InputError("there is no question", hint='try: gitu ask "What time is it in Tokyo?"')
         with answers_only():
-            reply = await _answer(options, text)
+            async with assistant(options) as gitu:
+                user = gitu.house.settings.user
+                reply = await gitu.send(text, user=user, session=options.session, profile=options.profile)
     except GituError as error:
         if not options.json:
             raise
         print(_whole(Reply("", "", "failed", error=error_info(error))))
         return 1
-    for failure in reply.failures:
-        _tell(failure)
+    for failure in reply.failures:  # another model answered in its place
+        hint = failure.hint or "look at it with: gitu doctor --ask"
+        complain(f"{failure.details.get('model', 'a model')} could not answer: {failure.message}; next: {hint}")
     print(_whole(reply) if options.json else reply.text)
     if reply.status != "ok":
         complain(f"the turn ended as {reply.status}", "try again")
     return 0 if reply.status == "ok" else 1
-
-
-async def _answer(options: argparse.Namespace, text: str) -> Reply:
-    async with assistant(options) as gitu:
-        user = settings_of(options).user
-        return await gitu.send(text, user=user, session=options.session, profile=options.profile)
-
-
-def _tell(failure: ErrorInfo) -> None:
-    """Says which model could not answer, where another one did in its place."""
-    model = failure.details.get("model", "a model")
-    hint = failure.hint or "look at it with: gitu doctor --ask"
-    complain(f"{model} could not answer: {failure.message}; next: {hint}")
 
 
 def _whole(reply: Reply) -> str:

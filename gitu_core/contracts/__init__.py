@@ -20,13 +20,5 @@ from gitu_core.model.steps import Step as Step
 from gitu_core.model.tooling import *
 from gitu_core.model.turn import *
 
-__all__: list[str] = []
-__all__ += adapter.__all__
-__all__ += base.__all__
-__all__ += dispatcher.__all__
-__all__ += host.__all__
-__all__ += memory.__all__
-__all__ += page.__all__
-__all__ += provider.__all__
-__all__ += tool.__all__
-__all__ += model.__all__
+_MODULES = (adapter, base, dispatcher, host, memory, page, provider, tool, model)
+__all__ = [name for module in _MODULES for name in module.__all__]

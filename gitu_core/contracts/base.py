@@ -45,9 +45,7 @@ def contract(name: str, version: int = 1, *, host_only: tuple[str, ...] = (), cr
     """Registers a Protocol as the contract *name*. With ``crosses=False`` it can only be fulfilled inside the host."""
 
     def register(protocol: C) -> C:
-        seam = Seam(name, version, protocol, frozenset(host_only), crosses)
-        SEAMS[name] = seam
-        protocol.__seam__ = seam  # type: ignore[attr-defined]
+        SEAMS[name] = Seam(name, version, protocol, frozenset(host_only), crosses)
         return protocol
 
     return register
@@ -55,8 +53,7 @@ def contract(name: str, version: int = 1, *, host_only: tuple[str, ...] = (), cr
 
 def seam_of(protocol: object) -> Seam | None:
     """The seam that a Protocol class was registered as, or None."""
-    found = protocol.__dict__.get("__seam__") if isinstance(protocol, type) else None
-    return found if isinstance(found, Seam) else None
+    return next((seam for seam in SEAMS.values() if seam.protocol is protocol), None)
 
 
 class Contribution(Value, frozen=True):

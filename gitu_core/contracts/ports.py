@@ -303,9 +303,6 @@ class Records(Protocol):
     async def steps_under(self, prefix: str) -> Sequence[StepEntry]:
         """The steps of every turn whose id begins with *prefix*, by turn and in order."""
 
-    async def usage(self, person: str = "", since: float = 0.0) -> Usage:
-        """What was used, by one person where given, since a time."""
-
 
 class People(Protocol):
     """Users and their accounts."""
@@ -313,12 +310,9 @@ class People(Protocol):
     async def person_for(self, account: Account, person: str = "") -> Person:
         """Who an account belongs to; created where nobody does, under the id *person* where given."""
 
-    async def person(self, id: str) -> Person | None:
-        """The user with this id."""
-
 
 class Sessions(Protocol):
-    """Sessions: get or create, update, end, clean up."""
+    """Sessions: get or create, end, clean up."""
 
     async def session_for(self, conversation: Conversation, person: str, profile: str = "default") -> Session:
         """The open session that a conversation is bound to; created and bound where there is none."""
@@ -334,11 +328,6 @@ class Sessions(Protocol):
 
     async def sessions(self, person: str = "", limit: int = 50) -> Sequence[Session]:
         """Sessions, the last active first, of one person where given."""
-
-    async def update_session(
-        self, id: str, *, title: str | None = None, profile: str | None = None, settings: dict[str, Any] | None = None
-    ) -> Session:
-        """Changes what is given. `InputError` if there is no such session."""
 
     async def end_session(self, id: str) -> None:
         """Ends a session; its conversations get a new one at the next message."""

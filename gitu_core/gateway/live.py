@@ -80,6 +80,7 @@ class Live:
 
     async def _grow(self) -> None:
         try:
+            await self._pause(EVERY)  # what is quick comes whole
             while not self._over.is_set():
                 pause = await self._show() if self._text != self._shown else EVERY
                 if pause is None:

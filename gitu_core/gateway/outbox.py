@@ -10,10 +10,12 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
 import msgspec
+from anyio.abc import TaskGroup
 
 from gitu_core.contracts import Adapter
 from gitu_core.contracts.ports import Clock, Hooks, OutboxEntry, Record, Records
@@ -33,8 +35,28 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
 SHORT = 1.0
 """Seconds that a turn's lane waits for a second try; what takes longer is tried again beside it."""
 
+AT_ONCE = 64
+"""In how many conversations of a channel something is sent at once, of what waited."""
+
+RECHECK = 1.0
+"""Seconds between two looks for what ended processes left, at least."""
+
 GIVE_UP = 86_400.0
 """Seconds after which what nobody took is given up; a person can have it sent all the same."""
+
+
+@dataclass(eq=False)
+class _Queue:
+    """What waits for a channel, by conversation, each with when it is due. `busy` are the conversations in which the
+    first one is being sent. `left` is what was dealt with since the disk was looked at, `look` tells to look again,
+    `looked` when it was looked at for what an ended process left."""
+
+    waiting: dict[tuple[str, str], deque[tuple[float, OutboxEntry]]] = field(default_factory=dict)
+    busy: set[tuple[str, str]] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)
+    look: bool = True
+    looked: float = float("-inf")
+    kick: anyio.Event = field(default_factory=anyio.Event)
 
 
 class Outbox:
@@ -49,9 +71,8 @@ class Outbox:
         self._clock = clock
         self._notice = notice
         self._hold = hold
-        self._waiting: dict[str, dict[tuple[str, str], deque[tuple[float, OutboxEntry]]]] = {}  # with when it is due
+        self._queues: dict[str, _Queue] = {}
         self._known: set[str] = set()  # what waits or is being sent here, by id
-        self._kicks: dict[str, anyio.Event] = {}
         self._untold: set[object] = set()
 
     # ---- what is to be said -------------------------------------------------------------------------------------
@@ -59,8 +80,7 @@ class Outbox:
     def entry(self, outgoing: Outgoing, person: str, session: str, here: bool) -> OutboxEntry:
         """An entry to be committed and then handed to `deliver`: on its way at once where its channel is *here* and
         nothing waits in its conversation, else queued."""
-        where = outgoing.conversation
-        behind = (where.id, where.thread) in self._waiting.get(where.channel, ())
+        behind = self._behind(outgoing.conversation)
         now = self._clock.now()
         if here and not behind:
             self._known.add(outgoing.id)
@@ -77,30 +97,42 @@ class Outbox:
         if entry.state == "queued" or adapter is None:
             await self._later(entry)
             return entry
-        self._known.add(entry.outgoing.id)
-        hit("outbox.before")
-        await self._hold()
-        entry, delivery = await self._sent(adapter, entry)
-        hit("outbox.after")
-        self._records.post(entry)
-        hit("outbox.marked")
-        self._known.discard(entry.outgoing.id)
+        entry, delivery = await self._attempt(adapter, entry)
         if entry.state == "queued":
             await self._later(entry)
-        elif entry.state == "unknown":
+        await self._tell(entry, delivery)
+        return entry
+
+    async def _attempt(self, adapter: Adapter, entry: OutboxEntry) -> tuple[OutboxEntry, Delivery]:
+        """Sends an entry and records what became of it."""
+        id, queue = entry.outgoing.id, self._queues.get(adapter.channel.name)
+        self._known.add(id)
+        try:
+            hit("outbox.before")
+            await self._hold()
+            entry, delivery = await self._sent(adapter, entry)
+            hit("outbox.after")
+            self._records.post(entry)
+            hit("outbox.marked")
+        finally:  # where it was cut off, it is found on disk as something that an ended process left
+            self._known.discard(id)
+            if queue is not None:
+                queue.left.add(id)
+        return entry, delivery
+
+    async def _tell(self, entry: OutboxEntry, delivery: Delivery) -> None:
+        if entry.state == "unknown":
             self._untold.add(_whom(entry))
         if self._hooks.wants("gitu_delivered"):
             await self._hooks.observe("gitu_delivered", outgoing=entry.outgoing, delivery=delivery)
-        return entry
 
     async def live(self, adapter: Adapter | None, job: Job) -> Live | None:
         """What shows a job's answer while it grows; None where its channel cannot, shows it by itself, or has something
         else to send first, and where a plugin looks at what goes out: that is for whole answers."""
         if adapter is None or not adapter.channel.edits or adapter.channel.streams:
             return None
-        where = job.entry.message.conversation
         looked_at = self._hooks.wants("gitu_filter_outgoing") or self._hooks.wants("gitu_guard_outgoing")
-        if looked_at or (where.id, where.thread) in self._waiting.get(where.channel, ()):
+        if looked_at or self._behind(job.entry.message.conversation):
             return None
         live = Live(adapter, job, self._records, self._clock, self._hold)
         if job.again:
@@ -113,20 +145,34 @@ class Outbox:
         for piece in pieces(outgoing, adapter.channel.max_text):
             await self._send(adapter, piece)
 
+    def _behind(self, where: Conversation) -> bool:
+        """True if something waits in a conversation."""
+        queue = self._queues.get(where.channel)
+        return queue is not None and (where.id, where.thread) in queue.waiting
+
     async def _later(self, entry: OutboxEntry) -> None:
         """Leaves an entry to the queue of its channel, here or wherever the channel runs."""
         channel = entry.outgoing.conversation.channel
-        if channel in self._kicks:
-            self._queue(entry)
+        if queue := self._queues.get(channel):
+            self._put(queue, entry)
         else:
             await self._notice(f"@channel:{channel}")
 
-    def _queue(self, entry: OutboxEntry, most: float = GIVE_UP) -> None:
-        """It is due after its time, at *most* seconds from now: whoever sets the clock meanwhile changes nothing."""
-        where, due = entry.outgoing.conversation, self._clock.monotonic() + min(entry.next_at - self._clock.now(), most)
+    def _put(self, queue: _Queue, entry: OutboxEntry, most: float = GIVE_UP) -> None:
+        where = entry.outgoing.conversation
         self._known.add(entry.outgoing.id)
-        self._waiting.setdefault(where.channel, {}).setdefault((where.id, where.thread), deque()).append((due, entry))
-        self.kick(where.channel)
+        line = queue.waiting.setdefault((where.id, where.thread), deque())
+        due = self._when(entry, most)
+        # What was tried already comes before what was said meanwhile.
+        if entry.tries and (where.id, where.thread) not in queue.busy:
+            line.appendleft((due, entry))
+        else:
+            line.append((due, entry))
+        queue.kick.set()
+
+    def _when(self, entry: OutboxEntry, most: float = GIVE_UP) -> float:
+        """When an entry is due, at *most* seconds from now: whoever sets the clock meanwhile changes nothing."""
+        return self._clock.monotonic() + min(entry.next_at - self._clock.now(), most)
 
     async def _sent(self, adapter: Adapter, entry: OutboxEntry) -> tuple[OutboxEntry, Delivery]:
         """Sends the pieces that are left; gives the entry as it stands then."""
@@ -158,21 +204,26 @@ class Outbox:
             state, again = ("dead", 0.0) if dead else ("queued", now + wait)
         return msgspec.structs.replace(entry, state=state, next_at=again, detail=delivery.detail)
 
+    async def _asked(self, adapter: Adapter, outgoing: Outgoing, send: bool = False) -> Delivery:
+        """What became of a message that is sent now, or was sent earlier. Where an adapter raises, it broke law A4, and
+        nobody can tell how far it came."""
+        try:
+            delivery = await adapter.send(outgoing) if send else Delivery("unknown")
+            if delivery.state == "unknown" and adapter.channel.delivery == "verifiable":
+                delivery = await adapter.verify(outgoing)
+            return delivery
+        except GituError as error:
+            return Delivery("unknown", detail=str(error))
+        except BaseException as error:  # an adapter is somebody else's code; the same holds for whatever it raises
+            if is_cancellation(error):
+                raise
+            log.exception("adapter %s raised in send", adapter.channel.name)
+            return Delivery("unknown", detail=f"{type(error).__name__} in send")
+
     async def _send(self, adapter: Adapter, outgoing: Outgoing) -> Delivery:
         waited = 0.0
         while True:
-            try:
-                delivery = await adapter.send(outgoing)
-                if delivery.state == "unknown" and adapter.channel.delivery == "verifiable":
-                    delivery = await adapter.verify(outgoing)
-            except GituError as error:
-                # `send` broke law A4. Nobody can tell how far it came.
-                return Delivery("unknown", detail=str(error))
-            except BaseException as error:  # an adapter is somebody else's code; the same holds for whatever it raises
-                if is_cancellation(error):
-                    raise
-                log.exception("adapter %s raised in send", adapter.channel.name)
-                return Delivery("unknown", detail=f"{type(error).__name__} in send")
+            delivery = await self._asked(adapter, outgoing, send=True)
             wait = FIRST_WAIT if delivery.retry_after is None else delivery.retry_after
             if delivery.state != "not_sent" or delivery.final or waited + wait > SHORT:
                 return delivery
@@ -182,68 +233,74 @@ class Outbox:
     # ---- what waits ---------------------------------------------------------------------------------------------
 
     def kick(self, channel: str) -> None:
-        """There may be something to send on a channel."""
-        event = self._kicks.get(channel)
-        if event is not None:
-            event.set()
+        """There may be something on disk that is to be sent on a channel."""
+        if queue := self._queues.get(channel):
+            queue.look = True
+            queue.kick.set()
 
     async def run(self, adapter: Adapter, begun: anyio.Event) -> None:
         """Sends what waits for a channel, until cancelled; *begun* is set when all of it was tried once. Nobody else
         sends on the channel meanwhile."""
         channel, wait = adapter.channel.name, FIRST_WAIT
-        self._kicks[channel] = anyio.Event()
+        queue = self._queues[channel] = _Queue()
         try:
-            while True:
-                try:
-                    await self._settle(adapter)
-                    await self._send_due(adapter)
-                    wait, pause = FIRST_WAIT, self._due(channel)
-                except StoreError as error:
-                    log.warning("channel %s: what waits could not be sent: %s", channel, error)
-                    wait = pause = min(wait * 2, LONGEST_WAIT)
-                begun.set()
-                with anyio.move_on_after(pause):
-                    await self._kicks[channel].wait()
-                self._kicks[channel] = anyio.Event()
+            async with anyio.create_task_group() as group:
+                while True:
+                    queue.kick = anyio.Event()
+                    try:
+                        await self._settle(adapter, queue)
+                        await self._send_due(adapter, queue, group)
+                        wait, pause = FIRST_WAIT, self._pause(queue)
+                    except StoreError as error:
+                        log.warning("channel %s: what waits could not be sent: %s", channel, error)
+                        queue.look = True
+                        wait = pause = min(wait * 2, LONGEST_WAIT)
+                    if not queue.busy:
+                        begun.set()
+                    with anyio.move_on_after(pause):
+                        await queue.kick.wait()
         finally:
             begun.set()
-            del self._kicks[channel]
-            for queue in self._waiting.pop(channel, {}).values():
-                self._known.difference_update(each.outgoing.id for _, each in queue)
+            del self._queues[channel]
+            for line in queue.waiting.values():
+                self._known.difference_update(each.outgoing.id for _, each in line)
 
-    def _due(self, channel: str) -> float:
+    def _pause(self, queue: _Queue) -> float:
         """Seconds until something is to be sent; an hour where nothing waits."""
-        heads = [queue[0][0] for queue in self._waiting.get(channel, {}).values()]
-        return max(0.01, min(heads) - self._clock.monotonic()) if heads else 3_600.0
+        heads = [line[0][0] for where, line in queue.waiting.items() if where not in queue.busy]
+        return max(0.01, min(heads) - self._clock.monotonic()) if heads and len(queue.busy) < AT_ONCE else 3_600.0
 
-    async def _settle(self, adapter: Adapter) -> None:
+    async def _settle(self, adapter: Adapter, queue: _Queue) -> None:
         """Finds on disk what others queued, and what was on its way when a process ended."""
-        for state in ("sending", "queued"):
+        if not queue.look:
+            return
+        queue.look, now, states = False, self._clock.monotonic(), ["queued"]
+        if now - queue.looked >= RECHECK:
+            queue.looked, states = now, ["sending", "queued"]
+        for state in states:
             after = ""
-            while page := await self._records.unsent(state=state, after=after, channel=adapter.channel.name):
-                after = page[-1].outgoing.id
+            while True:
+                queue.left.clear()
+                page = await self._records.unsent(state=state, after=after, channel=adapter.channel.name)
+                if not page:
+                    break
                 for entry in page:
-                    await self._found(adapter, entry)
+                    after = entry.outgoing.id
+                    # While the page was read it may have been dealt with: then it is not as the page says.
+                    if after in self._known or after in queue.left:
+                        continue
+                    if state == "sending":
+                        await self._recover(adapter, queue, entry)
+                    else:
+                        self._put(queue, entry, LONGEST_WAIT)  # written by the clock as it was then
 
-    async def _found(self, adapter: Adapter, entry: OutboxEntry) -> None:
-        if entry.outgoing.id in self._known:
-            return
-        # While the page was read it may have been sent here: then it is not as the page says.
-        now = await self._records.outgoing(entry.outgoing.id)
-        if now is None or now.state != entry.state or now.outgoing.id in self._known:
-            return
-        if now.state == "sending":
-            await self._recover(adapter, now)
-        else:
-            self._queue(now, LONGEST_WAIT)  # written by the clock as it was then
-
-    async def _recover(self, adapter: Adapter, entry: OutboxEntry) -> None:
+    async def _recover(self, adapter: Adapter, queue: _Queue, entry: OutboxEntry) -> None:
         """An entry that was on its way when a process ended."""
         # To change a message twice does no harm.
         how = "idempotent" if entry.outgoing.replaces and not entry.done else adapter.channel.delivery
         if how == "verifiable":
             for piece in pieces(entry.outgoing, adapter.channel.max_text)[entry.done :]:
-                found = await adapter.verify(piece)
+                found = await self._asked(adapter, piece)
                 if found.state != "sent":
                     how = "blind" if found.state == "unknown" else "idempotent"
                     break
@@ -252,23 +309,49 @@ class Outbox:
                 self._records.post(msgspec.structs.replace(entry, state="sent"))
                 return
         if how == "idempotent":
-            await self.deliver(adapter, entry)
+            self._put(queue, msgspec.structs.replace(entry, next_at=0.0))
             return
         self._untold.add(_whom(entry))
         self._records.post(
             msgspec.structs.replace(entry, state="unknown", detail="the process ended while it was sent")
         )
 
-    async def _send_due(self, adapter: Adapter) -> None:
-        queues = self._waiting.get(adapter.channel.name, {})
-        for where in list(queues):
-            while (queue := queues.get(where)) and queue[0][0] <= self._clock.monotonic():
-                entry = msgspec.structs.replace(queue[0][1], state="sending", tries=queue[0][1].tries + 1)
-                await self._records.write(entry)
-                queue.popleft()
-                if not queue:
-                    del queues[where]
-                await self.deliver(adapter, entry)
+    async def _send_due(self, adapter: Adapter, queue: _Queue, group: TaskGroup) -> None:
+        """Begins to send what is due, one a conversation and many at once."""
+        now, room = self._clock.monotonic(), AT_ONCE - len(queue.busy)
+        due = [where for where, line in queue.waiting.items() if where not in queue.busy and line[0][0] <= now][:room]
+        if not due:
+            return
+        queue.busy.update(due)
+        try:
+            entries = [queue.waiting[where][0][1] for where in due]
+            entries = [msgspec.structs.replace(each, state="sending", tries=each.tries + 1) for each in entries]
+            await self._records.write(*entries)
+        except BaseException:  # nothing of it was begun
+            queue.busy.difference_update(due)
+            raise
+        for where, entry in zip(due, entries, strict=True):
+            group.start_soon(self._send_one, adapter, queue, where, entry)
+
+    async def _send_one(self, adapter: Adapter, queue: _Queue, where: tuple[str, str], entry: OutboxEntry) -> None:
+        line = queue.waiting[where]
+        try:
+            entry, delivery = await self._attempt(adapter, entry)
+        except StoreError as error:
+            log.warning("channel %s: what waits could not be sent: %s", adapter.channel.name, error)
+            line.popleft()
+        else:
+            if entry.state == "queued":
+                self._known.add(entry.outgoing.id)
+                line[0] = self._when(entry), entry
+            else:
+                line.popleft()
+            await self._tell(entry, delivery)
+        finally:
+            if not line:
+                del queue.waiting[where]
+            queue.busy.discard(where)
+            queue.kick.set()
 
     # ---- what nobody knows about ---------------------------------------------------------------------------------
 

@@ -97,10 +97,13 @@ class Worker:
             if reply.status == "waiting":
                 await self._park(job, outcome, live)
             else:
-                outgoing = await self._filtered(job, reply)
+                outgoing, records = await self._filtered(job, reply), outcome.records
                 said = [] if reply.status == "silent" or not outgoing.parts else [outgoing]
-                said = await live.end(said) if live is not None else said
-                await self.hand_out(job, said, *outcome.records, InboxDone(job.id, reply.status))
+                if live is not None:
+                    # The channel may take its time. What ended is on disk before, and is only handed out after a crash.
+                    await self._records.write(*records)
+                    said, records = await live.end(said), ()
+                await self.hand_out(job, said, *records, InboxDone(job.id, reply.status))
         finally:
             if live is not None:
                 live.drop()

@@ -7,15 +7,9 @@ from gitu_core.model.chat import *
 from gitu_core.model.label import *
 from gitu_core.model.memory import *
 from gitu_core.model.message import *
-from gitu_core.model.steps import Step
+from gitu_core.model.steps import Step as Step
 from gitu_core.model.tooling import *
 from gitu_core.model.turn import *
 
-__all__ = ["Step"]
-__all__ += base.__all__
-__all__ += chat.__all__
-__all__ += label.__all__
-__all__ += memory.__all__
-__all__ += message.__all__
-__all__ += tooling.__all__
-__all__ += turn.__all__
+_MODULES = (base, chat, label, memory, message, tooling, turn)
+__all__ = ["Step", *(name for module in _MODULES for name in module.__all__)]

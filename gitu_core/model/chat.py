@@ -8,7 +8,7 @@ import msgspec
 
 from gitu_core.model.base import Value
 from gitu_core.model.label import UNLABELLED, Label
-from gitu_core.model.message import Part, Text, text_of
+from gitu_core.model.message import Part, Spoken, Text
 from gitu_core.model.tooling import ToolCall, ToolSpec
 
 __all__ = [
@@ -20,7 +20,7 @@ NANO = 1_000_000_000
 """Nano-dollars in a dollar."""
 
 
-class ModelMessage(Value, frozen=True):
+class ModelMessage(Spoken, frozen=True):
     """One entry of a model's context. A ``tool`` entry answers the call `call_id`. `id` never changes for the same
     content, so that a provider may cache what it encoded. `state` is a provider's own and goes back to it unchanged."""
 
@@ -32,11 +32,6 @@ class ModelMessage(Value, frozen=True):
     id: str = ""
     label: Label = UNLABELLED
     state: dict[str, Any] = msgspec.field(default_factory=dict)
-
-    @property
-    def text(self) -> str:
-        """The words of all text parts and captions, one a line."""
-        return text_of(self.parts)
 
 
 class ModelRequest(Value, frozen=True):
@@ -66,11 +61,8 @@ class Usage(Value, frozen=True):
     cache_write_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens,
-            self.cached_tokens + other.cached_tokens, self.cost + other.cost,
-            self.reasoning_tokens + other.reasoning_tokens, self.cache_write_tokens + other.cache_write_tokens,
-        )  # fmt: skip
+        names = (name for name in Usage.__struct_fields__ if name != "extra")
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
 
 class TextDelta(Value, frozen=True, tag="text", tag_field="type"):

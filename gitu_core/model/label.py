@@ -47,12 +47,8 @@ class Label(Value, frozen=True):
         """The label of a value that was made from both."""
         if self is other or (other.readers is None and other.origins <= self.origins and not other.extra):
             return self
-        if self.readers is None:
-            readers = other.readers
-        elif other.readers is None:
-            readers = self.readers
-        else:
-            readers = self.readers & other.readers
+        limits = [each.readers for each in (self, other) if each.readers is not None]
+        readers = frozenset.intersection(*limits) if limits else None
         return Label(origins=self.origins | other.origins, readers=readers, extra={**other.extra, **self.extra})
 
     def trusted_for(self, principal: str, delegates: Iterable[str] = ()) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -36,9 +36,7 @@ def message_tokens(message: ModelMessage) -> int:
             total += text_tokens(part.text)
         elif isinstance(part, Media):
             total += IMAGE_TOKENS + text_tokens(part.caption)
-        elif isinstance(part, Opaque):
-            continue
-        else:
+        elif not isinstance(part, Opaque):
             total += text_tokens(str(part))
     for call in message.calls:
         total += _FRAME + text_tokens(call.tool) + text_tokens(call.raw or "")
@@ -51,32 +49,24 @@ def spec_tokens(spec: ToolSpec) -> int:
     return _FRAME + text_tokens(spec.description) + int(len(msgspec.json.encode(spec.input_schema)) / BYTES_A_TOKEN)
 
 
-class _Measures(Generic[V]):
-    """The measures of values of one kind, by identity."""
-
-    def __init__(self, measure: Callable[[V], int]) -> None:
-        self._measure = measure
-        self._known: dict[int, tuple[weakref.ref[V], int]] = {}
-
-    def total(self, values: Sequence[V]) -> int:
-        known, total = self._known, 0
-        for value in values:
-            entry = known.get(id(value))
-            total += self._add(value) if entry is None else entry[1]
-        return total
-
-    def _add(self, value: V) -> int:
-        key, tokens, known = id(value), self._measure(value), self._known
-        # When the value dies its identity may be given to another one: the entry dies with it.
-        known[key] = weakref.ref(value, lambda _: known.pop(key, None)), tokens
-        return tokens
+_known: dict[int, tuple[weakref.ref[Any], int]] = {}
+"""What was measured, by identity."""
 
 
-_messages: _Measures[ModelMessage] = _Measures(message_tokens)
-_tools: _Measures[ToolSpec] = _Measures(spec_tokens)
+def _total(values: Sequence[V], measure: Callable[[V], int]) -> int:
+    total = 0
+    for value in values:
+        key = id(value)
+        entry = _known.get(key)
+        if entry is None:
+            # When the value dies its identity may be given to another one: the entry dies with it.
+            gone = weakref.ref(value, lambda _, key=key: _known.pop(key, None))  # type: ignore[misc]
+            entry = _known[key] = gone, measure(value)
+        total += entry[1]
+    return total
 
 
 def tokens_of(messages: Sequence[ModelMessage], tools: Sequence[ToolSpec] = ()) -> int:
     """The tokens that messages and offered tools take together, roughly. Values never change, so that each is measured
     once while it lives."""
-    return _messages.total(messages) + _tools.total(tools)
+    return _total(messages, message_tokens) + _total(tools, spec_tokens)

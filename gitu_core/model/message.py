@@ -94,7 +94,16 @@ class Conversation(Value, frozen=True):
     kind: Literal["direct", "group"] = "direct"
 
 
-class Message(Value, frozen=True):
+class Spoken(Value, frozen=True):
+    """What has `parts`."""
+
+    @property
+    def text(self) -> str:
+        """The words of all text parts and captions, one a line."""
+        return text_of(self.parts)  # type: ignore[attr-defined]
+
+
+class Message(Spoken, frozen=True):
     """What somebody said. `key` is the channel's idempotency key: the same key again is the same message.
 
     `action` tells whether it is new, replaces or removes the message whose `key` is `target`, or reacts to the one
@@ -112,13 +121,8 @@ class Message(Value, frozen=True):
     id: str = ""
     label: Label = UNLABELLED
 
-    @property
-    def text(self) -> str:
-        """The words of all text parts and captions, one a line."""
-        return text_of(self.parts)
 
-
-class Outgoing(Value, frozen=True):
+class Outgoing(Spoken, frozen=True):
     """What Gitu wants said. `key` stays the same over every try; `replaces` names a delivered message to edit."""
 
     id: str
@@ -129,11 +133,6 @@ class Outgoing(Value, frozen=True):
     replaces: str = ""
     cause: str = ""
     label: Label = UNLABELLED
-
-    @property
-    def text(self) -> str:
-        """The words of all text parts and captions, one a line."""
-        return text_of(self.parts)
 
 
 class Delivery(Value, frozen=True):

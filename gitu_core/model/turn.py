@@ -9,7 +9,7 @@ import msgspec
 from gitu_core.model.base import Value
 from gitu_core.model.chat import Usage
 from gitu_core.model.label import UNLABELLED, Label
-from gitu_core.model.message import Part, text_of
+from gitu_core.model.message import Part, Spoken
 from gitu_core.model.tooling import ErrorInfo, ToolCall, ToolResult
 
 __all__ = [
@@ -29,7 +29,7 @@ class TurnInfo(Value, frozen=True):
     channel: str = ""
 
 
-class Reply(Value, frozen=True):
+class Reply(Spoken, frozen=True):
     """How a turn ended. `text` is the answer; `data` the structured output where a schema was asked for.
 
     `failures` tell which models could not answer before another did; `degraded` that a last resort answered for them.
@@ -48,11 +48,6 @@ class Reply(Value, frozen=True):
     label: Label = UNLABELLED
     failures: tuple[ErrorInfo, ...] = ()
     degraded: bool = False
-
-    @property
-    def text(self) -> str:
-        """The answer in words."""
-        return text_of(self.parts)
 
 
 class Progress(Value, frozen=True, tag="progress", tag_field="type"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -109,17 +110,14 @@ class Activation:
         return active
 
     async def _try(self, record: Record, begin: bool) -> None:
-        try:
+        with suppress(PluginError):  # it was quarantined and reported by then; the others start all the same
             await self.activate(record, begin)
-        except PluginError:  # it was quarantined and reported by then; the others start all the same
-            return
 
     async def _load(self, record: Record) -> Active:
         from gitu_core.registry.loading import activate, imported
 
-        assert record.manifest is not None
-        shipped = record.found is not None
-        plugin = await imported(record.found, record.id, self._limit) if record.found else record.local
+        shipped = record.local is None
+        plugin = await imported(record.found, record.id, self._limit) if shipped else record.local
         active = await activate(plugin, record.manifest, self._host_for, self._manager, shipped=shipped)
         record.active, record.manifest = active, active.manifest
         self._registry.in_service(record)

@@ -21,11 +21,10 @@ class Catalogue:
         self._holders: dict[tuple[str, str], tuple[Record, str]] = {}
         for record in sorted(records, key=lambda record: record.order):
             record.notes.clear()
-            if record.state == "enabled" and record.manifest is not None:
+            if record.state == "enabled":
                 self._take(record)
 
     def _take(self, record: Record) -> None:
-        assert record.manifest is not None
         for each in record.manifest.contributes:
             full = f"{record.id}:{each.name}"
             if (each.seam, full) in self._holders:
@@ -36,9 +35,8 @@ class Catalogue:
             if holder is record or each.seam == "page":
                 self._offers.setdefault(each.seam, []).append(Offer(plugin=record.id, contribution=each))
             else:
-                record.notes.append(
-                    f"the {each.seam} {each.name!r} comes from {holder.id}; this one is reached as {full!r}"
-                )
+                note = f"the {each.seam} {each.name!r} comes from {holder.id}; this one is reached as {full!r}"
+                record.notes.append(note)
 
     def offers(self, seam: str) -> tuple[Offer, ...]:
         """The contributions to a seam."""

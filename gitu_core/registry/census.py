@@ -29,8 +29,8 @@ class Record:
     """What the registry knows about one plugin, found on disk or handed over by the embedder."""
 
     id: str
-    found: Found | None
-    manifest: Manifest | None
+    found: Found
+    manifest: Manifest
     state: State = "disabled"
     enabled: bool = False
     reason: str = ""
@@ -42,25 +42,23 @@ class Record:
     @property
     def order(self) -> tuple[bool, int, str]:
         """Who comes first where two plugins contribute the same: the embedder's, then by priority, id."""
-        return (self.found is not None, self.manifest.priority if self.manifest else 100, self.id)
+        return (self.local is None, self.manifest.priority, self.id)
 
     @property
     def eager(self) -> bool:
         """True if the plugin is activated at the start: it says so, listens to hooks, or is local."""
-        if self.manifest is None:
-            return False
         listens = any(HOOKS[hook].mode in ("observe", "filter", "guard") for hook in self.manifest.hooks)
-        return listens or self.found is None or (self.manifest.start == "eager" and not self.speaks)
+        return listens or self.local is not None or (self.manifest.start == "eager" and not self.speaks)
 
     @property
     def speaks(self) -> bool:
         """True if the plugin speaks a channel: such a plugin is activated where channels run."""
-        return self.manifest is not None and bool(self.manifest.of("adapter"))
+        return bool(self.manifest.of("adapter"))
 
     @property
     def version(self) -> str:
         """The version of the distribution; empty for the embedder's own."""
-        return self.found.version if self.found else ""
+        return self.found.version
 
     def put(self, state: State, reason: str = "", hint: str = "") -> None:
         """Changes the state, with the reason and the next step."""
@@ -68,15 +66,13 @@ class Record:
 
     def status(self, faults: int) -> PluginStatus:
         """The plugin as it is shown."""
-        manifest, found = self.manifest or Manifest(id=self.id), self.found
+        manifest, found = self.manifest, self.found
         contributions = tuple(f"{each.seam}:{each.name}" for each in manifest.contributes)
         return PluginStatus(
-            id=self.id, state=self.state, enabled=self.enabled, active=self.active is not None,
-            isolation="host", title=manifest.title, contributions=contributions, hooks=tuple(manifest.hooks),
-            distribution=found.distribution if found else "", version=found.version if found else "",
-            reason=self.reason, hint=self.hint,
-            source=found.source if found else "local", file=found.file if found else "",
-            notes=tuple(self.notes), faults=faults,
+            id=self.id, state=self.state, enabled=self.enabled, active=self.active is not None, isolation="host",
+            title=manifest.title, contributions=contributions, hooks=tuple(manifest.hooks), file=found.file,
+            distribution=found.distribution, version=found.version, reason=self.reason, hint=self.hint,
+            source=found.source, notes=tuple(self.notes), faults=faults,
         )  # fmt: skip
 
 
@@ -109,10 +105,9 @@ class Census:
         wanted = self._wanted(id, found)
         if wanted and found.manifest is None and found.trouble is None:
             found = self._describe(found)
-        record = Record(id, found, found.manifest, enabled=wanted)
+        record = Record(id, found, found.manifest or Manifest(id), enabled=wanted)
         try:
-            if found.manifest is not None:
-                check_versions(found.manifest)
+            check_versions(record.manifest)
         except PluginError as error:
             record.put("incompatible" if isinstance(error, IncompatibleError) else "broken", error.message, error.hint)
             return record
@@ -173,4 +168,5 @@ def local_record(id: str, values: list[object]) -> Record:
         contributes = tuple(contribution(seam, each) for seam, each in plugin.objects)
     hooks = {name: 0 for name in HOOKS if callable(getattr(plugin, name, None))}
     manifest = Manifest(id=id, isolation="host", hooks=hooks, contributes=contributes)
-    return Record(id, None, manifest, state="enabled", enabled=True, local=plugin)
+    found = Found("", "", id, "", "", "", manifest=manifest, source="local")
+    return Record(id, found, manifest, state="enabled", enabled=True, local=plugin)

@@ -9,10 +9,8 @@ from typing import Any
 
 import msgspec
 
-from gitu_core.contracts.adapter import Channel
-from gitu_core.contracts.base import SEAMS
+from gitu_core.contracts import SEAMS, Channel, CommandSpec
 from gitu_core.contracts.host import FACETS, Missing
-from gitu_core.contracts.page import CommandSpec
 from gitu_core.errors import HookError
 from gitu_core.isolation import blamed, in_thread, within
 from gitu_core.manifest import Contribution, Manifest

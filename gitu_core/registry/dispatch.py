@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -52,11 +52,10 @@ class Refusal(str):
         return made
 
 
-class _Failed:
+class _Failed(NamedTuple):
     """What stands for the value of an implementation that failed."""
 
-    def __init__(self, error: HookError) -> None:
-        self.error = error
+    error: HookError
 
 
 class Dispatcher:
@@ -84,8 +83,7 @@ class Dispatcher:
         """Tells everybody who listens; failures are counted against the plugin and go no further."""
         for call in self._calls[hook]:
             await self._call(call, arguments)
-        if self.events:
-            await self._announce()
+        await self._announce()
 
     async def filter(self, hook: str, **arguments: Any) -> Any:
         """Hands the hook's value from one implementation to the next; gives the last."""
@@ -101,8 +99,7 @@ class Dispatcher:
                 self._count(call, f"returned a broken {kind.__name__}: {flaw}", "fill every field with its type", 1)
             else:
                 arguments[name] = value
-        if self.events:
-            await self._announce()
+        await self._announce()
         return arguments[name]
 
     async def guard(self, hook: str, **arguments: Any) -> str | None:
@@ -115,8 +112,7 @@ class Dispatcher:
                 if (value := await self._call(call, arguments)) is not None:
                     reason = self._reason(call, value)
                     break
-        if self.events:
-            await self._announce()
+        await self._announce()
         return reason
 
     def add(self, implementations: Iterable[Implementation]) -> None:

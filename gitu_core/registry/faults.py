@@ -30,10 +30,7 @@ class FaultBudget:
 
     def recent(self, plugin: str) -> int:
         """The faults within the window, counted up to the limit."""
-        faults = self._faults.get(plugin)
-        if not faults:
-            return 0
-        oldest = self._now() - self.window
+        faults, oldest = self._faults.get(plugin, deque()), self._now() - self.window
         while faults and faults[0] < oldest:
             faults.popleft()
         return len(faults)

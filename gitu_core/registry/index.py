@@ -12,6 +12,7 @@ import sys
 import time
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -115,10 +116,8 @@ class Index:
         """Replaces the index on disk at once. Where the home cannot be written the next start just reads
         again.
         """
-        try:
+        with suppress(OSError):
             write_whole(self.file, msgspec.json.encode(self._kept))
-        except OSError:
-            return
 
 
 def write_whole(file: Path, data: bytes) -> None:

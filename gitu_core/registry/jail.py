@@ -29,9 +29,6 @@ from gitu_core.isolation import blamed
 from gitu_core.manifest import Manifest, check
 from gitu_core.registry.scan import Found, Trouble, source_files, trouble_of
 
-TIME_LIMIT = 20.0
-"""Seconds a child may take."""
-
 OUTPUT_LIMIT = 1 << 20
 """Bytes that a description may have."""
 
@@ -66,8 +63,9 @@ def digest_of(found: Found) -> str:
     return digest.hexdigest()
 
 
-def describe_in_child(found: Found, path: Sequence[str], home: Path, limit: float = TIME_LIMIT) -> Found:
-    """*found* with the manifest that its code amounts to, or with the trouble that came of asking. Blocks."""
+def describe_in_child(found: Found, path: Sequence[str], home: Path, limit: float) -> Found:
+    """*found* with the manifest that its code amounts to, or with the trouble that came of asking. Blocks, at most
+    *limit* seconds."""
     source = "bubblewrap" if bubblewrap() else "child"
     own = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     # The interpreter's own path first, as in this process, so that a plugin shadows nothing.

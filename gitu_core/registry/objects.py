@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Sequence
+from operator import attrgetter
 from types import ModuleType, SimpleNamespace
 from typing import Any, get_type_hints
 
@@ -19,6 +20,8 @@ from gitu_core.tools import FunctionTool, as_tool
 
 PROVIDES = {meta.seam: name for name, meta in HOOKS.items() if meta.mode == "provide"}
 """The provider hook of each seam."""
+
+_NAMES = {"adapter": "channel.name", "tool": "spec.name", "action": "spec.name", "command": "spec.name", "page": "path"}
 
 
 class Ready:
@@ -44,7 +47,7 @@ def as_plugin(value: Any, name: str) -> Any:
             value = value()
         except TypeError as error:
             raise LoadError(f"{name}: {error}", hint="give the plugin class a constructor without arguments") from error
-    if _has_hooks(value):
+    if any(name.startswith("gitu_") and callable(getattr(value, name, None)) for name in dir(value)):
         return value
     if isinstance(value, ModuleType):
         return _module(value, name)
@@ -53,10 +56,6 @@ def as_plugin(value: Any, name: str) -> Any:
     if inspect.isfunction(value) and value.__name__.startswith("gitu_"):
         return SimpleNamespace(**{value.__name__: value, "__doc__": value.__doc__})
     return Ready([_object(value, name)])
-
-
-def _has_hooks(value: Any) -> bool:
-    return any(name.startswith("gitu_") and callable(getattr(value, name, None)) for name in dir(value))
 
 
 def _module(module: ModuleType, name: str) -> Ready:
@@ -129,11 +128,7 @@ def checked(seam: str, value: Any, hook: str) -> list[Any]:
 
 def name_of(seam: str, value: Any) -> str:
     """The name under which an object is contributed."""
-    if seam == "adapter":
-        return str(value.channel.name)
-    if seam in ("tool", "action", "command"):
-        return str(value.spec.name)
-    return str(value.path if seam == "page" else value.name)
+    return str(attrgetter(_NAMES.get(seam, "name"))(value))
 
 
 def contribution(seam: str, value: Any) -> Contribution:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from gitu_core.errors import LoadError, ManifestError
@@ -29,8 +30,9 @@ async def describe_package(package: str) -> tuple[Path, Manifest]:
     if folder is None:
         hint = "a single module needs none: it is described when it is enabled"
         raise LoadError(f"{package} is no package, so there is no place for a manifest", hint=hint)
-    file = Path(folder, FILE_NAME)
-    base = _manifest(file) or Manifest(id=name)
+    file, base = Path(folder, FILE_NAME), Manifest(id=name)
+    with suppress(ManifestError):
+        base = read(file)
     manifest = await describe(plugin, RecordingHost(base.id), base)
     check(manifest, file)
     return Path(folder), manifest
@@ -43,10 +45,3 @@ def _entry(package: str) -> tuple[str, str]:
             if found.value.partition(":")[0].partition(".")[0] == package:
                 return found.name, found.value
     return package.removeprefix("gitu_").replace("_", "-"), package
-
-
-def _manifest(file: Path) -> Manifest | None:
-    try:
-        return read(file)
-    except (FileNotFoundError, ManifestError):
-        return None

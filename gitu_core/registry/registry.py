@@ -79,8 +79,8 @@ class Registry:
         self._all()
         return self._catalogue.offers(seam)
 
-    def manifest(self, id: str) -> Manifest | None:
-        """The manifest of a plugin, where there is one. `PluginError` if there is no such plugin."""
+    def manifest(self, id: str) -> Manifest:
+        """The manifest of a plugin, empty where there is none. `PluginError` if there is no such plugin."""
         return self._record(id).manifest
 
     async def get(self, seam: str, name: str) -> Any:
@@ -125,7 +125,7 @@ class Registry:
 
     def having(self, hook: str) -> Sequence[str]:
         """The ids of the enabled, healthy plugins that have a hook."""
-        return [one.id for one in self._all() if one.state == "enabled" and one.manifest and hook in one.manifest.hooks]
+        return [one.id for one in self._all() if one.state == "enabled" and hook in one.manifest.hooks]
 
     async def call(self, id: str, hook: str, **arguments: Any) -> None:
         """Calls a lifecycle hook of one plugin, which is activated first: a `PluginError` says why it cannot be. The
@@ -143,14 +143,14 @@ class Registry:
     def enable(self, id: str) -> None:
         """Switches a plugin on, for good. One that listens to hooks runs from the next `start`."""
         record = self._record(id)
-        if record.found is not None:
+        if record.local is None:
             self._consent.enable(id, record.found.distribution)
             self._decide_again(record)
 
     def disable(self, id: str) -> None:
         """Switches a plugin off, for good and at once; its `gitu_stop` is called at `stop`."""
         record = self._record(id)
-        if record.found is None:
+        if record.local is not None:
             hint = "leave it out where the application is made"
             raise PluginError(f"{id} belongs to this application", hint=hint, plugin=id)
         self._consent.disable(id)
@@ -177,7 +177,7 @@ class Registry:
         record = self._record(id)
         self._budget.forgive(id)
         self.hooks.reopen(id)
-        if record.found is None:
+        if record.local is not None:
             record.put("enabled")
             self.in_service(record)
             return
@@ -218,7 +218,6 @@ class Registry:
 
     def _decide_again(self, record: Record) -> None:
         """Applies the operator's word to a plugin whose files are as they were."""
-        assert record.found is not None
         fresh = self._census.decide(record.found.bare)
         record.found, record.manifest, record.enabled = fresh.found, fresh.manifest, fresh.enabled
         record.put(fresh.state, fresh.reason, fresh.hint)
@@ -241,9 +240,8 @@ class Registry:
         self._catalogue = Catalogue(self._all())
 
     def _close_guards(self, record: Record) -> None:
-        if record.manifest is not None:
-            reason = f"the plugin {record.id} guards this and cannot run: {record.reason} (next: {record.hint})"
-            self.hooks.close(record.id, record.manifest.hooks, reason)
+        reason = f"the plugin {record.id} guards this and cannot run: {record.reason} (next: {record.hint})"
+        self.hooks.close(record.id, record.manifest.hooks, reason)
 
     def _fault(self, plugin: str, error: PluginError, weight: int) -> None:
         """Counts a failure of a hook, and quarantines a plugin that fails too often."""
@@ -258,7 +256,7 @@ class Registry:
         """Why nobody contributes a name: its plugin cannot run, or there is none."""
         names = []
         for record in self._all():
-            for each in record.manifest.of(seam) if record.manifest else ():
+            for each in record.manifest.of(seam):
                 names.append(each.name)
                 if name in (each.name, f"{record.id}:{each.name}") and record.state != "duplicate":
                     return unusable(record)

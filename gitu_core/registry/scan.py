@@ -123,11 +123,8 @@ def read_plugin(folder: str, info: str, name: str, value: str) -> Found:
     found = Found(*_identity(info), name, value, folder, info, file, source=source, stamps=stamps)
     try:
         return msgspec.structs.replace(found, manifest=read(file)) if file else found
-    except PluginError as error:
+    except ManifestError as error:
         return msgspec.structs.replace(found, trouble=trouble_of(error))
-    except (OSError, UnicodeDecodeError) as error:
-        broken = ManifestError(f"{file}: {error}", hint="correct it, or rewrite it with: gitu manifest")
-        return msgspec.structs.replace(found, trouble=trouble_of(broken))
 
 
 def _identity(info: str) -> tuple[str, str]:

@@ -75,35 +75,25 @@ class Cooldown:
         probe."""
         pause = self._pauses.get(key)
         failures = pause.failures + 1 if pause else 1
-        seconds = _pause_for(error, failures)
+        seconds, asked = _pause_for(error, failures)
         if seconds is None:
             if pause is not None:
                 pause.probing_until = 0.0
             return
         reason = error.code if isinstance(error, GituError) else type(error).__name__
-        self._pauses[key] = _Pause(self._clock.monotonic() + seconds, failures, reason, _asked(error))
-
-    def clear(self) -> None:
-        """Forgets every pause: the configuration changed."""
-        self._pauses.clear()
+        self._pauses[key] = _Pause(self._clock.monotonic() + seconds, failures, reason, asked)
 
 
-def _pause_for(error: Exception, failures: int) -> float | None:
-    """Seconds to leave alone what failed with *error* for the nth time; None = it is not to blame."""
+def _pause_for(error: Exception, failures: int) -> tuple[float | None, bool]:
+    """Seconds to leave alone what failed with *error* for the nth time (None = it is not to blame), and whether the
+    other side, or a person, asked for them."""
     if isinstance(error, AuthFailed):
-        return REFUSED
+        return REFUSED, True
     if isinstance(error, NotReady) and error.retry_after is not None:
-        return error.retry_after
+        return error.retry_after, True
     if isinstance(error, NotReady | StreamBroken | Unknown):
-        return min(LONGEST, FIRST * 2.0 ** min(failures - 1, 20))
+        return min(LONGEST, FIRST * 2.0 ** min(failures - 1, 20)), False
     if isinstance(error, ConfigError):
-        return LONGEST
+        return LONGEST, True
     # The request's own fault, the budget's, a person's: another request may well succeed.
-    return None if isinstance(error, GituError) else FIRST
-
-
-def _asked(error: Exception) -> bool:
-    """True if the other side, or a person, has to do something first."""
-    return isinstance(error, AuthFailed | ConfigError) or (
-        isinstance(error, NotReady) and error.retry_after is not None
-    )
+    return (None if isinstance(error, GituError) else FIRST), False

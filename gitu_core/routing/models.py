@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from functools import partial
 
@@ -12,13 +11,11 @@ from gitu_core.config import Settings
 from gitu_core.contracts.ports import Clock
 from gitu_core.errors import AuthFailed
 from gitu_core.manifest import Manifest
-from gitu_core.model import Candidate, ModelEvent, ModelInfo, ModelRequest, RouteTask
+from gitu_core.model import Candidate, ModelEvent, ModelRequest, RouteTask
 from gitu_core.routing.cooldown import Cooldown
 from gitu_core.routing.guarded import EVENT_TIMEOUT, Watch, guarded
-from gitu_core.routing.plan import Desk, Draft, full_name, pause_key
-from gitu_core.routing.sources import Keys, Plugins, Sources
-
-log = logging.getLogger("gitu.routing")
+from gitu_core.routing.plan import Draft, pause_key
+from gitu_core.routing.sources import Plugins, Sources
 
 
 class Models:
@@ -27,19 +24,14 @@ class Models:
 
     def __init__(
         self,
-        registry: Plugins,
-        settings: Settings,
-        clock: Clock,
-        secret_set: Callable[[str], bool],
-        *,
-        forbidden: Callable[[Manifest], str] = lambda manifest: "",
-        event_timeout: float = EVENT_TIMEOUT,
-    ) -> None:
+        registry: Plugins, settings: Settings, clock: Clock, secret_set: Callable[[str], bool], *,
+        forbidden: Callable[[Manifest], str] = lambda manifest: "", event_timeout: float = EVENT_TIMEOUT,
+    ) -> None:  # fmt: skip
         self._settings = settings
         self._cooldown = Cooldown(clock)
-        self._sources = Sources(registry, forbidden)
-        self._keys = Keys(secret_set, lambda reference: self._cooldown.left(reference) > 0)
-        self._desk = Desk(registry, self._sources, self._cooldown, self._keys)
+        self._sources = Sources(
+            registry, lambda secret: secret_set(secret) and not self._cooldown.left(secret), forbidden
+        )
         self._watch, self._event_timeout = Watch(), event_timeout
 
     async def plan(
@@ -51,7 +43,7 @@ class Models:
         own apply, and without those whatever is best. With *exact* nothing but what is wanted is tried.
         `ContextOverflow` if the input fits no model, `NoModel` if nothing can serve; both say why.
         """
-        draft = Draft(self._desk, task, person, self._settings.router)
+        draft = Draft(self._sources, self._cooldown, task, person, self._settings.router)
         names = [name for name in wanted if name] or [name for name in self._settings.wanted if name]
         for name in names:
             await draft.add(name)
@@ -94,26 +86,8 @@ class Models:
         else:
             self._cooldown.failure(pause_key(candidate), error)
 
-    def refresh(self, settings: Settings | None = None) -> None:
-        """The configuration changed: forgets pauses and catalogues."""
-        self._settings = settings or self._settings
-        self._cooldown.clear()
-        self._sources.forget()
-
-    def providers(self, person: str = "") -> Sequence[tuple[str, str]]:
+    def providers(self) -> Sequence[tuple[str, str]]:
         """Every provider of an enabled plugin by name, and why it cannot be asked; empty where it can. Asks and
         activates none."""
-        draft = Draft(self._desk, RouteTask(), person, "")
+        draft = Draft(self._sources, self._cooldown, RouteTask(), "", "")
         return [(source.name, draft.why_not(source)) for source in self._sources.all()]
-
-    async def catalogue(self, person: str = "") -> Sequence[tuple[str, ModelInfo]]:
-        """Every model of every provider that can be used, by its full name. Activates those providers."""
-        found: list[tuple[str, ModelInfo]] = []
-        for source in self._sources.all():
-            if source.missing(source.held(self._keys, person)):
-                continue
-            try:
-                found.extend((full_name(source, info), info) for info in await self._sources.models(source))
-            except Exception as error:  # noqa: BLE001 - one broken provider must not hide the others
-                log.warning("the catalogue of %s cannot be had: %s", source.name, error)
-        return found

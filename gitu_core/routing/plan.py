@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from msgspec.structs import replace
 
@@ -13,7 +12,7 @@ from gitu_core.model import Candidate, ModelInfo, RouteTask
 from gitu_core.model.prices import worst_cost
 from gitu_core.routing.cooldown import Cooldown
 from gitu_core.routing.ranking import affordable, capable, fits, rank
-from gitu_core.routing.sources import Held, Keys, Plugins, Source, Sources
+from gitu_core.routing.sources import Held, Source, Sources
 
 log = logging.getLogger("gitu.routing")
 
@@ -30,16 +29,6 @@ PER_PROVIDER = 3
 """How many models of one provider are planned for."""
 
 
-@dataclass(frozen=True)
-class Desk:
-    """What every plan is made from."""
-
-    registry: Plugins
-    sources: Sources
-    cooldown: Cooldown
-    keys: Keys
-
-
 def pause_key(candidate: Candidate) -> str:
     """What is left alone when the candidate fails: the model with its key."""
     return f"{candidate.model} {candidate.credential}"
@@ -53,11 +42,8 @@ def full_name(source: Source, info: ModelInfo) -> str:
 class Draft:
     """A plan in the making: what was found, what was left out and why."""
 
-    def __init__(self, desk: Desk, task: RouteTask, person: str, router: str) -> None:
-        self._registry = desk.registry
-        self._sources = desk.sources
-        self._cooldown = desk.cooldown
-        self._keys = desk.keys
+    def __init__(self, sources: Sources, cooldown: Cooldown, task: RouteTask, person: str, router: str) -> None:
+        self._sources, self._cooldown = sources, cooldown
         self._router, self._task, self._person = router, task, person
         self._waits: list[float] = []
         self._reasons: list[str] = []
@@ -70,10 +56,8 @@ class Draft:
         """What somebody asked for by name: a model, or a provider's best."""
         provider, slash, model = name.partition("/")
         source = self._source(provider)
-        if source is None:
-            return
-        infos = await self._infos(source)
-        if infos is None:
+        infos = await self._infos(source) if source else None
+        if source is None or infos is None:
             return
         if slash and model:
             if not source.by_name:
@@ -104,9 +88,8 @@ class Draft:
         them."""
         for source in self._sources.all():
             if source.last_resort and self._usable(source):
-                infos = await self._infos(source) or ()
-                found = (self._candidate(source, info) for info in infos[:1])
-                self._take([replace(each, last_resort=True) for each in found])
+                for info in (await self._infos(source) or ())[:1]:
+                    self._take([replace(self._candidate(source, info), last_resort=True)])
 
     def add_resting(self) -> None:
         """Models that failed once or twice, where there is no other: better a second try than no answer."""
@@ -116,10 +99,8 @@ class Draft:
     def check_size(self) -> None:
         """`ContextOverflow` if the input fits none of the models that could be asked."""
         if self.overflow and not self.found and not self._waits:
-            raise ContextOverflow(
-                f"{self._task.input_tokens} tokens do not fit {', '.join(self.overflow)}",
-                hint="send less, or use a model with a larger window",
-            )
+            what = f"{self._task.input_tokens} tokens do not fit {', '.join(self.overflow)}"
+            raise ContextOverflow(what, hint="send less, or use a model with a larger window")
 
     def failure(self) -> NoModel:
         """Why nothing was found."""
@@ -148,8 +129,7 @@ class Draft:
         return ""
 
     def _usable(self, source: Source) -> bool:
-        reason = self.why_not(source)
-        if reason:
+        if reason := self.why_not(source):
             self._reasons.append(f"{source.name} {reason}")
         return not reason
 
@@ -167,10 +147,9 @@ class Draft:
         return Candidate(full_name(source, info), info, estimate, credential, owner)
 
     def _held(self, source: Source) -> Held:
-        found = self._credentials.get(source.name)
-        if found is None:
-            found = self._credentials[source.name] = source.held(self._keys, self._person)
-        return found
+        if source.name not in self._credentials:
+            self._credentials[source.name] = source.held(self._sources.works, self._person)
+        return self._credentials[source.name]
 
     def _best(self, source: Source, infos: Sequence[ModelInfo]) -> Iterator[Candidate]:
         """A provider's best models for the task that have a key. Ranked once for tasks of about this size."""
@@ -181,8 +160,8 @@ class Draft:
         if short is None:
             if len(source.shortlists) >= MARKS:
                 source.shortlists.clear()
-            ranked = self._ranked(source, infos)
-            short = source.shortlists[mark] = tuple(candidate.info for candidate in ranked[:SHORTLIST])
+            ranked = self._ranked(source, infos)[:SHORTLIST]
+            short = source.shortlists[mark] = tuple(candidate.info for candidate in ranked)
         return (self._candidate(source, info) for info in short)
 
     def _ranked(self, source: Source, infos: Iterable[ModelInfo]) -> list[Candidate]:
@@ -191,19 +170,15 @@ class Draft:
         held, task = self._held(source), self._task
         able = [info for info in infos if capable(info, task) and source.key(info.id, held) is not None]
         found = [self._candidate(source, info) for info in able]
-        if task.prefer == "balanced":
-            found[1:] = rank(task, found[1:])
-        else:
-            found = rank(task, found)
+        first = 1 if task.prefer == "balanced" else 0
+        found[first:] = rank(task, found[first:])
         return sorted(found, key=lambda each: not (fits(each.info, task) and affordable(each, task)))
 
     async def _routed(self, pool: Sequence[Candidate]) -> list[Candidate]:
         """What the configured router makes of the pool. One that fails leaves the built-in ranking."""
-        able = [
-            candidate for candidate in pool if fits(candidate.info, self._task) and affordable(candidate, self._task)
-        ]
+        able = [each for each in pool if fits(each.info, self._task) and affordable(each, self._task)]
         try:
-            router = await self._registry.get("router", self._router)
+            router = await self._sources.registry.get("router", self._router)
             chosen = list(await router.rank(self._task, able))
         except Exception as error:  # noqa: BLE001 - a router is a plugin's code; a turn must not die of it
             log.warning("the router %s failed (%s); the built-in ranking is used", self._router, error)
@@ -217,18 +192,16 @@ class Draft:
         for candidate in candidates:
             if taken >= most:
                 return
-            name = candidate.model
+            name, key = candidate.model, pause_key(candidate)
             if not fits(candidate.info, self._task):
                 self.overflow.append(f"{name} ({candidate.info.window})")
             elif not affordable(candidate, self._task):
                 self._reasons.append(f"{name} may cost more than allowed")
-            elif wait := self._cooldown.left(pause_key(candidate)):
+            elif wait := self._cooldown.left(key):
                 self._waits.append(wait)
-                if self._cooldown.mild(pause_key(candidate)):
+                if self._cooldown.mild(key):
                     self._resting.append(candidate)
-                self._reasons.append(
-                    f"{name} is left alone for {wait:.0f} s ({self._cooldown.reason(pause_key(candidate))})"
-                )
+                self._reasons.append(f"{name} is left alone for {wait:.0f} s ({self._cooldown.reason(key)})")
             else:
                 self.found.setdefault(name, candidate)
                 taken += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 from gitu_core.contracts import ModelProvider
 from gitu_core.contracts.ports import Offer, Registry
@@ -26,29 +26,15 @@ Held = dict[str, tuple[str, Owner]]
 class Plugins(Registry, Protocol):
     """The registry, as routing needs it."""
 
-    def manifest(self, id: str) -> Manifest | None:
-        """The manifest of a plugin, where there is one."""
+    def manifest(self, id: str) -> Manifest:
+        """The manifest of a plugin, empty where there is none."""
 
 
-class Keys:
-    """Whose key is used: the person's own where there is one that works, else the platform's."""
-
-    def __init__(self, available: Callable[[str], bool], refused: Callable[[str], bool]) -> None:
-        self._available, self._refused = available, refused
-
-    def find(self, names: Sequence[str], person: str) -> tuple[str, Owner] | None:
-        """The reference of the first secret of *names* that is set and was not refused of late."""
-        if person:
-            for name in names:
-                if self._good(reference := f"personal:{person}:{name}"):
-                    return reference, "personal"
-        for name in names:
-            if self._good(reference := f"platform:{name}"):
-                return reference, "platform"
-        return None
-
-    def _good(self, reference: str) -> bool:
-        return self._available(reference) and not self._refused(reference)
+def key_of(name: str, person: str, works: Callable[[str], bool]) -> tuple[str, Owner] | None:
+    """The reference of the secret *name* and whose it is: the person's own where that works, else the platform's."""
+    if person and works(reference := f"personal:{person}:{name}"):
+        return reference, "personal"
+    return (reference, "platform") if works(reference := f"platform:{name}") else None
 
 
 class Source:
@@ -68,10 +54,10 @@ class Source:
         """True if it is asked only when nobody else can be."""
         return self.priority >= LAST_RESORT
 
-    def held(self, keys: Keys, person: str) -> Held:
-        """The credentials that are there, by the name of their secret."""
+    def held(self, works: Callable[[str], bool], person: str) -> Held:
+        """The credentials that are there and work, by the name of their secret."""
         names = self.required or self.optional
-        return {name: found for name in names if (found := keys.find((name,), person)) is not None}
+        return {name: found for name in names if (found := key_of(name, person, works))}
 
     def missing(self, held: Held) -> str:
         """The secret that keeps it from being used; empty if nothing does."""
@@ -104,14 +90,14 @@ def _letters(name: str) -> str:
 class Sources:
     """All providers of the registry, best priority first."""
 
-    def __init__(self, registry: Plugins, forbidden: Callable[[Manifest], str]) -> None:
-        self._registry, self._forbidden = registry, forbidden
+    def __init__(self, registry: Plugins, works: Callable[[str], bool], forbidden: Callable[[Manifest], str]) -> None:
+        self.registry, self.works, self._forbidden = registry, works, forbidden
         self._offers: list[Offer] = []
         self._all: tuple[Source, ...] = ()
 
     def all(self) -> tuple[Source, ...]:
         """Every provider that an enabled plugin offers."""
-        offers = list(self._registry.offers("provider"))
+        offers = list(self.registry.offers("provider"))
         if offers != self._offers:
             found: dict[str, Source] = {}
             for source in sorted(map(self._source, offers), key=lambda each: (each.priority, each.name)):
@@ -119,25 +105,18 @@ class Sources:
             self._offers, self._all = offers, tuple(found.values())
         return self._all
 
-    def forget(self) -> None:
-        """Reads everything anew."""
-        self._offers = []
-        self._all = ()
-
     def _source(self, offer: Offer) -> Source:
-        manifest = self._registry.manifest(offer.plugin) or Manifest(id=offer.plugin)
+        manifest = self.registry.manifest(offer.plugin)
         source = Source(offer.contribution.name, manifest.priority, manifest.capabilities.secrets)
         source.forbidden = lambda: self._forbidden(manifest)
         return source
 
     async def provider(self, name: str) -> ModelProvider:
         """The provider itself; activates its plugin. A `PluginError` says why it cannot be had."""
-        provider: ModelProvider = await self._registry.get("provider", name)
-        return provider
+        return cast(ModelProvider, await self.registry.get("provider", name))
 
     async def models(self, source: Source) -> tuple[ModelInfo, ...]:
         """The provider's catalogue, its default first."""
         if source.models is None:
-            provider = await self.provider(source.name)
-            source.models = tuple(await provider.catalogue())
+            source.models = tuple(await (await self.provider(source.name)).catalogue())
         return source.models

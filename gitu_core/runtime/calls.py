@@ -85,6 +85,8 @@ class Caller:
             except GituError as error:
                 result = ToolResult("denied" if isinstance(error, Denied) else "error", error=error_info(error))
                 await self._finish(turn, call, msgspec.structs.replace(result, label=call.label), 0.0)
+        if not all(spec.acts for _, spec in allowed):
+            await turn.save()
         if len(allowed) == 1:
             await self._run(turn, *allowed[0])
         elif allowed:
@@ -155,8 +157,6 @@ class Caller:
         if spec.acts:
             hit("call.intent")
             await turn.commit(CallStarted(call.id, key))
-        else:
-            turn.flush()
         hit("call.dispatch")
         if spec.acts:
             await self._hold()

@@ -97,7 +97,7 @@ class Runtime:
         with span("invoke_agent", gen_ai__operation__name="invoke_agent", gen_ai__agent__name=work.profile.name):
             reply = await self._bounded(turn, work.profile.limits)
         if self._hooks.wants("gitu_filter_outgoing") or self._hooks.wants("gitu_guard_outgoing"):
-            turn.flush()  # they may take their time
+            await turn.save()
         return self._outcome(turn, reply)
 
     async def _history(self, work: Work, seen: str | None) -> list[ModelMessage]:

@@ -50,10 +50,11 @@ class Turn:
         """Records a step, together with the next one that is waited for: nothing may follow from it before."""
         self._noted += (*more, self.entry(step))
 
-    def flush(self) -> None:
-        """What was noted goes to disk now, before something that takes its time; nobody waits for it."""
+    async def save(self) -> None:
+        """Waits until what was noted is on disk, before something that may take its time: what was paid for must not
+        get lost meanwhile."""
         if self._noted:
-            self._records.post(*self.noted())
+            await self._records.write(*self.noted())
 
     def noted(self) -> list[Record]:
         """What was noted and is not on its way to disk; from here on the caller answers for it."""

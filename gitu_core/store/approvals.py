@@ -19,11 +19,9 @@ class ApprovalsPart(Base):
 
     async def approvals(self, person: str = "", turn: str = "") -> Sequence[Approval]:
         """The questions that wait for an answer, of a person; or all that a turn ever asked."""
-        if turn:
-            script = self._script_of("approvals_of_turn", self.tenant, turn, bodies=(7,))
-        else:
-            script = self._script_of("approvals_pending", self.tenant, person, bodies=(7,))
-        return readable(await self._read(script), self._opened, self.engine.lost)
+        statement = "approvals_of_turn" if turn else "approvals_pending"
+        rows = await self._read(self._script_of(statement, self.tenant, turn or person, bodies=(7,)))
+        return readable(rows, self._opened, self.engine.lost)
 
     async def answer(self, id: str, person: str, choice: str, receipt: str = "") -> Approval | None:
         """Answers a question of that person once, opens the message it holds up again, and ends the message *receipt*
@@ -31,7 +29,8 @@ class ApprovalsPart(Base):
         Without a *person* it is the system that decides, in words of its own."""
 
         def script() -> Script:
-            found = yield from self._found("approval_locked", id)
+            row = yield from self._first(7, "approval_locked", self.tenant, id)
+            found = self._opened(row) if row else None
             if found is None or found.state != "pending" or not _may(found, person, choice, self.clock.now()):
                 return None
             now = self.clock.now()
@@ -51,10 +50,8 @@ class ApprovalsPart(Base):
         def script() -> Script:
             rows = yield "approvals_due", (self.tenant, self.clock.now(), _PAGE)
             yield from self._keys.load([row[7] for row in rows])
-            ended = [
-                replaced(each, state="expired", answered_at=self.clock.now())
-                for each in readable(rows, self._opened, self.engine.lost)
-            ]
+            due = readable(rows, self._opened, self.engine.lost)
+            ended = [replaced(each, state="expired", answered_at=self.clock.now()) for each in due]
             yield from self._keys.ensure({each.person for each in ended})
             for each in ended:
                 yield from self._settled_by(each)
@@ -64,13 +61,6 @@ class ApprovalsPart(Base):
             return ()
         found: Sequence[Approval] = await self._script(script, fenced=True)
         return found
-
-    def _found(self, statement: str, id: str) -> Script:
-        rows = yield statement, (self.tenant, id)
-        if not rows:
-            return None
-        yield from self._keys.load([rows[0][7]])
-        return approval(rows[0], self.tenant, self._keys)
 
     def _settled_by(self, entry: Approval) -> Script:
         row = rows_of((entry,), self.tenant, self.clock.now())[0]

@@ -14,20 +14,18 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from gitu_core.errors import ConfigError, Damaged, StoreError
+from gitu_core.store.base import Engine
 from gitu_core.store.blobs import FOLDER, blob_file
 from gitu_core.store.keys import Script
 from gitu_core.store.schema import ready
 from gitu_core.store.sql import Sql, compiled
 from gitu_core.store.sqlite import SqliteEngine
 from gitu_core.store.writer import Job, Operation
-
-if TYPE_CHECKING:
-    from gitu_core.store.base import Engine
 
 DATABASE, ROWS, NOTE = "gitu.db", "rows.msgpack", "backup.json"
 FORMAT = 1
@@ -49,7 +47,8 @@ async def save(engine: Engine, home: Path | None, target: Path) -> None:
         raise StoreError(f"{target} exists already", hint="name a folder that does not exist")
     draft = target.with_name(f".{target.name}.part")
     try:
-        await asyncio.to_thread(_emptied, draft)
+        await asyncio.to_thread(shutil.rmtree, draft, True)
+        draft.mkdir(parents=True)
         if isinstance(engine, SqliteEngine):
             await engine.copy(draft / DATABASE)
         else:
@@ -71,11 +70,6 @@ async def _dump(engine: Engine, path: Path) -> None:
         async for table, rows in engine.scan(compiled().tables):
             data = msgspec.msgpack.encode((table, [tuple(row) for row in rows]))
             await asyncio.to_thread(file.write, len(data).to_bytes(4, "big") + data)
-
-
-def _emptied(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
 
 
 async def load(source: Path, engine: Engine, home: Path | None) -> None:
@@ -119,10 +113,8 @@ def _note(source: Path) -> Note:
 def _pieces(source: Path, note: Note, inline: bool) -> Iterator[tuple[str, list[Any]]]:
     """The rows of a backup; with *inline*, blobs that were files come as rows."""
     for table, rows in _stored(source, note):
-        if table == "blobs" and inline:
-            yield table, [_inlined(source, note.tables[table], row) for row in rows]
-        else:
-            yield table, rows
+        lie_apart = inline and table == "blobs"
+        yield table, [_inlined(source, note.tables[table], row) for row in rows] if lie_apart else rows
 
 
 def _stored(source: Path, note: Note) -> Iterator[tuple[str, list[Any]]]:

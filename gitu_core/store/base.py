@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -13,14 +13,12 @@ from gitu_core.contracts.ports import Clock, Person, Session
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.store.cache import Lru, Tail
 from gitu_core.store.keys import Keyring, Master, Script, ScriptOf
+from gitu_core.store.postgres import PostgresEngine
+from gitu_core.store.sqlite import SqliteEngine
 from gitu_core.store.writer import LOG, Job, Row
 
-if TYPE_CHECKING:
-    from gitu_core.store.postgres import PostgresEngine
-    from gitu_core.store.sqlite import SqliteEngine
-
-    Engine: TypeAlias = SqliteEngine | PostgresEngine
-    """A database as the parts use it: both have the same methods."""
+Engine: TypeAlias = SqliteEngine | PostgresEngine
+"""A database as the parts use it: both have the same methods."""
 
 V = TypeVar("V")
 
@@ -42,8 +40,7 @@ class Base:
         self._loading: dict[str, list[list[bool]]] = {}
         self._bound: Lru[bytes, str] = Lru(10_000)
         self._sessions: Lru[str, Session] = Lru(10_000)
-        self._accounts: Lru[bytes, tuple[str, float]] = Lru(10_000)
-        self._people: Lru[str, Person] = Lru(10_000)
+        self._accounts: Lru[bytes, tuple[Person, float]] = Lru(10_000)
         self._seen = 0
 
     @property
@@ -93,6 +90,13 @@ class Base:
 
         return script
 
+    def _first(self, body: int | None, statement: str, *params: Any) -> Script:
+        """The first row of one statement, with the key of its column *body*, or None; part of a script."""
+        rows = yield statement, params
+        if rows and body is not None:
+            yield from self._keys.load([rows[0][body]])
+        return rows[0] if rows else None
+
     # ---- what is remembered --------------------------------------------------------------------------------
 
     def _remembers(self) -> bool:
@@ -106,7 +110,7 @@ class Base:
         return True
 
     def _forget(self) -> None:
-        for memory in (self._bound, self._sessions, self._accounts, self._people):
+        for memory in (self._bound, self._sessions, self._accounts):
             memory.clear()
 
 

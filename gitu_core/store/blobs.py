@@ -48,17 +48,14 @@ class BlobsPart(Base):
         seal = bound("blobs", self.tenant, stored, person)
         await self._script(lambda: self._keys.ensure((person,)), person)
         path = self._blob_path(stored, person) if len(data) >= SMALL else None
-        body: bytes | None = None
-        if path is None:
-            body = self._keys.seal(person, data, seal)
-        elif not path.exists():
+        body = self._keys.seal(person, data, seal) if path is None else None
+        if path is not None and not path.exists():
             # On disk before the row that speaks of it; without a row, a file is only waste.
             await asyncio.to_thread(lambda: _write(path, self._keys.seal(person, data, seal)))
-        now = self.clock.now()
 
         def script() -> Script:
             info = self._keys.seal(person, meta, seal + b"meta")
-            yield "blob_add", (self.tenant, stored, person, len(data), now, info, body)
+            yield "blob_add", (self.tenant, stored, person, len(data), self.clock.now(), info, body)
 
         await self._script(script, person)
         return BlobRef(digest=digest, size=len(data), media_type=media_type, name=name)
@@ -74,11 +71,9 @@ class BlobsPart(Base):
         for row in rows:
             try:
                 data = await self._blob_bytes(row, stored, blob.digest)
+                return data[offset:] if size < 0 else data[offset : offset + size]
             except Damaged as error:
-                # The same bytes may be there on behalf of somebody else.
-                problem = error
-                continue
-            return data[offset:] if size < 0 else data[offset : offset + size]
+                problem = error  # the same bytes may be there on behalf of somebody else
         raise problem
 
     async def _blob_bytes(self, row: Any, stored: bytes, digest: str) -> bytes:

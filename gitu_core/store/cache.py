@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import dropwhile
 from typing import Generic, TypeVar
 
 from gitu_core.contracts.ports import HistoryEntry
@@ -47,10 +49,8 @@ class Lru(Generic[K, V]):
         self._items.clear()
         self._total = 0
 
-    def __len__(self) -> int:
-        return len(self._items)
 
-
+@dataclass(slots=True, eq=False)
 class Tail:
     """The newest messages of one session, oldest first.
 
@@ -58,13 +58,11 @@ class Tail:
     :param size: bytes of their stored bodies.
     """
 
-    __slots__ = ("complete", "count", "entries", "generation", "size")
-
-    def __init__(
-        self, entries: list[HistoryEntry], size: int, count: int | None, generation: int, complete: bool
-    ) -> None:
-        self.entries, self.size, self.count, self.generation = entries, size, count, generation
-        self.complete = complete
+    entries: list[HistoryEntry]
+    size: int
+    count: int | None
+    generation: int
+    complete: bool
 
     def weight(self) -> int:
         """Roughly what it takes in memory, in bytes: decoded values take about four times their JSON."""
@@ -92,8 +90,4 @@ class Tail:
             first -= 1
         if first == 0 and not self.complete and len(self.entries) < max_messages:
             return None
-        chosen = self.entries[first:]
-        skip = 0
-        while skip < len(chosen) and chosen[skip].message.role == "tool":
-            skip += 1
-        return chosen[skip:]
+        return list(dropwhile(lambda each: each.message.role == "tool", self.entries[first:]))

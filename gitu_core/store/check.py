@@ -35,7 +35,8 @@ class CheckPart(Base):
         tables = {name: columns for name, columns in compiled().tables.items() if name in BOUND}
         try:
             async for table, rows in self.engine.scan(tables):
-                mine = [named for row in rows if (named := self._named(table, row))["tenant"] == self.tenant]
+                every = (dict(zip(tables[table], row, strict=True)) for row in rows)
+                mine = [row for row in every if row["tenant"] == self.tenant]
                 envelopes = [bytes(row[name]) for row in mine for name in ("body", "meta") if row.get(name)]
                 await self._read(partial(self._keys.load, envelopes))
                 found += [problem for row in mine if (problem := self._problem(table, row))]
@@ -44,10 +45,6 @@ class CheckPart(Base):
         except GituError as error:
             found.append(str(error))
         return found
-
-    @staticmethod
-    def _named(table: str, row: Any) -> dict[str, Any]:
-        return dict(zip(compiled().tables[table], row, strict=True))
 
     def _problem(self, table: str, row: dict[str, Any]) -> str:
         names = [row[name] for name in BOUND[table].split()]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from gitu_core.errors import Damaged, InputError
-
-if TYPE_CHECKING:
-    from gitu_core.store.keys import Keyring
+from gitu_core.store.keys import Keyring
 
 T = TypeVar("T")
 

@@ -14,7 +14,6 @@ in a backup.
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import hashlib
 import os
@@ -61,21 +60,22 @@ class Master:
     """The master key: where it is looked for, and made."""
 
     def __init__(self, home: Path | None, key: bytes | None = None) -> None:
-        self._home, self._key = home, key
+        self.home, self._key = home, key
+        self.path = None if home is None else home / FILE
 
     def find(self) -> bytes | None:
         """The key from argument, environment or file; None if there is none. `ConfigError` if it is
         unusable."""
         if self._key is not None:
-            return self._checked(self._key, "master_key")
+            return _checked(self._key, "master_key")
         if value := os.environ.get(VARIABLE, ""):
-            return self._checked(self._decoded(value, VARIABLE), VARIABLE)
+            return _decoded(value, VARIABLE)
         path = self.path
         if path is None or not path.is_file():
             return None
         if os.name == "posix" and path.stat().st_mode & 0o077:
             raise ConfigError(f"{path} can be read by others", hint=f"chmod 600 {path}", field=FILE)
-        return self._checked(self._decoded(path.read_text("ascii", "replace"), str(path)), str(path))
+        return _decoded(path.read_text("ascii", "replace"), str(path))
 
     def make(self) -> bytes:
         """The key; made and written to the file where there is none."""
@@ -98,28 +98,18 @@ class Master:
         draft.unlink()
         return self.make()
 
-    @property
-    def path(self) -> Path | None:
-        """Where the file is, or None without a home."""
-        return None if self._home is None else self._home / FILE
 
-    def missing(self) -> ConfigError:
-        """The error for a database whose key is nowhere."""
-        hint = f"set {VARIABLE} or put the file {FILE} back to {self._home}"
-        return ConfigError("the database is sealed and its master key is missing", hint=hint, field=VARIABLE)
+def _decoded(text: str, where: str) -> bytes:
+    try:
+        return _checked(base64.b64decode(text.strip(), validate=True), where)
+    except ValueError:
+        raise ConfigError(f"{where} is not base64", hint="it holds 32 bytes in base64", field=where) from None
 
-    @staticmethod
-    def _decoded(text: str, where: str) -> bytes:
-        try:
-            return base64.b64decode(text.strip(), validate=True)
-        except (binascii.Error, ValueError):
-            raise ConfigError(f"{where} is not base64", hint="it holds 32 bytes in base64", field=where) from None
 
-    @staticmethod
-    def _checked(key: bytes, where: str) -> bytes:
-        if len(key) != _SIZE:
-            raise ConfigError(f"{where} holds {len(key)} bytes", hint="a master key is 32 bytes in base64", field=where)
-        return key
+def _checked(key: bytes, where: str) -> bytes:
+    if len(key) != _SIZE:
+        raise ConfigError(f"{where} holds {len(key)} bytes", hint="a master key is 32 bytes in base64", field=where)
+    return key
 
 
 def _cipher(key: bytes) -> AESGCM:
@@ -165,18 +155,15 @@ class Keyring:
     def begin(self) -> Script:
         """Finds the master key and the tenant's digest key; makes both for a new database. `ConfigError` if
         the master key is missing or another one."""
-        find = ("keys_current", (self._tenant, "", INDEX))
-        rows = yield find
         found = self._source.find()
-        if found is None and rows:
-            raise self._source.missing()
+        if found is None and (yield "keys_current", (self._tenant, "", INDEX)):
+            hint = f"set {VARIABLE} or put the file {FILE} back to {self._source.home}"
+            raise ConfigError("the database is sealed and its master key is missing", hint=hint, field=VARIABLE)
         self._master = found or self._source.make()
-        if not rows:
-            yield from self._make("", INDEX)
-            rows = yield find
         # The digest key itself is unwrapped with the first digest: opening a database loads no cipher.
-        self._check_master(rows[0])
-        self._index_row = tuple(rows[0])
+        row = yield from self._made("", INDEX)
+        self._check_master(row)
+        self._index_row = tuple(row)
 
     def lacks(self, people: Collection[str]) -> bool:
         """True if somebody's sealing key has not been loaded."""
@@ -189,11 +176,8 @@ class Keyring:
         for person in people:
             if person in self._current:
                 continue
-            rows = yield "keys_current", (self._tenant, person, DATA)
-            if not rows:
-                yield from self._make(person, DATA)
-                rows = yield "keys_current", (self._tenant, person, DATA)
-            self._current[person] = bytes(rows[0][0]), self._keep(rows[0])
+            row = yield from self._made(person, DATA)
+            self._current[person] = bytes(row[0]), self._keep(row)
 
     def forget(self, people: Collection[str]) -> None:
         """Nobody knows whether the keys of *people* were committed: they are looked for again before they seal."""
@@ -230,12 +214,16 @@ class Keyring:
         text = "\x00".join([f"{len(name)}:{name}" for name in names])
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._index, digest_size=16).digest()
 
-    def _make(self, person: str, purpose: str) -> Script:
+    def _made(self, person: str, purpose: str) -> Script:
+        """The row of a key; made where there is none."""
+        if rows := (yield "keys_current", (self._tenant, person, purpose)):
+            return rows[0]
         key, generation, master = os.urandom(_ID), 1, fingerprint(self._master)
         bound = self._bound(key, person, purpose)
         wrapped = _envelope(_cipher(self._master), bytes.fromhex(master), os.urandom(_SIZE), bound)
-        # Somebody else may make the same key now; the first one counts and is read back by the caller.
+        # Somebody else may make the same key now; the first one counts and is read back.
         yield "key_add", (self._tenant, key, person, purpose, generation, master, wrapped, self._now())
+        return (yield "keys_current", (self._tenant, person, purpose))[0]
 
     def _known(self, key: bytes) -> AESGCM | None:
         return self._ciphers.get(key) or self._older.get(key)

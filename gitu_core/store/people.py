@@ -23,19 +23,17 @@ class PeoplePart(Base):
         callers at once get the same person."""
         key = self._keys.digest("account", account.channel, account.id)
         now = self.clock.now()
-        if self._remembers() and (known := self._accounts.get(key)) is not None:
-            found = self._people.get(known[0])
-            if found is not None:
-                self._used(account.channel, key, known, now)
-                return found
-        row = await self._read(lambda: self._account(account.channel, key))
-        if row is None:
-            id = person or self.clock.new_id()
-            row = await self._script(lambda: self._new_person(account, key, id, now), id)
-        found, last_used = row
-        self._people.put(found.id, found)
-        self._accounts.put(key, (found.id, last_used))
-        self._used(account.channel, key, (found.id, last_used), now)
+        known = self._accounts.get(key) if self._remembers() else None
+        if known is None:
+            known = await self._read(lambda: self._account(account.channel, key))
+            if known is None:
+                id = person or self.clock.new_id()
+                known = await self._script(lambda: self._new_person(account, key, id, now), id)
+            self._accounts.put(key, known)
+        found, last_used = known
+        if now - last_used >= USED_EVERY:
+            self._accounts.put(key, (found, now))
+            self._later((Row("account_used", (now, self.tenant, account.channel, key)),))
         return found
 
     async def person(self, id: str) -> Person | None:
@@ -44,24 +42,16 @@ class PeoplePart(Base):
 
     # ---- inside --------------------------------------------------------------------------------------------
 
-    def _used(self, channel: str, key: bytes, known: tuple[str, float], now: float) -> None:
-        if now - known[1] >= USED_EVERY:
-            self._accounts.put(key, (known[0], now))
-            self._later((Row("account_used", (now, self.tenant, channel, key)),))
-
     def _account(self, channel: str, key: bytes) -> ScriptOf[tuple[Person, float] | None]:
-        rows = yield "account", (self.tenant, channel, key)
-        if not rows:
-            return None
-        person = yield from self._person(rows[0][0])
-        return None if person is None else (person, rows[0][1])
+        row = yield from self._first(None, "account", self.tenant, channel, key)
+        person = (yield from self._person(row[0])) if row else None
+        return (person, row[1]) if person else None
 
     def _person(self, id: str) -> ScriptOf[Person | None]:
-        rows = yield "person", (self.tenant, id)
-        if not rows:
+        row = yield from self._first(3, "person", self.tenant, id)
+        if not row:
             return None
-        _, enabled, created_at, body = rows[0]
-        yield from self._keys.load([body])
+        _, enabled, created_at, body = row
         person: Person = unsealed(self._keys, body, Person, f"the person {id}", "people", self.tenant, id)
         return replaced(person, enabled=bool(enabled), created_at=created_at)
 

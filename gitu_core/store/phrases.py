@@ -9,11 +9,8 @@ from sqlalchemy import BigInteger, ColumnElement, Double, Table, bindparam, lite
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-
-def constant(sql: str) -> Any:
-    """A constant, as it stands in the SQL."""
-    return literal_column(sql)
-
+constant: Any = literal_column
+"""A constant, as it stands in the SQL."""
 
 ZERO, ONE, EMPTY = constant("0"), constant("1"), constant("''")
 PENDING = text("done_at IS NULL")

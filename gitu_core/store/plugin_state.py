@@ -7,6 +7,7 @@ from typing import Any
 
 from gitu_core.contracts.host import Entry
 from gitu_core.errors import InputError
+from gitu_core.model import clean_text
 from gitu_core.store.base import Base
 from gitu_core.store.codec import bound, encoded, unsealed
 from gitu_core.store.writer import Row
@@ -48,12 +49,8 @@ class PluginStatePart(Base):
 
 def clean(key: str) -> str:
     """A key that both engines can store: PostgreSQL has no NUL in text, and none has lone surrogates."""
-    try:
-        key.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InputError(f"the key {key!r} is not Unicode", hint="use another key", field="key") from error
-    if "\x00" in key:
-        raise InputError("a key cannot hold NUL", hint="use another key", field="key")
+    if clean_text(key) != key:
+        raise InputError(f"the key {key!r} holds NUL or is not Unicode", hint="use another key", field="key")
     return key
 
 

@@ -62,15 +62,14 @@ def _writes(dialect: str) -> dict[str, ClauseElement]:
 
 def _reads() -> dict[str, ClauseElement]:
     keys, inbox, messages, outbox = t.KEYS, t.INBOX, t.MESSAGES, t.OUTBOX
-    by_key = "id generation master wrapped person purpose"
+    key = "id generation master wrapped person purpose"
     session = "id person created_at active_at ended_at messages body"
     sessions = t.SESSIONS.c
     row = "n id person session body"
+    said, n = q.pick(messages, "n person turn tokens at body", "tenant session"), messages.c.n
     return {
-        "keys_current": q.first(
-            q.pick(keys, by_key, "tenant person purpose").order_by(keys.c.generation.desc()), q.ONE
-        ),
-        "key_by_id": q.pick(keys, by_key, "tenant id"),
+        "keys_current": q.first(q.pick(keys, key, "tenant person purpose").order_by(keys.c.generation.desc()), q.ONE),
+        "key_by_id": q.pick(keys, key, "tenant id"),
         "person": q.pick(t.PEOPLE, "id enabled created_at body", "tenant id"),
         "account": q.pick(t.ACCOUNTS, "person last_used", "tenant channel account"),
         "session": q.pick(t.SESSIONS, session, "tenant id"),
@@ -83,11 +82,7 @@ def _reads() -> dict[str, ClauseElement]:
         "pending": q.page(q.pick(inbox, row, "tenant").where(q.PENDING), inbox, "session"),
         "pending_of": q.page(q.pick(inbox, row, "tenant channel").where(q.PENDING), inbox, "session"),
         "inbox_one": q.pick(inbox, f"{row} done_at outcome", "tenant id"),
-        "history": q.first(
-            q.pick(messages, "n person turn tokens at body", "tenant session")
-            .where(messages.c.n < q.number("below"))
-            .order_by(messages.c.n.desc())
-        ),
+        "history": q.first(said.where(n < q.number("below")).order_by(n.desc())),
         "accepted": q.pick(inbox, "id", "tenant channel key"),
         "steps": q.pick(t.STEPS, "n session person at body", "tenant turn").order_by(t.STEPS.c.n),
         "outbox": q.page(q.pick(outbox, row, "tenant state").where(q.OPEN), outbox, "channel"),
@@ -101,14 +96,12 @@ def _reads() -> dict[str, ClauseElement]:
 def _ranges() -> dict[str, ClauseElement]:
     state = t.PLUGIN_STATE
     low, high = bindparam("low", type_=Text()), bindparam("high", type_=Text())
-    between = (state.c.key >= low, state.c.key < high)
-    turn, steps = t.STEPS.c.turn, t.STEPS
+    between, row = (state.c.key >= low, state.c.key < high), "key person body"
+    steps, turn = q.pick(t.STEPS, "turn n session person at body", "tenant"), t.STEPS.c.turn
     return {
-        "steps_under": q.pick(steps, "turn n session person at body", "tenant")
-        .where(turn >= low, turn < high)
-        .order_by(turn, steps.c.n),
-        "kv_list": q.pick(state, "key person body", "tenant plugin").where(*between).order_by(state.c.key),
-        "kv_list_of": q.pick(state, "key person body", "tenant person plugin").where(*between).order_by(state.c.key),
+        "steps_under": steps.where(turn >= low, turn < high).order_by(turn, t.STEPS.c.n),
+        "kv_list": q.pick(state, row, "tenant plugin").where(*between).order_by(state.c.key),
+        "kv_list_of": q.pick(state, row, "tenant person plugin").where(*between).order_by(state.c.key),
     }
 
 

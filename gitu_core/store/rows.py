@@ -7,8 +7,7 @@ from typing import Any
 
 from gitu_core.contracts import ports
 from gitu_core.contracts.ports import Approval, HistoryEntry, InboxEntry, OutboxEntry, StepEntry
-from gitu_core.model import Message, ModelMessage, TurnInfo
-from gitu_core.model.steps import Step
+from gitu_core.model import Message, ModelMessage, Step, TurnInfo
 from gitu_core.store.codec import bound, encoded, unsealed
 from gitu_core.store.keys import Keyring
 from gitu_core.store.writer import Row

@@ -59,7 +59,17 @@ class SessionsPart(Base):
         given = {"title": title, "profile": profile, "settings": settings}
         changes = {name: value for name, value in given.items() if value is not None}
         self._sessions.drop(id)
-        found = await self._script(lambda: self._change(id, changes))
+
+        def script() -> ScriptOf[Session]:
+            found = yield from self._one("session_locked", id)
+            if found is None:
+                raise InputError(f"there is no session {id}", hint="list the sessions", session=id)
+            changed = replaced(found, **changes)
+            yield from self._keys.ensure((changed.person,))
+            yield "session_set", (self._sealed(changed), self.tenant, id)
+            return changed
+
+        found = await self._script(script)
         if self._remembers():
             self._sessions.put(id, found)
         return found
@@ -67,15 +77,14 @@ class SessionsPart(Base):
     async def end_session(self, id: str) -> None:
         """Ends a session; its conversations get a new one at the next message. Ending it again changes
         nothing."""
-        now = self.clock.now()
         self._sessions.drop(id)
-        await self._script(self._script_of("session_end", now, self.tenant, id))
+        await self._script(self._script_of("session_end", self.clock.now(), self.tenant, id))
         self._sessions.drop(id)
 
     async def end_idle(self, before: float) -> int:
         """Ends every session that was last active before *before*; gives how many."""
-        now = self.clock.now()
-        ended = await self._script(self._script_of("sessions_end_idle", now, self.tenant, float(before)))
+        params = self.clock.now(), self.tenant, float(before)
+        ended = await self._script(self._script_of("sessions_end_idle", *params))
         self._sessions.clear()
         return len(ended)
 
@@ -96,17 +105,12 @@ class SessionsPart(Base):
         return replaced(found, created_at=created_at, active_at=active_at, ended_at=ended_at, messages=messages)
 
     def _one(self, statement: str, id: str) -> ScriptOf[Session | None]:
-        rows = yield statement, (self.tenant, id)
-        if not rows:
-            return None
-        yield from self._keys.load([rows[0][6]])
-        return self._session(rows[0])
+        row = yield from self._first(6, statement, self.tenant, id)
+        return self._session(row) if row else None
 
     def _bound_session(self, key: bytes) -> ScriptOf[Session | None]:
-        rows = yield "conversation", (self.tenant, key)
-        if not rows or not rows[0][0]:
-            return None
-        return (yield from self._one("session", rows[0][0]))
+        row = yield from self._first(None, "conversation", self.tenant, key)
+        return (yield from self._one("session", row[0])) if row and row[0] else None
 
     def _bind(self, conversation: Conversation, key: bytes, person: str, profile: str, anew: bool) -> ScriptOf[Session]:
         now = self.clock.now()
@@ -124,15 +128,6 @@ class SessionsPart(Base):
         yield "session_add", (self.tenant, session.id, person, now, now, None, 0, self._sealed(session))
         yield "conversation_bind", (person, session.id, now, body, self.tenant, key)
         return session
-
-    def _change(self, id: str, changes: dict[str, Any]) -> ScriptOf[Session]:
-        found = yield from self._one("session_locked", id)
-        if found is None:
-            raise InputError(f"there is no session {id}", hint="list the sessions", session=id)
-        changed = replaced(found, **changes)
-        yield from self._keys.ensure((changed.person,))
-        yield "session_set", (self._sealed(changed), self.tenant, id)
-        return changed
 
     def _sealed(self, session: Session) -> bytes:
         data = encoded(session, Session)

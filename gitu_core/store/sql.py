@@ -34,14 +34,6 @@ def compiled() -> Compiled:
     return msgspec.json.decode(Path(__file__).with_name("statements.json").read_bytes(), type=Compiled)
 
 
-def fill(sql: str, schema: str | None, prefix: str) -> str:
-    """*sql* with the marks ``"@`` (table) and ``"~`` (index) turned into real names."""
-    place = f'"{schema}".' if schema else ""
-    # An index lives where its table does; only who drops it has to say where that is.
-    index = place if sql.startswith("DROP INDEX") else ""
-    return sql.replace('"@', f'{place}"{prefix}').replace('"~', f'{index}"{prefix}')
-
-
 class Sql:
     """The statements of one installation by name.
 
@@ -63,8 +55,11 @@ class Sql:
         self.version = 'SELECT version_num FROM "@schema_version"'
 
     def fill(self, text: str) -> str:
-        """*text* with this installation's names."""
-        return fill(text, self.schema, self.prefix)
+        """*text* with the marks ``"@`` (table) and ``"~`` (index) turned into this installation's names."""
+        place = f'"{self.schema}".' if self.schema else ""
+        # An index lives where its table does; only who drops it has to say where that is.
+        index = place if text.startswith("DROP INDEX") else ""
+        return text.replace('"@', f'{place}"{self.prefix}').replace('"~', f'{index}"{self.prefix}')
 
     def text(self, name: str) -> str:
         """The statement of that name; plain SQL, with marks, is taken as well."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gitu_core.contracts.ports import Clock
 from gitu_core.errors import ConfigError, StoreError
+from gitu_core.store import postgres, sqlite
 from gitu_core.store.approvals import ApprovalsPart
+from gitu_core.store.base import Engine
 from gitu_core.store.blobs import BlobsPart
 from gitu_core.store.check import CheckPart
 from gitu_core.store.keys import Keyring, Script
@@ -19,9 +21,6 @@ from gitu_core.store.schema import prepare, revision
 from gitu_core.store.sessions import SessionsPart
 from gitu_core.store.sql import Sql
 from gitu_core.store.timers import TimersPart
-
-if TYPE_CHECKING:
-    from gitu_core.store.base import Engine
 
 
 class Store(RecordsPart, ApprovalsPart, TimersPart, PeoplePart, SessionsPart, PluginStatePart, BlobsPart, CheckPart):
@@ -109,8 +108,6 @@ def connected(
         url = f"sqlite:///{home / 'gitu.db'}"
     scheme = (url or "sqlite://").partition("://")[0].partition("+")[0]
     if scheme == "sqlite":
-        from gitu_core.store import sqlite
-
         path = sqlite.path_of(url)
         if host is not None and not path:
             raise ConfigError("a host's database in memory cannot be shared", hint="use a file", field="engine")
@@ -120,8 +117,6 @@ def connected(
         connect = sqlite.borrowed(host) if getattr(host, "driver", "") == "pysqlite" else own
         return sqlite.SqliteEngine(connect, Sql("sqlite", prefix, schema), keys, busy, bool(path))
     if scheme in ("postgresql", "postgres"):
-        from gitu_core.store import postgres
-
         borrowed = postgres.borrowed(host) if getattr(host, "driver", "") == "asyncpg" else None
         return postgres.PostgresEngine(borrowed or postgres.connector(url), Sql("postgresql", prefix, schema), keys)
     raise ConfigError(f"no engine for {scheme!r}", hint="use sqlite:///path or postgresql://…", field="url")

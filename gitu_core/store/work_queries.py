@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import ClauseElement, Table, bindparam, func, null, select, text
+from sqlalchemy import ClauseElement, bindparam, func, null, select, text
 
 from gitu_core.store import phrases as q
 from gitu_core.store import tables as t
@@ -19,16 +17,14 @@ def statements(dialect: str) -> dict[str, ClauseElement]:
 
 
 def _workers(dialect: str) -> dict[str, ClauseElement]:
-    workers = t.WORKERS
+    workers, columns = t.WORKERS, t.WORKERS.c
     return {
         "worker_add": q.insert(dialect, workers),
-        "worker_beat": q.change(workers, "tenant id epoch", beat=workers.c.beat + q.ONE).returning(workers.c.beat),
+        "worker_beat": q.change(workers, "tenant id epoch", beat=columns.beat + q.ONE).returning(columns.beat),
         # A shared lock on PostgreSQL: nobody fences the worker before its records are committed.
         "worker_epoch": q.pick(workers, "epoch", "tenant id").with_for_update(read=True),
         "workers": q.pick(workers, "id epoch beat about", "tenant"),
-        "worker_fence": q.change(workers, "tenant id epoch beat", epoch=workers.c.epoch + q.ONE).returning(
-            workers.c.id
-        ),
+        "worker_fence": q.change(workers, "tenant id epoch beat", epoch=columns.epoch + q.ONE).returning(columns.id),
         "worker_drop": workers.delete().where(*q.where(workers, "tenant id")),
     }
 
@@ -65,32 +61,19 @@ def _messages() -> dict[str, ClauseElement]:
         "inbox_edit": q.change(inbox, "tenant id", "body").where(inbox.c.done_at.is_(None)),
         "outbox_lost": q.pick(outbox, row, "tenant person").where(q.LOST).order_by(outbox.c.n),
         "outbox_all_lost": q.pick(outbox, row, "tenant").where(q.LOST).order_by(outbox.c.person, outbox.c.n),
-        "outbox_count": _counts(outbox, "queued sending").where(q.OPEN),
-        "outbox_count_lost": _counts(outbox, "unknown dead").where(q.LOST),
     }
-
-
-def _counts(table: Table, states: str) -> Any:
-    """How many rows are in each of the *states*, a column each."""
-    counts = (func.count().filter(table.c.state == q.constant(f"'{state}'")) for state in states.split())
-    return select(*counts).where(*q.where(table, "tenant"))
 
 
 def _approvals(dialect: str) -> dict[str, ClauseElement]:
     approvals = t.APPROVALS
     row = "id person session turn message kind digest body"
-    columns = approvals.c
+    columns, waiting = approvals.c, q.pick(approvals, row, "tenant").where(_WAITING)
     return {
         "approval_put": q.upsert(dialect, approvals, "tenant id", "state choice expires_at answered_at body"),
         "approval_locked": q.pick(approvals, row, "tenant id").with_for_update(),
         "approvals_of_turn": q.pick(approvals, row, "tenant turn").order_by(columns.id),
         "approvals_pending": q.pick(approvals, row, "tenant person").where(_WAITING).order_by(columns.created_at),
-        "approvals_due": q.first(
-            q.pick(approvals, row, "tenant")
-            .where(_WAITING, columns.expires_at <= q.moment("now"))
-            .order_by(columns.expires_at)
-        ),
-        "approvals_count": _counts(approvals, "pending").where(_WAITING),
+        "approvals_due": q.first(waiting.where(columns.expires_at <= q.moment("now")).order_by(columns.expires_at)),
     }
 
 
@@ -99,7 +82,9 @@ def _timers(dialect: str) -> dict[str, ClauseElement]:
     row = "owner key person state worker attempt due_at body"
     claim = "tenant owner key worker attempt"
     columns = timers.c
-    armed, now = q.constant("'armed'"), q.moment("now")
+    armed, running = q.constant("'armed'"), q.constant("'running'")
+    due = q.pick(timers, row, "tenant owner").where(_ARMED, columns.due_at <= q.moment("now")).order_by(columns.due_at)
+    take = q.change(timers, "tenant owner key", "worker", state=running, attempt=columns.attempt + q.ONE)
     return {
         "timer_put": q.upsert(
             dialect, timers, "tenant owner key", "person state worker attempt due_at body",
@@ -107,14 +92,8 @@ def _timers(dialect: str) -> dict[str, ClauseElement]:
         ),
         "timer_delete": timers.delete().where(*q.where(timers, "tenant owner key")).returning(columns.key),
         # Whoever comes second on PostgreSQL takes the next ones.
-        "timers_due": q.first(
-            q.pick(timers, row, "tenant owner").where(_ARMED, columns.due_at <= now).order_by(columns.due_at)
-        ).with_for_update(skip_locked=True),
-        "timer_claim": q.change(
-            timers, "tenant owner key", "worker", state=q.constant("'running'"), attempt=columns.attempt + q.ONE
-        )
-        .where(_ARMED)
-        .returning(columns.attempt),
+        "timers_due": q.first(due).with_for_update(skip_locked=True),
+        "timer_claim": take.where(_ARMED).returning(columns.attempt),
         "timer_done": timers.delete().where(*q.where(timers, claim)).returning(columns.key),
         "timer_again": q.change(timers, claim, "due_at", state=armed, worker=q.EMPTY).returning(columns.key),
         "timers_take": q.change(timers, "tenant worker", state=armed, worker=q.EMPTY)

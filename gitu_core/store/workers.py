@@ -38,16 +38,9 @@ class WorkersPart(Base):
     async def leave(self) -> None:
         """Ends being a worker and lets go of its lanes and timers."""
         fence, self.engine.fence = self.engine.fence, None
-        if fence is None:
-            return
-
-        def script() -> Script:
-            yield "lanes_take", (self.tenant, fence.worker)
-            yield "timers_take", (self.tenant, fence.worker)
-            yield "worker_drop", (self.tenant, fence.worker)
-
-        await self._script(script)
-        await self.engine.let_go(fence.worker)
+        if fence is not None:
+            await self._script(lambda: self._end(fence.worker))
+            await self.engine.let_go(fence.worker)
 
     async def beat(self) -> None:
         """Shows that this worker lives. `LeaseLost` if another one took over."""
@@ -67,9 +60,7 @@ class WorkersPart(Base):
         def script() -> Script:
             if not (yield "worker_fence", (self.tenant, worker.id, worker.epoch, worker.beat)):
                 return False
-            yield "lanes_take", (self.tenant, worker.id)
-            yield "timers_take", (self.tenant, worker.id)
-            yield "worker_drop", (self.tenant, worker.id)
+            yield from self._end(worker.id)
             return True
 
         taken = bool(await self._script(script))
@@ -97,6 +88,10 @@ class WorkersPart(Base):
                 yield "lane_free", (self.tenant, lane, worker)
 
         await self._script(script, fenced=True)
+
+    def _end(self, worker: str) -> Script:
+        for statement in ("lanes_take", "timers_take", "worker_drop"):
+            yield statement, (self.tenant, worker)
 
     def _fence(self) -> Fence:
         if self.engine.fence is None:

@@ -59,7 +59,8 @@ async def test_the_answer_grows_in_one_message():
         assert await gitu.house.store.unsent(state="sending") == []
 
 
-async def test_a_quick_answer_is_one_message_and_nothing_else():
+async def test_a_quick_answer_is_one_message_and_nothing_else(monkeypatch):
+    monkeypatch.setattr(live, "EVERY", 1.0)
     adapter = RecordingAdapter(edits=True)
     async with on(adapter, FunctionModel(lambda request: "quick")):
         assert await adapter.talk("go") == "quick"

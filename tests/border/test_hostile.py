@@ -165,7 +165,7 @@ async def test_a_wrong_answer_is_an_error_of_its_call(answer: tuple[Any, ...]) -
             group.start_soon(call)
             await next_frames(far)
             await far.send(line(*answer))
-        assert peer.open_calls == (0, 0)
+        assert toys.open_calls(peer) == (0, 0)
 
 
 async def test_a_number_that_is_in_use_ends_the_connection() -> None:
@@ -178,7 +178,7 @@ async def test_a_number_that_is_in_use_ends_the_connection() -> None:
         with anyio.fail_after(2):
             await peer.closed.wait()
         assert isinstance(peer.reason, BorderError)
-        assert peer.open_calls[0] == 0
+        assert toys.open_calls(peer)[0] == 0
 
 
 async def test_a_call_that_is_in_flight_when_garbage_arrives_is_unknown() -> None:

@@ -112,7 +112,7 @@ async def test_a_stream_that_is_dropped_unread_stops_its_producer() -> None:
             break
         gc.collect()
         with anyio.fail_after(2):
-            while there.open_calls != (0, 0) or here.open_calls != (0, 0):  # noqa: ASYNC110 - the event loop closes it
+            while toys.open_calls(there) != (0, 0) or toys.open_calls(here) != (0, 0):  # noqa: ASYNC110 - the event loop closes it
                 await anyio.sleep(0.001)
         assert doer.finals == 1
         assert doer.made < 10
@@ -194,7 +194,7 @@ async def test_a_call_can_be_cancelled_at_every_await(steps: int) -> None:
     own = toys.ToyTool()
     async with peers(own, Tool) as (here, there):
         tool = here.remote(Tool)
-        before = here.exported
+        before = toys.exported(here)
         async with anyio.create_task_group() as group:
             group.start_soon(tool.run, ToolCall("c", "toy", {"wait": True}), toys.ToyContext())
             for _ in range(steps):
@@ -203,7 +203,7 @@ async def test_a_call_can_be_cancelled_at_every_await(steps: int) -> None:
         assert own.ended == own.cancelled.is_set()
         assert (await tool.run(toys.CALL, toys.ToyContext())).content == toys.CALL.arguments
         await anyio.wait_all_tasks_blocked()
-        assert (here.open_calls, there.open_calls, here.exported) == ((0, 0), (0, 0), before)
+        assert (toys.open_calls(here), toys.open_calls(there), toys.exported(here)) == ((0, 0), (0, 0), before)
 
 
 async def test_a_cancelled_call_is_given_up_when_the_other_side_does_not_end_it() -> None:
@@ -233,7 +233,7 @@ async def test_a_thousand_calls_at_once_each_get_their_own_answer() -> None:
             for number in range(1000):
                 group.start_soon(one, number)
         assert results == {number: str(number) for number in range(1000)}
-        assert (here.open_calls, there.open_calls) == ((0, 0), (0, 0))
+        assert (toys.open_calls(here), toys.open_calls(there)) == ((0, 0), (0, 0))
 
 
 async def test_too_many_calls_at_once_are_turned_away() -> None:
@@ -266,9 +266,9 @@ async def test_what_a_call_hands_over_is_gone_when_the_call_has_ended() -> None:
     """Using it later is a typed error, not somebody else's object."""
     doer = Doer()
     async with peers(doer, Odd) as (here, _):
-        before = here.exported
+        before = toys.exported(here)
         await here.remote(Odd).do("x", toys.ToyContext())
-        assert here.exported == before
+        assert toys.exported(here) == before
         assert doer.context is not None
         with pytest.raises(BorderError, match="has ended"):
             await doer.context.progress("late")
@@ -295,12 +295,12 @@ async def test_an_object_that_comes_home_is_itself_again() -> None:
         mine = toys.ToyTool()
         assert await remote.back(mine) is mine
         made = await remote.make()
-        exported = there.exported
+        exported = toys.exported(there)
         assert await remote.back(made) is made
         here.release(made)
         with pytest.raises(BorderError, match="no object"):
             await made.run(toys.CALL, toys.ToyContext())
-        assert there.exported == exported - 1
+        assert toys.exported(there) == exported - 1
         with pytest.raises(BorderError, match="did not come over"):
             here.release(mine)
 

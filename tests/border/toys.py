@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import anyio
 import anyio.lowlevel
 
+from gitu_core.border.peer import Peer
 from gitu_core.contracts import (
     Account,
     ActionSpec,
@@ -351,3 +352,13 @@ class ToyGuest:
 def progress() -> TurnEvent:
     """Something to show."""
     return Progress("working", fraction=0.25)
+
+
+def open_calls(peer: Peer) -> tuple[int, int]:
+    """How many calls wait for an answer, and how many are being served."""
+    return len(peer._caller), len(peer._server)
+
+
+def exported(peer: Peer) -> int:
+    """How many objects the other side can reach now."""
+    return len(peer._caller.objects)

@@ -68,9 +68,9 @@ class Plugins:
         """Every contribution."""
         return [Offer(id, each) for id, manifest in self.manifests.items() for each in manifest.of(seam)]
 
-    def manifest(self, id: str) -> Manifest | None:
+    def manifest(self, id: str) -> Manifest:
         """A plugin's manifest."""
-        return self.manifests.get(id)
+        return self.manifests[id]
 
     async def get(self, seam: str, name: str) -> Any:
         """The object."""
@@ -87,7 +87,11 @@ class House:
         self.plugins = Plugins()
         self.clock = FakeClock()
         self.secrets: set[str] = set()
-        self.models = Models(self.plugins, Settings(), self.clock, self.secrets.__contains__, event_timeout=0.1)
+        self.configure(Settings())
+
+    def configure(self, settings: Settings) -> None:
+        """Begins anew with other settings."""
+        self.models = Models(self.plugins, settings, self.clock, self.secrets.__contains__, event_timeout=0.1)
 
 
 def info(id: str, **options: Any) -> ModelInfo:

@@ -69,14 +69,14 @@ async def test_a_model_that_no_catalogue_lists_is_honoured_at_an_unknown_price(h
 async def test_what_is_wanted_is_followed_by_its_fallbacks_and_the_last_resort_unless_exact(house: House) -> None:
     house.plugins.add(Provider("acme", [info("a"), info("b")]))
     house.plugins.add(Provider("rest", [info("r")]), 1000)
-    house.models.refresh(Settings(fallbacks={"acme/b": ("acme/a",)}))
+    house.configure(Settings(fallbacks={"acme/b": ("acme/a",)}))
     assert names(await house.models.plan(CHAT, ("acme/b",))) == ["acme/b", "acme/a", "rest/r"]
     assert names(await house.models.plan(CHAT, ("acme/b",), exact=True)) == ["acme/b"]
 
 
 async def test_the_settings_own_model_counts_where_nothing_else_is_wanted(house: House) -> None:
     house.plugins.add(Provider("acme", [info("a"), info("b")]))
-    house.models.refresh(Settings(model="acme/b"))
+    house.configure(Settings(model="acme/b"))
     assert names(await house.models.plan(CHAT, ())) == ["acme/b"]
 
 
@@ -161,17 +161,6 @@ async def test_a_refused_personal_key_leaves_the_platforms_key_in_use(house: Hou
     assert {each.owner for each in await house.models.plan(CHAT, (), "ana")} == {"personal"}
 
 
-async def test_a_configuration_change_ends_every_pause(house: House) -> None:
-    house.plugins.add(Provider("acme", [info("a")]), 10, "KEY")
-    house.secrets.add("platform:KEY")
-    (only,) = await house.models.plan(CHAT, ())
-    house.models.report(only, AuthFailed("refused"))
-    with pytest.raises(NoModel, match="refused"):
-        await house.models.plan(CHAT, ())
-    house.models.refresh()
-    assert names(await house.models.plan(CHAT, ())) == ["acme/a"]
-
-
 async def test_a_request_at_fault_pauses_nobody(house: House) -> None:
     house.plugins.add(Provider("acme", [info("a")]))
     (only,) = await house.models.plan(CHAT, ())
@@ -203,9 +192,9 @@ class Reversed:
 async def test_a_configured_router_ranks_and_what_it_makes_up_is_dropped(house: House) -> None:
     house.plugins.add(Provider("acme", [info("a"), info("b")]))
     house.plugins.objects["router", "reversed"] = Reversed()
-    house.models.refresh(Settings(router="reversed"))
+    house.configure(Settings(router="reversed"))
     assert names(await house.models.plan(CHAT, ())) == ["acme/b", "acme/a"]
-    house.models.refresh(Settings(router="missing"))
+    house.configure(Settings(router="missing"))
     assert set(names(await house.models.plan(CHAT, ()))) == {"acme/a", "acme/b"}
 
 

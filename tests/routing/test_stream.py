@@ -145,6 +145,6 @@ def test_tokens_are_measured_once_while_a_message_lives() -> None:
     first = tokens_of((message,), (tool,))
     assert 800 < first < 1400
     assert tokens_of((message, message), (tool,)) > first
-    known = len(measure._messages._known)
+    known = len(measure._known)
     del message
-    assert len(measure._messages._known) == known - 1
+    assert len(measure._known) == known - 1

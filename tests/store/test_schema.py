@@ -14,7 +14,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from gitu_core.errors import ConfigError, SchemaError, StoreError
 from gitu_core.store import Store, migrate
-from gitu_core.store.sql import Sql, compiled, fill
+from gitu_core.store.sql import Sql, compiled
 from gitu_core.store.tables import METADATA
 from scripts import compile_sql
 from tests.store.make import inbox, outgoing, said, step
@@ -71,7 +71,8 @@ async def test_migrating_gives_exactly_the_tables(opened: Callable[..., Any]) ->
     wanted = []
     for table in METADATA.sorted_tables:
         parts: list[Any] = [CreateTable(table), *(CreateIndex(index) for index in table.indexes)]
-        wanted += [fill(str(part.compile(dialect=compile_sql.DIALECTS[dialect])), None, "want_") for part in parts]
+        texts = [str(part.compile(dialect=compile_sql.DIALECTS[dialect])) for part in parts]
+        wanted += [Sql(dialect, "want_").fill(text) for text in texts]
     await store._script(script(*wanted))
 
     async def catalog(prefix: str) -> set[str]:
@@ -137,8 +138,8 @@ async def test_prefixes_and_schemas_keep_installations_apart(opened: Callable[..
 
 
 async def test_an_index_is_dropped_where_its_table_is() -> None:
-    assert fill('DROP INDEX "~i"', "s", "p_") == 'DROP INDEX "s"."p_i"'
-    assert fill('CREATE INDEX "~i" ON "@t" (a)', "s", "p_") == 'CREATE INDEX "p_i" ON "s"."p_t" (a)'
+    assert Sql("postgresql", "p_", "s").fill('DROP INDEX "~i"') == 'DROP INDEX "s"."p_i"'
+    assert Sql("postgresql", "p_", "s").fill('CREATE INDEX "~i" ON "@t" (a)') == 'CREATE INDEX "p_i" ON "s"."p_t" (a)'
 
 
 async def test_tables_of_the_host_with_the_same_name_are_left_alone(opened: Callable[..., Any]) -> None:
@@ -200,14 +201,14 @@ async def _plan(store: Store, text: str) -> str:
 
         def explain(connection: Any) -> str:
             count = text.count("?")
-            rows = connection.execute("EXPLAIN QUERY PLAN " + fill(text, None, ""), [0] * count)
+            rows = connection.execute("EXPLAIN QUERY PLAN " + Sql("sqlite").fill(text), [0] * count)
             return " ".join(str(row[3]) for row in rows)
 
         found: str = await store.engine.raw(explain)  # type: ignore[attr-defined]
         return found
     async with store.engine.connection() as connection:  # type: ignore[attr-defined]
         await connection.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
-        await connection.execute(f"PREPARE q AS {fill(text, None, '')}")
+        await connection.execute(f"PREPARE q AS {Sql('postgresql').fill(text)}")
         count = max((n for n in range(1, 20) if f"${n}" in text), default=0)
         arguments = f"({', '.join(['NULL'] * count)})" if count else ""
         rows = await connection.fetch(f"EXPLAIN EXECUTE q{arguments}")

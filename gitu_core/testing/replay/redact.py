@@ -114,7 +114,7 @@ def known_secrets(house: House) -> dict[str, str]:
         references |= {f"personal:{person}:{name}": name for name in words.get("secrets", {})}
     for plugin in house.registry.plugins():
         manifest = house.registry.manifest(plugin.id)
-        references |= {need.name: need.name for need in (manifest.capabilities.secrets if manifest else ())}
+        references |= {need.name: need.name for need in manifest.capabilities.secrets}
     for reference, name in references.items():
         with suppress(GituError):  # what is not set cannot stand anywhere
             found.setdefault(name if name not in found else reference, house.secrets.reveal(reference))

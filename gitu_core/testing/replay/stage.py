@@ -104,7 +104,7 @@ class Stage:
     def asked_with(self, track: Track, request: ModelRequest) -> None:
         """Compares what a model reads with what it read when the export was written."""
         track.request = request
-        _flush(track)
+        self._flush(track)
         for place, digest, value in read_in(request):
             track.read.setdefault(place, set()).add(digest)
             before = track.recorded.read.get(place)  # where it read something else, the step has another digest
@@ -148,9 +148,13 @@ class Stage:
 
     # ---- from outside ---------------------------------------------------------------------------
 
+    def delegates(self, track: Track) -> bool:
+        """True if a turn inside of this one is still to begin."""
+        return any(each.id.startswith(f"{track.id}.") and not each.begun for each in self.tracks.values())
+
     async def tick(self, track: Track) -> None:
         """A place where something from outside may have come in: compares what was noted so far, and lets it come."""
-        _flush(track)
+        self._flush(track)
         if track.dead or track.ends_at(track.n):
             await self._crash()
         elif track.in_tail(track.n):
@@ -224,15 +228,14 @@ class Stage:
             await anyio.lowlevel.checkpoint()
             seen, rounds = (seen, rounds + 1) if seen == self._progress() else (self._progress(), 0)
 
+    def _flush(self, track: Track) -> None:
+        """Compares what was noted so far."""
+        turn = track.work.turn if track.work is not None else None
+        if turn is not None:
+            self.take(turn.noted())
+
     def _progress(self) -> tuple[int, int]:
         return self._moves, sum(track.n for track in self.tracks.values())
-
-
-def _flush(track: Track) -> None:
-    """Compares what was noted so far."""
-    turn = track.work.turn if track.work is not None else None
-    if turn is not None:
-        turn.flush()
 
 
 def _timed_out(step: CallFinished | None) -> bool:

@@ -24,7 +24,7 @@ from gitu_core.model import (
     TurnInfo,
     Usage,
 )
-from gitu_core.model.steps import Begun, CallAnswered, CallDecided, CallFinished, Ended, ModelAsked, Noted
+from gitu_core.model.steps import Begun, CallAnswered, CallDecided, CallFinished, CallStarted, Ended, ModelAsked, Noted
 from gitu_core.runtime import Work, as_error
 from gitu_core.store.cache import Tail
 from gitu_core.testing.replay.stage import CURRENT, SECONDS, Stage
@@ -186,7 +186,10 @@ class Records:
     async def write(self, *records: Record) -> None:
         """Compares what was written."""
         self._stage.take(records)
-        await self._stage.tick(CURRENT.get())
+        track, last = CURRENT.get(), records[-1]
+        leaves = isinstance(last, StepEntry) and isinstance(last.step, ModelAsked | CallStarted)
+        if leaves or not self._stage.delegates(track):
+            await self._stage.tick(track)
 
     def post(self, *records: Record) -> None:
         """Compares what was written."""
