@@ -8,6 +8,7 @@ import pytest
 from gitu_core import Gitu, Profile, tool
 from gitu_core.clock import SystemClock
 from gitu_core.errors import StoreError
+from gitu_core.gateway import worker
 from gitu_core.model import Conversation, Outgoing, Text
 from gitu_core.testing import FunctionModel, RecordingAdapter, ScriptedModel, armed, call
 from tests.app.around import OK, on, until
@@ -44,6 +45,28 @@ async def test_whichever_commit_fails_no_model_is_asked_again_and_nothing_is_don
         assert (reply.text, done) == ("all done", ["tea"])
         assert await gitu.house.store.check() == []
     model.assert_complete()
+
+
+async def test_while_nothing_can_be_written_people_are_told_and_what_the_model_said_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "TRY_FOR", 0.1)
+    gate, asked = anyio.Event(), []
+
+    async def answer(request):
+        asked.append(request)
+        await gate.wait()
+        return "the answer"
+
+    adapter = RecordingAdapter()
+    async with on(adapter, FunctionModel(answer), home=tmp_path) as gitu:
+        await adapter.say("hello")
+        await until(lambda: asked)
+        gitu.house.store.engine._writer.execute("PRAGMA query_only = ON")
+        gate.set()
+        await until(lambda: adapter.sent)
+        assert "I could not finish this" in adapter.sent[0].text
+        gitu.house.store.engine._writer.execute("PRAGMA query_only = OFF")
+        await until(lambda: len(adapter.sent) == 2)
+    assert (adapter.sent[1].text, len(asked)) == ("the answer", 1)
 
 
 class SetClock(SystemClock):

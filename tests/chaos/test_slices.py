@@ -23,7 +23,7 @@ def ran(part: Any, *only: str, kills: int = 10) -> Sequence[Any]:
 @pytest.mark.parametrize(
     ("only", "cases"),
     [
-        (("effect", "verifiable", "sqlite", "call.dispatch"), 5),
+        (("effect", "verifiable", "sqlite", "call.result"), 5),
         (("own", "blind", "postgresql", "outbox.before"), 4),
         (("timer", "idempotent", "sqlite", "timer.fired"), 2),
     ],
@@ -65,7 +65,7 @@ def test_a_slice_of_what_goes_wrong_with_disks_and_clocks(name: str) -> None:
 
 
 def test_a_slice_of_the_random_kills() -> None:
-    (result,) = ran(random_kills, "sqlite", "verifiable", kills=50)
+    (result,) = ran(random_kills, "sqlite", "verifiable", kills=60)
     assert result.broken == []
 
 
