@@ -126,8 +126,9 @@ class Worker:
     async def _park(self, job: Job, outcome: Outcome, live: Live | None) -> None:
         """Lets a turn wait for its person: the questions go out, and the lane is free."""
         where, reply = job.entry.message.conversation, outcome.reply
+        job.asks = outcome.asks or job.asks
         said = [
-            Outgoing(each.id, each.id, where, (each.ask,), cause=reply.turn, label=reply.label) for each in outcome.asks
+            Outgoing(each.id, each.id, where, (each.ask,), cause=reply.turn, label=reply.label) for each in job.asks
         ]
         if reply.error is not None:
             said.insert(0, msgspec.structs.replace(answer(job, reply), id=f"{job.id}.stuck", key=f"{job.id}.stuck"))
