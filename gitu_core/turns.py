@@ -50,7 +50,8 @@ class Turns:
             return self._interrupted(job, past)
         work = self._work(job, past.turn, adapter)
         if past.steps:
-            work.again, work.worker = True, "" if past.waits or job.kept else self.worker or "?"
+            work.again, worker = True, "" if job.kept else self.worker or "?"
+            work.worker = None if past.waits else worker
             work.approvals = await self._records.approvals(turn=past.turn)
         job.scope = work.scope
         if not job.stopped:

@@ -57,7 +57,9 @@ class TurnBudget:
     def resume(self, turn: TurnInfo, spent: int) -> None:
         """A turn goes on that has *spent* something already."""
         self._limits[turn.id] = self._limit_of(turn)
-        self._spent[turn.id] = max(spent, self._spent.get(turn.id, 0))
+        more = max(0, spent - self._spent.get(turn.id, 0))
+        for owner in _owners(turn.id):
+            self._spent[owner] = self._spent.get(owner, 0) + more
 
     def close(self, turn: str) -> int:
         """Forgets a turn that ended; gives what it spent, in nano-dollars."""

@@ -68,11 +68,13 @@ class Session(Value, frozen=True):
 
 
 class InboxEntry(Value, frozen=True):
-    """An accepted message, with who sent it and the session it belongs to."""
+    """An accepted message, with who sent it and the session it belongs to. `worker` is the one on which somebody waits
+    for what becomes of it, where it has to be worked on there."""
 
     message: Message
     person: str
     session: str
+    worker: str = ""
 
 
 class HistoryEntry(Value, frozen=True):

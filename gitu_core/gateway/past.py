@@ -26,7 +26,7 @@ class Past:
         self._all = [entry.step for entry in entries]
         self.waits = bool(self.steps) and isinstance(self.steps[-1], Parked)
         """True if the turn was left because it waits, not because its process ended."""
-        self.cut_off = sum(isinstance(step, Resumed) for step in self.steps)
+        self.cut_off = sum(isinstance(step, Resumed) and bool(step.worker) for step in self.steps)
         """How often its process ended."""
 
     @property

@@ -97,13 +97,16 @@ class CallAnswered(Value, frozen=True, tag="call_answered", tag_field="type"):
 
 
 class Parked(Value, frozen=True, tag="parked", tag_field="type"):
-    """The turn waits for a person to decide about these calls, and leaves memory."""
+    """The turn waits for a person to decide about these calls, and leaves memory. `label` is that of all it knows by
+    then, with what turns inside of it read."""
 
     calls: tuple[str, ...]
+    label: Label = UNLABELLED
 
 
 class Resumed(Value, frozen=True, tag="resumed", tag_field="type"):
-    """A worker goes on with a turn that another one left in the middle: a crash, not an answer."""
+    """A worker goes on with a turn that another one left in the middle: a crash, not an answer. Without a name it is
+    the one that was in it: the store had failed."""
 
     worker: str
 

@@ -76,6 +76,8 @@ class Caller:
         """Gives every open call of the turn a result, but those that wait for a person. Decisions come in order, then
         the allowed calls run at once."""
         specs = {spec.name: spec for spec in tools}
+        if not turn.work.parks or self._hooks.wants("gitu_filter_call") or self._hooks.wants("gitu_guard_call"):
+            await turn.save()  # they may take their time
         allowed: list[tuple[ToolCall, ToolSpec]] = []
         for call in list(turn.state.open.values()):
             try:
@@ -151,6 +153,7 @@ class Caller:
     async def _run_limited(self, limiter: anyio.CapacityLimiter, turn: Turn, call: ToolCall, spec: ToolSpec) -> None:
         async with limiter:
             await self._run(turn, call, spec)
+            turn.flush()  # the others may take their time
 
     async def _run(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> None:
         key = f"{turn.work.info.id}.{call.id}"

@@ -90,8 +90,8 @@ class TurnState:
                 self.answered.pop(step.call, None)  # a choice counts for one dispatch
             case CallAnswered():
                 self.answered[step.call] = step
-            case Parked() | Resumed():
-                self.parked = self.parked or isinstance(step, Parked)
+            case Parked():
+                self.parked, self.label = True, self.label.join(step.label)
             case CallFinished():
                 self._finished(step)
             case Noted():

@@ -136,6 +136,7 @@ class Asker:
         self._budget.settle(ticket, usage)
         self._models.report(candidate, None)
         if self._hooks.wants("gitu_model_called"):
+            await turn.save()
             await self._hooks.observe(
                 "gitu_model_called", turn=info, model=candidate.model, usage=usage, seconds=seconds
             )

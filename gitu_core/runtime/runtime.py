@@ -126,7 +126,7 @@ class Runtime:
             owner = "personal" if asked.credential.startswith("personal:") else "platform"
             used = turn.used(asked.model, owner, usage)
             turn.note(ModelFailed(asked.model, lost, usage), used)
-        if turn.work.worker:
+        if turn.work.worker is not None:
             turn.note(Resumed(turn.work.worker))
         self._budget.resume(turn.work.info, state.usage.cost)
 
@@ -203,7 +203,7 @@ class Runtime:
             note = ModelMessage("assistant", (Text(f"(I wait for an answer: {reply.text})"),), id=turn.mint(),
                                 label=turn.state.label)  # fmt: skip
             records += self._kept(turn, [work.ask, note], now)
-        records.append(turn.entry(Parked(tuple(turn.state.open))))
+        records.append(turn.entry(Parked(tuple(turn.state.open), turn.state.label)))
         records.append(TurnEntry(work.info, work.person, "waiting", turn.started_at))
         return Outcome(reply, tuple(records), tuple(turn.asks))
 
@@ -261,6 +261,7 @@ class Runtime:
         reply = outcome.reply
         if reply.status == "waiting":
             outer.asks += outcome.asks
+            outer.state.label = outer.state.label.join(reply.label)  # the questions tell what was read inside
             outer.stuck = outer.stuck or reply.error
             return WAITS, NO_USAGE
         status: Any = "ok" if reply.error is None else "error"

@@ -50,6 +50,11 @@ class Turn:
         """Records a step, together with the next one that is waited for: nothing may follow from it before."""
         self._noted += (*more, self.entry(step))
 
+    def flush(self) -> None:
+        """What was noted goes to disk, without anybody waiting for it."""
+        if self._noted:
+            self._records.post(*self.noted())
+
     async def save(self) -> None:
         """Waits until what was noted is on disk, before something that may take its time: what was paid for must not
         get lost meanwhile."""

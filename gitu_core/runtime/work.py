@@ -32,7 +32,8 @@ class Work:
     """One turn to run. `check` makes structured output of the model's JSON (raising `ValueError` if it does not fit),
     `deps` is what the embedder hands to its own tools, `depth` how many profiles called each other to get here, `turn`
     the turn once it runs; `scope` stops it. `parks`: where a yes is needed, the turn waits for it outside of memory;
-    `approvals` are the questions that it asked earlier, `worker` is who goes on with a turn that was cut off, `again`
+    `approvals` are the questions that it asked earlier, `worker` is who goes on with a turn that was cut off
+    (empty: the process that was in it, since the store failed), `again`
     tells that there is something to go on with; `kept` collects what is recorded."""
 
     info: TurnInfo
@@ -50,7 +51,7 @@ class Work:
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     parks: bool = False
     approvals: Sequence[Approval] = ()
-    worker: str = ""
+    worker: str | None = None
     again: bool = False
     kept: list[Record] = field(default_factory=list)
     root: str = ""

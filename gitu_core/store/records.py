@@ -97,7 +97,15 @@ class RecordsPart(Base):
 
     async def pending_in(self, session: str) -> Sequence[tuple[str, InboxEntry]]:
         """The messages of a session that nobody has dealt with, oldest first, each with its receipt id."""
-        rows = await self._read(self._script_of("pending_in", self.tenant, session, 0, _PAGE, bodies=(4,)))
+
+        def script() -> Script:
+            found: list[Any] = []
+            while page := (yield "pending_in", (self.tenant, session, found[-1][0] if found else 0, _PAGE)):
+                yield from self._keys.load([row[4] for row in page])
+                found += page
+            return found
+
+        rows = await self._read(script)
         return readable(rows, lambda row: inbox_entry(row, self.tenant, self._keys), self.engine.lost)
 
     async def edit(self, channel: str, key: str, message: Message | None) -> Message | None:
@@ -108,10 +116,10 @@ class RecordsPart(Base):
         def script() -> Script:
             found = yield "accepted", (self.tenant, channel, digest)
             row = (yield "inbox_one", (self.tenant, found[0][0])) if found else ()
-            if not row or row[0][5] is not None or (yield "steps", (self.tenant, f"{found[0][0]}-1")):
+            if not row or row[0][6] is not None or (yield "steps", (self.tenant, f"{found[0][0]}-1")):
                 return None
             yield from self._keys.load([row[0][4]])
-            id, entry = inbox_entry(row[0][:5], self.tenant, self._keys)
+            id, entry = inbox_entry(row[0][:6], self.tenant, self._keys)
             if message is None:
                 yield "inbox_done", (self.clock.now(), "withdrawn", self.tenant, id)
                 return entry.message

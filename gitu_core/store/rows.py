@@ -22,7 +22,7 @@ def inbox_row(entry: InboxEntry, id: str, tenant: str, now: float, keys: Keyring
     """An accepted message."""
     channel, person, session = entry.message.conversation.channel, entry.person, entry.session
     key = keys.digest("inbox", channel, entry.message.key)
-    columns = (tenant, id, channel, key, person, session, now, None, "")
+    columns = (tenant, id, channel, key, person, session, now, None, "", entry.worker)
     return Row("accept", columns, person, encoded(entry.message, Message), bound("inbox", tenant, id, person, session))
 
 
@@ -84,11 +84,11 @@ def rows_of(records: Sequence[ports.Record], tenant: str, now: float) -> list[Ro
 
 
 def inbox_entry(row: Any, tenant: str, keys: Keyring) -> tuple[str, InboxEntry]:
-    """The message of a row (n, id, person, session, body)."""
-    _, id, person, session, body = row
+    """The message of a row (n, id, person, session, body, worker)."""
+    _, id, person, session, body, worker = row
     what = f"the message {id} of the inbox"
     message: Message = unsealed(keys, body, Message, what, "inbox", tenant, id, person, session)
-    return id, InboxEntry(message=message, person=person, session=session)
+    return id, InboxEntry(message, person, session, worker)
 
 
 def history_entry(row: Any, session: str, tenant: str, keys: Keyring) -> HistoryEntry:

@@ -37,7 +37,7 @@ SESSIONS = _table(
 CONVERSATIONS = _table("conversations", "tenant* conversation:bytes* channel person session bound_at:time body:bytes")
 INBOX = _table(
     "inbox",
-    "n:serial* tenant id channel key:bytes person session accepted_at:time done_at:time? outcome body:bytes",
+    "n:serial* tenant id channel key:bytes person session accepted_at:time done_at:time? outcome worker='' body:bytes",
     index("inbox_key", "tenant channel key", unique=True),
     index("inbox_id", "tenant id", unique=True),
     index("inbox_pending", "tenant session n", where="done_at IS NULL"))

@@ -48,7 +48,7 @@ def _messages() -> dict[str, ClauseElement]:
     row = "n id person session body"
     session = inbox.c.session
     return {
-        "pending_in": q.page(q.pick(inbox, row, "tenant session").where(q.PENDING), inbox),
+        "pending_in": q.page(q.pick(inbox, f"{row} worker", "tenant session").where(q.PENDING), inbox),
         "pending_lanes": q.first(
             select(session, func.min(inbox.c.channel))
             .where(*q.where(inbox, "tenant"), q.PENDING, session > bindparam("above", type_=session.type))

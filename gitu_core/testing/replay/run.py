@@ -203,7 +203,7 @@ class _Player:
         if n:
             work.again = True
             resumed = (step for step in root.steps[n : n + 2] if isinstance(step, Resumed))
-            work.worker = next((step.worker for step in resumed), "")
+            work.worker = next((step.worker for step in resumed), None)
         return work
 
     def _parks(self) -> bool:

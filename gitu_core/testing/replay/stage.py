@@ -66,14 +66,15 @@ class Stage:
 
     def take(self, records: Sequence[Record]) -> None:
         """Compares what the runtime recorded with what was recorded then."""
-        for record in records:
+        # Steps first: they tell whether the rest of it was on disk as well.
+        for record in sorted(records, key=lambda record: isinstance(record, HistoryEntry)):
             if self.over:
                 return
             if isinstance(record, StepEntry):
                 self._step(record)
             elif isinstance(record, Approval):
                 self._question(record)
-            elif isinstance(record, HistoryEntry):
+            elif isinstance(record, HistoryEntry) and not self.root.dead:
                 self.said.append(record.message.id)
 
     def _step(self, entry: StepEntry) -> None:

@@ -11,6 +11,7 @@ from gitu_core.errors import GituError
 from gitu_core.model import Answer, ModelInfo
 from gitu_core.testing import FunctionModel, ScriptedModel, armed, call, export
 from gitu_core.testing.replay.file import Export
+from gitu_core.turns import ATTEMPTS
 from tests.replay.shapes.around import ALL, HELPED, SHAPES, Shape, Sure, double, limited, shape
 
 # ---- sessions -----------------------------------------------------------------------------------
@@ -98,27 +99,32 @@ async def a_lost_effect_that_is_left_alone() -> Export:
 
 @shape
 async def given_up() -> Export:
-    model = FunctionModel(lambda request: call("mail", to="bob"))
-    async with Gitu(model=model, tools=ALL) as gitu:
-        with armed("model.after:raise=store:*"), suppress(GituError):
-            await gitu.send("go", user="u")
+    hangs = FunctionModel(lambda request: anyio.sleep_forever())  # type: ignore[arg-type, return-value]
+    for _ in range(ATTEMPTS + 1):
+        await closed_in_the_middle(Gitu(model=hangs, tools=ALL))
+    async with Gitu(model=FunctionModel(lambda request: "done"), tools=ALL) as gitu:
+        await sent(gitu)
         return await export(gitu)
 
 
 @shape
 async def a_process_that_was_closed_inside_of_a_delegate() -> Export:
     script = [[call("ask_helper", task="x"), call("double", number=1)], call("hangs")]
+    await closed_in_the_middle(Gitu(model=ScriptedModel(script), tools=ALL, profiles=HELPED))
+    async with Gitu(model=FunctionModel(lambda request: "done"), tools=ALL, profiles=HELPED) as gitu:
+        await sent(gitu)
+        return await export(gitu)
+
+
+async def closed_in_the_middle(gitu: Gitu) -> None:
+    """A run that is closed while its turn hangs, and does not wait for it."""
     grace, wiring.GRACE = wiring.GRACE, 0.05
     try:
-        gitu = Gitu(model=ScriptedModel(script), tools=ALL, profiles=HELPED)
         async with anyio.create_task_group() as group, gitu:
             group.start_soon(sent, gitu)
             await anyio.sleep(0.3)
     finally:
         wiring.GRACE = grace
-    async with Gitu(model=FunctionModel(lambda request: "done"), tools=ALL, profiles=HELPED) as gitu:
-        await sent(gitu)
-        return await export(gitu)
 
 
 async def sent(gitu: Gitu) -> None:

@@ -30,7 +30,7 @@ def upgrade() -> None:
            index("timers_due", "tenant owner due_at", where="state = 'armed'"),
            index("timers_running", "tenant worker", where="state = 'running'"))
     op.drop_index("~inbox_pending", "@inbox")
-    extend("inbox", "", index("inbox_pending", "tenant session n", where="done_at IS NULL"))
+    extend("inbox", "worker=''", index("inbox_pending", "tenant session n", where="done_at IS NULL"))
     op.drop_index("~outbox_open", "@outbox")
     extend("outbox", "channel=''",
            index("outbox_open", "tenant channel n", where="state IN ('queued', 'sending')"),
@@ -45,6 +45,7 @@ def downgrade() -> None:
     op.drop_column("@outbox", "channel")
     extend("outbox", "", index("outbox_open", "tenant state n", where="state IN ('queued', 'sending')"))
     op.drop_index("~inbox_pending", "@inbox")
+    op.drop_column("@inbox", "worker")
     extend("inbox", "", index("inbox_pending", "tenant n", where="done_at IS NULL"))
     for name in ("timers", "approvals", "lanes", "workers"):
         op.drop_table(f"@{name}")
