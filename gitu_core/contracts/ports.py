@@ -265,9 +265,9 @@ class Records(Protocol):
     async def pending_in(self, session: str) -> Sequence[tuple[str, InboxEntry]]:
         """The messages of a session that nobody has dealt with, oldest first, each with its receipt id."""
 
-    async def edit(self, channel: str, key: str, message: Message | None) -> Message | None:
-        """Gives the message with this key the parts of another (None = withdraws it) and gives it as it is then; None
-        where somebody has begun with it."""
+    async def edit(self, change: Message) -> Message | None:
+        """Gives the message with the key that *change* names as `target` its parts, or withdraws it (``delete``), and
+        gives it as it is then; None where somebody has begun with it, or another one wrote it."""
 
     async def unsent(
         self, limit: int = 1000, state: str = "queued", after: str = "", channel: str = ""

@@ -68,8 +68,8 @@ class Job:
     """One accepted message, to be answered by *profile*. `done` is set when `reply` or `failure` is there.
 
     `again` tells that an earlier run may have begun with it, `queued` that it is in a lane, `remote` that another
-    worker works on it. `kept` is what its turn recorded, `asks` what it asked, also where the store did not take
-    it, or did not say so.
+    worker works on it, `withdrawn` that its author took it back before anybody began with it. `kept` is what its turn
+    recorded, `asks` what it asked, also where the store did not take it, or did not say so.
     """
 
     id: str
@@ -85,6 +85,7 @@ class Job:
     again: bool = False
     queued: bool = False
     remote: bool = False
+    withdrawn: bool = False
     waiting: int = 0
     kept: list[Record] = field(default_factory=list)
     asks: Sequence[Approval] = ()

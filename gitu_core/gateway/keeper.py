@@ -47,8 +47,12 @@ class Keeper:
     async def begin(self) -> None:
         """Becomes a worker, and takes over what dead ones left."""
         self.id = await self._workers.join(f"process {os.getpid()} on {platform.node()}")
+        gateway = self._gateway
+        gateway.me = self.id
         await self._look_at_workers()
-        await self._gateway.outbox.look_for_unknown()
+        await gateway.outbox.look_for_unknown()
+        for lane, _ in await self._records.waiting():
+            gateway.owned.attend(lane)  # what comes now comes behind what waits there
 
     async def hold(self) -> None:
         """Makes sure that the lease holds before something leaves this process that cannot be taken back. `LeaseLost`
@@ -116,7 +120,7 @@ class Keeper:
         waiting = {lane for lane, channel in await self._records.waiting(channels) if channel != APP}
         idle = {lane for lane in waiting if not gateway.has(lane)}
         for lane in idle if at_once else idle & self._seen:
-            await gateway.owned.attend(lane)
+            gateway.owned.attend(lane)
             await gateway.local.wake(lane)
         self._seen = idle
 

@@ -7,9 +7,11 @@ person is told at the next contact.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,13 +21,13 @@ from anyio.abc import TaskGroup
 
 from gitu_core.contracts import Adapter
 from gitu_core.contracts.ports import Clock, Hooks, OutboxEntry, Record, Records
-from gitu_core.errors import GituError, StoreError
+from gitu_core.errors import GituError, LeaseLost, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.jobs import Job
 from gitu_core.gateway.live import Live
 from gitu_core.gateway.pieces import pieces
 from gitu_core.isolation import is_cancellation
-from gitu_core.model import Conversation, Delivery, Outgoing, Text
+from gitu_core.model import Conversation, Delivery, Outgoing, Text, join_all
 
 log = logging.getLogger("gitu.gateway")
 
@@ -41,18 +43,31 @@ AT_ONCE = 64
 RECHECK = 1.0
 """Seconds between two looks for what ended processes left, at least."""
 
+SEND_WITHIN = 60.0
+"""Seconds within which a channel has to take a message."""
+
 GIVE_UP = 86_400.0
 """Seconds after which what nobody took is given up; a person can have it sent all the same."""
 
 
 @dataclass(eq=False)
+class _Direct:
+    """What is sent in a conversation without having waited: `count` of them, one after the other."""
+
+    count: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(eq=False)
 class _Queue:
     """What waits for a channel, by conversation, each with when it is due. `busy` are the conversations in which the
-    first one is being sent. `left` is what was dealt with since the disk was looked at, `look` tells to look again,
-    `looked` when it was looked at for what an ended process left."""
+    first one is being sent, `direct` those in which something is sent that did not wait. `left` is what was dealt with
+    since the disk was looked at, `look` tells to look again, `looked` when it was looked at for what an ended process
+    left."""
 
     waiting: dict[tuple[str, str], deque[tuple[float, OutboxEntry]]] = field(default_factory=dict)
     busy: set[tuple[str, str]] = field(default_factory=set)
+    direct: dict[tuple[str, str], _Direct] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
     look: bool = True
     looked: float = float("-inf")
@@ -73,23 +88,33 @@ class Outbox:
         self._hold = hold
         self._queues: dict[str, _Queue] = {}
         self._known: set[str] = set()  # what waits or is being sent here, by id
-        self._untold: set[object] = set()
+        self._untold: set[tuple[str, str, str]] = set()
 
     # ---- what is to be said -------------------------------------------------------------------------------------
 
     def entry(self, outgoing: Outgoing, person: str, session: str, here: bool) -> OutboxEntry:
         """An entry to be committed and then handed to `deliver`: on its way at once where its channel is *here* and
         nothing waits in its conversation, else queued."""
-        behind = self._behind(outgoing.conversation)
-        now = self._clock.now()
-        if here and not behind:
+        where, now = outgoing.conversation, self._clock.now()
+        if here and not self._behind(where):
             self._known.add(outgoing.id)
+            if queue := self._queues.get(where.channel):
+                queue.direct.setdefault((where.id, where.thread), _Direct()).count += 1
             return OutboxEntry(outgoing, person, session, "sending", 1, at=now)
         return OutboxEntry(outgoing, person, session, at=now)
 
     def forget(self, entry: OutboxEntry) -> None:
-        """The entry was not needed."""
+        """The entry was dealt with, or not needed: what waits in its conversation is next."""
+        where = entry.outgoing.conversation
         self._known.discard(entry.outgoing.id)
+        if queue := self._queues.get(where.channel):
+            queue.left.add(entry.outgoing.id)
+            direct = queue.direct.get((where.id, where.thread))
+            if direct is not None:
+                direct.count -= 1
+                if not direct.count:
+                    del queue.direct[where.id, where.thread]
+                    queue.kick.set()
 
     async def deliver(self, adapter: Adapter | None, entry: OutboxEntry) -> OutboxEntry:
         """Sends an entry that is on disk, records what became of it, and queues what has to be tried again; gives the
@@ -97,10 +122,21 @@ class Outbox:
         if entry.state == "queued" or adapter is None:
             await self._later(entry)
             return entry
-        entry, delivery = await self._attempt(adapter, entry)
+        where, queue = entry.outgoing.conversation, self._queues.get(adapter.channel.name)
+        direct = queue.direct.get((where.id, where.thread)) if queue is not None else None
+        delivery = None
+        try:
+            async with direct.lock if direct is not None else nullcontext():
+                if self._behind(where):  # what was sent before it has to be sent again
+                    entry = msgspec.structs.replace(entry, state="queued")
+                else:
+                    entry, delivery = await self._attempt(adapter, entry)
+        finally:
+            self.forget(entry)
         if entry.state == "queued":
             await self._later(entry)
-        await self._tell(entry, delivery)
+        if delivery is not None:
+            await self._tell(entry, delivery)
         return entry
 
     async def _attempt(self, adapter: Adapter, entry: OutboxEntry) -> tuple[OutboxEntry, Delivery]:
@@ -122,7 +158,7 @@ class Outbox:
 
     async def _tell(self, entry: OutboxEntry, delivery: Delivery) -> None:
         if entry.state == "unknown":
-            self._untold.add(_whom(entry))
+            self._untold.add(_place(entry))
         if self._hooks.wants("gitu_delivered"):
             await self._hooks.observe("gitu_delivered", outgoing=entry.outgoing, delivery=delivery)
 
@@ -134,7 +170,12 @@ class Outbox:
         looked_at = self._hooks.wants("gitu_filter_outgoing") or self._hooks.wants("gitu_guard_outgoing")
         if looked_at or self._behind(job.entry.message.conversation):
             return None
-        live = Live(adapter, job, self._records, self._clock, self._hold)
+
+        async def send(outgoing: Outgoing) -> Delivery:
+            await self._hold()
+            return await self._asked(adapter, outgoing, send=True)
+
+        live = Live(job, adapter.channel.max_text, self._records, self._clock, send)
         if job.again:
             await live.resume()
         job.watches.append(live.add)
@@ -181,7 +222,13 @@ class Outbox:
         for number in range(first, len(parts)):
             if number > first and (adapter.channel.delivery == "blind" or entry.outgoing.replaces):
                 # Which piece was on its way is all that can be known after a crash.
-                await self._records.write(msgspec.structs.replace(entry, done=number, ids=tuple(ids)))
+                try:
+                    await self._records.write(msgspec.structs.replace(entry, done=number, ids=tuple(ids)))
+                except LeaseLost:
+                    raise
+                except StoreError as error:  # it goes on here when the store does
+                    delivery = Delivery("not_sent", detail=error.message)
+                    break
             delivery = await self._send(adapter, parts[number])
             ids.extend(delivery.ids)
             entry = msgspec.structs.replace(entry, done=number + (delivery.state == "sent"), ids=tuple(ids))
@@ -205,20 +252,23 @@ class Outbox:
         return msgspec.structs.replace(entry, state=state, next_at=again, detail=delivery.detail)
 
     async def _asked(self, adapter: Adapter, outgoing: Outgoing, send: bool = False) -> Delivery:
-        """What became of a message that is sent now, or was sent earlier. Where an adapter raises, it broke law A4, and
-        nobody can tell how far it came."""
+        """What became of a message that is sent now, or was sent earlier. Where an adapter raises, or takes too long,
+        it broke law A4, and nobody can tell how far it came."""
+        detail, name = f"no answer within {SEND_WITHIN:g} s", adapter.channel.name
         try:
-            delivery = await adapter.send(outgoing) if send else Delivery("unknown")
-            if delivery.state == "unknown" and adapter.channel.delivery == "verifiable":
-                delivery = await adapter.verify(outgoing)
-            return delivery
+            with anyio.move_on_after(SEND_WITHIN):
+                delivery = await adapter.send(outgoing) if send else Delivery("unknown")
+                if delivery.state == "unknown" and adapter.channel.delivery == "verifiable":
+                    delivery = await adapter.verify(outgoing)
+                return delivery
         except GituError as error:
-            return Delivery("unknown", detail=str(error))
+            detail = str(error)
         except BaseException as error:  # an adapter is somebody else's code; the same holds for whatever it raises
             if is_cancellation(error):
                 raise
-            log.exception("adapter %s raised in send", adapter.channel.name)
-            return Delivery("unknown", detail=f"{type(error).__name__} in send")
+            log.exception("adapter %s raised in %s", name, "send" if send else "verify")
+            detail = f"{type(error).__name__} in {'send' if send else 'verify'}"
+        return Delivery("unknown", detail=detail, retry_after=None if send else RECHECK)
 
     async def _send(self, adapter: Adapter, outgoing: Outgoing) -> Delivery:
         waited = 0.0
@@ -267,7 +317,8 @@ class Outbox:
 
     def _pause(self, queue: _Queue) -> float:
         """Seconds until something is to be sent; an hour where nothing waits."""
-        heads = [line[0][0] for where, line in queue.waiting.items() if where not in queue.busy]
+        taken = queue.busy | queue.direct.keys()
+        heads = [line[0][0] for where, line in queue.waiting.items() if where not in taken]
         return max(0.01, min(heads) - self._clock.monotonic()) if heads and len(queue.busy) < AT_ONCE else 3_600.0
 
     async def _settle(self, adapter: Adapter, queue: _Queue) -> None:
@@ -301,6 +352,8 @@ class Outbox:
         if how == "verifiable":
             for piece in pieces(entry.outgoing, adapter.channel.max_text)[entry.done :]:
                 found = await self._asked(adapter, piece)
+                if found.retry_after is not None and self._clock.now() - entry.at < GIVE_UP:
+                    return  # it cannot be asked now: it is found, and asked about, at the next look
                 if found.state != "sent":
                     how = "blind" if found.state == "unknown" else "idempotent"
                     break
@@ -311,7 +364,7 @@ class Outbox:
         if how == "idempotent":
             self._put(queue, msgspec.structs.replace(entry, next_at=0.0))
             return
-        self._untold.add(_whom(entry))
+        self._untold.add(_place(entry))
         self._records.post(
             msgspec.structs.replace(entry, state="unknown", detail="the process ended while it was sent")
         )
@@ -319,7 +372,8 @@ class Outbox:
     async def _send_due(self, adapter: Adapter, queue: _Queue, group: TaskGroup) -> None:
         """Begins to send what is due, one a conversation and many at once."""
         now, room = self._clock.monotonic(), AT_ONCE - len(queue.busy)
-        due = [where for where, line in queue.waiting.items() if where not in queue.busy and line[0][0] <= now][:room]
+        taken = queue.busy | queue.direct.keys()
+        due = [where for where, line in queue.waiting.items() if where not in taken and line[0][0] <= now][:room]
         if not due:
             return
         queue.busy.update(due)
@@ -358,21 +412,24 @@ class Outbox:
     async def look_for_unknown(self) -> None:
         """Finds on disk whom to tell that nobody knows whether something reached them."""
         entries = await self._records.undelivered()
-        self._untold = {_whom(entry) for entry in entries if entry.state == "unknown" and not entry.told}
+        self._untold = {_place(entry) for entry in entries if entry.state == "unknown" and not entry.told}
 
     async def notices(self, person: str, conversation: Conversation, here: bool) -> list[OutboxEntry]:
-        """What a person has to be told before anything else: records to be committed, the last one to be said."""
-        if not (due := {person, _place(conversation)} & self._untold):
+        """What has to be told in a conversation before anything else, and in no other one, as others may read there:
+        records to be committed, the last one to be said."""
+        place = (conversation.channel, conversation.id, conversation.thread)
+        if place not in self._untold:
             return []
-        self._untold -= due
-        found = await self._records.undelivered(person if due == {person} else "")
-        lost = [each for each in found if each.state == "unknown" and not each.told and _whom(each) in due]
+        self._untold.discard(place)
+        found = await self._records.undelivered()
+        lost = [each for each in found if each.state == "unknown" and not each.told and _place(each) == place]
         if not lost:
             return []
         said = " ".join(f"“{_short(each.outgoing.text)}”" for each in lost)
         text = f"I do not know whether this reached you: {said} Say /resend to get it again."
         id = f"{lost[-1].outgoing.id}.unknown"
-        outgoing = Outgoing(id, id, conversation, (Text(text),), cause=lost[-1].outgoing.cause)
+        label = join_all(each.outgoing.label for each in lost)
+        outgoing = Outgoing(id, id, conversation, (Text(text),), cause=lost[-1].outgoing.cause, label=label)
         told = [msgspec.structs.replace(each, told=True) for each in lost]
         return [*told, self.entry(outgoing, person, lost[-1].session, here)]
 
@@ -381,8 +438,10 @@ class Outbox:
         id = f"{entry.outgoing.id}.again"
         outgoing = msgspec.structs.replace(entry.outgoing, id=id, key=id, replaces="")
         fresh = self.entry(outgoing, entry.person, entry.session, adapter is not None)
-        await self._records.write(msgspec.structs.replace(entry, state="dropped", told=True, detail=id), fresh)
-        await self.deliver(adapter, fresh)
+        new = await self._records.enlist(fresh)  # whoever else was told to sends it
+        await self._records.write(msgspec.structs.replace(entry, state="dropped", told=True, detail=id))
+        if new:
+            await self.deliver(adapter, fresh)
 
 
 def to_say(entries: Sequence[Record]) -> list[OutboxEntry]:
@@ -390,13 +449,10 @@ def to_say(entries: Sequence[Record]) -> list[OutboxEntry]:
     return [each for each in entries if isinstance(each, OutboxEntry) and each.state in ("queued", "sending")]
 
 
-def _place(where: Conversation) -> tuple[str, str, str]:
+def _place(entry: OutboxEntry) -> tuple[str, str, str]:
+    """Where to tell what became of an entry: in the conversation that it belongs to."""
+    where = entry.outgoing.conversation
     return where.channel, where.id, where.thread
-
-
-def _whom(entry: OutboxEntry) -> object:
-    """Who is to be told what became of an entry: its person, else whoever speaks first in its conversation."""
-    return entry.person or _place(entry.outgoing.conversation)
 
 
 def _short(text: str) -> str:

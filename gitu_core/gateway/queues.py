@@ -20,10 +20,10 @@ class Lanes:
         self._depth = depth
         self._lanes: dict[str, _Lane] = {}
 
-    def put_now(self, name: str, job: Job) -> bool:
-        """Puts a job at the end of a lane; False if the lane is full."""
+    def put_now(self, name: str, job: Job, anyway: bool = False) -> bool:
+        """Puts a job at the end of a lane; False if the lane is full, unless it has to be put there *anyway*."""
         lane = self._lanes.setdefault(name, _Lane())
-        if lane.full or len(lane.jobs) >= self._depth:
+        if not anyway and (lane.full or len(lane.jobs) >= self._depth):
             return False
         lane.jobs.append(job)
         return True

@@ -55,7 +55,8 @@ class Worker:
         while (job := self._lanes.take(lane)) is not None:
             self.running[lane] = job
             try:
-                await self._work(job)
+                if not job.withdrawn:
+                    await self._work(job)
             except BaseException as error:  # plugins take part here: whatever they raise is this job's only
                 if is_cancellation(error):
                     job.failure = closed()
@@ -154,7 +155,12 @@ class Worker:
             entries += [self._outbox.entry(each, person, job.entry.session, here) for each in said]
         else:
             entries += [OutboxEntry(each, person, job.entry.session, "sent") for each in said]
-        await self._records.write(*records, *entries)
+        try:
+            await self._records.write(*records, *entries)
+        except BaseException:  # nothing of it is on its way
+            for each in to_say(entries):
+                self._outbox.forget(each)
+            raise
         hit("turn.end.after")
         return [await self._outbox.deliver(adapter, each) for each in to_say(entries)]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from gitu_core.contracts.ports import Accepted, HistoryEntry, InboxEntry, OutboxEntry, Record, StepEntry
 from gitu_core.model import Message, Receipt, Usage
+from gitu_core.model.message import same_author
 from gitu_core.store.base import Base, readable, replaced
 from gitu_core.store.cache import Tail
 from gitu_core.store.keys import Script
@@ -108,10 +109,11 @@ class RecordsPart(Base):
         rows = await self._read(script)
         return readable(rows, lambda row: inbox_entry(row, self.tenant, self._keys), self.engine.lost)
 
-    async def edit(self, channel: str, key: str, message: Message | None) -> Message | None:
-        """Gives the message with this key the parts of another (None = withdraws it) and gives it as it is then; None
-        where somebody has begun with it."""
-        digest = self._keys.digest("inbox", channel, key)
+    async def edit(self, change: Message) -> Message | None:
+        """Gives the message with the key that *change* names as `target` its parts, or withdraws it (``delete``), and
+        gives it as it is then; None where somebody has begun with it, or another one wrote it."""
+        channel = change.conversation.channel
+        digest = self._keys.digest("inbox", channel, change.target)
 
         def script() -> Script:
             found = yield "accepted", (self.tenant, channel, digest)
@@ -120,10 +122,12 @@ class RecordsPart(Base):
                 return None
             yield from self._keys.load([row[0][4]])
             id, entry = inbox_entry(row[0][:6], self.tenant, self._keys)
-            if message is None:
+            if not same_author(entry.message, change):
+                return None
+            if change.action == "delete":
                 yield "inbox_done", (self.clock.now(), "withdrawn", self.tenant, id)
                 return entry.message
-            changed = replaced(entry.message, parts=message.parts, label=entry.message.label.join(message.label))
+            changed = replaced(entry.message, parts=change.parts, label=entry.message.label.join(change.label))
             yield from self._keys.ensure((entry.person,))
             row = inbox_row(replaced(entry, message=changed), id, self.tenant, 0.0, self._keys)
             body = self._keys.seal(entry.person, row.body or b"", row.bound)

@@ -55,7 +55,7 @@ def _messages() -> dict[str, ClauseElement]:
             .group_by(session)
             .order_by(session)
         ),
-        "inbox_reopen": q.change(inbox, "tenant id", done_at=null(), outcome=q.EMPTY)
+        "inbox_reopen": q.change(inbox, "tenant id", done_at=null(), outcome=q.EMPTY, worker=q.EMPTY)
         .where(inbox.c.done_at.is_not(None))
         .returning(session),
         "inbox_edit": q.change(inbox, "tenant id", "body").where(inbox.c.done_at.is_(None)),

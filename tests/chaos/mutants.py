@@ -57,6 +57,9 @@ def tried(mutant: Mutant, place: Path) -> Result:
         result = crash(mutant.scenario, mutant.fault, place, delivery=mutant.delivery, before=before)
     caught = [each for name, found in result.breaches.items() if name.startswith(mutant.invariant) for each in found]
     what = (getattr(wrong, mutant.name).__doc__ or "").strip()
-    show.verdict(bool(caught), f"{mutant.name}: {what}", caught[:1] or [f"not caught by {mutant.invariant}"])
+    log = (place / "child.log").read_text("utf-8", "replace")
+    if "TypeError" in log or "AttributeError" in log:  # what is wrong with it is not what it is for
+        caught, what = [], f"{what} It does not fit the code any more"
     breaches = {} if caught else {"not caught": [f"{what} ({mutant.invariant}, {mutant.fault}) {result.breaches}"]}
+    show.verdict(bool(caught), f"{mutant.name}: {what}", caught[:1] or [f"not caught by {mutant.invariant}"])
     return replace(result, scenario=f"mutant {mutant.name}", breaches=breaches)

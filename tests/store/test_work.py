@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from gitu_core.contracts.ports import Approval, InboxDone, InboxEntry, StepEntry
 from gitu_core.errors import LeaseLost
-from gitu_core.model import Ask, user_message
+from gitu_core.model import Ask, Message, user_message
 from gitu_core.model.steps import Noted
 from gitu_core.store import Store
 from tests.store.make import inbox, message, outgoing
@@ -124,13 +125,21 @@ async def test_a_question_that_nobody_answers_in_time_ends_and_opens_its_message
 
 async def test_a_message_that_nobody_began_with_can_be_changed_and_withdrawn(store: Store) -> None:
     ids = [(await store.accept(inbox(f"k{n}", f"text {n}"))).id for n in range(3)]
-    changed = await store.edit("terminal", "k0", message("x", "other words"))
+
+    def change(key: str, action: Literal["edit", "delete"] = "delete", sender: str = "") -> Message:
+        said = message("x", "other words")
+        account = msgspec.structs.replace(said.sender, id=sender or said.sender.id)
+        return msgspec.structs.replace(said, action=action, target=key, sender=account)
+
+    assert await store.edit(change("k0", "edit", "mallory")) is None, "only who wrote it may"
+    assert await store.edit(change("k1", sender="mallory")) is None
+    changed = await store.edit(change("k0", "edit"))
     assert changed is not None
     assert [entry.message.text for _, entry in await store.pending()] == ["other words", "text 1", "text 2"]
-    assert await store.edit("terminal", "k1", None) is not None
+    assert await store.edit(change("k1")) is not None
     await store.write(StepEntry(f"{ids[2]}-1", 0, Noted(user_message("x")), "s", "ana", 1.0))
-    assert await store.edit("terminal", "k2", None) is None, "somebody began with it"
-    assert await store.edit("terminal", "nothing", None) is None
+    assert await store.edit(change("k2")) is None, "somebody began with it"
+    assert await store.edit(change("nothing")) is None
     assert [id for id, _ in await store.pending()] == [ids[0], ids[2]]
     assert await store.check() == []
 
