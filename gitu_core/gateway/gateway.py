@@ -295,11 +295,14 @@ class Gateway:
 
     async def woken(self, lane: str) -> None:
         """The same by a wake-up from elsewhere: what it is about is on disk."""
+        hit("wake.heard")
         if not lane.startswith("@"):
             self.owned.attend(lane)
         await self.handle(lane)
+        hit("wake.done")
 
     async def _wake(self, lane: str) -> None:
+        hit("wake.before")
         await self.dispatcher.wake(lane)
 
     async def _changed(self, job: Job) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from gitu_core.contracts.ports import Clock, Records, Worker, Workers
 from gitu_core.errors import GituError, LeaseLost
+from gitu_core.failpoints import hit
 from gitu_core.gateway.gateway import Gateway
 from gitu_core.gateway.jobs import APP
 
@@ -81,6 +82,7 @@ class Keeper:
         gateway = self._gateway
         taken = await self._look_at_workers()
         for each in await self._records.expire():
+            hit("expire.after")
             await gateway.reopened(each.session)
         if taken or gateway.owned.shared:
             await gateway.outbox.look_for_unknown()
@@ -101,6 +103,7 @@ class Keeper:
             # A connection may break and come back; only who is gone at two looks is, or from before we began.
             gone = each.gone and (each.id in self._gone or not self._looked)
             if (gone or silent > self._lease) and await self._workers.take_over(each):
+                hit("takeover.after")
                 log.log(logging.INFO if each.gone else logging.WARNING, "took over from %s (%s)", each.id, each.about)
                 taken = True
                 del self._beats[each.id]

@@ -14,6 +14,7 @@ import msgspec
 
 from gitu_core.contracts.ports import Clock, OutboxEntry, Records
 from gitu_core.errors import GituError
+from gitu_core.failpoints import hit
 from gitu_core.gateway.jobs import Job
 from gitu_core.model import AnswerDelta, Delivery, Outgoing, Text, TurnEvent
 
@@ -100,6 +101,7 @@ class Live:
             id, f"{id}.{self._clock.new_id()}", where, (Text(shown + behind),), replaces=self._id, cause=self._job.id
         )
         delivery = await self._send(outgoing)
+        hit("live.shown")
         if delivery.state == "sent":
             self._shown = text
             if not self._id:

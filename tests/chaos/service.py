@@ -106,7 +106,8 @@ class Service:
         """What is broken, once the assistant is closed."""
         async with Store(url=self.database or None, home=self.home) as store:
             evidence = Evidence(
-                self.world, [], "idempotent", await store.check(), [id for id, _ in await store.pending()]
+                self.world, [], "idempotent", await store.check(),
+                [f"message {id} is left in the inbox" for id, _ in await store.pending()],
             )  # fmt: skip
             return breaches(evidence)
 
