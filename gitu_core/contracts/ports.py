@@ -255,10 +255,6 @@ class Records(Protocol):
     async def abandon(self, channel: str, before: float) -> int:
         """Ends, as ``abandoned``, what came in on *channel* before *before* and nobody dealt with; gives how many."""
 
-    async def pending(self, limit: int = 1000, channel: str = "", after: str = "") -> Sequence[tuple[str, InboxEntry]]:
-        """Accepted messages that nobody has dealt with, session by session and oldest first, each with its receipt id;
-        of one *channel* where given, and from the one *after* that receipt id on."""
-
     async def waiting(self, channels: Sequence[str] = ()) -> Sequence[tuple[str, str]]:
         """The sessions with messages that nobody has dealt with, each with its channel, of *channels* where given."""
 

@@ -79,8 +79,6 @@ def _reads() -> dict[str, ClauseElement]:
         "sessions_of": q.first(q.pick(t.SESSIONS, session, "tenant person").order_by(sessions.active_at.desc())),
         "conversation": q.pick(t.CONVERSATIONS, "session", "tenant conversation"),
         "conversation_locked": q.pick(t.CONVERSATIONS, "session", "tenant conversation").with_for_update(),
-        "pending": q.page(q.pick(inbox, f"{row} worker", "tenant").where(q.PENDING), inbox, "session"),
-        "pending_of": q.page(q.pick(inbox, f"{row} worker", "tenant channel").where(q.PENDING), inbox, "session"),
         "inbox_one": q.pick(inbox, f"{row} worker done_at outcome", "tenant id"),
         "history": q.first(said.where(n < q.number("below")).order_by(n.desc())),
         "accepted": q.pick(inbox, "id", "tenant channel key"),

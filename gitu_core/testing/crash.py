@@ -31,7 +31,7 @@ from gitu_core.model.steps import ModelAnswered
 from gitu_core.store import Store
 from gitu_core.testing.crash_child import OWNER, STALLED, Case, rows_in
 from gitu_core.testing.faults import VARIABLE
-from gitu_core.testing.invariants import INVARIANTS, SOON, Evidence, Run, breaches, resumed
+from gitu_core.testing.invariants import INVARIANTS, SOON, Evidence, Run, breaches, open_messages, resumed
 from gitu_core.testing.world import World
 
 LIVES = 4
@@ -214,7 +214,7 @@ class Lives:
         receipts = {each.id: texts[each.key] for each in recent}
         found: dict[str, int] = {}
         async with self.store() as store:
-            for id, entry in await store.pending():
+            for id, entry in await open_messages(store):
                 receipts[id] = entry.message.text
             for id, text in receipts.items():
                 steps = [entry.step for entry in await store.steps_under(f"{id}-")]
@@ -232,7 +232,7 @@ class Lives:
 
     async def _looked_at(self) -> tuple[list[str], list[str]]:
         async with self.store() as store:
-            left = [f"message {id} is left in the inbox" for id, _ in await store.pending()]
+            left = [f"message {id} is left in the inbox" for id, _ in await open_messages(store)]
             left += [f"timer {row[1]} is left" for row in await rows_in(store, "timers_of", OWNER)]
             return list(await store.check()), left
 

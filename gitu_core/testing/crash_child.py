@@ -30,6 +30,7 @@ from gitu_core.runtime import consent
 from gitu_core.store import Store
 from gitu_core.testing.counting import NEWS, CountingAdapter, CountingModel, CountingTool, OutsidePage
 from gitu_core.testing.faults import from_environment, hit
+from gitu_core.testing.invariants import open_messages
 from gitu_core.testing.world import World
 
 log = logging.getLogger("gitu.testing")
@@ -203,7 +204,7 @@ async def _idle(gitu: Gitu, world: World, case: Case) -> bool:
         return False
     store = cast(Store, gitu.house.store)
     try:
-        left: Any = await store.pending(1) or await store.unsent(1) or await store.unsent(1, "sending")
+        left: Any = await open_messages(store) or await store.unsent(1) or await store.unsent(1, "sending")
         left = left or (world.events("alarm") and await rows_in(store, "timers_of", OWNER))
         left = left or (case.open_for and await rows_in(store, "approvals_due", FAR, 1))
     except GituError as error:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
+from gitu_core.contracts.ports import InboxEntry, Store
 from gitu_core.testing.counting import answer_to
 from gitu_core.testing.world import PROGRESS, Happening, World
 
@@ -73,6 +74,11 @@ class Evidence:
     def shown(self) -> list[Happening]:
         """What people saw."""
         return self.world.seen(self.delivery)
+
+
+async def open_messages(store: Store) -> list[tuple[str, InboxEntry]]:
+    """The messages that nobody has dealt with, each with its receipt id."""
+    return [found for lane, _ in await store.waiting() for found in await store.pending_in(lane)]
 
 
 def lost(evidence: Evidence) -> list[str]:
