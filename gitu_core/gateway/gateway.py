@@ -401,16 +401,14 @@ class Gateway:
     async def look_at_remote(self) -> None:
         """Finds out what became of messages that other workers work on; what could not be worked on here is tried
         again, since its lane may be free by now."""
-        for job in [job for job in self._jobs.values() if job.remote]:
-            row = await self._records.accepted(job.id)
-            if row is not None and row.outcome is not None and job.remote:
-                await self._recall(job, row.outcome)
-            elif job.remote and job.entry.message.conversation.channel == APP:
-                await self.reopened(job.entry.session, here=True)
-        for id in [id for id in self._followers if id not in self._jobs]:
+        for id in [*self._followers, *(job.id for job in self._jobs.values() if job.remote)]:
             row = await self._records.accepted(id)
-            if row is not None and row.outcome is not None and id not in self._jobs:
-                await self._recall(Job(id, row.entry, self._profile), row.outcome)
+            if row is None or self._has(id):
+                continue
+            if row.outcome is not None:
+                await self._recall(self._jobs.get(id) or Job(id, row.entry, self._profile), row.outcome)
+            elif row.entry.message.conversation.channel == APP:
+                await self.reopened(row.entry.session, here=True)
 
     def stop(self, session: str) -> int:
         """Stops what runs and drops what waits in a session; gives how many turns."""
