@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
 import anyio
 import msgspec
@@ -21,36 +20,18 @@ from anyio.abc import TaskGroup
 
 from gitu_core.contracts import Adapter
 from gitu_core.contracts.ports import Clock, Hooks, OutboxEntry, Record, Records
-from gitu_core.errors import GituError, LeaseLost, StoreError
+from gitu_core.errors import StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.jobs import Job
 from gitu_core.gateway.live import Live
 from gitu_core.gateway.pieces import pieces
-from gitu_core.isolation import is_cancellation
+from gitu_core.gateway.sending import FIRST_WAIT, GIVE_UP, LONGEST_WAIT, NOTICE, RECHECK, Sender, lost_state
 from gitu_core.model import Conversation, Delivery, Outgoing, Text, join_all
 
 log = logging.getLogger("gitu.gateway")
 
-FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
-"""Seconds before the second try and between later ones, at most, unless the channel says how long to wait."""
-
-SHORT = 1.0
-"""Seconds that a turn's lane waits for a second try; what takes longer is tried again beside it."""
-
 AT_ONCE = 64
 """In how many conversations of a channel something is sent at once, of what waited."""
-
-RECHECK = 1.0
-"""Seconds between two looks for what ended processes left, at least."""
-
-NOTICE = ".unknown"
-"""What the ids of those messages end with that tell of what may have been lost."""
-
-SEND_WITHIN = 60.0
-"""Seconds within which a channel has to take a message."""
-
-GIVE_UP = 86_400.0
-"""Seconds after which what nobody took is given up; a person can have it sent all the same."""
 
 
 @dataclass(eq=False)
@@ -89,6 +70,7 @@ class Outbox:
         self._clock = clock
         self._notice = notice
         self._hold = hold
+        self._sender = Sender(clock, records.write)
         self._queues: dict[str, _Queue] = {}
         self._known: set[str] = set()  # what waits or is being sent here, by id
         self._untold: set[tuple[str, str, str]] = set()
@@ -150,20 +132,15 @@ class Outbox:
         return entry
 
     async def _attempt(self, adapter: Adapter, entry: OutboxEntry) -> tuple[OutboxEntry, Delivery]:
-        """Sends an entry and records what became of it."""
-        id, queue = entry.outgoing.id, self._queues.get(adapter.channel.name)
-        self._known.add(id)
-        try:
-            hit("outbox.before")
-            await self._hold()
-            entry, delivery = await self._sent(adapter, entry)
-            hit("outbox.after")
-            self._records.post(entry)
-            hit("outbox.marked")
-        finally:  # where it was cut off, it is found on disk as something that an ended process left
-            self._known.discard(id)
-            if queue is not None:
-                queue.left.add(id)
+        """Sends an entry and records what became of it. Where it is cut off, it is found on disk, as something that an
+        ended process left: whoever calls has to forget it."""
+        self._known.add(entry.outgoing.id)
+        hit("outbox.before")
+        await self._hold()
+        entry, delivery = await self._sender.sent(adapter, entry)
+        hit("outbox.after")
+        self._records.post(entry)
+        hit("outbox.marked")
         return entry, delivery
 
     async def _tell(self, entry: OutboxEntry, delivery: Delivery) -> None:
@@ -183,7 +160,7 @@ class Outbox:
 
         async def send(outgoing: Outgoing) -> Delivery:
             await self._hold()
-            return await self._asked(adapter, outgoing, send=True)
+            return await self._sender.asked(adapter, outgoing, send=True)
 
         live = Live(job, adapter.channel.max_text, self._records, self._clock, send)
         if job.again:
@@ -194,7 +171,7 @@ class Outbox:
     async def tell(self, adapter: Adapter, outgoing: Outgoing) -> None:
         """Says something and keeps no record of it."""
         for piece in pieces(outgoing, adapter.channel.max_text):
-            await self._send(adapter, piece)
+            await self._sender.send(adapter, piece)
 
     def _behind(self, where: Conversation) -> bool:
         """True if something waits in a conversation."""
@@ -224,73 +201,6 @@ class Outbox:
     def _when(self, entry: OutboxEntry, most: float = GIVE_UP) -> float:
         """When an entry is due, at *most* seconds from now: whoever sets the clock meanwhile changes nothing."""
         return self._clock.monotonic() + min(entry.next_at - self._clock.now(), most)
-
-    async def _sent(self, adapter: Adapter, entry: OutboxEntry) -> tuple[OutboxEntry, Delivery]:
-        """Sends the pieces that are left; gives the entry as it stands then."""
-        parts = pieces(entry.outgoing, adapter.channel.max_text)
-        ids, delivery, first = list(entry.ids), Delivery("sent"), entry.done
-        for number in range(first, len(parts)):
-            if number > first and (adapter.channel.delivery == "blind" or entry.outgoing.replaces):
-                # Which piece was on its way is all that can be known after a crash.
-                try:
-                    await self._records.write(msgspec.structs.replace(entry, done=number, ids=tuple(ids)))
-                except LeaseLost:
-                    raise
-                except StoreError as error:  # it goes on here when the store does
-                    delivery = Delivery("not_sent", detail=error.message)
-                    break
-            delivery = await self._send(adapter, parts[number])
-            ids.extend(delivery.ids)
-            entry = msgspec.structs.replace(entry, done=number + (delivery.state == "sent"), ids=tuple(ids))
-            if delivery.state != "sent":
-                break
-        return self._judged(adapter, entry, delivery), delivery
-
-    def _judged(self, adapter: Adapter, entry: OutboxEntry, delivery: Delivery) -> OutboxEntry:
-        state: Any = delivery.state
-        now, again = self._clock.now(), 0.0
-        change = entry.outgoing.replaces and not entry.done
-        if change and state == "not_sent" and delivery.final:
-            # What was to be changed is gone: it is said anew.
-            anew = msgspec.structs.replace(entry.outgoing, replaces="")
-            return msgspec.structs.replace(entry, outgoing=anew, state="queued", next_at=now, detail=delivery.detail)
-        if state == "not_sent" or (state == "unknown" and (change or adapter.channel.delivery == "idempotent")):
-            wait = delivery.retry_after
-            wait = min(FIRST_WAIT * 2**entry.tries, LONGEST_WAIT) if wait is None else wait
-            dead = delivery.final or now + wait - (entry.at or now) > GIVE_UP
-            state, again = ("dead", 0.0) if dead else ("queued", now + wait)
-        elif state == "unknown":
-            state = _lost(entry)
-        return msgspec.structs.replace(entry, state=state, next_at=again, detail=delivery.detail)
-
-    async def _asked(self, adapter: Adapter, outgoing: Outgoing, send: bool = False) -> Delivery:
-        """What became of a message that is sent now, or was sent earlier. Where an adapter raises, or takes too long,
-        it broke law A4, and nobody can tell how far it came."""
-        detail, name = f"no answer within {SEND_WITHIN:g} s", adapter.channel.name
-        try:
-            with anyio.move_on_after(SEND_WITHIN):
-                delivery = await adapter.send(outgoing) if send else Delivery("unknown")
-                if delivery.state == "unknown" and adapter.channel.delivery == "verifiable":
-                    delivery = await adapter.verify(outgoing)
-                return delivery
-        except GituError as error:
-            detail = str(error)
-        except BaseException as error:  # an adapter is somebody else's code; the same holds for whatever it raises
-            if is_cancellation(error):
-                raise
-            log.exception("adapter %s raised in %s", name, "send" if send else "verify")
-            detail = f"{type(error).__name__} in {'send' if send else 'verify'}"
-        return Delivery("unknown", detail=detail, retry_after=None if send else RECHECK)
-
-    async def _send(self, adapter: Adapter, outgoing: Outgoing) -> Delivery:
-        waited = 0.0
-        while True:
-            delivery = await self._asked(adapter, outgoing, send=True)
-            wait = FIRST_WAIT if delivery.retry_after is None else delivery.retry_after
-            if delivery.state != "not_sent" or delivery.final or waited + wait > SHORT:
-                return delivery
-            waited += max(wait, 0.01)
-            await self._clock.sleep(wait)
 
     # ---- what waits ---------------------------------------------------------------------------------------------
 
@@ -363,7 +273,7 @@ class Outbox:
         how = "idempotent" if entry.outgoing.replaces and not entry.done else adapter.channel.delivery
         if how == "verifiable":
             for piece in pieces(entry.outgoing, adapter.channel.max_text)[entry.done :]:
-                found = await self._asked(adapter, piece)
+                found = await self._sender.asked(adapter, piece)
                 if found.retry_after is not None and self._clock.now() - entry.at < GIVE_UP:
                     return  # it cannot be asked now: it is found, and asked about, at the next look
                 if found.state != "sent":
@@ -376,7 +286,7 @@ class Outbox:
         if how == "idempotent":
             self._put(queue, msgspec.structs.replace(entry, next_at=0.0))
             return
-        lost = msgspec.structs.replace(entry, state=_lost(entry), detail="the process ended while it was sent")
+        lost = msgspec.structs.replace(entry, state=lost_state(entry), detail="the process ended while it was sent")
         self._records.post(lost)
         if lost.state == "unknown":
             self._untold.add(_place(entry))
@@ -400,20 +310,20 @@ class Outbox:
             group.start_soon(self._send_one, adapter, queue, where, entry)
 
     async def _send_one(self, adapter: Adapter, queue: _Queue, where: tuple[str, str], entry: OutboxEntry) -> None:
-        line = queue.waiting[where]
+        line, id = queue.waiting[where], entry.outgoing.id
         try:
             entry, delivery = await self._attempt(adapter, entry)
+            line.popleft()
+            if entry.state == "queued":
+                line.appendleft((self._when(entry), entry))
+            await self._tell(entry, delivery)
         except StoreError as error:
             log.warning("channel %s: what waits could not be sent: %s", adapter.channel.name, error)
             line.popleft()
-        else:
-            if entry.state == "queued":
-                self._known.add(entry.outgoing.id)
-                line[0] = self._when(entry), entry
-            else:
-                line.popleft()
-            await self._tell(entry, delivery)
         finally:
+            if not line or line[0][1].outgoing.id != id:
+                self._known.discard(id)
+                queue.left.add(id)
             if not line:
                 del queue.waiting[where]
             queue.busy.discard(where)
@@ -450,20 +360,17 @@ class Outbox:
         id = f"{entry.outgoing.id}.again"
         outgoing = msgspec.structs.replace(entry.outgoing, id=id, key=id, replaces="")
         fresh = self.entry(outgoing, entry.person, entry.session, adapter is not None)
-        new = await self._records.enlist(fresh)  # whoever else was told to sends it
+        new = await self._records.enlist(fresh)
         await self._records.write(msgspec.structs.replace(entry, state="dropped", told=True, detail=id))
         if new:
             await self.deliver(adapter, fresh)
+        else:  # somebody else was told so as well, and sends it
+            self.forget(fresh)
 
 
 def to_say(entries: Sequence[Record]) -> list[OutboxEntry]:
     """Those of committed records that are to be said now."""
     return [each for each in entries if isinstance(each, OutboxEntry) and each.state in ("queued", "sending")]
-
-
-def _lost(entry: OutboxEntry) -> Literal["unknown", "dropped"]:
-    """The state of what may have arrived or not. Nobody has to be told that about what tells it."""
-    return "dropped" if entry.outgoing.id.endswith(NOTICE) else "unknown"
 
 
 def _place(entry: OutboxEntry) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ from gitu_core import Gitu, Limits, Profile
 from gitu_core.budget import TurnBudget
 from gitu_core.contracts.ports import OutboxEntry
 from gitu_core.errors import Damaged, NotReady
-from gitu_core.gateway import outbox
+from gitu_core.gateway import outbox, sending
 from gitu_core.model import Conversation, Outgoing, Text, TurnInfo
 from gitu_core.testing import FunctionModel, RecordingAdapter, armed, call
 from tests.app.around import ECHO, SENT, On, left_over, mail, on, slow, until, web
@@ -105,7 +105,7 @@ async def test_a_notice_that_may_have_been_lost_is_not_told_of():
 
 
 async def test_a_send_that_never_ends_has_an_end(monkeypatch):
-    monkeypatch.setattr(outbox, "SEND_WITHIN", 0.1)
+    monkeypatch.setattr(sending, "SEND_WITHIN", 0.1)
 
     class Hangs(RecordingAdapter):
         async def send(self, outgoing):
