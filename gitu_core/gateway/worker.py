@@ -184,9 +184,8 @@ class Worker:
             if is_cancellation(error):
                 raise
             log.error("the answer to message %s could not be checked", job.id, exc_info=error)
-            return msgspec.structs.replace(
-                outgoing, parts=(Text("The answer was held back: it could not be checked."),)
-            )
+            held = Text("The answer was held back: it could not be checked.")
+            return msgspec.structs.replace(outgoing, parts=(held,))
 
     async def _passed(self, outgoing: Outgoing) -> Outgoing:
         if self._hooks.wants("gitu_filter_outgoing"):

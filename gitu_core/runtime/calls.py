@@ -124,9 +124,8 @@ class Caller:
         changed = await self._hooks.filter("gitu_filter_call", turn=turn.work.info, call=call, tool=spec)
         # A filter may change arguments and add to labels, never which tool is called or which call it is.
         label = changed.label.join(call.influence)
-        call = msgspec.structs.replace(
-            changed, id=call.id, tool=call.tool, given=call.given, state=call.state, label=label
-        )
+        kept = {"id": call.id, "tool": call.tool, "given": call.given, "state": call.state}
+        call = msgspec.structs.replace(changed, **kept, label=label)
         self._check(call, spec)
         return call
 

@@ -137,9 +137,8 @@ class Asker:
         self._models.report(candidate, None)
         if self._hooks.wants("gitu_model_called"):
             await turn.save()
-            await self._hooks.observe(
-                "gitu_model_called", turn=info, model=candidate.model, usage=usage, seconds=seconds
-            )
+            told = {"model": candidate.model, "usage": usage, "seconds": seconds}
+            await self._hooks.observe("gitu_model_called", turn=info, **told)
         if not message.parts and not message.calls and reason == "length":
             raise LimitReached("the model used up its tokens before it said anything", limit="output",
                                hint="raise profiles.<name>.limits.output_tokens")  # fmt: skip
