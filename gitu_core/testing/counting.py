@@ -192,7 +192,7 @@ class CountingModel(FunctionModel):
                 hit("world.model.finished")
             yield event
             if key.startswith("grow"):
-                await anyio.sleep(NEWS)
+                await anyio.sleep(5 * NEWS)
 
     def _says(self, request: ModelRequest) -> Said:
         ask, number, last = _asked(request)

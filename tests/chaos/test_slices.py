@@ -26,6 +26,7 @@ def ran(part: Any, *only: str, kills: int = 10) -> Sequence[Any]:
         (("effect", "verifiable", "sqlite", "call.result"), 5),
         (("own", "blind", "postgresql", "outbox.before"), 4),
         (("timer", "idempotent", "sqlite", "timer.fired"), 2),
+        (("grow", "verifiable", "sqlite", "/ live.shown"), 5),
     ],
 )
 def test_a_slice_of_the_matrix(only: tuple[str, ...], cases: int) -> None:
