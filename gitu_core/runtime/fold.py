@@ -29,7 +29,6 @@ from gitu_core.model.steps import (
     ModelFailed,
     Noted,
     Parked,
-    Resumed,
     Step,
 )  # fmt: skip
 
