@@ -87,4 +87,4 @@ def from_outside(source: str, readers: frozenset[str] | None = None) -> Label:
 
 def join_all(labels: Iterable[Label]) -> Label:
     """The join of any number of labels."""
-    return reduce(Label.join, labels, UNLABELLED)
+    return reduce(Label.join, {id(label): label for label in labels}.values(), UNLABELLED)
