@@ -73,7 +73,9 @@ class Turns:
     async def _past(self, job: Job) -> Past:
         """What was done about a job so far; first records what this process did and the store did not take then."""
         prefix = turns_of(job.id)
-        steps = await self._records.steps_under(prefix) if job.again else ()
+        if not job.again:
+            return Past((), prefix)
+        steps = await self._records.steps_under(prefix)
         known = {(each.turn, each.n) for each in steps}
         lost = [each for each in job.kept if not isinstance(each, StepEntry) or (each.turn, each.n) not in known]
         if any(isinstance(each, StepEntry) for each in lost):

@@ -105,7 +105,9 @@ class Worker:
                 await self._park(job, outcome, live)
             else:
                 outgoing, records = await self._filtered(job, reply), outcome.records
-                said = [] if reply.status == "silent" or not outgoing.parts else [outgoing]
+                # An answer to the application is its turn's end: nobody sends it.
+                kept = channel == APP and records
+                said = [] if kept or reply.status == "silent" or not outgoing.parts else [outgoing]
                 if live is not None:
                     # The channel may take its time. What ended is on disk before, and is only handed out after a crash.
                     await self._records.write(*records)

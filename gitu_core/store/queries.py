@@ -49,6 +49,7 @@ def _writes(dialect: str) -> dict[str, ClauseElement]:
         .returning(inbox.c.id),
         "message_add": q.insert(dialect, t.MESSAGES),
         "turn_put": q.upsert(dialect, t.TURNS, "tenant id", "status ended_at body"),
+        "turn_end": q.change(t.TURNS, "tenant id", "status ended_at"),
         "step_add": q.insert(dialect, t.STEPS),
         "outbox_put": q.upsert(dialect, t.OUTBOX, "tenant id", "channel state next_at body"),
         "outbox_add": q.insert(dialect, t.OUTBOX).on_conflict_do_nothing().returning(t.OUTBOX.c.id),
