@@ -10,13 +10,11 @@ from gitu_core.model import new_id
 class SystemClock:
     """Time, waiting and identifiers as this machine gives them (the port `Clock`)."""
 
-    def now(self) -> float:
-        """Seconds since 1970, UTC."""
-        return time.time()
+    now = staticmethod(time.time)
+    """Seconds since 1970, UTC."""
 
-    def monotonic(self) -> float:
-        """Seconds since some start; never goes back."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
+    """Seconds since some start; never goes back."""
 
     def new_id(self) -> str:
         """A new identifier that sorts by time."""

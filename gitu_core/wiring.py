@@ -178,7 +178,7 @@ class House:
 
     def profile(self, name: str) -> Profile:
         """The profile *name*: the embedder's own, else the settings'."""
-        return self.profiles.get(name) or self.settings.profile(name)
+        return self.profiles.get(name) or self.profiles.setdefault(name, self.settings.profile(name))
 
     def _cost_limit(self, turn: TurnInfo) -> int | None:
         cost = self.profile(turn.profile).limits.cost

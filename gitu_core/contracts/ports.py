@@ -100,13 +100,14 @@ class StepEntry(Value, frozen=True):
 
 
 class TurnEntry(Value, frozen=True):
-    """A turn's row; written again, it updates status and end."""
+    """A turn's row; written again, it updates status and end. `begun`: it was written before, or is with this one."""
 
     info: TurnInfo
     person: str
     status: str
     started_at: float
     ended_at: float | None = None
+    begun: bool = False
 
 
 class OutboxEntry(Value, frozen=True):

@@ -20,7 +20,7 @@ class Past:
 
     def __init__(self, entries: Sequence[StepEntry], prefix: str) -> None:
         # An earlier version began a message anew after a crash: what counts is the last turn.
-        outer = {entry.turn for entry in entries if entry.turn.removeprefix(prefix).isdecimal()}
+        outer = {entry.turn for entry in entries if entry.turn.removeprefix(prefix).isdecimal()} if entries else ()
         self.turn = max(outer, key=lambda turn: int(turn.removeprefix(prefix)), default=f"{prefix}1")
         self.steps: list[Step] = [entry.step for entry in entries if entry.turn == self.turn]
         self._all = [entry.step for entry in entries]

@@ -61,8 +61,11 @@ class Usage(Value, frozen=True):
     cache_write_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
-        names = (name for name in Usage.__struct_fields__ if name != "extra")
-        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in names})
+        return Usage(
+            self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens, self.cost + other.cost,
+            self.reasoning_tokens + other.reasoning_tokens, self.cache_write_tokens + other.cache_write_tokens,
+        )  # fmt: skip
 
 
 class TextDelta(Value, frozen=True, tag="text", tag_field="type"):

@@ -7,7 +7,7 @@ less trusted and less widely readable. The join is associative, commutative and 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import reduce
+from functools import lru_cache, reduce
 
 from gitu_core.model.base import Value
 
@@ -47,8 +47,11 @@ class Label(Value, frozen=True):
         """The label of a value that was made from both."""
         if self is other or (other.readers is None and other.origins <= self.origins and not other.extra):
             return self
-        limits = [each.readers for each in (self, other) if each.readers is not None]
-        readers = frozenset.intersection(*limits) if limits else None
+        if self is UNLABELLED:
+            return other
+        readers = self.readers if other.readers is None else other.readers
+        if self.readers is not None and other.readers is not None and self.readers != other.readers:
+            readers = self.readers & other.readers
         return Label(origins=self.origins | other.origins, readers=readers, extra={**other.extra, **self.extra})
 
     def trusted_for(self, principal: str, delegates: Iterable[str] = ()) -> bool:
@@ -64,11 +67,13 @@ UNLABELLED = Label()
 """Influenced by nobody, readable by anyone: the identity of the join."""
 
 
+@lru_cache
 def by_system() -> Label:
     """The label of the system's own words."""
     return Label(origins=frozenset((SYSTEM,)))
 
 
+@lru_cache(1_000)
 def private_to(person: str) -> Label:
     """The label of what a person says in private: only that person may see it."""
     who = frozenset((user(person),))
@@ -82,4 +87,4 @@ def from_outside(source: str, readers: frozenset[str] | None = None) -> Label:
 
 def join_all(labels: Iterable[Label]) -> Label:
     """The join of any number of labels."""
-    return reduce(Label.join, labels, UNLABELLED)
+    return reduce(Label.join, {id(label): label for label in labels}.values(), UNLABELLED)

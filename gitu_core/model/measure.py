@@ -49,20 +49,31 @@ def spec_tokens(spec: ToolSpec) -> int:
     return _FRAME + text_tokens(spec.description) + int(len(msgspec.json.encode(spec.input_schema)) / BYTES_A_TOKEN)
 
 
-_known: dict[int, tuple[weakref.ref[Any], int]] = {}
+class _Measured(weakref.ref[Any]):
+    """What was measured. When the value dies its identity may be given to another one: the entry dies with it."""
+
+    __slots__ = ("key", "tokens")
+    key: int
+    tokens: int
+
+
+_known: dict[int, _Measured] = {}
 """What was measured, by identity."""
 
 
+def _forget(gone: _Measured) -> None:
+    _known.pop(gone.key, None)
+
+
 def _total(values: Sequence[V], measure: Callable[[V], int]) -> int:
-    total = 0
+    total, get = 0, _known.get
     for value in values:
-        key = id(value)
-        entry = _known.get(key)
+        entry = get(key := id(value))
         if entry is None:
-            # When the value dies its identity may be given to another one: the entry dies with it.
-            gone = weakref.ref(value, lambda _, key=key: _known.pop(key, None))  # type: ignore[misc]
-            entry = _known[key] = gone, measure(value)
-        total += entry[1]
+            entry = _Measured(value, _forget)
+            entry.key, entry.tokens = key, measure(value)
+            _known[key] = entry
+        total += entry.tokens
     return total
 
 

@@ -17,7 +17,7 @@ class Catalogue:
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
-        self._offers: dict[str, list[Offer]] = {}
+        self._offers: dict[str, tuple[Offer, ...]] = {}
         self._holders: dict[tuple[str, str], tuple[Record, str]] = {}
         for record in sorted(records, key=lambda record: record.order):
             record.notes.clear()
@@ -33,14 +33,15 @@ class Catalogue:
             self._holders[each.seam, full] = (record, each.name)
             holder, _ = self._holders.setdefault((each.seam, each.name), (record, each.name))
             if holder is record or each.seam == "page":
-                self._offers.setdefault(each.seam, []).append(Offer(plugin=record.id, contribution=each))
+                offer = Offer(plugin=record.id, contribution=each)
+                self._offers[each.seam] = (*self._offers.get(each.seam, ()), offer)
             else:
                 note = f"the {each.seam} {each.name!r} comes from {holder.id}; this one is reached as {full!r}"
                 record.notes.append(note)
 
     def offers(self, seam: str) -> tuple[Offer, ...]:
-        """The contributions to a seam."""
-        return tuple(self._offers.get(seam, ()))
+        """The contributions to a seam; the same tuple each time."""
+        return self._offers.get(seam, ())
 
     def find(self, seam: str, name: str) -> tuple[Record, str] | None:
         """Who contributes a name, and the name that the plugin itself gives it."""

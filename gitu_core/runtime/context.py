@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from gitu_core.errors import ContextOverflow
 from gitu_core.model import ModelMessage, Text, by_system
@@ -12,6 +13,7 @@ MARGIN = 0.95
 """The part of a window that is used: the count of tokens is an estimate."""
 
 
+@lru_cache(64)
 def system_message(instructions: str) -> ModelMessage:
     """The operator's instructions as the first entry of a context. The same words give the same id."""
     return ModelMessage("system", (Text(instructions),), id="system", label=by_system())
@@ -31,12 +33,10 @@ def fit(
             f"the message and what was found for it take {room - left} tokens, and the model has room for {room}",
             hint="send less at once, or choose a model with a larger window",
         )
-    first = len(history)
-    while first > 0:
-        left -= tokens_of((history[first - 1],))
-        if left < 0:
-            break
-        first -= 1
+    first, left = 0, left - tokens_of(history)
+    while left < 0:
+        left += tokens_of((history[first],))
+        first += 1
     while first < len(history) and history[first].role != "user":
         first += 1  # a context never begins in the middle of an exchange
     return (system, *history[first:], *added)

@@ -204,7 +204,7 @@ class Runtime:
                                 label=turn.state.label)  # fmt: skip
             records += self._kept(turn, [work.ask, note], now)
         records.append(turn.entry(Parked(tuple(turn.state.open), turn.state.label)))
-        records.append(TurnEntry(work.info, work.person, "waiting", turn.started_at))
+        records.append(TurnEntry(work.info, work.person, "waiting", turn.started_at, begun=True))
         return Outcome(reply, tuple(records), tuple(turn.asks))
 
     def _kept(self, turn: Turn, messages: Sequence[ModelMessage], now: float) -> list[Record]:
@@ -230,8 +230,9 @@ class Runtime:
                 ask = ModelMessage("user", (Text("(Go on with what waited for my answer.)"),), id=turn.mint(),
                                    label=by_system())  # fmt: skip
             records += self._kept(turn, [ask, *_complete(state.messages)], now)
-        records += [turn.entry(Ended(short)), TurnEntry(work.info, work.person, reply.status, turn.started_at, now)]
-        return Outcome(reply, tuple(records))
+        begun = state.info is not None
+        end = TurnEntry(work.info, work.person, reply.status, turn.started_at, now, begun=begun)
+        return Outcome(reply, (*records, turn.entry(Ended(short)), end))
 
     def cancelled(self, work: Work) -> Outcome:
         """The end of a turn that somebody stopped: its question stays in the history, and whatever it did."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,18 +36,20 @@ class Toolbox:
         self._registry = registry
         self._profile_of = profile_of
         self._specs: dict[int, tuple[Offer, ToolSpec]] = {}
+        self._known: dict[str, tuple[Profile | None, Sequence[Offer] | None, tuple[ToolSpec, ...]]] = {}
 
     def specs(self, profile: Profile) -> tuple[ToolSpec, ...]:
-        """What the profile may use, by name."""
-        found = {
-            spec.name: spec
-            for offer in self._registry.offers("tool")
-            if _offered(offer, profile.tools)
-            for spec in (self._spec(offer),)
-        }
+        """What the profile may use, by name; the same tuple while nothing changed."""
+        offers = self._registry.offers("tool")
+        of, among, specs = self._known.get(profile.name, (None, None, ()))
+        if of is profile and among is offers:
+            return specs
+        found = {spec.name: spec for offer in offers if _offered(offer, profile.tools) for spec in (self._spec(offer),)}
         for name in profile.delegates:
             found[DELEGATE + name] = delegate_spec(self._profile_of(name))
-        return tuple(found[name] for name in sorted(found))
+        specs = tuple(found[name] for name in sorted(found))
+        self._known[profile.name] = profile, offers, specs
+        return specs
 
     def _spec(self, offer: Offer) -> ToolSpec:
         # The offer is kept beside its spec, so that its id() stays taken; offers live as long as their plugin.

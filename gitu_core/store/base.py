@@ -22,8 +22,11 @@ Engine: TypeAlias = SqliteEngine | PostgresEngine
 
 V = TypeVar("V")
 
-HISTORY_BYTES = 64 * 1024 * 1024
+HISTORY_BYTES = 32 * 1024 * 1024
 """What recent history may take in memory, in bytes, over all sessions."""
+
+REMEMBERED = 5_000
+"""People, and sessions, that are remembered: those used last."""
 
 
 class Base:
@@ -38,9 +41,9 @@ class Base:
         self._tails: Lru[str, Tail] = Lru(HISTORY_BYTES, Tail.weight)
         self._waiting: dict[str, int] = {}
         self._loading: dict[str, list[list[bool]]] = {}
-        self._bound: Lru[bytes, str] = Lru(10_000)
-        self._sessions: Lru[str, Session] = Lru(10_000)
-        self._accounts: Lru[bytes, tuple[Person, float]] = Lru(10_000)
+        self._bound: Lru[bytes, str] = Lru(REMEMBERED)
+        self._sessions: Lru[str, Session] = Lru(REMEMBERED)
+        self._accounts: Lru[bytes, tuple[Person, float]] = Lru(REMEMBERED)
         self._seen = 0
 
     @property

@@ -51,6 +51,8 @@ def unsealed(keys: Keyring, body: bytes, kind: type[T] | Any, what: str, *names:
 
 def bound(*names: object) -> bytes:
     """What an envelope is bound to: the table and the columns that never change."""
-    parts = [name.hex() if isinstance(name, bytes) else str(name) for name in names]
-    # With their lengths, so that no two lists of names look alike.
-    return "".join([f"{len(part)}:{part}" for part in parts]).encode("utf-8", "surrogatepass")
+    words = ""
+    for name in names:
+        part = name if type(name) is str else name.hex() if isinstance(name, bytes) else str(name)
+        words += f"{len(part)}:{part}"  # with their lengths, so that no two lists of names look alike
+    return words.encode("utf-8", "surrogatepass")

@@ -19,6 +19,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Collection, Generator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -40,6 +41,9 @@ _SIZE, _ID, _NONCE = 32, 8, 12
 _HEAD = 1 + _ID + _NONCE
 OVERHEAD = _HEAD + 16
 """Bytes that an envelope is longer than what it holds."""
+
+CIPHERS = 1_000
+"""Ciphers that stay made, the last used."""
 
 _nonces = Salt(_NONCE)
 
@@ -140,17 +144,19 @@ class Keyring:
     `ensure` and `load` are scripts; `seal`, `opened` and `digest` need what those have loaded.
     """
 
-    def __init__(self, tenant: str, master: Master, now: Callable[[], float] = time.time, limit: int = 20_000) -> None:
+    def __init__(self, tenant: str, master: Master, now: Callable[[], float] = time.time, limit: int = 5_000) -> None:
         self._tenant, self._source, self._now, self._limit = tenant, master, now, limit
         self._master = b""
         self._index = b""
         self._index_row: tuple[Any, ...] = ()
         # Two generations: what is loaded stays until `limit` others were loaded after it, so that a thread
         # never loses a key between loading and using it.
-        self._ciphers: dict[bytes, AESGCM] = {}
-        self._older: dict[bytes, AESGCM] = {}
-        self._current: dict[str, tuple[bytes, AESGCM]] = {}
-        self._former: dict[str, tuple[bytes, AESGCM]] = {}
+        self._loaded: dict[bytes, bytes] = {}
+        self._older: dict[bytes, bytes] = {}
+        self._current: dict[str, tuple[bytes, bytes]] = {}
+        self._former: dict[str, tuple[bytes, bytes]] = {}
+        # A cipher takes forty times as much memory as its key: only those in use are kept.
+        self._cipher = lru_cache(CIPHERS)(_cipher)
 
     def begin(self) -> Script:
         """Finds the master key and the tenant's digest key; makes both for a new database. `ConfigError` if
@@ -194,17 +200,17 @@ class Keyring:
 
     def seal(self, person: str, data: bytes, bound: bytes) -> bytes:
         """*data* in an envelope that opens only with the same *bound*."""
-        key, cipher = self._current.get(person) or self._former[person]
-        return _envelope(cipher, key, data, bound)
+        key, secret = self._current.get(person) or self._former[person]
+        return _envelope(self._cipher(secret), key, data, bound)
 
     def opened(self, envelope: bytes, bound: bytes, what: str) -> bytes:
         """What an envelope holds. `Damaged`, naming *what*, if it or its place changed or its key is gone."""
         if len(envelope) < OVERHEAD or envelope[:1] != SCHEME:
             raise Damaged(f"{what} is not a sealed value", hint="restore a backup", what=what)
-        cipher = self._known(bytes(envelope[1 : 1 + _ID]))
-        if cipher is None:
+        secret = self._known(bytes(envelope[1 : 1 + _ID]))
+        if secret is None:
             raise Damaged(f"the key of {what} does not exist any more", hint="it was erased", what=what)
-        return _opened(cipher, envelope, bound, what)
+        return _opened(self._cipher(secret), envelope, bound, what)
 
     def digest(self, *names: str) -> bytes:
         """A digest of identifiers that nobody can try out without the master key; 16 bytes, always the
@@ -225,18 +231,18 @@ class Keyring:
         yield "key_add", (self._tenant, key, person, purpose, generation, master, wrapped, self._now())
         return (yield "keys_current", (self._tenant, person, purpose))[0]
 
-    def _known(self, key: bytes) -> AESGCM | None:
-        return self._ciphers.get(key) or self._older.get(key)
+    def _known(self, key: bytes) -> bytes | None:
+        return self._loaded.get(key) or self._older.get(key)
 
-    def _keep(self, row: Any) -> AESGCM:
+    def _keep(self, row: Any) -> bytes:
         key = bytes(row[0])
         found = self._known(key)
         if found is None:
             self._check_master(row)
-            found = _cipher(self._unwrapped(row))
-        if len(self._ciphers) >= self._limit:
-            self._older, self._ciphers = self._ciphers, {}
-        self._ciphers[key] = found
+            found = self._unwrapped(row)
+        if len(self._loaded) >= self._limit:
+            self._older, self._loaded = self._loaded, {}
+        self._loaded[key] = found
         return found
 
     def _unwrapped(self, row: Any) -> bytes:

@@ -266,7 +266,8 @@ class RecordsPart(Base):
             flags[:] = [flag for flag in flags if flag is not dirty]
             if not flags:
                 del self._loading[session]
-        if not dirty[0] and session not in self._waiting:
+        # One that is empty is not kept: who speaks once only must not take memory until others push them out.
+        if tail.entries and not dirty[0] and session not in self._waiting:
             self._tails.put(session, tail)
         return tail
 

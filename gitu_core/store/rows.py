@@ -39,6 +39,8 @@ def _step(entry: StepEntry, tenant: str, now: float) -> Row:
 def _turn(entry: ports.TurnEntry, tenant: str, now: float) -> Row:
     info, person = entry.info, entry.person
     ended_at = None if entry.ended_at is None else float(entry.ended_at)
+    if entry.begun:
+        return Row("turn_end", (entry.status, ended_at, tenant, info.id))
     columns = (tenant, info.id, info.session, person, entry.status, float(entry.started_at), ended_at)
     seal = bound("turns", tenant, info.id, info.session, person)
     return Row("turn_put", columns, person, encoded(info, TurnInfo), seal)

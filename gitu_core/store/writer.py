@@ -224,9 +224,9 @@ def _bulk(jobs: Sequence[Job], keys: Keyring) -> Law:
     came in.
 
     Rows of one statement keep their order, so a row that is written twice ends as it was written last.
-    Statements commute but for one pair: a message is accepted before it is done with.
+    Statements commute but for two pairs: a message is accepted before it is done with, a turn begins before it ends.
     """
-    groups: dict[str, list[tuple[Any, ...]]] = {"accept": [], "lane_claim": []}
+    groups: dict[str, list[tuple[Any, ...]]] = {"accept": [], "lane_claim": [], "turn_put": []}
     accepting: list[Job] = []
     for job in jobs:
         for statement, params, person, body, bound in job.rows:

@@ -144,7 +144,7 @@ async def test_many_people_have_a_key_each_and_few_are_kept_in_memory(tmp_path: 
         store._keys._limit = 5
         for n in range(30):
             await store.write(said(n, f"s{n}", person=f"p{n}"))
-        assert len(store._keys._ciphers) + len(store._keys._older) <= 10
+        assert len(store._keys._loaded) + len(store._keys._older) <= 10
         store._tails.clear()
         for n in range(30):
             assert len(await store.history(f"s{n}", 10)) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+import weakref
 from typing import Any
 
 from hypothesis import given
@@ -48,10 +49,23 @@ def test_the_cache_forgets_what_was_not_used_for_long() -> None:
     cache = Cache(limit=20_000)
     kept = ModelMessage("user", (Text("kept"),), id="kept")
     cache.put(kept, b"x" * 100)
-    for number in range(200):
-        cache.put(ModelMessage("user", (Text(str(number)),), id=str(number)), b"y" * 100)
+    others = [ModelMessage("user", (Text(str(number)),), id=str(number)) for number in range(200)]
+    for each in others:
+        cache.put(each, b"y" * 100)
         assert cache.get(kept) == b"x" * 100
-    assert cache.get(ModelMessage("user", (Text("0"),), id="0")) is None
+    assert cache.get(others[-1]) == b"y" * 100
+    assert cache.get(others[0]) is None
+
+
+def test_the_cache_keeps_no_message_alive_and_knows_one_that_equals() -> None:
+    cache = Cache()
+    message = ModelMessage("user", (Text("one"),), id="one")
+    cache.put(message, b"x")
+    assert cache.get(ModelMessage("user", (Text("one"),), id="one")) == b"x"
+    assert cache.get(ModelMessage("user", (Text("changed"),), id="one")) is None
+    alive = weakref.ref(message)
+    del message
+    assert alive() is None
 
 
 def test_a_nested_open_object_is_not_strict() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import weakref
 from collections.abc import Iterable
 from typing import Any, TypeGuard
 
@@ -30,42 +31,61 @@ def safe_name(name: str) -> str:
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:55] + "_" + digest
 
 
+class _Entry(weakref.ref[ModelMessage]):
+    """The bytes of a message; they go when it does."""
+
+    __slots__ = ("data", "key")
+    data: bytes
+    key: str | int
+
+
 class Cache:
-    """Encoded messages, the ones used last; holds at most *limit* bytes.
+    """Encoded messages, the ones used last; holds at most *limit* bytes, and keeps no message alive.
 
     An entry counts only if its message equals the one asked for, because a filter may change a message and
     keep its id. Two generations stand in for an order of use: what is hit in the older moves to the younger.
     """
 
-    def __init__(self, limit: int = 32 << 20) -> None:
+    def __init__(self, limit: int = 16 << 20) -> None:
         self._half = limit // 2
         self._size = 0
-        self._young: dict[str | int, tuple[ModelMessage, bytes]] = {}
-        self._old: dict[str | int, tuple[ModelMessage, bytes]] = {}
+        self._young: dict[str | int, _Entry] = {}
+        self._old: dict[str | int, _Entry] = {}
 
     def get(self, message: ModelMessage) -> bytes | None:
         """The bytes of *message*, or None."""
         key = message.id or id(message)
         found = self._young.get(key)
         if found is None:
-            found = self._old.get(key)
+            found = self._old.pop(key, None)
             if found is not None:
-                self._put(key, found)
-        if found is not None and (found[0] is message or found[0] == message):
-            return found[1]
+                self._put(found)
+        if found is not None and ((known := found()) is message or known == message):
+            return found.data
         return None
 
     def put(self, message: ModelMessage, data: bytes) -> None:
         """Keeps the bytes of *message*."""
-        self._put(message.id or id(message), (message, data))
+        entry = _Entry(message, self._gone)
+        entry.key, entry.data = message.id or id(message), data
+        self._put(entry)
 
-    def _put(self, key: str | int, entry: tuple[ModelMessage, bytes]) -> None:
-        # The message itself takes about as much memory as its bytes, and some more.
-        size = 2 * len(entry[1]) + 500
-        if self._size + size > self._half:
+    def _put(self, entry: _Entry) -> None:
+        if self._size + _size(entry) > self._half:
             self._old, self._young, self._size = self._young, {}, 0
-        self._young[key] = entry
-        self._size += size
+        self._young[entry.key] = entry
+        self._size += _size(entry)
+
+    def _gone(self, entry: _Entry) -> None:
+        if self._young.get(entry.key) is entry:
+            del self._young[entry.key]
+            self._size -= _size(entry)
+        elif self._old.get(entry.key) is entry:
+            del self._old[entry.key]
+
+
+def _size(entry: _Entry) -> int:
+    return len(entry.data) + 400
 
 
 class Encoder:

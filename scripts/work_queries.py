@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import ClauseElement, bindparam, func, null, select, text
 
-from gitu_core.store import phrases as q
 from gitu_core.store import tables as t
+from scripts import phrases as q
 
 _ARMED, _RUNNING = text("state = 'armed'"), text("state = 'running'")
 _WAITING = text("state = 'pending'")

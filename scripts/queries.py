@@ -1,5 +1,4 @@
-"""Every query of the store, in SQLAlchemy Core. ``scripts/compile_sql.py`` compiles them; nothing at run time imports
-this.
+"""Every query of the store, in SQLAlchemy Core. ``compile_sql.py`` compiles them; they are no part of what runs.
 
 Parameters stand in the order in which the SQL names them, each exactly once. Every query is served by an
 index, which a test proves.
@@ -11,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ClauseElement, Integer, Text, bindparam, func, select, text, update
 
-from gitu_core.store import phrases as q
 from gitu_core.store import tables as t
-from gitu_core.store import work_queries
+from scripts import phrases as q
+from scripts import work_queries
 
 
 def statements(dialect: str) -> dict[str, ClauseElement]:
@@ -49,6 +48,7 @@ def _writes(dialect: str) -> dict[str, ClauseElement]:
         .returning(inbox.c.id),
         "message_add": q.insert(dialect, t.MESSAGES),
         "turn_put": q.upsert(dialect, t.TURNS, "tenant id", "status ended_at body"),
+        "turn_end": q.change(t.TURNS, "tenant id", "status ended_at"),
         "step_add": q.insert(dialect, t.STEPS),
         "outbox_put": q.upsert(dialect, t.OUTBOX, "tenant id", "channel state next_at body"),
         "outbox_add": q.insert(dialect, t.OUTBOX).on_conflict_do_nothing().returning(t.OUTBOX.c.id),
