@@ -144,6 +144,7 @@ async def test_an_approval_is_asked_and_answered_on_the_channel():
             assert "to: bob" in question.details
             if choice == "yes":
                 await adapter.answer("yes", user="mallory")
+                assert "closed" in (await adapter.reply()).text
                 assert sent == []
             await adapter.answer(choice)
             await adapter.reply()

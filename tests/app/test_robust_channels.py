@@ -101,10 +101,10 @@ async def test_a_message_that_ends_the_process_each_time_is_given_up(short_grace
 
 
 @asynccontextmanager
-async def refusing(home, table="outbox"):
-    """A database that takes no new row of a table."""
+async def refusing(home, what="INSERT ON outbox"):
+    """A database that does not take a certain change."""
     with sqlite3.connect(home / "gitu.db") as connection:
-        connection.execute(f"CREATE TRIGGER refuse BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'not now'); END")
+        connection.execute(f"CREATE TRIGGER refuse BEFORE {what} BEGIN SELECT RAISE(ABORT, 'not now'); END")
     yield
     with sqlite3.connect(home / "gitu.db") as connection:
         connection.execute("DROP TRIGGER refuse")
@@ -132,7 +132,7 @@ async def test_who_asked_is_told_where_the_end_cannot_be_written_and_nothing_is_
     monkeypatch.setattr(worker, "TRY_FOR", 0.1)
     adapter = RecordingAdapter()
     async with on(adapter, MAILS, tools=[mail], home=tmp_path) as gitu:
-        async with refusing(tmp_path):
+        async with refusing(tmp_path, "UPDATE OF done_at ON inbox"):
             assert "not now" in await adapter.talk("mail bob")
             with pytest.raises(StoreError, match="not now"):
                 await gitu.send("mail bob", user="u", key="k")
