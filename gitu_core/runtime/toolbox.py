@@ -44,12 +44,7 @@ class Toolbox:
         of, among, specs = self._known.get(profile.name, (None, None, ()))
         if of is profile and among is offers:
             return specs
-        found = {
-            spec.name: spec
-            for offer in offers
-            if _offered(offer, profile.tools)
-            for spec in (self._spec(offer),)
-        }
+        found = {spec.name: spec for offer in offers if _offered(offer, profile.tools) for spec in (self._spec(offer),)}
         for name in profile.delegates:
             found[DELEGATE + name] = delegate_spec(self._profile_of(name))
         specs = tuple(found[name] for name in sorted(found))

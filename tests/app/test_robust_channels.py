@@ -132,7 +132,7 @@ async def test_who_asked_is_told_where_the_end_cannot_be_written_and_nothing_is_
     monkeypatch.setattr(worker, "TRY_FOR", 0.1)
     adapter = RecordingAdapter()
     async with on(adapter, MAILS, tools=[mail], home=tmp_path) as gitu:
-        async with refusing(tmp_path):
+        async with refusing(tmp_path, "messages"):
             assert "not now" in await adapter.talk("mail bob")
             with pytest.raises(StoreError, match="not now"):
                 await gitu.send("mail bob", user="u", key="k")

@@ -51,6 +51,7 @@ class Cache:
         self._size = 0
         self._young: dict[str | int, _Entry] = {}
         self._old: dict[str | int, _Entry] = {}
+        self._drop = self._gone
 
     def get(self, message: ModelMessage) -> bytes | None:
         """The bytes of *message*, or None."""
@@ -66,7 +67,7 @@ class Cache:
 
     def put(self, message: ModelMessage, data: bytes) -> None:
         """Keeps the bytes of *message*."""
-        entry = _Entry(message, self._gone)
+        entry = _Entry(message, self._drop)
         entry.key, entry.data = message.id or id(message), data
         self._put(entry)
 
