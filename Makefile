@@ -34,6 +34,7 @@ check: setup-dev ## style, types, layers, documentation, size of the core
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy --strict gitu_core $(PLUGINS)
+	$(PYTHON) -m mypy --strict -m scripts.compile_sql
 	$(PYTEST) tests/architecture $(DOCS)
 	$(PYTHON) scripts/core_size.py
 

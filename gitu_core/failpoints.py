@@ -27,6 +27,12 @@
     timer.claimed         a timer is due and taken, and did nothing yet
     timer.fired           the timer did its work and is not marked as done
     resume.before         a turn that was interrupted or waited is about to go on
+    live.shown            words of an answer that grows were shown, and that is not on disk
+    takeover.after        a dead worker's lease was ended and nothing of its work was taken up
+    expire.after          questions that nobody answered are closed and their turns do not go on yet
+    wake.before           somebody is to be told that there is work, and was not told yet
+    wake.heard            a wake-up came from elsewhere and nothing was done
+    wake.done             what a wake-up from elsewhere was about is done, and who carries wake-ups does not know yet
 
 Nothing is armed unless `gitu_core.testing` did it; then `hit` costs one comparison.
 """

@@ -25,12 +25,10 @@ ATTEMPTS = 3
 
 
 class Turns:
-    """The gateway's `TurnRunner`. `runtime` and `gateway` are set when both exist: each needs the other; `worker` is
-    the id of this process's worker."""
+    """The gateway's `TurnRunner`. `runtime` and `gateway` are set when both exist: each needs the other."""
 
     runtime: Runtime
     gateway: Gateway
-    worker = ""
 
     def __init__(
         self, hooks: Hooks, clock: Clock, profiles: Profiles, approver: Any, records: Records, deps: Any
@@ -50,7 +48,7 @@ class Turns:
             return self._interrupted(job, past)
         work = self._work(job, past.turn, adapter)
         if past.steps:
-            work.again, worker = True, "" if job.kept else self.worker or "?"
+            work.again, worker = True, "" if job.kept else self.gateway.me or "?"
             work.worker = None if past.waits else worker
             work.approvals = await self._records.approvals(turn=past.turn)
         job.scope = work.scope

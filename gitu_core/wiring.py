@@ -226,7 +226,8 @@ class House:
         conversation = Conversation(APP, person, thread=session)
         message = Message(_key_of(person, key) if key else new_id(), conversation, Account(APP, person), parts)
         schema, check = output_of(output) if output is not None else (None, None)
-        return await self.gateway.accept(message, person, JobOptions(schema, check, deps, profile, watch, True))
+        options = JobOptions(schema, check, deps, profile, watch, True)
+        return (await self.gateway.accept(message, person, options))[0]
 
     def reply_of(self, job: Job) -> Reply:
         """The reply of a job that is done. Raises what kept it from having one."""

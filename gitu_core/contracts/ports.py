@@ -256,19 +256,15 @@ class Records(Protocol):
     async def abandon(self, channel: str, before: float) -> int:
         """Ends, as ``abandoned``, what came in on *channel* before *before* and nobody dealt with; gives how many."""
 
-    async def pending(self, limit: int = 1000, channel: str = "", after: str = "") -> Sequence[tuple[str, InboxEntry]]:
-        """Accepted messages that nobody has dealt with, session by session and oldest first, each with its receipt id;
-        of one *channel* where given, and from the one *after* that receipt id on."""
-
     async def waiting(self, channels: Sequence[str] = ()) -> Sequence[tuple[str, str]]:
         """The sessions with messages that nobody has dealt with, each with its channel, of *channels* where given."""
 
     async def pending_in(self, session: str) -> Sequence[tuple[str, InboxEntry]]:
         """The messages of a session that nobody has dealt with, oldest first, each with its receipt id."""
 
-    async def edit(self, channel: str, key: str, message: Message | None) -> Message | None:
-        """Gives the message with this key the parts of another (None = withdraws it) and gives it as it is then; None
-        where somebody has begun with it."""
+    async def edit(self, change: Message) -> Message | None:
+        """Gives the message with the key that *change* names as `target` its parts, or withdraws it (``delete``), and
+        gives it as it is then; None where somebody has begun with it, or another one wrote it."""
 
     async def unsent(
         self, limit: int = 1000, state: str = "queued", after: str = "", channel: str = ""

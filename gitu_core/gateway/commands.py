@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 
 from gitu_core.contracts.ports import Records, Session, Sessions
 from gitu_core.model import Conversation
@@ -21,10 +20,8 @@ HELP = {
 }
 
 
-class Status(Protocol):
-    """Tells how the assistant is, in lines."""
-
-    async def __call__(self) -> Sequence[str]: ...
+Status = Callable[[], Awaitable[Sequence[str]]]
+"""Tells how the assistant is, in lines."""
 
 
 class Commands:
@@ -48,54 +45,35 @@ class Commands:
 
     async def answer(self, command: str, conversation: Conversation, session: Session) -> str:
         """Does what the command asks and tells so."""
-        actions: dict[str, Callable[[], Awaitable[str]]] = {
-            "help": self._help,
-            "status": lambda: self._lines(self._status()),
-            "session": lambda: self._describe(session),
-            "sessions": lambda: self._list(session.person),
-            "new": lambda: self._new(conversation, session),
-            "history": lambda: self._history(session),
-            "stop": lambda: self._stopped(session),
-            "resend": lambda: self._resent(session, conversation),
-        }
-        return await actions[command]()
+        match command:
+            case "help":
+                return "\n".join(f"/{name} - {what}" for name, what in HELP.items())
+            case "status":
+                return "\n".join(await self._status())
+            case "session":
+                since = f"{session.messages} messages, since {_when(session.created_at)}"
+                return f"session {session.id}, profile {session.profile}, {since}"
+            case "sessions":
+                return "\n".join(map(_line, await self._sessions.sessions(session.person, limit=10)))
+            case "new":
+                self._stop(session.id)
+                fresh = await self._sessions.new_session(conversation, session.person, session.profile)
+                return f"A new session begins: {fresh.id}"
+            case "history":
+                entries = await self._records.history(session.id, max_tokens=20_000, max_messages=40)
+                said = [f"{each.message.role}: {each.message.text}" for each in entries if each.message.text]
+                return "\n".join(said) or "Nothing was said yet."
+            case "stop":
+                return "Stopped." if self._stop(session.id) else "Nothing runs."
+            case _:
+                count = await self._resend(session, conversation)
+                return f"{count} sent again." if count else "Everything reached you, as far as I know."
 
-    async def _help(self) -> str:
-        return "\n".join(f"/{name} - {what}" for name, what in HELP.items())
 
-    async def _lines(self, lines: Awaitable[Sequence[str]]) -> str:
-        return "\n".join(await lines)
-
-    async def _describe(self, session: Session) -> str:
-        return (
-            f"session {session.id}, profile {session.profile}, {session.messages} messages, "
-            f"since {_when(session.created_at)}"
-        )
-
-    async def _list(self, person: str) -> str:
-        found = await self._sessions.sessions(person, limit=10)
-        return "\n".join(
-            f"{each.id}  {_when(each.active_at)}  {each.messages} messages{'' if each.ended_at is None else ', ended'}"
-            f"{'  ' + each.title if each.title else ''}"
-            for each in found
-        )
-
-    async def _new(self, conversation: Conversation, session: Session) -> str:
-        self._stop(session.id)
-        fresh = await self._sessions.new_session(conversation, session.person, session.profile)
-        return f"A new session begins: {fresh.id}"
-
-    async def _history(self, session: Session) -> str:
-        entries = await self._records.history(session.id, max_tokens=20_000, max_messages=40)
-        said = [f"{each.message.role}: {each.message.text}" for each in entries if each.message.text]
-        return "\n".join(said) or "Nothing was said yet."
-
-    async def _stopped(self, session: Session) -> str:
-        return "Stopped." if self._stop(session.id) else "Nothing runs."
-
-    async def _resent(self, session: Session, conversation: Conversation) -> str:
-        count = await self._resend(session, conversation)
-        return f"{count} sent again." if count else "Everything reached you, as far as I know."
+def _line(session: Session) -> str:
+    ended = "" if session.ended_at is None else ", ended"
+    title = f"  {session.title}" if session.title else ""
+    return f"{session.id}  {_when(session.active_at)}  {session.messages} messages{ended}{title}"
 
 
 def _when(at: float) -> str:

@@ -39,11 +39,12 @@ from gitu_core.gateway.work import TurnRunner
 from gitu_core.gateway.worker import Worker
 from gitu_core.isolation import is_cancellation
 from gitu_core.model import Conversation, Message, Receipt, Reply, Text
+from gitu_core.model.message import same_author
 
 log = logging.getLogger("gitu.gateway")
 
-DEEP = 1_000
-"""How many messages may wait in one lane before whoever brings the next one has to wait."""
+DEEP, DEEPEST = 1_000, 20_000
+"""How many messages may wait in one lane, and in all, before whoever brings the next one has to wait."""
 
 CHANGED = "(I changed what I wrote before. It now says:)"
 
@@ -51,7 +52,8 @@ CHANGED = "(I changed what I wrote before. It now says:)"
 class Gateway:
     """Takes messages in, works them off lane by lane, hands answers out.
 
-    `local` runs lanes in this process. `dispatcher` carries wake-ups: `local` itself, or one that reaches others.
+    `local` runs lanes in this process. `dispatcher` carries wake-ups: `local` itself, or one that reaches others. `me`
+    is the id of this process's worker.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Gateway:
         self.dispatcher: Dispatcher = local
         self._profile = profile
         self._commands = Commands(sessions, records, status, self.stop, self._resend)
-        self._lanes = Lanes(DEEP)
+        self._lanes = Lanes(DEEP, DEEPEST)
         self._jobs: dict[str, Job] = {}
         self._followers: dict[str, list[Job]] = {}
         self._closed = False
@@ -78,17 +80,21 @@ class Gateway:
         self.questions = Questions(records)
         self.outbox = Outbox(records, hooks, clock, self._wake, hold)
         self.worker = Worker(records, hooks, turns, clock, self._lanes, self.outbox, self._adapter, self._finish)
-        self.owned = Owned(workers, self._records, self._load, self.worker.work_off)
+        self.owned = Owned(workers, self._waits, self._load, self.worker.work_off)
+        self._workers = workers
+        self.me = ""
 
     # ---- in -------------------------------------------------------------------------------------
 
-    async def accept(self, message: Message, person: str = "", options: Options | None = None) -> Job:
-        """Commits *message* and wakes its lane. The same key again gives the job of the first, and nothing new.
+    async def accept(self, message: Message, person: str = "", options: Options | None = None) -> tuple[Job, bool]:
+        """Commits *message* and wakes its lane; gives its job and whether it is new. The same key again gives the job
+        of the first.
 
         `NotReady` while everything closes. A caller that is cancelled leaves either nothing or a job that is worked
         off; where somebody had to wait for it (see `Options.waits`), it ends as cancelled.
         """
         options = options or Options()
+        await self._lanes.room()
         try:
             entry, session = await self._looked_at(message, person, options)
         except StoreError as error:
@@ -110,7 +116,7 @@ class Gateway:
             raise
         if piece.error is not None:
             raise piece.error
-        return cast(Job, piece.job)
+        return cast(Job, piece.job), piece.fresh
 
     async def _looked_at(self, message: Message, person: str, options: Options) -> tuple[InboxEntry, Session]:
         """The message as it will be committed, and the session it belongs to."""
@@ -133,7 +139,8 @@ class Gateway:
                 # A guard may say what to do next; most only say why not.
                 hint = getattr(reason, "hint", "") or "change the message, or ask whoever runs this assistant"
                 raise Denied(str(reason), hint=hint)
-        return InboxEntry(message, who.id, session.id), session
+        here = self.me if message.conversation.channel == APP else ""
+        return InboxEntry(message, who.id, session.id, here), session
 
     def _landed(
         self, piece: Piece, lane: str, entry: InboxEntry, session: Session, options: Options, receipt: Receipt
@@ -142,7 +149,7 @@ class Gateway:
         hit("inbox.accept.after")
         if lane and receipt.mine:
             self.owned.add(lane)
-        piece.job = self._jobs.get(receipt.id)
+        piece.job, piece.fresh = self._jobs.get(receipt.id), receipt.fresh
         if piece.job is not None:
             piece.job.join(options)
             piece.end()
@@ -162,7 +169,7 @@ class Gateway:
         message = job.entry.message
         return (
             message.action == "new"
-            and job.entry.session in self.owned
+            and self.owned.ready(job.entry.session)
             and not self._hooks.wants("gitu_message_received")
             and not Commands.named(message.text)
             and not self.questions.may_answer(message)
@@ -203,15 +210,27 @@ class Gateway:
         """Deals with the messages of *channels* that nobody dealt with, as if they came now; gives how many lanes."""
         lanes = await self._records.waiting(tuple(channels))
         for lane, _ in lanes:
-            await self.owned.attend(lane)
+            self.owned.attend(lane)
             await self.local.wake(lane)
         return len(lanes)
 
+    async def _open(self, lane: str) -> list[tuple[str, InboxEntry]]:
+        """What is on disk for a lane and nobody has in hand. Where somebody waits for it on another worker, it is
+        worked on there."""
+        found = [(id, entry) for id, entry in await self._records.pending_in(lane) if not self._has(id)]
+        if elsewhere := {entry.worker for _, entry in found} - {"", self.me}:
+            elsewhere &= {each.id for each in await self._workers.others() if not each.gone}
+        return [(id, entry) for id, entry in found if entry.worker not in elsewhere]
+
+    def _has(self, id: str) -> bool:
+        return id in self._jobs and not self._jobs[id].remote
+
+    async def _waits(self, lane: str) -> bool:
+        return bool(await self._open(lane))
+
     async def _load(self, lane: str) -> None:
-        """Puts into a lane what is on disk for it and nobody has in hand."""
-        for id, entry in await self._records.pending_in(lane):
-            if id in self._jobs and not self._jobs[id].remote:
-                continue
+        """Puts into a lane what is on disk for it."""
+        for id, entry in await self._open(lane):
             job = self._jobs.pop(id, None) or Job(id, entry, self._profile, again=True)
             job.again, job.remote = True, False
             self._jobs[id] = job
@@ -240,14 +259,15 @@ class Gateway:
         if taken:
             await self._answered(job, approval)
             return
-        if here or lane in self.owned:
+        if here:
+            job.queued = self._lanes.put_now(lane, job, anyway=True)
+        elif self.owned.ready(lane):
             job.queued = True
             await self._lanes.put(lane, job)
-            if not here:
-                await self.local.wake(lane)
+            await self.local.wake(lane)
         else:
             job.remote = True
-            await self._wake(lane)
+            await self.reopened(lane, here=message.conversation.channel == APP)
 
     async def _answered(self, job: Job, approval: Approval | None) -> None:
         """A question has its answer: its turn goes on. Whoever waits for the answer's work waits for that turn."""
@@ -258,10 +278,10 @@ class Gateway:
         self._followers.setdefault(approval.message, []).append(job)
         await self.reopened(approval.session)
 
-    async def reopened(self, lane: str) -> None:
-        """A message of *lane* that waited is to be worked off again."""
-        if lane in self.owned or self.dispatcher is self.local:
-            await self.owned.attend(lane)
+    async def reopened(self, lane: str, here: bool = False) -> None:
+        """A message of *lane* on disk is to be worked off, *here* if it can be."""
+        if here or lane in self.owned or self.dispatcher is self.local:
+            self.owned.attend(lane)
             await self.local.wake(lane)
         else:
             await self._wake(lane)
@@ -275,11 +295,14 @@ class Gateway:
 
     async def woken(self, lane: str) -> None:
         """The same by a wake-up from elsewhere: what it is about is on disk."""
+        hit("wake.heard")
         if not lane.startswith("@"):
-            await self.owned.attend(lane)
+            self.owned.attend(lane)
         await self.handle(lane)
+        hit("wake.done")
 
     async def _wake(self, lane: str) -> None:
+        hit("wake.before")
         await self.dispatcher.wake(lane)
 
     async def _changed(self, job: Job) -> bool:
@@ -287,21 +310,23 @@ class Gateway:
         dropped. What was worked on already is followed by what it says now."""
         message = job.entry.message
         channel, target = message.conversation.channel, message.target
-        known = next((each for each in self._jobs.values() if each.is_message(channel, target)), None)
         if message.action == "react":
             return True
-        if message.action == "delete":
-            if known is not None:
-                known.stop()
-            else:
-                await self._records.edit(channel, target, None)
+        known = next((each for each in self._jobs.values() if each.is_message(channel, target)), None)
+        if known is not None and not same_author(known.entry.message, message):
             return True
+        delete = message.action == "delete"
         if known is None or known.turn is None:
-            changed = await self._records.edit(channel, target, message)
+            changed = await self._records.edit(message)
             if changed and known is not None:
+                known.withdrawn = delete
                 known.entry = msgspec.structs.replace(known.entry, message=changed)
             if changed:
                 return True
+        if delete:
+            if known is not None:
+                known.stop()
+            return True
         message = msgspec.structs.replace(message, parts=(Text(CHANGED), *message.parts))
         job.entry = msgspec.structs.replace(job.entry, message=message)
         return False
@@ -358,6 +383,7 @@ class Gateway:
     def refuse(self) -> None:
         """Takes nothing in any more; what is there already goes on."""
         self._closed = True
+        self._lanes.ease()
 
     def end(self) -> None:
         """Tells everybody who still waits that nothing comes any more. Their messages stay where they are."""
@@ -373,11 +399,16 @@ class Gateway:
         self._followers.clear()
 
     async def look_at_remote(self) -> None:
-        """Finds out what became of messages that other workers work on."""
-        for job in [job for job in self._jobs.values() if job.remote]:
-            row = await self._records.accepted(job.id)
-            if row is not None and row.outcome is not None and job.remote:
-                await self._recall(job, row.outcome)
+        """Finds out what became of messages that other workers work on; what could not be worked on here is tried
+        again, since its lane may be free by now."""
+        for id in [*self._followers, *(job.id for job in self._jobs.values() if job.remote)]:
+            row = await self._records.accepted(id)
+            if row is None or self._has(id):
+                continue
+            if row.outcome is not None:
+                await self._recall(self._jobs.get(id) or Job(id, row.entry, self._profile), row.outcome)
+            elif row.entry.message.conversation.channel == APP:
+                await self.reopened(row.entry.session, here=True)
 
     def stop(self, session: str) -> int:
         """Stops what runs and drops what waits in a session; gives how many turns."""

@@ -12,8 +12,8 @@ from gitu_core.model import Message, Receipt
 class Door(Protocol):
     """What of the gateway an adapter needs."""
 
-    async def accept(self, message: Message) -> Job:
-        """Commits a message."""
+    async def accept(self, message: Message) -> tuple[Job, bool]:
+        """Commits a message; gives its job, and whether it is new."""
 
     def job(self, id: str) -> Job | None:
         """The job with this receipt id while it waits or runs."""
@@ -31,8 +31,8 @@ class AdapterInbox:
         if message.conversation.channel != self._channel or message.sender.channel != self._channel:
             raise InputError(f"the message says it came from {message.conversation.channel!r}, not {self._channel!r}",
                              hint="use the adapter's own channel name")  # fmt: skip
-        job = await self._gateway.accept(message)
-        return Receipt(job.id, fresh=not job.done.is_set())
+        job, fresh = await self._gateway.accept(message)
+        return Receipt(job.id, fresh)
 
     async def finished(self, id: str) -> None:
         """Waits until the work that a message caused has ended."""

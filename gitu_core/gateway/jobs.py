@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
 
-from gitu_core.contracts.ports import InboxEntry, Record
+from gitu_core.contracts.ports import Approval, InboxEntry, Record
 from gitu_core.errors import GituError, NotReady
 from gitu_core.model import ErrorInfo, Reply, TurnEvent, TurnFinished, TurnInfo
 
@@ -68,7 +68,8 @@ class Job:
     """One accepted message, to be answered by *profile*. `done` is set when `reply` or `failure` is there.
 
     `again` tells that an earlier run may have begun with it, `queued` that it is in a lane, `remote` that another
-    worker works on it. `kept` is what its turn recorded, also where the store did not take it.
+    worker works on it, `withdrawn` that its author took it back before anybody began with it. `kept` is what its turn
+    recorded, `asks` what it asked, also where the store did not take it, or did not say so.
     """
 
     id: str
@@ -84,8 +85,10 @@ class Job:
     again: bool = False
     queued: bool = False
     remote: bool = False
+    withdrawn: bool = False
     waiting: int = 0
     kept: list[Record] = field(default_factory=list)
+    asks: Sequence[Approval] = ()
     watches: list[Watch] = field(default_factory=list)
 
     def is_message(self, channel: str, key: str) -> bool:

@@ -12,14 +12,15 @@ import platform
 from collections.abc import Awaitable, Callable
 
 from gitu_core.contracts.ports import Clock, Records, Worker, Workers
-from gitu_core.errors import LeaseLost, StoreError
+from gitu_core.errors import GituError, LeaseLost
+from gitu_core.failpoints import hit
 from gitu_core.gateway.gateway import Gateway
 from gitu_core.gateway.jobs import APP
 
 log = logging.getLogger("gitu.gateway")
 
-LOOK = 1.0
-"""Seconds between two looks."""
+LOOK, SOON = 1.0, 0.3
+"""Seconds between two looks, and before the second one where a worker seems to be gone."""
 
 
 class Keeper:
@@ -39,6 +40,7 @@ class Keeper:
         self.everything = False
         self._lost, self._rejoined = lost, rejoined
         self._beats: dict[str, tuple[int, float]] = {}
+        self._gone: set[str] = set()
         self._seen: set[str] = set()
         self._looked = 0.0
         self.id = ""
@@ -46,8 +48,12 @@ class Keeper:
     async def begin(self) -> None:
         """Becomes a worker, and takes over what dead ones left."""
         self.id = await self._workers.join(f"process {os.getpid()} on {platform.node()}")
+        gateway = self._gateway
+        gateway.me = self.id
         await self._look_at_workers()
-        await self._gateway.outbox.look_for_unknown()
+        await gateway.outbox.look_for_unknown()
+        for lane, _ in await self._records.waiting():
+            gateway.owned.attend(lane)  # what comes now comes behind what waits there
 
     async def hold(self) -> None:
         """Makes sure that the lease holds before something leaves this process that cannot be taken back. `LeaseLost`
@@ -58,14 +64,17 @@ class Keeper:
 
     async def run(self) -> None:
         """Looks until cancelled."""
+        lost = False
         while True:
-            await self._clock.sleep(LOOK)
+            await self._clock.sleep(SOON if lost or self._gone else LOOK)
             try:
-                await self.look()
+                await (self._begin_anew() if lost else self.look())
+                lost = False
             except LeaseLost as error:
                 log.warning("another worker took over: %s", error)
-                await self._begin_anew()
-            except StoreError as error:
+                self._gateway.drop()
+                lost = True
+            except GituError as error:
                 log.warning("the store could not be looked at: %s", error)
 
     async def look(self) -> None:
@@ -73,6 +82,7 @@ class Keeper:
         gateway = self._gateway
         taken = await self._look_at_workers()
         for each in await self._records.expire():
+            hit("expire.after")
             await gateway.reopened(each.session)
         if taken or gateway.owned.shared:
             await gateway.outbox.look_for_unknown()
@@ -87,14 +97,18 @@ class Keeper:
         others = await self._workers.others()
         if others and self._beats:
             await self._workers.beat()
-        self._looked = now
         self._beats = {each.id: self._beat(each, now) for each in others}
         for each in others:
             silent = now - self._beats[each.id][1]
-            if (each.gone or silent > self._lease) and await self._workers.take_over(each):
+            # A connection may break and come back; only who is gone at two looks is, or from before we began.
+            gone = each.gone and (each.id in self._gone or not self._looked)
+            if (gone or silent > self._lease) and await self._workers.take_over(each):
+                hit("takeover.after")
                 log.log(logging.INFO if each.gone else logging.WARNING, "took over from %s (%s)", each.id, each.about)
                 taken = True
                 del self._beats[each.id]
+        self._gone = {each.id for each in others if each.gone and each.id in self._beats}
+        self._looked = now
         was, self._gateway.owned.shared = self._gateway.owned.shared, bool(self._beats)
         if self._gateway.owned.shared and not was:
             await self._gateway.owned.free()
@@ -113,7 +127,7 @@ class Keeper:
         waiting = {lane for lane, channel in await self._records.waiting(channels) if channel != APP}
         idle = {lane for lane in waiting if not gateway.has(lane)}
         for lane in idle if at_once else idle & self._seen:
-            await gateway.owned.attend(lane)
+            gateway.owned.attend(lane)
             await gateway.local.wake(lane)
         self._seen = idle
 
@@ -127,6 +141,7 @@ class Keeper:
             gateway.drop()
             await self._clock.sleep(0.05)
         gateway.owned.forget()
+        gateway.outbox.forget_all()
         self._beats.clear()
         await self.begin()
         await self._rejoined()

@@ -12,12 +12,11 @@ from contextlib import suppress
 
 import msgspec
 
-from gitu_core.contracts import Adapter
 from gitu_core.contracts.ports import Clock, OutboxEntry, Records
 from gitu_core.errors import GituError
+from gitu_core.failpoints import hit
 from gitu_core.gateway.jobs import Job
-from gitu_core.isolation import is_cancellation
-from gitu_core.model import AnswerDelta, Outgoing, Text, TurnEvent
+from gitu_core.model import AnswerDelta, Delivery, Outgoing, Text, TurnEvent
 
 log = logging.getLogger("gitu.gateway")
 
@@ -29,16 +28,17 @@ GROWS = " …"
 
 
 class Live:
-    """The growing answer to one job. *hold* raises where this process may say nothing any more."""
+    """The growing answer to one job. *send* sends, and raises only where this process may say nothing any more; *limit*
+    is how many characters fit into a message."""
 
     def __init__(
-        self, adapter: Adapter, job: Job, records: Records, clock: Clock, hold: Callable[[], Awaitable[None]]
+        self, job: Job, limit: int, records: Records, clock: Clock, send: Callable[[Outgoing], Awaitable[Delivery]]
     ) -> None:
-        self._adapter = adapter
         self._job = job
+        self._limit = limit
         self._records = records
         self._clock = clock
-        self._hold = hold
+        self._send = send
         self._text = self._shown = ""
         self._id = ""
         self._task: asyncio.Task[None] | None = None
@@ -85,11 +85,8 @@ class Live:
                 if pause is None:
                     return
                 await self._pause(pause)
-        except BaseException as error:  # an adapter is somebody else's code; the answer does not depend on this
-            if is_cancellation(error):
-                raise
-            level = logging.INFO if isinstance(error, GituError) else logging.ERROR
-            log.log(level, "the answer to message %s is not shown as it grows: %s", self._job.id, error)
+        except GituError as error:
+            log.info("the answer to message %s is not shown as it grows: %s", self._job.id, error)
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -97,14 +94,14 @@ class Live:
 
     async def _show(self, behind: str = GROWS) -> float | None:
         """Shows what there is; gives the seconds until the next time, None where there is none."""
-        limit, text = self._adapter.channel.max_text, self._text
+        limit, text = self._limit, self._text
         shown = text[: limit - len(behind)] if limit and len(text) + len(behind) > limit else text
         id, where = f"{self._job.id}.live", self._job.entry.message.conversation
-        await self._hold()
         outgoing = Outgoing(
             id, f"{id}.{self._clock.new_id()}", where, (Text(shown + behind),), replaces=self._id, cause=self._job.id
         )
-        delivery = await self._adapter.send(outgoing)
+        delivery = await self._send(outgoing)
+        hit("live.shown")
         if delivery.state == "sent":
             self._shown = text
             if not self._id:

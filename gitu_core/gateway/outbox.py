@@ -7,11 +7,12 @@ person is told at the next contact.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
 
 import anyio
 import msgspec
@@ -19,40 +20,38 @@ from anyio.abc import TaskGroup
 
 from gitu_core.contracts import Adapter
 from gitu_core.contracts.ports import Clock, Hooks, OutboxEntry, Record, Records
-from gitu_core.errors import GituError, StoreError
+from gitu_core.errors import StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.jobs import Job
 from gitu_core.gateway.live import Live
 from gitu_core.gateway.pieces import pieces
-from gitu_core.isolation import is_cancellation
-from gitu_core.model import Conversation, Delivery, Outgoing, Text
+from gitu_core.gateway.sending import FIRST_WAIT, GIVE_UP, LONGEST_WAIT, NOTICE, RECHECK, Sender, lost_state
+from gitu_core.model import Conversation, Delivery, Outgoing, Text, join_all
 
 log = logging.getLogger("gitu.gateway")
-
-FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
-"""Seconds before the second try and between later ones, at most, unless the channel says how long to wait."""
-
-SHORT = 1.0
-"""Seconds that a turn's lane waits for a second try; what takes longer is tried again beside it."""
 
 AT_ONCE = 64
 """In how many conversations of a channel something is sent at once, of what waited."""
 
-RECHECK = 1.0
-"""Seconds between two looks for what ended processes left, at least."""
 
-GIVE_UP = 86_400.0
-"""Seconds after which what nobody took is given up; a person can have it sent all the same."""
+@dataclass(eq=False)
+class _Direct:
+    """What is sent in a conversation without having waited: `count` of them, one after the other."""
+
+    count: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(eq=False)
 class _Queue:
     """What waits for a channel, by conversation, each with when it is due. `busy` are the conversations in which the
-    first one is being sent. `left` is what was dealt with since the disk was looked at, `look` tells to look again,
-    `looked` when it was looked at for what an ended process left."""
+    first one is being sent, `direct` those in which something is sent that did not wait. `left` is what was dealt with
+    since the disk was looked at, `look` tells to look again, `looked` when it was looked at for what an ended process
+    left."""
 
     waiting: dict[tuple[str, str], deque[tuple[float, OutboxEntry]]] = field(default_factory=dict)
     busy: set[tuple[str, str]] = field(default_factory=set)
+    direct: dict[tuple[str, str], _Direct] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
     look: bool = True
     looked: float = float("-inf")
@@ -71,25 +70,43 @@ class Outbox:
         self._clock = clock
         self._notice = notice
         self._hold = hold
+        self._sender = Sender(clock, records.write)
         self._queues: dict[str, _Queue] = {}
         self._known: set[str] = set()  # what waits or is being sent here, by id
-        self._untold: set[object] = set()
+        self._untold: set[tuple[str, str, str]] = set()
 
     # ---- what is to be said -------------------------------------------------------------------------------------
 
     def entry(self, outgoing: Outgoing, person: str, session: str, here: bool) -> OutboxEntry:
         """An entry to be committed and then handed to `deliver`: on its way at once where its channel is *here* and
         nothing waits in its conversation, else queued."""
-        behind = self._behind(outgoing.conversation)
-        now = self._clock.now()
-        if here and not behind:
+        where, now = outgoing.conversation, self._clock.now()
+        if here and not self._behind(where):
             self._known.add(outgoing.id)
+            if queue := self._queues.get(where.channel):
+                queue.direct.setdefault((where.id, where.thread), _Direct()).count += 1
             return OutboxEntry(outgoing, person, session, "sending", 1, at=now)
         return OutboxEntry(outgoing, person, session, at=now)
 
     def forget(self, entry: OutboxEntry) -> None:
-        """The entry was not needed."""
+        """The entry was dealt with, or not needed: what waits in its conversation is next."""
+        where = entry.outgoing.conversation
         self._known.discard(entry.outgoing.id)
+        if queue := self._queues.get(where.channel):
+            queue.left.add(entry.outgoing.id)
+            direct = queue.direct.get((where.id, where.thread))
+            if direct is not None:
+                direct.count -= 1
+                if not direct.count:
+                    del queue.direct[where.id, where.thread]
+                    queue.kick.set()
+
+    def forget_all(self) -> None:
+        """Somebody else may have sent what waits here: what is left of it is read from disk."""
+        for queue in self._queues.values():
+            for where in [where for where in queue.waiting if where not in queue.busy]:
+                self._known.difference_update(each.outgoing.id for _, each in queue.waiting.pop(where))
+            queue.look = True
 
     async def deliver(self, adapter: Adapter | None, entry: OutboxEntry) -> OutboxEntry:
         """Sends an entry that is on disk, records what became of it, and queues what has to be tried again; gives the
@@ -97,32 +114,38 @@ class Outbox:
         if entry.state == "queued" or adapter is None:
             await self._later(entry)
             return entry
-        entry, delivery = await self._attempt(adapter, entry)
+        where, queue = entry.outgoing.conversation, self._queues.get(adapter.channel.name)
+        direct = queue.direct.get((where.id, where.thread)) if queue is not None else None
+        delivery = None
+        try:
+            async with direct.lock if direct is not None else nullcontext():
+                if self._behind(where):  # what was sent before it has to be sent again
+                    entry = msgspec.structs.replace(entry, state="queued")
+                else:
+                    entry, delivery = await self._attempt(adapter, entry)
+        finally:
+            self.forget(entry)
         if entry.state == "queued":
             await self._later(entry)
-        await self._tell(entry, delivery)
+        if delivery is not None:
+            await self._tell(entry, delivery)
         return entry
 
     async def _attempt(self, adapter: Adapter, entry: OutboxEntry) -> tuple[OutboxEntry, Delivery]:
-        """Sends an entry and records what became of it."""
-        id, queue = entry.outgoing.id, self._queues.get(adapter.channel.name)
-        self._known.add(id)
-        try:
-            hit("outbox.before")
-            await self._hold()
-            entry, delivery = await self._sent(adapter, entry)
-            hit("outbox.after")
-            self._records.post(entry)
-            hit("outbox.marked")
-        finally:  # where it was cut off, it is found on disk as something that an ended process left
-            self._known.discard(id)
-            if queue is not None:
-                queue.left.add(id)
+        """Sends an entry and records what became of it. Where it is cut off, it is found on disk, as something that an
+        ended process left: whoever calls has to forget it."""
+        self._known.add(entry.outgoing.id)
+        hit("outbox.before")
+        await self._hold()
+        entry, delivery = await self._sender.sent(adapter, entry)
+        hit("outbox.after")
+        self._records.post(entry)
+        hit("outbox.marked")
         return entry, delivery
 
     async def _tell(self, entry: OutboxEntry, delivery: Delivery) -> None:
         if entry.state == "unknown":
-            self._untold.add(_whom(entry))
+            self._untold.add(_place(entry))
         if self._hooks.wants("gitu_delivered"):
             await self._hooks.observe("gitu_delivered", outgoing=entry.outgoing, delivery=delivery)
 
@@ -134,7 +157,12 @@ class Outbox:
         looked_at = self._hooks.wants("gitu_filter_outgoing") or self._hooks.wants("gitu_guard_outgoing")
         if looked_at or self._behind(job.entry.message.conversation):
             return None
-        live = Live(adapter, job, self._records, self._clock, self._hold)
+
+        async def send(outgoing: Outgoing) -> Delivery:
+            await self._hold()
+            return await self._sender.asked(adapter, outgoing, send=True)
+
+        live = Live(job, adapter.channel.max_text, self._records, self._clock, send)
         if job.again:
             await live.resume()
         job.watches.append(live.add)
@@ -143,7 +171,7 @@ class Outbox:
     async def tell(self, adapter: Adapter, outgoing: Outgoing) -> None:
         """Says something and keeps no record of it."""
         for piece in pieces(outgoing, adapter.channel.max_text):
-            await self._send(adapter, piece)
+            await self._sender.send(adapter, piece)
 
     def _behind(self, where: Conversation) -> bool:
         """True if something waits in a conversation."""
@@ -173,62 +201,6 @@ class Outbox:
     def _when(self, entry: OutboxEntry, most: float = GIVE_UP) -> float:
         """When an entry is due, at *most* seconds from now: whoever sets the clock meanwhile changes nothing."""
         return self._clock.monotonic() + min(entry.next_at - self._clock.now(), most)
-
-    async def _sent(self, adapter: Adapter, entry: OutboxEntry) -> tuple[OutboxEntry, Delivery]:
-        """Sends the pieces that are left; gives the entry as it stands then."""
-        parts = pieces(entry.outgoing, adapter.channel.max_text)
-        ids, delivery, first = list(entry.ids), Delivery("sent"), entry.done
-        for number in range(first, len(parts)):
-            if number > first and (adapter.channel.delivery == "blind" or entry.outgoing.replaces):
-                # Which piece was on its way is all that can be known after a crash.
-                await self._records.write(msgspec.structs.replace(entry, done=number, ids=tuple(ids)))
-            delivery = await self._send(adapter, parts[number])
-            ids.extend(delivery.ids)
-            entry = msgspec.structs.replace(entry, done=number + (delivery.state == "sent"), ids=tuple(ids))
-            if delivery.state != "sent":
-                break
-        return self._judged(adapter, entry, delivery), delivery
-
-    def _judged(self, adapter: Adapter, entry: OutboxEntry, delivery: Delivery) -> OutboxEntry:
-        state: Any = delivery.state
-        now, again = self._clock.now(), 0.0
-        change = entry.outgoing.replaces and not entry.done
-        if change and state == "not_sent" and delivery.final:
-            # What was to be changed is gone: it is said anew.
-            anew = msgspec.structs.replace(entry.outgoing, replaces="")
-            return msgspec.structs.replace(entry, outgoing=anew, state="queued", next_at=now, detail=delivery.detail)
-        if state == "not_sent" or (state == "unknown" and (change or adapter.channel.delivery == "idempotent")):
-            wait = delivery.retry_after
-            wait = min(FIRST_WAIT * 2**entry.tries, LONGEST_WAIT) if wait is None else wait
-            dead = delivery.final or now + wait - (entry.at or now) > GIVE_UP
-            state, again = ("dead", 0.0) if dead else ("queued", now + wait)
-        return msgspec.structs.replace(entry, state=state, next_at=again, detail=delivery.detail)
-
-    async def _asked(self, adapter: Adapter, outgoing: Outgoing, send: bool = False) -> Delivery:
-        """What became of a message that is sent now, or was sent earlier. Where an adapter raises, it broke law A4, and
-        nobody can tell how far it came."""
-        try:
-            delivery = await adapter.send(outgoing) if send else Delivery("unknown")
-            if delivery.state == "unknown" and adapter.channel.delivery == "verifiable":
-                delivery = await adapter.verify(outgoing)
-            return delivery
-        except GituError as error:
-            return Delivery("unknown", detail=str(error))
-        except BaseException as error:  # an adapter is somebody else's code; the same holds for whatever it raises
-            if is_cancellation(error):
-                raise
-            log.exception("adapter %s raised in send", adapter.channel.name)
-            return Delivery("unknown", detail=f"{type(error).__name__} in send")
-
-    async def _send(self, adapter: Adapter, outgoing: Outgoing) -> Delivery:
-        waited = 0.0
-        while True:
-            delivery = await self._asked(adapter, outgoing, send=True)
-            wait = FIRST_WAIT if delivery.retry_after is None else delivery.retry_after
-            if delivery.state != "not_sent" or delivery.final or waited + wait > SHORT:
-                return delivery
-            waited += max(wait, 0.01)
-            await self._clock.sleep(wait)
 
     # ---- what waits ---------------------------------------------------------------------------------------------
 
@@ -267,7 +239,8 @@ class Outbox:
 
     def _pause(self, queue: _Queue) -> float:
         """Seconds until something is to be sent; an hour where nothing waits."""
-        heads = [line[0][0] for where, line in queue.waiting.items() if where not in queue.busy]
+        taken = queue.busy | queue.direct.keys()
+        heads = [line[0][0] for where, line in queue.waiting.items() if where not in taken]
         return max(0.01, min(heads) - self._clock.monotonic()) if heads and len(queue.busy) < AT_ONCE else 3_600.0
 
     async def _settle(self, adapter: Adapter, queue: _Queue) -> None:
@@ -300,7 +273,9 @@ class Outbox:
         how = "idempotent" if entry.outgoing.replaces and not entry.done else adapter.channel.delivery
         if how == "verifiable":
             for piece in pieces(entry.outgoing, adapter.channel.max_text)[entry.done :]:
-                found = await self._asked(adapter, piece)
+                found = await self._sender.asked(adapter, piece)
+                if found.retry_after is not None and self._clock.now() - entry.at < GIVE_UP:
+                    return  # it cannot be asked now: it is found, and asked about, at the next look
                 if found.state != "sent":
                     how = "blind" if found.state == "unknown" else "idempotent"
                     break
@@ -311,15 +286,16 @@ class Outbox:
         if how == "idempotent":
             self._put(queue, msgspec.structs.replace(entry, next_at=0.0))
             return
-        self._untold.add(_whom(entry))
-        self._records.post(
-            msgspec.structs.replace(entry, state="unknown", detail="the process ended while it was sent")
-        )
+        lost = msgspec.structs.replace(entry, state=lost_state(entry), detail="the process ended while it was sent")
+        self._records.post(lost)
+        if lost.state == "unknown":
+            self._untold.add(_place(entry))
 
     async def _send_due(self, adapter: Adapter, queue: _Queue, group: TaskGroup) -> None:
         """Begins to send what is due, one a conversation and many at once."""
         now, room = self._clock.monotonic(), AT_ONCE - len(queue.busy)
-        due = [where for where, line in queue.waiting.items() if where not in queue.busy and line[0][0] <= now][:room]
+        taken = queue.busy | queue.direct.keys()
+        due = [where for where, line in queue.waiting.items() if where not in taken and line[0][0] <= now][:room]
         if not due:
             return
         queue.busy.update(due)
@@ -334,20 +310,20 @@ class Outbox:
             group.start_soon(self._send_one, adapter, queue, where, entry)
 
     async def _send_one(self, adapter: Adapter, queue: _Queue, where: tuple[str, str], entry: OutboxEntry) -> None:
-        line = queue.waiting[where]
+        line, id = queue.waiting[where], entry.outgoing.id
         try:
             entry, delivery = await self._attempt(adapter, entry)
+            line.popleft()
+            if entry.state == "queued":
+                line.appendleft((self._when(entry), entry))
+            await self._tell(entry, delivery)
         except StoreError as error:
             log.warning("channel %s: what waits could not be sent: %s", adapter.channel.name, error)
             line.popleft()
-        else:
-            if entry.state == "queued":
-                self._known.add(entry.outgoing.id)
-                line[0] = self._when(entry), entry
-            else:
-                line.popleft()
-            await self._tell(entry, delivery)
         finally:
+            if not line or line[0][1].outgoing.id != id:
+                self._known.discard(id)
+                queue.left.add(id)
             if not line:
                 del queue.waiting[where]
             queue.busy.discard(where)
@@ -358,21 +334,24 @@ class Outbox:
     async def look_for_unknown(self) -> None:
         """Finds on disk whom to tell that nobody knows whether something reached them."""
         entries = await self._records.undelivered()
-        self._untold = {_whom(entry) for entry in entries if entry.state == "unknown" and not entry.told}
+        self._untold = {_place(entry) for entry in entries if entry.state == "unknown" and not entry.told}
 
     async def notices(self, person: str, conversation: Conversation, here: bool) -> list[OutboxEntry]:
-        """What a person has to be told before anything else: records to be committed, the last one to be said."""
-        if not (due := {person, _place(conversation)} & self._untold):
+        """What has to be told in a conversation before anything else, and in no other one, as others may read there:
+        records to be committed, the last one to be said."""
+        place = (conversation.channel, conversation.id, conversation.thread)
+        if place not in self._untold:
             return []
-        self._untold -= due
-        found = await self._records.undelivered(person if due == {person} else "")
-        lost = [each for each in found if each.state == "unknown" and not each.told and _whom(each) in due]
+        self._untold.discard(place)
+        found = await self._records.undelivered()
+        lost = [each for each in found if each.state == "unknown" and not each.told and _place(each) == place]
         if not lost:
             return []
         said = " ".join(f"“{_short(each.outgoing.text)}”" for each in lost)
         text = f"I do not know whether this reached you: {said} Say /resend to get it again."
-        id = f"{lost[-1].outgoing.id}.unknown"
-        outgoing = Outgoing(id, id, conversation, (Text(text),), cause=lost[-1].outgoing.cause)
+        id = f"{lost[-1].outgoing.id}{NOTICE}"
+        label = join_all(each.outgoing.label for each in lost)
+        outgoing = Outgoing(id, id, conversation, (Text(text),), cause=lost[-1].outgoing.cause, label=label)
         told = [msgspec.structs.replace(each, told=True) for each in lost]
         return [*told, self.entry(outgoing, person, lost[-1].session, here)]
 
@@ -381,8 +360,12 @@ class Outbox:
         id = f"{entry.outgoing.id}.again"
         outgoing = msgspec.structs.replace(entry.outgoing, id=id, key=id, replaces="")
         fresh = self.entry(outgoing, entry.person, entry.session, adapter is not None)
-        await self._records.write(msgspec.structs.replace(entry, state="dropped", told=True, detail=id), fresh)
-        await self.deliver(adapter, fresh)
+        new = await self._records.enlist(fresh)
+        await self._records.write(msgspec.structs.replace(entry, state="dropped", told=True, detail=id))
+        if new:
+            await self.deliver(adapter, fresh)
+        else:  # somebody else was told so as well, and sends it
+            self.forget(fresh)
 
 
 def to_say(entries: Sequence[Record]) -> list[OutboxEntry]:
@@ -390,13 +373,10 @@ def to_say(entries: Sequence[Record]) -> list[OutboxEntry]:
     return [each for each in entries if isinstance(each, OutboxEntry) and each.state in ("queued", "sending")]
 
 
-def _place(where: Conversation) -> tuple[str, str, str]:
+def _place(entry: OutboxEntry) -> tuple[str, str, str]:
+    """Where to tell what became of an entry: in the conversation that it belongs to."""
+    where = entry.outgoing.conversation
     return where.channel, where.id, where.thread
-
-
-def _whom(entry: OutboxEntry) -> object:
-    """Who is to be told what became of an entry: its person, else whoever speaks first in its conversation."""
-    return entry.person or _place(entry.outgoing.conversation)
 
 
 def _short(text: str) -> str:

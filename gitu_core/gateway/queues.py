@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 from gitu_core.gateway.jobs import Job, Once
@@ -14,18 +15,34 @@ class _Lane:
 
 
 class Lanes:
-    """Jobs by lane, in order. *depth* is how many may wait in one."""
+    """Jobs by lane, in order. *depth* is how many may wait in one, *most* how many in all before `room` waits."""
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, depth: int, most: int) -> None:
         self._depth = depth
+        self._most: float = most
         self._lanes: dict[str, _Lane] = {}
+        self._crowd: deque[Once] = deque()
+        self._count = 0
 
-    def put_now(self, name: str, job: Job) -> bool:
-        """Puts a job at the end of a lane; False if the lane is full."""
+    async def room(self) -> None:
+        """Waits while too much waits in all lanes together."""
+        while self._count >= self._most:
+            self._crowd.append(room := Once())
+            await room.wait()
+
+    def ease(self) -> None:
+        """Lets everybody go who waits for room in all lanes."""
+        self._most = math.inf
+        for each in self._crowd:
+            each.set()
+
+    def put_now(self, name: str, job: Job, anyway: bool = False) -> bool:
+        """Puts a job at the end of a lane; False if the lane is full, unless it has to be put there *anyway*."""
         lane = self._lanes.setdefault(name, _Lane())
-        if lane.full or len(lane.jobs) >= self._depth:
+        if not anyway and (lane.full or len(lane.jobs) >= self._depth):
             return False
         lane.jobs.append(job)
+        self._count += 1
         return True
 
     async def put(self, name: str, job: Job) -> None:
@@ -39,6 +56,7 @@ class Lanes:
         finally:
             lane.full.remove(room)
         lane.jobs.append(job)
+        self._count += 1
 
     def take(self, name: str) -> Job | None:
         """The next job of a lane, or None. A lane that nobody uses is forgotten."""
@@ -47,6 +65,9 @@ class Lanes:
             return None
         if lane.jobs:
             job = lane.jobs.popleft()
+            self._count -= 1
+            if self._crowd:
+                self._crowd.popleft().set()
             if lane.full:
                 lane.full[0].set()
             return job

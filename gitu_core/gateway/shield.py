@@ -21,6 +21,7 @@ class Piece:
     def __init__(self, left: Callable[[Job], None]) -> None:
         self._left = left
         self.job: Job | None = None
+        self.fresh = True
         self.error: BaseException | None = None
         self.done = Once()
         self.gone = False

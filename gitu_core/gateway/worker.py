@@ -9,7 +9,7 @@ import msgspec
 
 from gitu_core.contracts import Adapter
 from gitu_core.contracts.ports import Clock, Hooks, InboxDone, OutboxEntry, Outcome, Record, Records
-from gitu_core.errors import LeaseLost, StoreError
+from gitu_core.errors import Damaged, LeaseLost, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.answers import answer
 from gitu_core.gateway.jobs import APP, Job, closed, failed
@@ -23,10 +23,10 @@ from gitu_core.model import Outgoing, Part, Reply, Text
 log = logging.getLogger("gitu.gateway")
 
 TRY_FOR = 30.0
-"""Seconds for which a turn that the store does not take is tried again before it is left for later."""
+"""Seconds for which a turn that the store does not take is tried again before its person is told."""
 
-FIRST_WAIT = 0.25
-"""Seconds before the second try; doubles with every further one."""
+FIRST_WAIT, LONGEST_WAIT = 0.25, 30.0
+"""Seconds before the second try and, as they double, between later ones at most."""
 
 
 AdapterOf = Callable[[str], tuple[Adapter | None, bool]]
@@ -49,13 +49,15 @@ class Worker:
         self._adapter_of = adapter_of
         self._finish = finish
         self.running: dict[str, Job] = {}
+        self._late: set[str] = set()  # the ids of those whose people were told that it takes longer
 
     async def work_off(self, lane: str) -> None:
         """Works off what waits in a lane, one job after the other. What fails in one is no matter to the next."""
         while (job := self._lanes.take(lane)) is not None:
             self.running[lane] = job
             try:
-                await self._work(job)
+                if not job.withdrawn:
+                    await self._work(job)
             except BaseException as error:  # plugins take part here: whatever they raise is this job's only
                 if is_cancellation(error):
                     job.failure = closed()
@@ -69,22 +71,27 @@ class Worker:
     async def _work(self, job: Job) -> None:
         """Runs a job's turn, again from its last step where the store fails meanwhile; nothing is done twice."""
         deadline, wait = self._clock.monotonic() + TRY_FOR, FIRST_WAIT
+        adapter, _ = self._adapter_of(job.entry.message.conversation.channel)
         while True:
             try:
                 await self._turn(job)
+                self._late.discard(job.id)
                 return
             except LeaseLost:
                 job.failure = closed()
                 return
             except StoreError as error:
                 if self._clock.monotonic() + wait > deadline:
-                    job.failure = error
-                    await self._apologise(job, error)
-                    return
+                    if adapter is not None and job.id not in self._late:
+                        self._late.add(job.id)
+                        await self._apologise(adapter, job, error)
+                    if adapter is None or error.details.get("scope") != "database":
+                        job.failure = error
+                        return
+                    deadline = float("inf")  # nothing can be written: what was done is kept until it can be
                 log.warning("message %s is tried again: %s", job.id, error)
             await self._clock.sleep(wait)
-            wait *= 2
-            job.again = True
+            wait, job.again = min(wait * 2, LONGEST_WAIT), True
 
     async def _turn(self, job: Job) -> None:
         channel = job.entry.message.conversation.channel
@@ -114,10 +121,8 @@ class Worker:
     async def _outcome(self, job: Job, adapter: Adapter | None) -> Outcome:
         try:
             return await self._turns.run(job, adapter)
-        except StoreError:
-            raise
         except BaseException as error:  # failed before there was a turn: this, too, is answered and done with
-            if is_cancellation(error):
+            if is_cancellation(error) or (isinstance(error, StoreError) and not isinstance(error, Damaged)):
                 raise
             log.error("message %s got no turn", job.id, exc_info=error)
             return Outcome(failed(job, error))
@@ -125,8 +130,9 @@ class Worker:
     async def _park(self, job: Job, outcome: Outcome, live: Live | None) -> None:
         """Lets a turn wait for its person: the questions go out, and the lane is free."""
         where, reply = job.entry.message.conversation, outcome.reply
+        job.asks = outcome.asks or job.asks
         said = [
-            Outgoing(each.id, each.id, where, (each.ask,), cause=reply.turn, label=reply.label) for each in outcome.asks
+            Outgoing(each.id, each.id, where, (each.ask,), cause=reply.turn, label=reply.label) for each in job.asks
         ]
         if reply.error is not None:
             said.insert(0, msgspec.structs.replace(answer(job, reply), id=f"{job.id}.stuck", key=f"{job.id}.stuck"))
@@ -152,7 +158,12 @@ class Worker:
             entries += [self._outbox.entry(each, person, job.entry.session, here) for each in said]
         else:
             entries += [OutboxEntry(each, person, job.entry.session, "sent") for each in said]
-        await self._records.write(*records, *entries)
+        try:
+            await self._records.write(*records, *entries)
+        except BaseException:  # nothing of it is on its way
+            for each in to_say(entries):
+                self._outbox.forget(each)
+            raise
         hit("turn.end.after")
         return [await self._outbox.deliver(adapter, each) for each in to_say(entries)]
 
@@ -162,14 +173,10 @@ class Worker:
         outgoing = Outgoing(key, key, message.conversation, tuple(parts), cause=job.id, label=message.label)
         await self.hand_out(job, [outgoing], *records)
 
-    async def _apologise(self, job: Job, error: StoreError) -> None:
+    async def _apologise(self, adapter: Adapter, job: Job, error: StoreError) -> None:
         """Tells that the work could not be recorded. The message stays open: it is taken up when the store works."""
-        adapter, _ = self._adapter_of(job.entry.message.conversation.channel)
-        if adapter is not None:
-            outgoing = answer(job, failed(job, error))
-            await self._outbox.tell(
-                adapter, msgspec.structs.replace(outgoing, id=f"{job.id}.late", key=f"{job.id}.late")
-            )
+        outgoing = answer(job, failed(job, error))
+        await self._outbox.tell(adapter, msgspec.structs.replace(outgoing, id=f"{job.id}.late", key=f"{job.id}.late"))
 
     async def _filtered(self, job: Job, reply: Reply) -> Outgoing:
         outgoing = answer(job, reply)

@@ -122,6 +122,13 @@ class Message(Spoken, frozen=True):
     label: Label = UNLABELLED
 
 
+def same_author(one: Message, other: Message) -> bool:
+    """True if two messages come from the same account in the same conversation."""
+    here, there = one.conversation, other.conversation
+    same_place = (here.channel, here.id, here.thread) == (there.channel, there.id, there.thread)
+    return same_place and one.sender.id == other.sender.id
+
+
 class Outgoing(Spoken, frozen=True):
     """What Gitu wants said. `key` stays the same over every try; `replaces` names a delivered message to edit."""
 

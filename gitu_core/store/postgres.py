@@ -42,6 +42,10 @@ def translated(error: Exception) -> StoreError:
     return StoreError(f"{what} ({error})", hint=hint, scope=scope, kind=state)
 
 
+LOCK_TIMEOUT = "10s"
+"""How long a statement waits for what another session has locked."""
+
+
 class PostgresEngine:
     """One PostgreSQL database. *connect* opens a connection as asyncpg does."""
 
@@ -182,9 +186,18 @@ class PostgresEngine:
     async def _execute(self, operation: Operation) -> Any:
         if operation.kind != "rollback" and (self._writer is None or self._writer.is_closed()):
             self._writer = await self._opened()
+            self._writer.add_termination_listener(self._dropped)
             if self._held:  # of a connection that broke the server may still hold it; then it is there as well
                 await self._on(self._writer, Operation("rows", _LOCK, (self._held,)))
         return await self._on(self._writer, operation)
+
+    def _dropped(self, connection: Any) -> None:
+        """The writing connection broke, and our lock with it: connects again before others take us for dead."""
+        if connection is self._writer and self._task is not None and not self._closing:
+            job = Job()
+            assert job.future is not None
+            job.future.add_done_callback(lambda future: future.exception())
+            self.submit(job)
 
     async def _on(self, connection: Any, operation: Operation) -> Any:
         kind, statement, params = operation
@@ -230,7 +243,7 @@ def connector(url: str) -> Connect:
         except ImportError:
             hint = "pip install 'gitu-core[postgres]'"
             raise ConfigError("PostgreSQL needs the package asyncpg", hint=hint, field="url") from None
-        return await asyncpg.connect(address)
+        return await asyncpg.connect(address, server_settings={"lock_timeout": LOCK_TIMEOUT})
 
     return connect
 

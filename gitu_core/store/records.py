@@ -7,6 +7,7 @@ from typing import Any
 
 from gitu_core.contracts.ports import Accepted, HistoryEntry, InboxEntry, OutboxEntry, Record, StepEntry
 from gitu_core.model import Message, Receipt, Usage
+from gitu_core.model.message import same_author
 from gitu_core.store.base import Base, readable, replaced
 from gitu_core.store.cache import Tail
 from gitu_core.store.keys import Script
@@ -65,23 +66,24 @@ class RecordsPart(Base):
         params = self.clock.now(), "abandoned", self.tenant, channel, float(before)
         return len(await self._script(self._script_of("inbox_abandon", *params)))
 
-    async def pending(self, limit: int = 1000, channel: str = "", after: str = "") -> Sequence[tuple[str, InboxEntry]]:
-        """Accepted messages that nobody has dealt with, session by session and oldest first, each with its receipt
-        id; of one *channel* where given, and from the one *after* that receipt id on. One that cannot be read is left
-        out, logged and reported by `check`."""
-        statement, params = ("pending_of", (self.tenant, channel)) if channel else ("pending", (self.tenant,))
-        rows = await self._read(lambda: self._behind("inbox_one", after, 3, statement, params, limit))
-        return readable(rows, lambda row: inbox_entry(row, self.tenant, self._keys), self.engine.lost)
-
     async def unsent(
         self, limit: int = 1000, state: str = "queued", after: str = "", channel: str = ""
     ) -> Sequence[OutboxEntry]:
         """Outbox entries that are queued, channel by channel and oldest first, of one *channel* where given, from the
         one *after* that id on; with *state* ``sending`` those that were on their way. One that cannot be read is left
         out, logged and reported by `check`."""
-        place, statement = (None, "outbox_of") if channel else (5, "outbox")
-        params = (self.tenant, channel, state) if channel else (self.tenant, state)
-        rows = await self._read(lambda: self._behind("outbox_one", after, place, statement, params, limit))
+
+        def script() -> Script:
+            found = (yield "outbox_one", (self.tenant, after)) if after else ()
+            behind = found[0][0] if found else 0
+            if channel:
+                rows = yield "outbox_of", (self.tenant, channel, state, behind, limit)
+            else:
+                rows = yield "outbox", (self.tenant, state, found[0][5] if found else "", behind, limit)
+            yield from self._keys.load([row[4] for row in rows])
+            return rows
+
+        rows = await self._read(script)
         return readable(rows, lambda row: outbox_entry(row, self.tenant, self._keys), self.engine.lost)
 
     async def waiting(self, channels: Sequence[str] = ()) -> Sequence[tuple[str, str]]:
@@ -96,7 +98,8 @@ class RecordsPart(Base):
         return [each for each in await self._read(script) if not channels or each[1] in channels]
 
     async def pending_in(self, session: str) -> Sequence[tuple[str, InboxEntry]]:
-        """The messages of a session that nobody has dealt with, oldest first, each with its receipt id."""
+        """The messages of a session that nobody has dealt with, oldest first, each with its receipt id. One that cannot
+        be read is left out, logged and reported by `check`."""
 
         def script() -> Script:
             found: list[Any] = []
@@ -108,10 +111,11 @@ class RecordsPart(Base):
         rows = await self._read(script)
         return readable(rows, lambda row: inbox_entry(row, self.tenant, self._keys), self.engine.lost)
 
-    async def edit(self, channel: str, key: str, message: Message | None) -> Message | None:
-        """Gives the message with this key the parts of another (None = withdraws it) and gives it as it is then; None
-        where somebody has begun with it."""
-        digest = self._keys.digest("inbox", channel, key)
+    async def edit(self, change: Message) -> Message | None:
+        """Gives the message with the key that *change* names as `target` its parts, or withdraws it (``delete``), and
+        gives it as it is then; None where somebody has begun with it, or another one wrote it."""
+        channel = change.conversation.channel
+        digest = self._keys.digest("inbox", channel, change.target)
 
         def script() -> Script:
             found = yield "accepted", (self.tenant, channel, digest)
@@ -120,10 +124,12 @@ class RecordsPart(Base):
                 return None
             yield from self._keys.load([row[0][4]])
             id, entry = inbox_entry(row[0][:6], self.tenant, self._keys)
-            if message is None:
+            if not same_author(entry.message, change):
+                return None
+            if change.action == "delete":
                 yield "inbox_done", (self.clock.now(), "withdrawn", self.tenant, id)
                 return entry.message
-            changed = replaced(entry.message, parts=message.parts, label=entry.message.label.join(message.label))
+            changed = replaced(entry.message, parts=change.parts, label=entry.message.label.join(change.label))
             yield from self._keys.ensure((entry.person,))
             row = inbox_row(replaced(entry, message=changed), id, self.tenant, 0.0, self._keys)
             body = self._keys.seal(entry.person, row.body or b"", row.bound)
@@ -191,17 +197,6 @@ class RecordsPart(Base):
         return loaded.fitting(max_tokens, max_messages) or []
 
     # ---- inside --------------------------------------------------------------------------------------------
-
-    def _behind(
-        self, one: str, after: str, place: int | None, statement: str, params: tuple[Any, ...], limit: int
-    ) -> Script:
-        """The rows of *statement* behind the one that *one* finds by the id *after*: behind its number, in the group
-        that its column *place* names where rows come in groups."""
-        found = (yield one, (self.tenant, after)) if after else ()
-        group = () if place is None else (found[0][place] if found else "",)
-        rows = yield statement, (*params, *group, found[0][0] if found else 0, limit)
-        yield from self._keys.load([row[4] for row in rows])
-        return rows
 
     def _prepared(self, records: Sequence[Record]) -> tuple[list[Row], Callable[[Job], None] | None]:
         rows = rows_of(records, self.tenant, self.clock.now())

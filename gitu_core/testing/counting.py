@@ -36,7 +36,7 @@ from gitu_core.model import (
 from gitu_core.testing.faults import hit
 from gitu_core.testing.models import Answer as Said
 from gitu_core.testing.models import FunctionModel
-from gitu_core.testing.world import Happening, World
+from gitu_core.testing.world import Happening, World, shown_as
 
 NOT_DONE = ToolResult("error", error=ErrorInfo("error", "it was not done", "do it, if it is still wanted"))
 """What the remote side says of something that never reached it."""
@@ -44,7 +44,7 @@ NOT_DONE = ToolResult("error", error=ErrorInfo("error", "it was not done", "do i
 NEWS = 0.01
 """Seconds between two looks of the channel for something new."""
 
-WORDS = ("plain", "effect", "approval")
+WORDS = ("plain", "effect", "approval", "grow")
 """What a message to `CountingModel` begins with; behind it stands whatever makes it unique."""
 
 
@@ -62,8 +62,9 @@ class CountingAdapter:
         *,
         delivery: Literal["idempotent", "verifiable", "blind"] = "idempotent",
         answers: str = "yes",
+        edits: bool = False,
     ) -> None:
-        self.channel = Channel(name=name, delivery=delivery, trusted=True)
+        self.channel = Channel(name=name, delivery=delivery, trusted=True, edits=edits)
         self.world = world
         self._answers = answers
         self._taken: set[str] = set()
@@ -104,6 +105,7 @@ class CountingAdapter:
             id=outgoing.id,
             cause=outgoing.cause,
             ask=asks[0].id if asks else "",
+            replaces=outgoing.replaces,
         )
         for ask in asks:
             if self._answers:
@@ -111,7 +113,7 @@ class CountingAdapter:
                 choice = self._answers if self._answers in ask.choices else ask.choices[-1]
                 self.world.choose(ask.id, choice, outgoing.conversation.id)
         hit("world.send.after")
-        return Delivery("sent", ids=(f"out-{outgoing.key}",))
+        return Delivery("sent", ids=(outgoing.replaces or shown_as(outgoing.key),))
 
     async def verify(self, outgoing: Outgoing) -> Delivery:
         """Whether people saw it, where the channel can be asked."""
@@ -119,7 +121,7 @@ class CountingAdapter:
             return Delivery("unknown")
         seen = self.world.delivered(outgoing.key)
         self.world.note("verified", outgoing.key, text="sent" if seen else "not_sent")
-        return Delivery("sent", ids=(f"out-{outgoing.key}",)) if seen else Delivery("not_sent")
+        return Delivery("sent", ids=(outgoing.replaces or shown_as(outgoing.key),)) if seen else Delivery("not_sent")
 
     async def show(self, conversation: Conversation, event: TurnEvent) -> None:
         """Shows nothing while a turn runs."""
@@ -169,13 +171,13 @@ class OutsidePage:
 
 
 class CountingModel(FunctionModel):
-    """A model that does what a message says: ``plain …`` is answered at once, ``effect …`` after a call of the tool
-    *effect* with the whole message as its *argument*, ``approval …`` the same after ``page`` was read. Every answer
-    begins with ``answer to <message>`` and ends with what the last tool said. Each request is noted under the message
-    and the number of results it holds."""
+    """A model that does what a message says: ``plain …`` is answered at once, ``grow …`` bit by bit, ``effect …`` after
+    a call of the tool *effect* with the whole message as its *argument*, ``approval …`` the same after ``page`` was
+    read. Every answer begins with ``answer to <message>`` and ends with what the last tool said. Each request is noted
+    under the message and the number of results it holds."""
 
     def __init__(self, world: World, name: str = "world", *, effect: str = "pay", argument: str = "item") -> None:
-        super().__init__(self._says, name=name, chunk=64)
+        super().__init__(self._says, name=name, chunk=12)
         self.world = world
         self._effect, self._argument = effect, argument
 
@@ -189,6 +191,8 @@ class CountingModel(FunctionModel):
                 self.world.note("model.finished", key)
                 hit("world.model.finished")
             yield event
+            if key.startswith("grow"):
+                await anyio.sleep(NEWS)
 
     def _says(self, request: ModelRequest) -> Said:
         ask, number, last = _asked(request)

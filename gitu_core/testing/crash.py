@@ -29,9 +29,9 @@ import msgspec
 from gitu_core.errors import GituError
 from gitu_core.model.steps import ModelAnswered
 from gitu_core.store import Store
-from gitu_core.testing.crash_child import STALLED, Case
+from gitu_core.testing.crash_child import OWNER, STALLED, Case, rows_in
 from gitu_core.testing.faults import VARIABLE
-from gitu_core.testing.invariants import INVARIANTS, SOON, Evidence, Run, breaches, resumed
+from gitu_core.testing.invariants import INVARIANTS, SOON, Evidence, Run, breaches, open_messages, resumed
 from gitu_core.testing.world import World
 
 LIVES = 4
@@ -56,6 +56,7 @@ class Scenario:
     name: str
     what: str
     begin: Callable[[World], object]
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -65,6 +66,9 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("effect", "a message that leads to an effect", lambda world: world.say("effect one")),
         Scenario("approval", "an effect that needs the person's yes", lambda world: world.say("approval one")),
         Scenario("own", "the assistant says something of itself", lambda world: world.trigger("good morning")),
+        Scenario("timer", "a durable timer is due", lambda world: world.alarm("the tea is ready")),
+        Scenario("grow", "an answer grows on the screen", lambda world: world.say("grow one"), {"edits": True}),
+        Scenario("expire", "nobody answers a question", lambda world: world.say("approval one"), {"open_for": 0.3}),
     )
 }
 
@@ -210,7 +214,7 @@ class Lives:
         receipts = {each.id: texts[each.key] for each in recent}
         found: dict[str, int] = {}
         async with self.store() as store:
-            for id, entry in await store.pending():
+            for id, entry in await open_messages(store):
                 receipts[id] = entry.message.text
             for id, text in receipts.items():
                 steps = [entry.step for entry in await store.steps_under(f"{id}-")]
@@ -218,43 +222,52 @@ class Lives:
                     found[text] = count
         return found
 
-    def evidence(self, soon: float = SOON) -> Evidence:
+    def evidence(self, soon: float = SOON, paused: Sequence[int] = ()) -> Evidence:
         """Everything the invariants ask for."""
         try:
             faults, pending = asyncio.run(self._looked_at())
         except GituError as error:
             faults, pending = [str(error)], []
-        return Evidence(self.world, self.runs, self.case.delivery, faults, pending, soon)
+        return Evidence(self.world, self.runs, self.case.delivery, faults, pending, soon, paused)
 
     async def _looked_at(self) -> tuple[list[str], list[str]]:
         async with self.store() as store:
-            return list(await store.check()), [id for id, _ in await store.pending()]
+            left = [f"message {id} is left in the inbox" for id, _ in await open_messages(store)]
+            left += [f"timer {row[1]} is left" for row in await rows_in(store, "timers_of", OWNER)]
+            return list(await store.check()), left
 
-    @property
-    def points(self) -> dict[str, int]:
-        """The points that were reached, and how often in one life."""
-        found: dict[str, int] = {}
-        for each in self.world.events("hit"):
-            found[each.key] = max(found.get(each.key, 0), each.number)
-        return found
+    def points_of(self, run: Run) -> dict[str, int]:
+        """The points that were reached in one life, and how often."""
+        return {each.key: each.number for each in self.world.events("hit") if each.pid == run.pid}
 
 
 # ---- a case, and all of them -----------------------------------------------------------------------------------
 
 
 def crash(
-    scenario: str, fault: str, folder: Path, *, database: str = "", delivery: Delivery = "idempotent", **case: Any
+    scenario: str,
+    fault: str,
+    folder: Path,
+    *,
+    database: str = "",
+    delivery: Delivery = "idempotent",
+    first: str = "",
+    **case: Any,
 ) -> Result:
-    """One case: the process dies (or whatever *fault* says) once, then lives until all is done."""
+    """One case: the process dies (or whatever *fault* says) once, then lives until all is done. With *first*, a process
+    died of that before."""
     began = time.monotonic()
-    lives = Lives(folder, database=database, delivery=delivery, **case)
+    lives = Lives(folder, database=database, delivery=delivery, **SCENARIOS[scenario].options, **case)
     SCENARIOS[scenario].begin(lives.world)
-    lives.live(fault)
-    reached = lives.runs[0].status == -signal.SIGKILL
-    if lives.runs[0].status != 0 or delivery == "blind":
+    if first:
+        lives.live(first)
+    run = lives.live(fault)
+    reached = run.status == -signal.SIGKILL
+    if run.status != 0 or delivery == "blind":
         lives.rest()
-    evidence = lives.evidence()
-    seconds = resumed(lives.world, lives.runs[1]) if reached and len(lives.runs) > 1 else None
+    evidence, next = lives.evidence(), 2 if first else 1
+    seconds = resumed(lives.world, lives.runs[next]) if reached and len(lives.runs) > next else None
+    scenario = f"{scenario} after {first.partition(':')[0]}" if first else scenario
     result = Result(scenario, fault.replace(":kill", ""), delivery, _kind(database), reached, breaches(evidence),
                     time.monotonic() - began, seconds, str(folder))  # fmt: skip
     lives.world.close()
@@ -270,16 +283,22 @@ UNDISTURBED = "(undisturbed)"
 
 
 def undisturbed(
-    scenario: str, folder: Path, *, database: str = "", delivery: Delivery = "idempotent", **case: Any
+    scenario: str, folder: Path, *, database: str = "", delivery: Delivery = "idempotent", first: str = "", **case: Any
 ) -> tuple[Result, dict[str, int]]:
-    """A case in which nothing goes wrong, and the points that it reaches with how often it does."""
+    """A case in which nothing goes wrong (after a death of *first*), and the points that it reaches with how often it
+    does."""
     began = time.monotonic()
-    lives = Lives(folder, database=database, delivery=delivery, **case)
+    lives = Lives(folder, database=database, delivery=delivery, **SCENARIOS[scenario].options, **case)
     SCENARIOS[scenario].begin(lives.world)
-    lives.live("")
-    result = Result(scenario, UNDISTURBED, delivery, _kind(database), True, breaches(lives.evidence()),
+    if first:
+        lives.live(first)
+    run = lives.live("")
+    if first and delivery == "blind":
+        lives.rest()
+    name = f"{scenario} after {first.partition(':')[0]}" if first else scenario
+    result = Result(name, UNDISTURBED, delivery, _kind(database), True, breaches(lives.evidence()),
                     time.monotonic() - began, None, str(folder))  # fmt: skip
-    points = lives.points
+    points = lives.points_of(run)
     lives.world.close()
     return result, points
 

@@ -14,9 +14,10 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import anyio
 import msgspec
@@ -25,14 +26,26 @@ from gitu_core.app import Gitu
 from gitu_core.contracts import Host
 from gitu_core.errors import GituError, NotReady
 from gitu_core.model import Conversation, Text
+from gitu_core.runtime import consent
+from gitu_core.store import Store
 from gitu_core.testing.counting import NEWS, CountingAdapter, CountingModel, CountingTool, OutsidePage
-from gitu_core.testing.faults import from_environment
+from gitu_core.testing.faults import from_environment, hit
+from gitu_core.testing.invariants import open_messages
 from gitu_core.testing.world import World
 
 log = logging.getLogger("gitu.testing")
 
 STALLED = 3
 """The exit status of a process that did not come to rest."""
+
+DUE = 0.2
+"""Seconds after which a timer is due."""
+
+OWNER = "local-plugin-0"
+"""The name of the plugin `Outside` in the process under test."""
+
+FAR = 1e12
+"""A time that comes after everything."""
 
 CALM = 3
 """How often in a row nothing must be left to do before that counts."""
@@ -44,8 +57,9 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     *adapter*, *model* (one object), *tools* and *plugins* (a list) are ``package:function`` taking the `World`; empty
     for those of `counting`. A page by an outsider can always be read. With *contact* somebody speaks to the assistant
     once more at the end. With *stay* it runs until the world says ``stop``; a *worker* also does what the channels of
-    other processes brought. *patience* is after how many seconds without any event it gives up. *before* is a
-    ``package:function`` that is called before everything else, *config* a ``gitu.toml``.
+    other processes brought. *patience* is after how many seconds without any event it gives up. With *edits* the
+    channel lets messages be changed. With *open_for* nobody answers questions, and they are open for that many seconds.
+    *before* is a ``package:function`` that is called before everything else, *config* a ``gitu.toml``.
     """
 
     world: str
@@ -62,10 +76,12 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     stay: bool = False
     worker: bool = False
     patience: float = 3.0
+    edits: bool = False
+    open_for: float = 0.0
 
 
 class Outside:
-    """The plugin that brings the channel, and that has things to say of its own accord."""
+    """The plugin that brings the channel, that has things to say of its own accord, and that sets timers."""
 
     def __init__(self, world: World, adapter: Any) -> None:
         self._world, self._adapter = world, adapter
@@ -76,19 +92,39 @@ class Outside:
         self._host = host
         return [self._adapter]
 
+    async def gitu_timer(self, host: Host, key: str, data: dict[str, Any], attempt: int) -> None:
+        """A timer is due: tells its person."""
+        hit("world.timer.before")
+        self._world.note("rang", key, number=attempt)
+        await host.notify.send(self._where(data["user"]), (Text(data["text"]),), f"alarm-{key}")
+        hit("world.timer.after")
+
+    def _where(self, user: str) -> Conversation:
+        return Conversation(self._adapter.channel.name, user)
+
     async def tell(self) -> None:
-        """Hands over what triggers ask for, each until the host took it."""
+        """Hands over what triggers ask for and sets the timers that are wanted, each until the host took it."""
         while True:
             host = self._host
             if host is not None:
                 await self._tell_all(host)
+                await self._arm_all(host)
             await anyio.sleep(NEWS)
+
+    async def _arm_all(self, host: Host) -> None:
+        for alarm in self._world.unarmed():
+            self._world.note("arming", alarm.key)
+            try:
+                await host.schedule.at(time.time() + DUE, alarm.key, {"user": alarm.user, "text": alarm.text})
+            except GituError as error:
+                log.info("not set yet: %s", error)
+                return
+            self._world.note("armed", alarm.key)
 
     async def _tell_all(self, host: Host) -> None:
         for trigger in self._world.untold():
-            where = Conversation(self._adapter.channel.name, trigger.user)
             try:
-                await host.notify.send(where, (Text(trigger.text),), trigger.key)
+                await host.notify.send(self._where(trigger.user), (Text(trigger.text),), trigger.key)
             except GituError as error:
                 log.info("not told yet: %s", error)
                 return
@@ -115,7 +151,8 @@ _LOOP: list[asyncio.AbstractEventLoop] = []
 async def live(case: Case, world: World) -> bool:
     """One life of the process; True if it came to rest."""
     _LOOP[:] = [asyncio.get_running_loop()]
-    adapter = loaded(case.adapter)(world) if case.adapter else CountingAdapter(world, delivery=case.delivery)
+    own = CountingAdapter(world, delivery=case.delivery, answers="" if case.open_for else "yes", edits=case.edits)
+    adapter = loaded(case.adapter)(world) if case.adapter else own
     tools = loaded(case.tools)(world) if case.tools else [CountingTool(world, verifiable=case.delivery != "blind")]
     outside = Outside(world, adapter)
     gitu = Gitu(
@@ -163,15 +200,22 @@ async def _rest(gitu: Gitu, world: World, case: Case) -> bool:
 
 
 async def _idle(gitu: Gitu, world: World, case: Case) -> bool:
-    if world.unacknowledged() or world.untold() or (case.stay and not world.events("stop")):
+    if world.unacknowledged() or world.untold() or world.unarmed() or (case.stay and not world.events("stop")):
         return False
-    store = gitu.house.store
+    store = cast(Store, gitu.house.store)
     try:
-        left = await store.pending(1) or await store.unsent(1) or await store.unsent(1, "sending")
+        left: Any = await open_messages(store) or await store.unsent(1) or await store.unsent(1, "sending")
+        left = left or (world.events("alarm") and await rows_in(store, "timers_of", OWNER))
+        left = left or (case.open_for and await rows_in(store, "approvals_due", FAR, 1))
     except GituError as error:
         log.info("the store does not answer: %s", error)
         return False
     return not left
+
+
+async def rows_in(store: Store, statement: str, *params: object) -> list[Any]:
+    """What is in the database, without a method of the store: nobody else asks for it."""
+    return list(await store._read(store._script_of(statement, store.tenant, *params)))
 
 
 def main(text: str) -> int:
@@ -179,6 +223,8 @@ def main(text: str) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     case = msgspec.json.decode(text, type=Case)
     world = World(case.world)
+    if case.open_for:
+        consent.OPEN_FOR = case.open_for
     if case.before:
         loaded(case.before)(world)
     from_environment(lambda name, number: world.note("hit", name, number=number))

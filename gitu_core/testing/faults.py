@@ -43,6 +43,8 @@ POINTS: dict[str, str] = {
     "world.send.after": "people saw it and the adapter did not return yet",
     "world.effect.before": "the tool runs and the remote side did nothing yet",
     "world.effect.after": "the remote side did it and the tool did not return yet",
+    "world.timer.before": "the plugin is handed its timer and did nothing yet",
+    "world.timer.after": "the plugin did what the timer was for and did not return yet",
     "world.model.begun": "the model was asked and said nothing yet",
     "world.model.finished": "the model said all and its stream did not end yet",
 }

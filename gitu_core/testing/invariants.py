@@ -1,8 +1,8 @@
 """What must hold however often a process died, as functions of the evidence: each gives a sentence for every breach.
 
-I1  nothing is lost: every message is answered and every trigger told, or shown as unknown where the channel is
-    blind
-I2  what is said is seen once; on a blind channel at most once
+I1  nothing is lost: every message is answered, every trigger told and every timer rings, or it is shown as unknown
+    where the channel is blind
+I2  what is said is seen once; on a blind channel at most once; a timer rings once, again only where a death cut it off
 I3  an effect happens at most once, and what people are told about it is true
 I4  a model call whose answer was on disk is never made again, one in flight at most once a death
 I5  the database is whole
@@ -15,8 +15,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
+from gitu_core.contracts.ports import InboxEntry, Store
 from gitu_core.testing.counting import answer_to
 from gitu_core.testing.world import PROGRESS, Happening, World
 
@@ -24,6 +26,9 @@ SHOWN = re.compile(
     r"\bunknown\b|\b(?:nobody|not|n't) (?:be )?(?:know|known|sure|certain)|\bmay (?:not )?(?:have|be)\b", re.IGNORECASE
 )
 """How a person is told that nobody knows whether something reached them."""
+
+GROWS = " …"
+"""What stands behind an answer that is not all there yet."""
 
 SOON = 2.0
 """Seconds after a restart within which work goes on."""
@@ -49,7 +54,8 @@ class Run:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the world saw, the lives of the processes, and what is wrong with the database or left in it."""
+    """What the world saw, the lives of the processes (*paused*: those that stood still for a while), and what is wrong
+    with the database or left in it."""
 
     world: World
     runs: Sequence[Run]
@@ -57,6 +63,7 @@ class Evidence:
     faults: Sequence[str] = ()
     pending: Sequence[str] = ()
     soon: float = SOON
+    paused: Sequence[int] = ()
 
     @property
     def scripted(self) -> bool:
@@ -69,11 +76,17 @@ class Evidence:
         return self.world.seen(self.delivery)
 
 
+async def open_messages(store: Store) -> list[tuple[str, InboxEntry]]:
+    """The messages that nobody has dealt with, each with its receipt id."""
+    return [found for lane, _ in await store.waiting() for found in await store.pending_in(lane)]
+
+
 def lost(evidence: Evidence) -> list[str]:
     """I1: what nobody answered, told or took."""
     found = [f"message {each.key} was never taken from its channel" for each in evidence.world.unacknowledged()]
     found += [f"trigger {each.key} was never taken over" for each in evidence.world.untold()]
-    found += [f"message {id} is left in the inbox" for id in evidence.pending]
+    found += [f"timer {each.key} never rang" for each in evidence.world.silent()]
+    found += evidence.pending
     for said in evidence.world.events("said"):
         if said.ask or _admitted(evidence, said):
             continue
@@ -85,9 +98,9 @@ def lost(evidence: Evidence) -> list[str]:
             if deaths >= ENOUGH:
                 continue
             found.append(f"the turn of message {said.key} was given up: {given[0].text[:100]}")
-    for trigger in evidence.world.events("trigger"):
+    for trigger in (*evidence.world.events("trigger"), *evidence.world.events("alarm")):
         if not _told(evidence, trigger) and not _admitted(evidence, trigger):
-            found.append(f"trigger {trigger.key} was never told")
+            found.append(f"{trigger.kind} {trigger.key} was never told")
     if evidence.runs and evidence.runs[-1].status != 0:
         last = evidence.runs[-1]
         word = f" ({last.said})" if last.said else ""
@@ -103,10 +116,14 @@ def repeated(evidence: Evidence) -> list[str]:
         if not said.ask and (count := len(answers(evidence, said))) > 1
     ]
     found += [
-        f"trigger {trigger.key} was told {count} times"
-        for trigger in evidence.world.events("trigger")
+        f"{trigger.kind} {trigger.key} was told {count} times"
+        for trigger in (*evidence.world.events("trigger"), *evidence.world.events("alarm"))
         if (count := len(_told(evidence, trigger))) > 1
     ]
+    unfinished = sum(each.text.endswith(GROWS) for each in evidence.shown)
+    if unfinished > len(_dead(evidence)):
+        found.append(f"{unfinished} answers were left unfinished on the screen")
+    found += _rang_again(evidence)
     questions = Counter(each.ask for each in evidence.shown if each.ask)
     return found + [f"question {ask} was asked {count} times" for ask, count in questions.items() if count > 1]
 
@@ -176,7 +193,7 @@ def answers(evidence: Evidence, said: Happening) -> list[Happening]:
     receipts = tuple({each.id for each in evidence.world.events("acked") if each.key == said.key and each.id})
     return [
         each for each in evidence.shown
-        if not each.ask and each.user == said.user
+        if not each.ask and each.user == said.user and not each.text.endswith(GROWS)
         and (each.text.startswith(answer_to(said.text)) or each.key in [f"{receipt}.answer" for receipt in receipts])
     ]  # fmt: skip
 
@@ -190,6 +207,26 @@ def resumed(world: World, run: Run) -> float | None:
     did = next((each for each in own if each.kind in PROGRESS and each.at < contact), None)
     first = did or next((each for each in own if each.kind == "ready"), None)
     return None if first is None else first.at - run.started - first.waited
+
+
+def _rang_again(evidence: Evidence) -> list[str]:
+    """Timers that rang more often than they were set although nobody died over them."""
+    wanted = Counter(each.key for each in evidence.world.events("arming"))
+    rang: dict[str, list[Happening]] = {}
+    for each in evidence.world.events("rang"):
+        rang.setdefault(each.key, []).append(each)
+    found = []
+    for key, rings in rang.items():
+        if (count := sum(each.number == 1 for each in rings)) > wanted[key]:
+            found.append(f"timer {key} was set {wanted[key]} times and rang {count} times")
+        cut_off = _dead(evidence) | {*evidence.paused}
+        again = sum(later.number > 1 and each.pid not in cut_off for each, later in pairwise(rings))
+        found += [f"timer {key} rang again although nothing had cut it off"] * again
+    return found
+
+
+def _dead(evidence: Evidence) -> set[int]:
+    return {run.pid for run in evidence.runs if run.status != 0}
 
 
 def _told(evidence: Evidence, trigger: Happening) -> list[Happening]:

@@ -25,9 +25,10 @@ class Happening(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``said`` and ``acked`` (a person's message, and that its channel was told it is safe), ``sent`` and ``verified``
     (an outgoing message), ``effect`` and ``checked`` (the remote side), ``model.begun`` and ``model.finished``,
-    ``trigger`` and ``notified`` (something to say of one's own accord), ``started``, ``ready``, ``stalled`` and
-    ``ended`` (a process under test), ``hit`` (a failpoint was reached). `waited` tells of some how many seconds their
-    process had stood in line for a processor, where the system knows.
+    ``trigger`` and ``notified`` (something to say of one's own accord), ``alarm``, ``arming``, ``armed`` and ``rang``
+    (a timer: wanted, about to be set, set, handed over), ``started``, ``ready``, ``stalled`` and ``ended`` (a process
+    under test), ``hit`` (a failpoint was reached). `waited` tells of some how many seconds their process had stood in
+    line for a processor, where the system knows; `replaces` which message another one takes the place of.
     """
 
     kind: str
@@ -42,9 +43,12 @@ class Happening(msgspec.Struct, frozen=True, omit_defaults=True):
     choice: str = ""
     number: int = 0
     waited: float = 0.0
+    replaces: str = ""
 
 
-PROGRESS = frozenset({"acked", "sent", "verified", "effect", "checked", "model.begun", "model.finished", "notified"})
+PROGRESS = frozenset(
+    {"acked", "sent", "verified", "effect", "checked", "model.begun", "model.finished", "notified", "armed", "rang"}
+)
 """What shows that a process works on something."""
 
 _decode = msgspec.json.Decoder(Happening).decode
@@ -140,6 +144,20 @@ class World:
         """Triggers that nobody took over, in order."""
         return self._left("trigger", "notified")
 
+    def alarm(self, text: str, user: str = PERSON, key: str = "") -> str:
+        """A timer is wanted, which tells *user* something when it is due; gives its key."""
+        key = key or f"a{len(self.events('alarm')) + 1}"
+        self.note("alarm", key, user=user, text=text)
+        return key
+
+    def unarmed(self) -> list[Happening]:
+        """Timers that nobody set, in order."""
+        return self._left("alarm", "armed")
+
+    def silent(self) -> list[Happening]:
+        """Timers that did not ring, in order."""
+        return self._left("alarm", "rang")
+
     def _left(self, kind: str, taken: str) -> list[Happening]:
         events, keys = self.events(kind), self._keys.get(taken, set())
         return [each for each in events if each.key not in keys] if len(events) > len(keys) else []
@@ -147,18 +165,21 @@ class World:
     @property
     def people(self) -> list[str]:
         """Everybody who said something or was to be told something."""
-        return list(dict.fromkeys(each.user for each in (*self.events("said"), *self.events("trigger"))))
+        return list(dict.fromkeys(each.user for kind in ("said", "trigger", "alarm") for each in self.events(kind)))
 
     # ---- channels and remote sides -----------------------------------------------------------------------------
 
     def seen(self, delivery: Literal["idempotent", "verifiable", "blind"]) -> list[Happening]:
-        """What people saw, in order: on an *idempotent* channel the same key shows once, on others each time."""
-        if delivery != "idempotent":
-            return list(self.events("sent"))
-        first: dict[str, Happening] = {}
-        for each in self.events("sent"):
-            first.setdefault(each.key, each)
-        return list(first.values())
+        """What people saw, in order: on an *idempotent* channel the same key shows once, on others each time. A message
+        that was changed stands there as it is now."""
+        seen: dict[str, Happening] = {}
+        known: set[str] = set()
+        for number, each in enumerate(self.events("sent")):
+            if delivery != "idempotent" or each.key not in known:
+                known.add(each.key)
+                # What another one changed is told apart by what the channel calls it.
+                seen[each.replaces or (shown_as(each.key) if shown_as(each.key) not in seen else f"{number}")] = each
+        return list(seen.values())
 
     def delivered(self, key: str) -> bool:
         """True if people saw something with this key."""
@@ -179,6 +200,11 @@ class World:
         """The events of each process under test, in the order the processes started."""
         for started in self.events("started"):
             yield started.pid, [each for each in self.events() if each.pid == started.pid]
+
+
+def shown_as(key: str) -> str:
+    """What a channel calls the message that it was handed under *key*."""
+    return f"out-{key}"
 
 
 def _waited() -> float:

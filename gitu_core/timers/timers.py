@@ -8,6 +8,7 @@ after a crash.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 
 import anyio
 from anyio.abc import TaskGroup
@@ -27,8 +28,8 @@ LOOK = 1.0
 PAUSE = 0.05
 """Seconds between two looks while there is much to do."""
 
-AT_ONCE = 64
-"""How many timers a process has in hand at once, about."""
+AT_ONCE = 32
+"""How many timers of one plugin a process has in hand at once, about."""
 
 
 class Timers:
@@ -54,10 +55,11 @@ class Timers:
 
     async def _look(self, group: TaskGroup) -> float:
         """Takes what is due; gives how many seconds the next look can wait."""
-        owners, room, began = self._registry.having(HOOK), self._room - len(self._running), self._clock.monotonic()
-        if not owners or room <= 0:
+        hands, began = Counter(owner for owner, _ in self._running), self._clock.monotonic()
+        owners = [owner for owner in self._registry.having(HOOK) if hands[owner] < self._room]
+        if not owners:
             return LOOK
-        timers, due = await self._store.take_timers(owners, room, frozenset(self._running))
+        timers, due = await self._store.take_timers(owners, self._room, frozenset(self._running))
         for timer in timers:
             scope = self._running[timer.owner, timer.key] = anyio.CancelScope()
             group.start_soon(self._handle, timer, scope, began)

@@ -10,6 +10,7 @@ from gitu_core import Gitu, tool
 from gitu_core.contracts.ports import InboxEntry
 from gitu_core.model import Account, Conversation, Message, Text
 from gitu_core.testing import FunctionModel
+from gitu_core.testing.invariants import open_messages
 
 SENT: list[str] = []
 """Where the mails of `mail` went to."""
@@ -73,7 +74,7 @@ def slow(seconds: float = 30.0, started: anyio.Event | None = None) -> FunctionM
 async def pending(gitu) -> int:
     """How many messages nobody dealt with."""
     await gitu.house.store.write()
-    return len(await gitu.house.store.pending(10_000))
+    return len(await open_messages(gitu.house.store))
 
 
 async def left_over(gitu, text: str, key: str = "k", channel: str = "test", user: str = "ana") -> str:

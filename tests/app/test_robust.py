@@ -14,6 +14,7 @@ from gitu_core.errors import NotReady, Rejected, Unknown
 from gitu_core.gateway import gateway as gateway_module
 from gitu_core.model import Answer, TurnFinished
 from gitu_core.testing import FunctionModel, RecordingAdapter, ScriptedModel, call
+from gitu_core.testing.invariants import open_messages
 from tests.app.around import ECHO, OK, left_over, mail, on, pending, slow, until
 
 pytestmark = pytest.mark.anyio
@@ -173,7 +174,7 @@ async def test_what_nobody_asked_for_within_a_day_is_given_up(tmp_path, fake_clo
             return await pending(gitu) == 2
 
         await until(swept)
-        assert {entry.message.text for _, entry in await gitu.house.store.pending()} == {"on a channel", "young"}
+        assert {entry.message.text for _, entry in await open_messages(gitu.house.store)} == {"on a channel", "young"}
         with pytest.raises(Unknown, match="given up"):
             await gitu.send("old", user="u", key="old")
         assert (await gitu.send("young", user="u", key="young")).text == "ok"

@@ -196,7 +196,8 @@ async def test_one_process_at_a_time_runs_a_channel(tmp_path):
         assert gitu.house.gateway.adapters == {}
         other.kill()
         other.communicate()
-        await gitu.house.keeper.look()
+        for _ in range(2):  # a connection may break and come back: who is gone twice is gone
+            await gitu.house.keeper.look()
         async with anyio.create_task_group() as group:
             group.start_soon(gitu.serve)
             assert await adapter.talk("hi") == "ok"

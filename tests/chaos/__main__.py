@@ -8,7 +8,7 @@ import logging
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,13 +43,26 @@ def main() -> int:
     warnings.simplefilter("ignore")
     began = time.monotonic()
     results: list[Any] = []
+    rows = [["part", "cases", "broken", "slowest restart", "seconds"]]
     for name in options.part or PARTS:
-        results += PARTS[name][1](options)
+        at = time.monotonic()
+        found = PARTS[name][1](options)
+        rows.append([name, *counted(found), f"{time.monotonic() - at:.0f}"])
+        results += found
+    show.head("all parts")
+    show.table(rows)
     if options.json:
         options.json.write_text(json.dumps([asdict(each) for each in results], indent=1))
     broken = sum(bool(each.broken) for each in results)
     show.head(f"{len(results)} cases, {broken} broken, {time.monotonic() - began:.0f} s")
     return 1 if broken else 0
+
+
+def counted(results: Sequence[Any]) -> list[str]:
+    """How many cases, how many of them are broken, and the slowest restart."""
+    broken = sum(bool(each.broken) for each in results)
+    seconds = [each.resumed for each in results if each.resumed is not None]
+    return [str(len(results)), f"{broken} BROKEN" if broken else "ok", f"{max(seconds):.2f} s" if seconds else "-"]
 
 
 if __name__ == "__main__":

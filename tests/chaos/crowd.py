@@ -46,6 +46,8 @@ class Crowd:
         self._said += 1
         if self._chance.random() < 0.1:
             self._world.trigger(f"good morning {self._said}", person, f"t{self._said}")
+        if self._chance.random() < 0.05:
+            self._world.alarm(f"the tea is ready {self._said}", person, f"a{self._said}")
         text = f"{self._chance.choice(WORDS)} {self._said}"
         self._world.say(text, person, f"m{self._said}")
         return text

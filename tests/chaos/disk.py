@@ -19,6 +19,7 @@ import anyio
 import asyncpg
 
 from gitu_core import GituError
+from gitu_core.gateway import worker
 from gitu_core.testing.crash import Lives, Result, folder
 from gitu_core.testing.invariants import breaches
 from tests.chaos import show, torn
@@ -149,6 +150,14 @@ def locked(place: Path) -> Breaches:
     return anyio.run(in_the_way, service, begin, end, "locked")
 
 
+def locked_for_long(place: Path) -> Breaches:
+    """The same for so long that people are told; then their answers come all the same."""
+    with patched(worker, "TRY_FOR", 1.0):
+        found = locked(place)
+    told = [each for each in Service(place).world.events("sent") if each.text.startswith("I could not finish this")]
+    return found if told else merged(found, {"typed error": ["nobody was told"]})
+
+
 # ---- PostgreSQL ------------------------------------------------------------------------------------------------
 
 
@@ -257,6 +266,17 @@ def torn_tail(place: Path) -> Breaches:
 
 
 @contextmanager
+def patched(module: Any, name: str, value: object) -> Iterator[None]:
+    """A module's constant has another value."""
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
+
+
+@contextmanager
 def mounted(folder: Path, size: str) -> Iterator[Path]:
     """A file system in memory of at most *size*. `PermissionError` where nothing may be mounted."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -277,6 +297,7 @@ def remount(folder: Path, mode: str) -> None:
 
 CASES: dict[str, Callable[[Path], Breaches]] = {
     "disk full": full, "database read-only": read_only, "file system read-only at the start": read_only_start,
-    "database locked": locked, "postgresql read-only": postgres_read_only, "postgresql killed and back": postgres_gone,
+    "database locked": locked, "database locked for long": locked_for_long,
+    "postgresql read-only": postgres_read_only, "postgresql killed and back": postgres_gone,
     "clock jumps back": clock, "commits torn in half": torn_commits, "journal with a torn tail": torn_tail,
 }  # fmt: skip

@@ -1,4 +1,5 @@
-"""Workers whose wake-ups travel through a server of NATS: it is killed and comes back, and two of three workers die."""
+"""Workers whose wake-ups travel through a server of NATS: it is killed and comes back, two of three workers die, and
+one dies with a wake-up in its hands."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import importlib.util
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from gitu_core.testing.crash import Result, folder
 from tests.chaos import show
 from tests.chaos.crowd import Crowd
 from tests.chaos.databases import Databases
+from tests.chaos.matrix import NOT_HERE
 from tests.chaos.team import Team, broken
-from tests.chaos.workers import PEOPLE, has_answer, judged, talk, two_of_three
+from tests.chaos.workers import PEOPLE, has_answer, judged, late_after, talk, two_of_three, unanswered
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,12 +30,16 @@ DOWN = 3.0
 
 
 def run(options: argparse.Namespace) -> list[Result]:
-    """Runs both cases on PostgreSQL; nothing where the plugin is not installed."""
+    """Runs all cases on PostgreSQL; nothing where the plugin is not installed."""
     show.head("workers behind NATS")
     if importlib.util.find_spec("gitu_nats") is None:
         show.say("left out: the plugin nats is not installed (next: make setup)")
         return []
-    cases = {"two of three killed": two_of_three, "server killed and back": _killed_and_back}
+    cases: dict[str, Callable[[Team, Any], dict[str, list[str]]]] = {
+        "two of three killed": lambda team, node: two_of_three(team),
+        "server killed and back": _killed_and_back,
+        **{f"killed at {point}": _killed_at(point) for point in NOT_HERE},
+    }
     wanted = {name: case for name, case in cases.items() if all(word in name for word in options.only)}
     results = []
     with folder() as base, Databases(bool(wanted), str(base)) as databases:
@@ -41,7 +47,7 @@ def run(options: argparse.Namespace) -> list[Result]:
             with databases.one("postgresql") as database, one_server(base / name.replace(" ", "-")) as node:
 
                 def run_case(team: Team, case: Any = case, node: Any = node) -> dict[str, list[str]]:
-                    found: dict[str, list[str]] = case(team) if case is two_of_three else case(team, node)
+                    found: dict[str, list[str]] = case(team, node)
                     return found
 
                 settings = (
@@ -52,6 +58,24 @@ def run(options: argparse.Namespace) -> list[Result]:
                     judged(place, "postgresql", "verifiable", f"nats: {name}", run_case, database, settings=settings)
                 )
     return results
+
+
+def _killed_at(point: str) -> Callable[[Team, Any], dict[str, list[str]]]:
+    """A worker dies with a wake-up in its hands, while people talk; the others go on."""
+
+    def case(team: Team, node: Any) -> dict[str, list[str]]:
+        crowd = Crowd(team.world, PEOPLE, random.Random(point))
+        first = team.start(f"{point}:kill:5")
+        for _ in range(2):
+            team.start()
+        end = time.monotonic() + 10
+        while team.alive[first][0].poll() is None and time.monotonic() < end:
+            talk(crowd, 0.01)
+        still, at = unanswered(team), team.dies(first)
+        late = late_after(team, at, still, crowd)
+        return broken(team.finish(), late)
+
+    return case
 
 
 def _killed_and_back(team: Team, node: Any) -> dict[str, list[str]]:

@@ -20,7 +20,7 @@ PEOPLE = 32
 
 ROUNDS = (
     ("sqlite", "idempotent"), ("sqlite", "verifiable"), ("sqlite", "blind"), ("postgresql", "idempotent"),
-    ("postgresql", "verifiable"),
+    ("postgresql", "verifiable"), ("postgresql", "blind"),
 )  # fmt: skip
 """The kills are shared out over these."""
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> list[Result]:
     """Runs all rounds; gives a result for each."""
     seed = options.seed or random.SystemRandom().randrange(1, 1 << 30)
     rounds = [each for each in ROUNDS if all(word in f"{each[0]} / {each[1]}" for word in options.only)]
-    kills = options.kills // len(ROUNDS)
+    kills = -(-options.kills // len(ROUNDS))
     show.head(f"{kills} random kills in each of {len(rounds)} rounds, {PEOPLE} people at once, seed {seed}")
     with folder() as base, Databases(any(each[0] != "sqlite" for each in rounds), str(base)) as databases:
 

@@ -16,7 +16,7 @@ from gitu_core.model import Delivery, ModelEvent, ModelRequest, Outgoing
 from gitu_core.store import Store
 from gitu_core.testing.counting import CountingAdapter, CountingModel, CountingTool, OutsidePage, answer_to
 from gitu_core.testing.crash_child import Outside
-from gitu_core.testing.invariants import Evidence, breaches
+from gitu_core.testing.invariants import Evidence, breaches, open_messages
 from gitu_core.testing.world import World
 
 BACK = 20.0
@@ -106,7 +106,8 @@ class Service:
         """What is broken, once the assistant is closed."""
         async with Store(url=self.database or None, home=self.home) as store:
             evidence = Evidence(
-                self.world, [], "idempotent", await store.check(), [id for id, _ in await store.pending()]
+                self.world, [], "idempotent", await store.check(),
+                [f"message {id} is left in the inbox" for id, _ in await open_messages(store)],
             )  # fmt: skip
             return breaches(evidence)
 

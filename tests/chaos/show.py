@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 
-COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+COLOUR = (sys.stdout.isatty() or "FORCE_COLOR" in os.environ) and "NO_COLOR" not in os.environ
 _CODES = {"red": 31, "green": 32, "yellow": 33, "dim": 2, "bold": 1}
 _LOCK = threading.Lock()
 

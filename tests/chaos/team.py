@@ -35,6 +35,7 @@ class Team:
         )
         self.world = self.lives.world
         self.alive: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
+        self.paused: list[int] = []
 
     def __enter__(self) -> Self:
         return self
@@ -75,6 +76,15 @@ class Team:
         process.kill()
         self.lives.ended(process, started)
 
+    def dies(self, pid: int) -> float:
+        """Waits for a worker to die by itself; gives the time. `TimeoutError` if it does not."""
+        process, started = self.alive[pid]
+        self.until(lambda: process.poll() is not None, "a worker gets where it dies")
+        at = time.monotonic()
+        del self.alive[pid]
+        self.lives.ended(process, started)
+        return at
+
     def stopped(self, pid: int) -> bool:
         """True if a worker stands still because of SIGSTOP."""
         with contextlib.suppress(OSError):
@@ -83,6 +93,7 @@ class Team:
 
     def wake(self, pid: int) -> float:
         """Lets a worker go on; gives the time."""
+        self.paused.append(pid)
         os.kill(pid, signal.SIGCONT)
         return time.monotonic()
 
@@ -93,7 +104,7 @@ class Team:
             process, started = self.alive.popitem()[1]
             self.lives.ended(process, started)
         self.lives.rest()
-        return self.lives.evidence()
+        return self.lives.evidence(paused=self.paused)
 
     def since(self, at: float, pid: int, *kinds: str) -> list[Happening]:
         """What a process did after a time."""

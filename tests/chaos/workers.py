@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ PEOPLE = 32
 PAUSED_AT = (
     "turn.begun", "model.before", "world.model.begun", "model.after", "call.intent", "call.dispatch",
     "world.effect.after", "call.effect", "turn.end.before", "turn.end.after", "outbox.before", "outbox.after",
+    "timer.claimed", "timer.fired",
 )  # fmt: skip
 """Where a worker is paused."""
 
@@ -33,6 +34,7 @@ def run(options: argparse.Namespace) -> list[Result]:
     cases: list[tuple[str, str, str, Callable[..., dict[str, list[str]]]]] = []
     for engine in ("sqlite", "postgresql"):
         cases += [(engine, "verifiable", "two of three killed", two_of_three)]
+        cases += [(engine, "verifiable", "killed while it takes over", heir_dies)]
         for delivery in ("verifiable", "blind"):
             cases += [(engine, delivery, f"paused at {point}", paused_at(point)) for point in PAUSED_AT]
     wanted = [each for each in cases if all(word in " / ".join(each[:3]) for word in options.only)]
@@ -73,20 +75,42 @@ def two_of_three(team: Team) -> dict[str, list[str]]:
     dead = [team.host]
     dead.append(next(pid for pid in team.alive if pid not in dead))
     # What is open now is in the hands of the three; the third has to take all of it.
-    still = [each for each in team.world.events("said") if not each.ask and not _answer(team, each.text)]
+    still = unanswered(team)
     at = time.monotonic()
     for pid in dead:
         team.alive[pid][0].kill()
     for pid in dead:
         team.kill(pid)
+    late = late_after(team, at, still, crowd)
+    return broken(team.finish(), late)
+
+
+def heir_dies(team: Team) -> dict[str, list[str]]:
+    """A worker dies in the middle of its work, and so does the one that just took over from it."""
+    first = team.start("world.effect.after:kill")
+    second = team.start("takeover.after:kill")
+    team.world.say("effect one")
+    team.dies(first)
+    at = team.dies(second)
+    team.start()
+    late = late_after(team, at, unanswered(team))
+    return broken(team.finish(), late)
+
+
+def unanswered(team: Team) -> list[Happening]:
+    """What people said and have no answer to."""
+    return [each for each in team.world.events("said") if not each.ask and not _answer(team, each.text)]
+
+
+def late_after(team: Team, at: float, still: Sequence[Happening], crowd: Crowd | None = None) -> list[str]:
+    """Waits for the answers to *still*; says so if they came too late after the deaths at the time *at*."""
     while time.monotonic() - at < LEASE + GRACE + 5 and not all(_answer(team, each.text) for each in still):
-        crowd.talk()
+        if crowd is not None:
+            crowd.talk()
         time.sleep(0.005)
     answers = [_answer(team, each.text) for each in still]
     slowest = max((_seconds(team, at, each) if each else float("inf") for each in answers), default=0.0)
-    evidence = team.finish()
-    late = f"what the dead had begun went on {slowest:.1f} s after their death"
-    return broken(evidence, [late] if slowest > LEASE + GRACE else [])
+    return [f"what the dead had begun went on {slowest:.1f} s after their death"] if slowest > LEASE + GRACE else []
 
 
 def paused_at(point: str) -> Callable[[Team], dict[str, list[str]]]:
@@ -96,7 +120,10 @@ def paused_at(point: str) -> Callable[[Team], dict[str, list[str]]]:
     def case(team: Team) -> dict[str, list[str]]:
         first = team.start(f"{point}:pause")
         team.start()
-        team.world.say(f"{word} one")
+        if point.startswith("timer."):
+            team.world.alarm("the tea is ready")
+        else:
+            team.world.say(f"{word} one")
         team.until(lambda: team.stopped(first), f"the worker stops at {point}")
         at, late = time.monotonic(), []
         if team.lives.case.delivery == "blind" and point.startswith(("turn.end.after", "outbox.")):
@@ -109,7 +136,7 @@ def paused_at(point: str) -> Callable[[Team], dict[str, list[str]]]:
         time.sleep(0.5)
         woken = team.wake(first)
         time.sleep(1.5)
-        done = team.since(woken, first, "effect", "sent")
+        done = team.since(woken, first, "effect", "sent", "rang")
         evidence = team.finish()
         found = broken(evidence, late)
         if done:
@@ -123,7 +150,7 @@ def paused_at(point: str) -> Callable[[Team], dict[str, list[str]]]:
 def _taken(team: Team, first: int, at: float) -> bool:
     """True if another worker did what the first had begun, or told that nobody knows."""
     return any(
-        each.at > at and each.pid != first and each.kind in ("sent", "verified", "checked")
+        each.at > at and each.pid != first and each.kind in ("sent", "verified", "checked", "rang")
         for each in team.world.events()
     )
 

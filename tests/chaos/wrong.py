@@ -54,8 +54,8 @@ def sends_blindly_again(world: World) -> None:
     """What was on its way when a process died is sent again, whatever the channel can do."""
     from gitu_core.gateway.outbox import Outbox
 
-    async def recover(self: Any, adapter: Any, entry: Any) -> None:
-        await self.deliver(adapter, entry)
+    async def recover(self: Any, adapter: Any, queue: Any, entry: Any) -> None:
+        self._put(queue, msgspec.structs.replace(entry, next_at=0.0))
 
     Outbox._recover = recover  # type: ignore[attr-defined]
 
@@ -64,7 +64,7 @@ def hopes_for_the_best(world: World) -> None:
     """What was on its way when a process died counts as delivered."""
     from gitu_core.gateway.outbox import Outbox
 
-    async def recover(self: Any, adapter: Any, entry: Any) -> None:
+    async def recover(self: Any, adapter: Any, queue: Any, entry: Any) -> None:
         self._records.post(msgspec.structs.replace(entry, state="sent"))
 
     Outbox._recover = recover  # type: ignore[attr-defined]
@@ -106,6 +106,19 @@ def lies_about_effects(world: World) -> None:
         return NOT_DONE
 
     CountingTool.verify = verify  # type: ignore[method-assign]
+
+
+def crosses_off_first(world: World) -> None:
+    """A timer counts as done before its plugin was handed it."""
+    from gitu_core.timers import Timers
+
+    fired = Timers._fired
+
+    async def crossed_off(self: Any, timer: Any, began: float) -> Any:
+        await self._store.finish_timer(timer)
+        return await fired(self, timer, began)
+
+    Timers._fired = crossed_off  # type: ignore[method-assign]
 
 
 def sleeps_long(world: World) -> None:

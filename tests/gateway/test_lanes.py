@@ -24,7 +24,7 @@ def job(id: str = "j") -> Job:
 
 
 async def test_a_full_lane_keeps_its_order_and_is_forgotten_when_it_is_empty():
-    lanes, taken = Lanes(2), []
+    lanes, taken = Lanes(2, 100), []
     async with anyio.create_task_group() as group:
         for number in range(7):
             group.start_soon(lanes.put, "a", job(str(number)))
@@ -43,7 +43,7 @@ async def test_a_full_lane_keeps_its_order_and_is_forgotten_when_it_is_empty():
 
 
 async def test_who_gives_up_waiting_for_room_leaves_the_lane_as_it_was():
-    lanes = Lanes(1)
+    lanes = Lanes(1, 100)
     await lanes.put("a", job("1"))
     with anyio.move_on_after(0.01):
         await lanes.put("a", job("2"))
@@ -140,3 +140,25 @@ async def test_a_wake_while_a_handling_fails_is_handled_all_the_same(caplog: pyt
         await here.close(1)
     assert told == ["a", "a"]
     assert "lane a failed" in caplog.text
+
+
+async def test_who_brings_more_than_fits_in_all_lanes_waits_until_some_is_taken():
+    lanes, taken = Lanes(10, 3), []
+    for n in range(3):
+        await lanes.room()
+        await lanes.put(f"lane {n}", job(str(n)))
+
+    async def bring():
+        await lanes.room()
+        taken.append("room")
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(bring)
+        group.start_soon(bring)
+        await anyio.wait_all_tasks_blocked()
+        assert taken == []
+        assert lanes.take("lane 1") is not None
+        await anyio.wait_all_tasks_blocked()
+        assert taken == ["room"]
+        lanes.ease()
+    assert taken == ["room", "room"]

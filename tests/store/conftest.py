@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+import threading
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,6 +26,10 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+_STARTING = threading.Lock()
+"""The package's own lock is for processes, and breaks where two threads want it."""
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server of this test process."""
@@ -39,18 +44,21 @@ def server(place: str | None = None) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="gitu-pg-", dir=place) as folder:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            running = server_package.get_server(folder, cleanup_mode="stop")
+            with _STARTING:
+                running = server_package.get_server(folder, cleanup_mode="stop")
         try:
             # No test ends the server suddenly; without this its orderly end alone takes twelve seconds.
             _run(running.get_uri(), "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
             yield running.get_uri()
         finally:
-            running.cleanup()
+            with _STARTING:
+                running.cleanup()
 
 
 def restarted(folder: Path) -> None:
     """Starts the server on *folder* again after it was killed."""
-    _server_package().get_server(folder).ensure_postgres_running()
+    with _STARTING:
+        _server_package().get_server(folder).ensure_postgres_running()
 
 
 def _server_package() -> Any:

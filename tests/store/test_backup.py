@@ -16,6 +16,7 @@ from gitu_core.model import Usage
 from gitu_core.store import Store, restore
 from gitu_core.store.codec import bound
 from gitu_core.store.sql import compiled
+from gitu_core.testing.invariants import open_messages
 from tests.store.conftest import new_database
 from tests.store.make import ANA, ROOM, inbox, outgoing, said, step
 
@@ -120,7 +121,7 @@ async def test_a_database_of_an_earlier_version_loads(version: str, tmp_path: Pa
         session = await store.session_for(ROOM, "ana")
         assert session.messages == 2
         assert [e.message.text for e in await store.history(session.id, 100)] == ["words 1", "words 2"]
-        assert [entry.message.key for _, entry in await store.pending()] == ["k"]
+        assert [entry.message.key for _, entry in await open_messages(store)] == ["k"]
         assert [entry.n for entry in await store.steps("t")] == [0, 1]
         assert [entry.outgoing.id for entry in await store.unsent()] == ["o"]
         await store.write(outgoing("o", tries=1))

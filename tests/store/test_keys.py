@@ -14,6 +14,7 @@ from gitu_core.errors import ConfigError, Damaged, StoreError
 from gitu_core.store import Store
 from gitu_core.store.keys import OVERHEAD, Master
 from gitu_core.testing import armed
+from gitu_core.testing.invariants import open_messages
 from tests.store.make import ANA, ROOM, inbox, said, step
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +49,7 @@ async def test_a_key_whose_commit_failed_seals_nothing(opened: Callable[..., Any
     await store.write(said(1))
     await store.close()
     store = await opened()
-    assert [entry.message.key for _, entry in await store.pending()] == ["k"]
+    assert [entry.message.key for _, entry in await open_messages(store)] == ["k"]
     assert await store.check() == []
 
 
@@ -65,7 +66,7 @@ async def test_another_or_no_key_is_refused_and_nothing_is_lost(
         await Store(url, home=tmp_path).open()
     assert not (tmp_path / "master.key").exists()
     (tmp_path / "away").rename(tmp_path / "master.key")
-    assert len(await (await opened()).pending()) == 1
+    assert len(await open_messages(await opened())) == 1
 
 
 async def test_a_key_comes_from_the_environment(
@@ -74,7 +75,7 @@ async def test_a_key_comes_from_the_environment(
     monkeypatch.setenv("GITU_MASTER_KEY", base64.b64encode(b"k" * 32).decode())
     await (await opened()).accept(inbox("k"))
     assert not (tmp_path / "master.key").exists()
-    assert len(await (await opened(master_key=b"k" * 32)).pending()) == 1
+    assert len(await open_messages(await opened(master_key=b"k" * 32))) == 1
 
 
 @pytest.mark.parametrize(("text", "message"), [("%%%", "base64"), ("YWJj", "3 bytes")])
@@ -105,7 +106,7 @@ async def test_a_changed_or_moved_row_is_damaged_and_the_others_are_not(store: S
     broken = body[:-1] + bytes([body[-1] ^ 1])
     marks = ("?", "?") if store.engine.dialect == "sqlite" else ("$1", "$2")
     await store._script(run((f'UPDATE "@inbox" SET body = {marks[0]} WHERE n = {marks[1]}', (broken, rows[0][0]))))
-    assert [entry.message.key for _, entry in await store.pending()] == ["k2"]
+    assert [entry.message.key for _, entry in await open_messages(store)] == ["k2"]
     problems = await store.check()
     assert any("steps t" in problem for problem in problems)
     assert any("inbox" in problem for problem in problems)

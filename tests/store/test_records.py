@@ -13,6 +13,7 @@ from gitu_core.contracts.ports import InboxDone, InboxEntry, TurnEntry, UsageEnt
 from gitu_core.errors import StoreError
 from gitu_core.model import Conversation, TurnInfo, Usage
 from gitu_core.store import Store
+from gitu_core.testing.invariants import open_messages
 from tests.store.make import inbox, message, outgoing, said, step
 
 pytestmark = pytest.mark.anyio
@@ -46,11 +47,10 @@ async def test_a_message_that_names_its_id_keeps_it_over_a_repeat(store: Store) 
 async def test_pending_gives_what_is_not_done_oldest_first(store: Store) -> None:
     ids = [(await store.accept(inbox(f"k{n}", f"text {n}"))).id for n in range(4)]
     await store.write(InboxDone(id=ids[1]))
-    pending = await store.pending()
+    pending = await open_messages(store)
     assert [id for id, _ in pending] == [ids[0], ids[2], ids[3]]
     assert [entry.message.text for _, entry in pending] == ["text 0", "text 2", "text 3"]
     assert pending[0][1].message.id == ids[0]
-    assert len(await store.pending(limit=1)) == 1
 
 
 async def test_accepted_and_posted_records_outlive_the_store(opened: Callable[..., Any]) -> None:
@@ -59,7 +59,7 @@ async def test_accepted_and_posted_records_outlive_the_store(opened: Callable[..
     first.post(step(0), step(1), outgoing("o"))
     await first.close()
     second = await opened()
-    assert [id for id, _ in await second.pending()] == [receipt.id]
+    assert [id for id, _ in await open_messages(second)] == [receipt.id]
     assert [entry.n for entry in await second.steps("t")] == [0, 1]
     assert [entry.outgoing.id for entry in await second.unsent()] == ["o"]
 
@@ -115,27 +115,23 @@ async def test_tenants_do_not_see_each_other(opened: Callable[..., Any]) -> None
     assert await main.check() == await other.check() == []
 
 
-async def test_what_is_pending_is_found_by_channel_and_page_by_page(store: Store) -> None:
-    ids = [(await store.accept(inbox(f"k{n}"))).id for n in range(5)]
+async def test_lanes_with_open_messages_are_found_by_channel(store: Store) -> None:
+    for n, session in enumerate("baba"):
+        await store.accept(InboxEntry(message=message(f"k{n}"), person="ana", session=session))
     other = Conversation(channel="other", id="room")
     await store.accept(InboxEntry(message=replace(message("k"), conversation=other), person="ana", session="s"))
-    assert [id for id, _ in await store.pending(2, "terminal")] == ids[:2]
-    assert [id for id, _ in await store.pending(2, "terminal", ids[1])] == ids[2:4]
-    assert [id for id, _ in await store.pending(10, "terminal", ids[3])] == ids[4:]
-    assert len(await store.pending(10, "other")) == 1
-    assert await store.pending(10, "nowhere") == []
+    assert await store.waiting() == [("a", "terminal"), ("b", "terminal"), ("s", "other")]
+    assert await store.waiting(["other"]) == [("s", "other")]
+    assert await store.waiting(["nowhere"]) == []
 
 
-async def test_pending_messages_come_session_by_session_and_page_by_page(store: Store) -> None:
-    ids = [
-        (await store.accept(InboxEntry(message=message(f"k{n}"), person="ana", session=session))).id
-        for n, session in enumerate("baba")
-    ]
-    order = [ids[1], ids[3], ids[0], ids[2]]
-    assert [id for id, _ in await store.pending()] == order
-    assert [id for id, _ in await store.pending(2)] == order[:2]
-    assert [id for id, _ in await store.pending(2, after=order[0])] == order[1:3]
-    assert [id for id, _ in await store.pending(9, "terminal", order[1])] == order[2:]
+async def test_open_messages_of_a_lane_come_in_order_however_many(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gitu_core.store.records._PAGE", 2)
+    ids = [(await store.accept(inbox(f"k{n}"))).id for n in range(5)]
+    await store.write(InboxDone(id=ids[1]))
+    assert [id for id, _ in await store.pending_in("s")] == [ids[0], *ids[2:]]
 
 
 async def test_what_is_unsent_is_found_by_channel_and_page_by_page(store: Store) -> None:
@@ -174,7 +170,7 @@ async def test_old_messages_of_one_channel_are_given_up(store: Store) -> None:
     found = await store.accepted(open)
     assert found is not None
     assert found.outcome == "abandoned"
-    assert await store.pending() == []
+    assert await open_messages(store) == []
 
 
 async def test_the_steps_of_all_turns_below_a_name_are_found(store: Store) -> None:

@@ -60,7 +60,7 @@ def test_what_is_stored_comes_back(messages: list[ModelMessage], key: str, words
             store._tails.clear()
             assert await store.history("s", 100) == entries
             await store.accept(InboxEntry(message=said, person=words, session=words))
-            assert (await store.pending())[0][1] == InboxEntry(message=said, person=words, session=words)
+            assert (await store.pending_in(words))[0][1] == InboxEntry(message=said, person=words, session=words)
             await store.kv_put("p", Entry(key="k", value=value, person=words))
             assert await store.kv_get("p", "k") == Entry(key="k", value=value, person=words)
 

@@ -16,6 +16,7 @@ from gitu_core.errors import ConfigError, SchemaError, StoreError
 from gitu_core.store import Store, migrate
 from gitu_core.store.sql import Sql, compiled
 from gitu_core.store.tables import METADATA
+from gitu_core.testing.invariants import open_messages
 from scripts import compile_sql
 from tests.store.make import inbox, outgoing, said, step
 
@@ -109,7 +110,7 @@ async def test_the_way_down_and_up_again_works_with_data(opened: Callable[..., A
     again = await opened(prefix="x_")
     assert (await again.person(person.id)).name == "Ana"
     assert await again.steps("t") == [step(0)]
-    assert [id for id, _ in await again.pending()] == [receipt.id]
+    assert [id for id, _ in await open_messages(again)] == [receipt.id]
     assert await again.unsent() == [outgoing("o")]
     assert tuple((await again._script(script('SELECT channel FROM "@outbox"')))[0]) == ("",)
     await walk("0002", "base")

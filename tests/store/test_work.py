@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from gitu_core.contracts.ports import Approval, InboxDone, InboxEntry, StepEntry
 from gitu_core.errors import LeaseLost
-from gitu_core.model import Ask, user_message
+from gitu_core.model import Ask, Message, user_message
 from gitu_core.model.steps import Noted
 from gitu_core.store import Store
+from gitu_core.testing.invariants import open_messages
 from tests.store.make import inbox, message, outgoing
 
 pytestmark = pytest.mark.anyio
@@ -101,12 +103,12 @@ async def test_a_question_is_answered_once_by_the_person_asked_and_opens_its_mes
     assert [each.id for each in await store.approvals("ana")] == ["q", "r"]
     for id, person, choice in (("q", "bo", "yes"), ("q", "ana", "always"), ("nobody", "ana", "yes")):
         assert await store.answer(id, person, choice) is None
-    assert [id for id, _ in await store.pending()] == [said]
+    assert [id for id, _ in await open_messages(store)] == [said]
     answered = await store.answer("q", "ana", "yes", said)
     assert answered is not None
     assert (answered.state, answered.choice, answered.by) == ("answered", "yes", "ana")
     assert await store.answer("q", "ana", "no") is None
-    assert [id for id, _ in await store.pending()] == [asked]
+    assert [id for id, _ in await open_messages(store)] == [asked]
     assert (await store.accepted(said)).outcome == "answered"  # type: ignore[union-attr]
     assert [(each.id, each.state) for each in await store.approvals(turn="t")] == [("q", "answered"), ("r", "pending")]
     assert [each.id for each in await store.approvals("ana")] == ["r"]
@@ -119,19 +121,27 @@ async def test_a_question_that_nobody_answers_in_time_ends_and_opens_its_message
     assert await store.answer("q", "ana", "yes") is None
     assert [(each.id, each.state) for each in await store.expire()] == [("q", "expired")]
     assert await store.expire() == ()
-    assert [id for id, _ in await store.pending()] == [asked]
+    assert [id for id, _ in await open_messages(store)] == [asked]
 
 
 async def test_a_message_that_nobody_began_with_can_be_changed_and_withdrawn(store: Store) -> None:
     ids = [(await store.accept(inbox(f"k{n}", f"text {n}"))).id for n in range(3)]
-    changed = await store.edit("terminal", "k0", message("x", "other words"))
+
+    def change(key: str, action: Literal["edit", "delete"] = "delete", sender: str = "") -> Message:
+        said = message("x", "other words")
+        account = msgspec.structs.replace(said.sender, id=sender or said.sender.id)
+        return msgspec.structs.replace(said, action=action, target=key, sender=account)
+
+    assert await store.edit(change("k0", "edit", "mallory")) is None, "only who wrote it may"
+    assert await store.edit(change("k1", sender="mallory")) is None
+    changed = await store.edit(change("k0", "edit"))
     assert changed is not None
-    assert [entry.message.text for _, entry in await store.pending()] == ["other words", "text 1", "text 2"]
-    assert await store.edit("terminal", "k1", None) is not None
+    assert [entry.message.text for _, entry in await open_messages(store)] == ["other words", "text 1", "text 2"]
+    assert await store.edit(change("k1")) is not None
     await store.write(StepEntry(f"{ids[2]}-1", 0, Noted(user_message("x")), "s", "ana", 1.0))
-    assert await store.edit("terminal", "k2", None) is None, "somebody began with it"
-    assert await store.edit("terminal", "nothing", None) is None
-    assert [id for id, _ in await store.pending()] == [ids[0], ids[2]]
+    assert await store.edit(change("k2")) is None, "somebody began with it"
+    assert await store.edit(change("nothing")) is None
+    assert [id for id, _ in await open_messages(store)] == [ids[0], ids[2]]
     assert await store.check() == []
 
 
@@ -153,7 +163,7 @@ async def test_a_worker_that_was_taken_over_writes_nothing_any_more(store: Store
     for late in (store.write(InboxDone("x")), store.beat(), store.claim("lane"), store.accept(inbox("k"), "lane")):
         with pytest.raises(LeaseLost):
             await late
-    assert await other.pending() == []
+    assert await open_messages(other) == []
     assert (await other.owner("lane")).about == "second"  # type: ignore[union-attr]
     await store.join("first, again")
     await store.write(InboxDone("x"))

@@ -16,6 +16,7 @@ import pytest
 from gitu_core.errors import Damaged, InputError, StoreError
 from gitu_core.model import Location
 from gitu_core.store import Store
+from gitu_core.testing.invariants import open_messages
 from tests.store.make import inbox, message, outgoing, said, step
 
 pytestmark = pytest.mark.anyio
@@ -73,14 +74,14 @@ async def test_what_cannot_be_stored_is_refused_at_once_and_nothing_is_written(s
                 person="ana", session="s",
             )
         )  # fmt: skip
-    assert await store.pending() == []
+    assert await open_messages(store) == []
 
 
 async def test_ten_megabytes_nul_and_odd_text_come_back(store: Store) -> None:
     odd = "e\u0301\u202e\ufeff\U0001f468\u200d\U0001f469"
     for n, text in enumerate(["\x00a\x00", odd, "x" * 10_000_000]):
         await store.accept(inbox(f"k{n}", text))
-        assert (await store.pending())[-1][1].message.text == text
+        assert (await open_messages(store))[-1][1].message.text == text
 
 
 async def test_a_cancelled_wait_disturbs_nobody(store: Store) -> None:
@@ -168,7 +169,7 @@ async def test_two_processes_share_a_database(url: str, opened: Callable[..., An
         await asyncio.to_thread(child.communicate)
         assert child.returncode == 0
     store = await opened()
-    assert len(await store.pending()) == 200
+    assert len(await open_messages(store)) == 200
     assert [len(await store.steps(name)) for name in ("a", "b")] == [100, 100]
     assert await store.check() == []
 
@@ -185,7 +186,7 @@ async def test_what_was_acknowledged_survives_a_sudden_death(
     child.stdout.close()
     store = await opened()
     assert set(said_safe) <= {entry.n for entry in await store.steps("a")}
-    assert {f"a-{n}" for n in said_safe} <= {e.message.key for _, e in await store.pending(limit=100_000)}
+    assert {f"a-{n}" for n in said_safe} <= {e.message.key for _, e in await open_messages(store)}
     found = {entry.at for entry in await store.history("a", 1_000_000, max_messages=100_000)}
     assert {float(n) for n in said_safe} <= found
     assert [p for p in await store.check() if "step is missing" not in p] == []

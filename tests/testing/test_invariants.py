@@ -51,7 +51,7 @@ def test_a_good_story_breaks_nothing(world: World) -> None:
 def test_what_was_never_taken_answered_told_or_finished_is_lost(world: World) -> None:
     world.say("plain two")
     world.trigger("wake up")
-    found = lost(Evidence(world, [life(world, 3)], pending=["r9"]))
+    found = lost(Evidence(world, [life(world, 3)], pending=["message r9 is left in the inbox"]))
     assert found == [
         "message m2 was never taken from its channel",
         "trigger t1 was never taken over",
@@ -135,3 +135,47 @@ def test_a_late_restart_and_a_damaged_database_are_named(world: World) -> None:
 
 def test_the_invariants_have_six_names() -> None:
     assert [name.split()[0] for name in INVARIANTS] == ["I1", "I2", "I3", "I4", "I5", "I6"]
+
+
+# ---- timers, and answers that grow -----------------------------------------------------------------------------
+
+
+def test_a_timer_that_never_rings_is_lost(world: World) -> None:
+    world.alarm("tea")
+    world.note("arming", "a1")
+    world.note("armed", "a1")
+    found = lost(Evidence(world, [life(world)], pending=["timer a1 is left"]))
+    assert found == ["timer a1 never rang", "timer a1 is left", "alarm a1 was never told"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "status", "paused", "again"),
+    [
+        ([1], 0, False, []),
+        ([1, 1], -9, False, ["timer a1 was set 1 times and rang 2 times"]),
+        ([1, 2], 0, False, ["timer a1 rang again although nothing had cut it off"]),
+        ([1, 2], -9, False, []),
+        ([1, 2], 0, True, []),
+    ],
+)
+def test_a_timer_rings_again_only_where_something_cut_it_off(
+    world: World, numbers: list[int], status: int, paused: bool, again: list[str]
+) -> None:
+    world.alarm("tea")
+    world.note("arming", "a1")
+    for number in numbers:
+        world.note("rang", "a1", number=number)
+    world.note("sent", "alarm-a1", user="ana", text="tea")
+    assert repeated(Evidence(world, [life(world, status)], paused=[os.getpid()] if paused else [])) == again
+
+
+def test_a_message_that_was_changed_is_seen_as_it_is_now(world: World) -> None:
+    world.say("grow two")
+    world.note("sent", "live.1", user="ana", text="answer to <grow …")
+    world.note("sent", "live.2", user="ana", text="answer to <grow two> …", replaces="out-live.1")
+    assert repeated(Evidence(world, [life(world)])) == ["1 answers were left unfinished on the screen"]
+    assert repeated(Evidence(world, [life(world, -9)])) == []
+    world.note("sent", "m2.answer", user="ana", text="answer to <grow two>", replaces="out-live.1")
+    for delivery in ("idempotent", "verifiable", "blind"):
+        assert [each.text for each in world.seen(delivery)][1:] == ["answer to <grow two>"]  # type: ignore[arg-type]
+    assert repeated(Evidence(world, [life(world)])) == []

@@ -14,6 +14,7 @@ from gitu_core.contracts.scope import CURRENT_CALL
 from gitu_core.errors import NotReady, PluginError, RateLimited, StoreError
 from gitu_core.model import CallInfo, Label
 from gitu_core.store import Store
+from gitu_core.timers.timers import AT_ONCE
 from tests.app.around import until
 from tests.timers.around import JumpingClock, Plugins, pass_by, rows, running, timer
 
@@ -286,11 +287,11 @@ async def test_so_many_at_once_and_no_more(store: Store, clock: JumpingClock) ->
             await clock.until_asleep()
             clock.jump(1.0)
         await clock.until_asleep()
-        assert most == 64
+        assert most == AT_ONCE
         hold.set()
         for _ in range(20):
             await pass_by(clock, timers)
-    assert (len(plugins.seen), most) == (150, 64)
+    assert (len(plugins.seen), most) == (150, AT_ONCE)
 
 
 async def test_it_is_worked_on_for_whom_it_was_set_with_the_label_it_had(store: Store, clock: JumpingClock) -> None:

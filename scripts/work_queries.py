@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import ClauseElement, bindparam, func, null, select, text
 
-from gitu_core.store import phrases as q
 from gitu_core.store import tables as t
+from scripts import phrases as q
 
 _ARMED, _RUNNING = text("state = 'armed'"), text("state = 'running'")
 _WAITING = text("state = 'pending'")
@@ -55,7 +55,7 @@ def _messages() -> dict[str, ClauseElement]:
             .group_by(session)
             .order_by(session)
         ),
-        "inbox_reopen": q.change(inbox, "tenant id", done_at=null(), outcome=q.EMPTY)
+        "inbox_reopen": q.change(inbox, "tenant id", done_at=null(), outcome=q.EMPTY, worker=q.EMPTY)
         .where(inbox.c.done_at.is_not(None))
         .returning(session),
         "inbox_edit": q.change(inbox, "tenant id", "body").where(inbox.c.done_at.is_(None)),

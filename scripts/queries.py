@@ -1,5 +1,4 @@
-"""Every query of the store, in SQLAlchemy Core. ``scripts/compile_sql.py`` compiles them; nothing at run time imports
-this.
+"""Every query of the store, in SQLAlchemy Core. ``compile_sql.py`` compiles them; they are no part of what is installed.
 
 Parameters stand in the order in which the SQL names them, each exactly once. Every query is served by an
 index, which a test proves.
@@ -11,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ClauseElement, Integer, Text, bindparam, func, select, text, update
 
-from gitu_core.store import phrases as q
 from gitu_core.store import tables as t
-from gitu_core.store import work_queries
+from scripts import phrases as q
+from scripts import work_queries
 
 
 def statements(dialect: str) -> dict[str, ClauseElement]:
@@ -80,8 +79,6 @@ def _reads() -> dict[str, ClauseElement]:
         "sessions_of": q.first(q.pick(t.SESSIONS, session, "tenant person").order_by(sessions.active_at.desc())),
         "conversation": q.pick(t.CONVERSATIONS, "session", "tenant conversation"),
         "conversation_locked": q.pick(t.CONVERSATIONS, "session", "tenant conversation").with_for_update(),
-        "pending": q.page(q.pick(inbox, f"{row} worker", "tenant").where(q.PENDING), inbox, "session"),
-        "pending_of": q.page(q.pick(inbox, f"{row} worker", "tenant channel").where(q.PENDING), inbox, "session"),
         "inbox_one": q.pick(inbox, f"{row} worker done_at outcome", "tenant id"),
         "history": q.first(said.where(n < q.number("below")).order_by(n.desc())),
         "accepted": q.pick(inbox, "id", "tenant channel key"),
