@@ -49,9 +49,8 @@ class Label(Value, frozen=True):
             return self
         if self is UNLABELLED:
             return other
-        readers = self.readers if other.readers is None else other.readers
-        if self.readers is not None and other.readers is not None and self.readers != other.readers:
-            readers = self.readers & other.readers
+        one, two = self.readers, other.readers
+        readers = one if two is None else two if one is None or one == two else one & two
         return Label(origins=_union(self.origins, other.origins), readers=readers, extra={**other.extra, **self.extra})
 
     def trusted_for(self, principal: str, delegates: Iterable[str] = ()) -> bool:

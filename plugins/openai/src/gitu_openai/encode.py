@@ -55,10 +55,9 @@ class Cache:
 
     def get(self, message: ModelMessage) -> bytes | None:
         """The bytes of *message*, or None."""
-        key = message.id or id(message)
-        found = self._young.get(key)
+        found = self._young.get(message.id or id(message))
         if found is None:
-            found = self._old.pop(key, None)
+            found = self._old.pop(message.id or id(message), None)
             if found is not None:
                 self._put(found)
         if found is not None and ((known := found()) is message or known == message):
