@@ -13,8 +13,10 @@ from gitu_core.errors import ConfigError, Unknown
 from gitu_core.gateway import Gateway, Job, Past, turns_of
 from gitu_core.isolation import is_cancellation
 from gitu_core.model import ErrorInfo, ModelMessage, Reply, ToolCall, ToolSpec, TurnEvent, TurnFinished, TurnInfo, user
-from gitu_core.model.steps import Ended
+from gitu_core.model.steps import Ended, Parked
 from gitu_core.runtime import Emit, Profiles, Runtime, Work
+from gitu_core.runtime.consent import asked_again
+from gitu_core.runtime.failures import error_info
 from gitu_core.runtime.fold import fold
 from gitu_core.runtime.turn import Turn
 
@@ -46,7 +48,12 @@ class Turns:
         past = await self._past(job)
         if past.cut_off >= ATTEMPTS:
             return self._interrupted(job, past)
-        work = self._work(job, past.turn, adapter)
+        try:
+            work = self._work(job, past.turn, adapter)
+        except ConfigError as error:
+            if not past.waits:
+                raise
+            return await self._stuck(job, past, error)
         if past.steps:
             work.again, worker = True, "" if job.kept else self.gateway.me or "?"
             work.worker = None if past.waits else worker
@@ -82,6 +89,17 @@ class Turns:
             await self._records.write(*lost)
             steps = await self._records.steps_under(prefix)
         return Past(steps, prefix)
+
+    async def _stuck(self, job: Job, past: Past, error: ConfigError) -> Outcome:
+        """The profile of a turn that waits is gone: it waits on, and asks again; a no ends it."""
+        parked, asks = past.steps[-1], await self._records.approvals(turn=past.turn)
+        again = tuple(asked_again(each, self._clock.now()) for each in asks if each.choice in ("yes", "retry"))
+        if not again:
+            return self._interrupted(job, past)
+        label = parked.label if isinstance(parked, Parked) else job.entry.message.label
+        parts = tuple(each.ask for each in again)
+        reply = Reply(past.turn, job.entry.session, "waiting", parts, error=error_info(error), label=label)
+        return Outcome(reply, again, again)
 
     def _interrupted(self, job: Job, past: Past) -> Outcome:
         """The end of a turn that was cut off too often: what is known, and what is not."""

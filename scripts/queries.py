@@ -1,4 +1,4 @@
-"""Every query of the store, in SQLAlchemy Core. ``compile_sql.py`` compiles them; they are no part of what is installed.
+"""Every query of the store, in SQLAlchemy Core. ``compile_sql.py`` compiles them; they are no part of what runs.
 
 Parameters stand in the order in which the SQL names them, each exactly once. Every query is served by an
 index, which a test proves.

@@ -28,7 +28,7 @@ class Commands:
     """Answers commands."""
 
     def __init__(
-        self, sessions: Sessions, records: Records, status: Status, stop: Callable[[str], int],
+        self, sessions: Sessions, records: Records, status: Status, stop: Callable[[Session], Awaitable[int]],
         resend: Callable[[Session, Conversation], Awaitable[int]],
     ) -> None:  # fmt: skip
         self._sessions = sessions
@@ -56,7 +56,7 @@ class Commands:
             case "sessions":
                 return "\n".join(map(_line, await self._sessions.sessions(session.person, limit=10)))
             case "new":
-                self._stop(session.id)
+                await self._stop(session)
                 fresh = await self._sessions.new_session(conversation, session.person, session.profile)
                 return f"A new session begins: {fresh.id}"
             case "history":
@@ -64,7 +64,7 @@ class Commands:
                 said = [f"{each.message.role}: {each.message.text}" for each in entries if each.message.text]
                 return "\n".join(said) or "Nothing was said yet."
             case "stop":
-                return "Stopped." if self._stop(session.id) else "Nothing runs."
+                return "Stopped." if await self._stop(session) else "Nothing runs."
             case _:
                 count = await self._resend(session, conversation)
                 return f"{count} sent again." if count else "Everything reached you, as far as I know."

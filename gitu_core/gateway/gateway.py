@@ -46,6 +46,8 @@ log = logging.getLogger("gitu.gateway")
 DEEP, DEEPEST = 1_000, 20_000
 """How many messages may wait in one lane, and in all, before whoever brings the next one has to wait."""
 
+CLOSED = "This question is closed: it was answered, nobody answered it in time, or it was not asked of you."
+
 CHANGED = "(I changed what I wrote before. It now says:)"
 
 
@@ -69,7 +71,7 @@ class Gateway:
         self.local = local
         self.dispatcher: Dispatcher = local
         self._profile = profile
-        self._commands = Commands(sessions, records, status, self.stop, self._resend)
+        self._commands = Commands(sessions, records, status, self._stop_all, self._resend)
         self._lanes = Lanes(DEEP, DEEPEST)
         self._jobs: dict[str, Job] = {}
         self._followers: dict[str, list[Job]] = {}
@@ -255,7 +257,8 @@ class Gateway:
         if command and session is not None:
             await self._command(job, command, session)
             return
-        taken, approval = await self.questions.take(job)
+        # What was said before a question was asked does not answer it.
+        taken, approval = await self.questions.take(job, bare=not job.again)
         if taken:
             await self._answered(job, approval)
             return
@@ -272,7 +275,8 @@ class Gateway:
     async def _answered(self, job: Job, approval: Approval | None) -> None:
         """A question has its answer: its turn goes on. Whoever waits for the answer's work waits for that turn."""
         if approval is None:
-            self._records.post(InboxDone(job.id, "void"))
+            job.reply = Reply(job.id, job.entry.session, parts=(Text(CLOSED),), label=job.entry.message.label)
+            await self.worker.say(job, job.reply.parts, InboxDone(job.id, "void"))
             self._finish(job)
             return
         self._followers.setdefault(approval.message, []).append(job)
@@ -326,10 +330,32 @@ class Gateway:
         if delete:
             if known is not None:
                 known.stop()
+            else:
+                await self._taken_back(job)
             return True
         message = msgspec.structs.replace(message, parts=(Text(CHANGED), *message.parts))
         job.entry = msgspec.structs.replace(job.entry, message=message)
         return False
+
+    async def _taken_back(self, job: Job) -> None:
+        """The message whose turn waits for an answer is taken back: that is a no."""
+        message, person = job.entry.message, job.entry.person
+        for id in {each.message for each in await self._records.approvals(person)}:
+            row = await self._records.accepted(id)
+            if row and row.entry.message.key == message.target and same_author(row.entry.message, message):
+                await self._decline(person, "the user took the message back", message=id)
+
+    async def _decline(self, person: str, why: str, **about: str) -> int:
+        """Declines what a person was asked *about*: a session, or a message."""
+        found = await self.questions.decline(person, why, **about)
+        for each in found:
+            await self.reopened(each.session)
+        return len(found)
+
+    async def _stop_all(self, session: Session) -> int:
+        """Stops what runs in a session, and declines what waits for an answer; gives how much."""
+        declined = await self._decline(session.person, "the user stopped it", session=session.id)
+        return self.stop(session.id) + declined
 
     async def _command(self, job: Job, command: str, session: Session) -> None:
         try:

@@ -20,23 +20,34 @@ class Questions:
     def __init__(self, records: Records) -> None:
         self._records = records
 
-    async def take(self, job: Job) -> tuple[bool, Approval | None]:
+    async def take(self, job: Job, bare: bool) -> tuple[bool, Approval | None]:
         """Whether the message is an answer, and the question that it settled. An answer that comes too late, or from
         somebody else, is no message to the assistant.
 
-        A bare "yes" or "no" counts only while exactly one question is open for the person in this conversation.
+        A *bare* "yes" or "no" counts only where exactly one question is open for the person in this conversation, and
+        is the last thing that was said there: whatever was said since may have asked for a yes as well.
         """
         message, person = job.entry.message, job.entry.person
         if not self.may_answer(message):
             return False, None
+        mine = await self._records.approvals(person)
         for part in message.parts:
             if isinstance(part, Answer):
-                return True, await self._settled(part.ask, person, part.choice, job.id)
-        mine = [each for each in await self._records.approvals(person) if each.conversation == message.conversation]
+                choices = next((each.ask.choices for each in mine if each.id == part.ask), ())
+                choice = _chosen(_word(part.choice), choices)
+                return True, await self._settled(part.ask, person, choice, job.id) if choice else None
+        mine = [each for each in mine if each.conversation == message.conversation] if bare else []
         choice = _chosen(_word(message.text), mine[0].ask.choices) if len(mine) == 1 else ""
-        if not choice:
+        last = await self._records.history(job.entry.session, 1 << 40, 1) if choice else ()
+        if not last or last[-1].turn != mine[0].turn:
             return False, None
         return True, await self._settled(mine[0].id, person, choice, job.id)
+
+    async def decline(self, person: str, why: str, session: str = "", message: str = "") -> list[Approval]:
+        """Says no, for a person, to all that is asked in a session, or because of a message; gives the questions."""
+        mine = await self._records.approvals(person)
+        mine = [each for each in mine if session in ("", each.session) and message in ("", each.message)]
+        return [each for each in mine if await self._records.answer(each.id, "", why) is not None]
 
     @staticmethod
     def may_answer(message: Message) -> bool:

@@ -18,7 +18,7 @@ from gitu_core.gateway.outbox import Outbox, to_say
 from gitu_core.gateway.queues import Lanes
 from gitu_core.gateway.work import TurnRunner
 from gitu_core.isolation import is_cancellation
-from gitu_core.model import Outgoing, Part, Reply, Text
+from gitu_core.model import Ask, Outgoing, Part, Reply, Text
 
 log = logging.getLogger("gitu.gateway")
 
@@ -131,18 +131,22 @@ class Worker:
         """Lets a turn wait for its person: the questions go out, and the lane is free."""
         where, reply = job.entry.message.conversation, outcome.reply
         job.asks = outcome.asks or job.asks
+        # Asked again, a question expires later: it is said under another key.
+        ids = [f"{each.id}.{each.expires_at:.3f}" for each in job.asks]
         said = [
-            Outgoing(each.id, each.id, where, (each.ask,), cause=reply.turn, label=reply.label) for each in job.asks
+            Outgoing(id, id, where, (each.ask,), cause=reply.turn, label=reply.label)
+            for id, each in zip(ids, job.asks, strict=True)
         ]
-        if reply.error is not None:
-            said.insert(0, msgspec.structs.replace(answer(job, reply), id=f"{job.id}.stuck", key=f"{job.id}.stuck"))
+        if reply.error is not None and ids:
+            said.insert(0, msgspec.structs.replace(answer(job, reply), id=f"{ids[0]}.stuck", key=f"{ids[0]}.stuck"))
         said = await live.end(said) if live is not None else said
         entries = await self.hand_out(job, said, *outcome.records, InboxDone(job.id, "parked"))
         hit("park.after")
         for entry in entries:
-            if entry.state == "dead":
+            asked = entry.outgoing.parts[0]
+            if entry.state == "dead" and isinstance(asked, Ask):
                 # Nobody can see the question: that is a no.
-                await self._records.answer(entry.outgoing.id, "", f"the question could not be sent: {entry.detail}")
+                await self._records.answer(asked.id, "", f"the question could not be sent: {entry.detail}")
 
     async def hand_out(self, job: Job, said: Sequence[Outgoing], *records: Record) -> list[OutboxEntry]:
         """Commits *records* together with what is to be said, then says it. Where its channel does not run here, it is

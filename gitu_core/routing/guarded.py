@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import anyio
 import msgspec
 
-from gitu_core.errors import GituError, NotReady, StreamBroken
+from gitu_core.errors import GituError, NotReady, StoreError, StreamBroken
 from gitu_core.model import Finish, ModelEvent, ModelInfo
 from gitu_core.model.prices import cost_of
 
@@ -90,10 +90,10 @@ async def guarded(
                 event = await watch.wait(between if begun else first, step())
             except StopAsyncIteration:
                 raise StreamBroken(f"{model} ended its answer without saying so", model=model) from None
-            except GituError:
-                raise
             except Exception as error:  # whatever a provider raises, the turn needs to know what to do next
-                raise _typed(error, model, begun) from error
+                if isinstance(error, GituError) and not isinstance(error, StoreError):
+                    raise
+                raise _typed(error, model, begun) from error  # a failure of the store is taken for our own
             begun = True
             if isinstance(event, Finish):
                 usage = msgspec.structs.replace(event.usage, cost=cost_of(info, event.usage))

@@ -24,7 +24,7 @@ from gitu_core.model import (
     Usage,
 )  # fmt: skip
 from gitu_core.model.steps import CallDecided, CallFinished, CallStarted
-from gitu_core.runtime.consent import Approve, Consent
+from gitu_core.runtime.consent import Approve, Consent, declined
 from gitu_core.runtime.failures import error_info
 from gitu_core.runtime.results import failed, labelled, refiltered, sound
 from gitu_core.runtime.toolbox import DELEGATE, Toolbox, missing
@@ -110,7 +110,11 @@ class Caller:
             error = missing(call.tool, specs)
             if decided is None or not turn.work.parks:
                 raise error
-            self._consent.stuck(turn, call, error)
+            choice = self._consent.stuck(turn, call, error)
+            if choice and call.id not in turn.state.started:
+                raise declined(choice)
+            if choice:
+                await self._finish(turn, call, unknown(call), 0.0)
             return None
         if call.id in turn.state.started:
             return await self._recover(turn, call, spec)

@@ -50,8 +50,7 @@ class Consent:
         if answered.digest != digest_of(call):
             raise Denied("the arguments are not those that were approved", hint="ask again")
         if answered.choice != "yes":
-            words = {"no": "the user said no", "expired": "nobody answered in time"}
-            raise Denied(words.get(answered.choice, answered.choice), hint="tell the user what you wanted to do")
+            raise declined(answered.choice)
         return True
 
     def again(self, turn: Turn, call: ToolCall) -> str:
@@ -67,17 +66,20 @@ class Consent:
         self.ask(turn, call, "retry", question, RETRY, describe_call(call, None))
         return ""
 
-    def stuck(self, turn: Turn, call: ToolCall, error: ToolError) -> None:
-        """The tool of a call that was decided about is gone: the question stays open until it is back."""
-        turn.stuck = error_info(error)
-        for each in turn.approvals.values():
-            if each.call == call.id and each.state != "pending":
-                expires = self._clock.now() + OPEN_FOR
-                turn.asks.append(msgspec.structs.replace(each, state="pending", choice="", expires_at=expires))
-                return
+    def stuck(self, turn: Turn, call: ToolCall, error: ToolError) -> str:
+        """The tool of a call that was decided about is gone: the question stays open until it is back, unless somebody
+        said no meanwhile or nobody said anything; that choice is given then."""
         kind: Kind = "retry" if call.id in turn.state.started else "approve"
+        found = turn.approvals.get(self._id(turn, call, kind))
+        if found is not None and found.state != "pending":
+            if found.choice not in ("yes", "retry"):
+                answered = self._arrived(turn, call, kind)
+                return answered.choice if answered is not None else ""
+            turn.asks.append(asked_again(found, self._clock.now()))
+        turn.stuck = error_info(error)
         choices = RETRY if kind == "retry" else APPROVE
         self.ask(turn, call, kind, f"{error.message}. Shall I go on?", choices, describe_call(call, None))
+        return ""
 
     def ask(
         self, turn: Turn, call: ToolCall, kind: Kind, question: str, choices: tuple[str, ...], details: str
@@ -109,6 +111,17 @@ class Consent:
     def _id(turn: Turn, call: ToolCall, kind: str) -> str:
         # A call that was dispatched again can get lost again: that is another question.
         return f"{call.id}.{kind}{turn.state.starts.get(call.id, 0) or ''}"
+
+
+def declined(choice: str) -> Denied:
+    """What a call gets that nobody said yes to."""
+    words = {"no": "the user said no", "expired": "nobody answered in time"}
+    return Denied(words.get(choice, choice), hint="tell the user what you wanted to do")
+
+
+def asked_again(entry: Approval, now: float) -> Approval:
+    """A question that was answered, and has to be asked once more."""
+    return msgspec.structs.replace(entry, state="pending", choice="", expires_at=now + OPEN_FOR)
 
 
 def digest_of(call: ToolCall) -> str:

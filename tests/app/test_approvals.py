@@ -8,9 +8,10 @@ import anyio
 import pytest
 
 from gitu_core import Gitu, Profile, Role, tool
+from gitu_core.errors import ConfigError
 from gitu_core.model import Answer, Ask
 from gitu_core.testing import FunctionModel, RecordingAdapter, ScriptedModel, call
-from tests.app.around import SENT, mail, on, pending, until, web
+from tests.app.around import SENT, left_over, mail, on, pending, until, web
 
 pytestmark = pytest.mark.anyio
 
@@ -73,10 +74,86 @@ async def test_a_turn_that_waits_leaves_the_lane_free_and_goes_on_with_the_answe
         history = await gitu.history((await gitu.sessions())[0].id)
         assert [each.message.text for each in history][:2] == ["go", history[1].message.text]
         assert "I wait for an answer: May I use mail?" in history[1].message.text
+        assert await adapter.talk("yes") != "done: sent", "something else was said since: that may be meant"
+        assert SENT == []
+        assert await adapter.talk(parts=(Answer(adapter.asks[0].id, " YES "),), text="") == "done: sent"
+        assert SENT == ["bob"]
+        assert "closed" in await adapter.talk(parts=(Answer(adapter.asks[0].id, "yes"),), text="")
+        assert SENT == ["bob"]
+
+
+async def test_a_bare_yes_answers_the_question_that_was_just_asked():
+    adapter = RecordingAdapter()
+    async with on(adapter, MODEL, tools=[mail, web]):
+        await adapter.talk("go")
         assert await adapter.talk("yes") == "done: sent"
-        assert SENT == ["bob"]
-        assert await adapter.talk("yes") != "done: sent"
-        assert SENT == ["bob"]
+    assert SENT == ["bob"]
+
+
+async def test_a_yes_from_before_the_question_is_none_wherever_it_was_taken_in():
+    adapter, go = RecordingAdapter(), anyio.Event()
+
+    async def waits(request):
+        if request.messages[-1].role == "user" and "go" in request.messages[-1].text:
+            await go.wait()
+        return asks_first(request)
+
+    async with on(adapter, FunctionModel(waits), tools=[mail, web]) as gitu:
+        await adapter.say("go", key="a")
+        await until(lambda: gitu.house.gateway.load[0])
+        await left_over(gitu, "yes", key="b")
+        await gitu.house.gateway.woken((await gitu.sessions())[0].id)
+        go.set()
+        await until(lambda: len(adapter.sent) >= 2)
+        assert len(await gitu.approvals("")) == 0 or SENT == []
+    assert SENT == []
+
+
+@pytest.mark.parametrize("how", ["/stop", "/new", "delete"])
+async def test_who_stops_or_takes_back_declines_what_was_asked(how):
+    adapter = RecordingAdapter()
+    async with on(adapter, MODEL, tools=[mail, web]) as gitu:
+        await adapter.talk("go", key="k")
+        if how == "delete":
+            await adapter.say("", action="delete", target="k", key="d")
+        else:
+            await adapter.talk(how)
+        await until(lambda: "denied" in adapter.sent[-1].text)
+        person = (await gitu.sessions())[0].person
+        assert await gitu.house.store.approvals(person) == []
+    assert SENT == []
+
+
+@pytest.mark.parametrize("choice", ["no", "yes"])
+async def test_a_tool_that_is_gone_can_be_declined_and_is_asked_about_again(tmp_path, choice):
+    adapter = RecordingAdapter()
+    async with on(adapter, MODEL, tools=[mail, web], home=tmp_path):
+        await adapter.talk("go", key="k")
+    gone = RecordingAdapter()
+    async with on(gone, MODEL, tools=[web], home=tmp_path):
+        await gone.say(parts=(Answer(adapter.asks[0].id, choice),), key="one")
+        if choice == "no":
+            assert "denied" in (await gone.reply()).text
+        else:
+            await until(lambda: gone.asks)
+            await gone.say(parts=(Answer(gone.asks[0].id, "yes"),), key="two")
+            await until(lambda: len(gone.asks) == 2)
+    assert SENT == []
+
+
+async def test_a_profile_that_is_gone_keeps_its_turn_waiting_until_it_is_back(tmp_path):
+    sales = [Profile(name="sales", tools=("*",))]
+    async with Gitu(model=MODEL, tools=[mail, web], home=tmp_path, profiles=sales) as gitu:
+        await gitu.send("go", user="ana", key="k", profile="sales")
+    async with Gitu(model=MODEL, tools=[mail, web], home=tmp_path) as gitu:
+        (waiting,) = await gitu.approvals("ana")
+        with pytest.raises(ConfigError, match="no profile 'sales'"):
+            await gitu.send([Answer(waiting.id, "yes")], user="ana")
+        assert (await gitu.send("go", user="ana", key="k")).status == "waiting"
+    async with Gitu(model=MODEL, tools=[mail, web], home=tmp_path, profiles=sales) as gitu:
+        (waiting,) = await gitu.approvals("ana")
+        assert (await gitu.send([Answer(waiting.id, "yes")], user="ana")).text == "done: sent"
+    assert SENT == ["bob"]
 
 
 async def test_a_turn_that_waits_survives_a_restart_and_may_be_answered_from_elsewhere(tmp_path):
@@ -103,7 +180,7 @@ async def test_an_answer_counts_once_and_for_nobody_else(tmp_path):
         async with anyio.create_task_group() as group:
             for _ in range(5):
                 group.start_soon(adapter.answer, "yes")
-        await until(lambda: len(adapter.sent) == 2)
+        await until(lambda: "done: sent" in [each.text for each in adapter.sent])
     assert SENT == ["bob"]
 
 

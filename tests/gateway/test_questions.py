@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gitu_core.contracts.ports import Approval, InboxEntry
+from gitu_core.contracts.ports import Approval, HistoryEntry, InboxEntry
 from gitu_core.gateway.jobs import Job
 from gitu_core.gateway.questions import Questions
-from gitu_core.model import Account, Answer, Ask, Conversation, Message, Text
+from gitu_core.model import Account, Answer, Ask, Conversation, Message, Text, user_message
 
 pytestmark = pytest.mark.anyio
 HERE = Conversation("c", "1")
@@ -22,10 +22,15 @@ class Asked:
         }
         self.chosen = []
         self.reads = 0
+        self.last = "t"
 
     async def approvals(self, person="", turn=""):
         self.reads += 1
         return [each for each in self.open.values() if each.person == person]
+
+    async def history(self, session, max_tokens, max_messages=500):
+        message = user_message("x")
+        return [HistoryEntry(session, "anna", message, 1, 0.0, turn=self.last)]
 
     async def answer(self, id, person, choice, receipt=""):
         found = self.open.get(id)
@@ -39,9 +44,9 @@ YES_OR_NO = Ask("q", "May I?", ("yes", "no"))
 AGAIN = Ask("r", "Again?", ("retry", "leave"))
 
 
-async def take(asked: Asked, *parts, person: str = "anna", conversation: Conversation = HERE):
+async def take(asked: Asked, *parts, person: str = "anna", conversation: Conversation = HERE, bare: bool = True):
     message = Message("k", conversation, Account("c", "a"), parts)
-    return await Questions(asked).take(Job("receipt", InboxEntry(message, person, "s"), "default"))
+    return await Questions(asked).take(Job("receipt", InboxEntry(message, person, "s"), "default"), bare)
 
 
 @pytest.mark.parametrize("words", ["yes", "Yes.", " y ", "OK", "no", "N"])
@@ -78,6 +83,19 @@ async def test_a_bare_yes_means_nothing_while_two_questions_are_open_or_elsewher
     assert await take(Asked(YES_OR_NO, AGAIN), Text("yes")) == (False, None)
     assert await take(Asked(), Text("yes")) == (False, None)
     assert await take(Asked(YES_OR_NO), Text("yes"), conversation=Conversation("c", "2")) == (False, None)
+
+
+async def test_a_bare_yes_means_nothing_where_something_else_was_said_since_or_it_was_said_before():
+    asked = Asked(YES_OR_NO)
+    asked.last = "another turn"
+    assert await take(asked, Text("yes")) == (False, None)
+    assert await take(Asked(YES_OR_NO), Text("yes"), bare=False) == (False, None)
+
+
+async def test_choices_are_taken_whatever_their_case():
+    asked = Asked(YES_OR_NO)
+    await take(asked, Answer("q", " YES "))
+    assert asked.chosen == [("q", "yes", "receipt")]
 
 
 async def test_what_cannot_be_an_answer_costs_no_look_up():
