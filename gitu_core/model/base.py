@@ -18,11 +18,12 @@ MAX_NAME = 512
 """The longest identifier that a channel, plugin or person may hand in, in characters."""
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, weakref=True):
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A frozen value that travels between parts, processes and versions.
 
     `extra` holds the fields that a newer peer sent and this version does not know; the border puts them back, so that
-    a value passes through an older process unharmed.
+    a value passes through an older process unharmed. Python's collector leaves values alone (with thousands of turns in
+    memory it would take a third of their time): what holds objects of any kind, or is pointed to weakly, says ``gc``.
     """
 
     extra: dict[str, Any] = msgspec.field(default_factory=dict)

@@ -20,7 +20,7 @@ NANO = 1_000_000_000
 """Nano-dollars in a dollar."""
 
 
-class ModelMessage(Spoken, frozen=True):
+class ModelMessage(Spoken, frozen=True, weakref=True, gc=True):
     """One entry of a model's context. A ``tool`` entry answers the call `call_id`. `id` never changes for the same
     content, so that a provider may cache what it encoded. `state` is a provider's own and goes back to it unchanged."""
 

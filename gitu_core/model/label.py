@@ -6,7 +6,7 @@ less trusted and less widely readable. The join is associative, commutative and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache, reduce
 
 from gitu_core.model.base import Value
@@ -49,10 +49,9 @@ class Label(Value, frozen=True):
             return self
         if self is UNLABELLED:
             return other
-        readers = self.readers if other.readers is None else other.readers
-        if self.readers is not None and other.readers is not None and self.readers != other.readers:
-            readers = self.readers & other.readers
-        return Label(origins=self.origins | other.origins, readers=readers, extra={**other.extra, **self.extra})
+        one, two = self.readers, other.readers
+        readers = one if two is None else two if one is None or one == two else one & two
+        return Label(origins=_union(self.origins, other.origins), readers=readers, extra={**other.extra, **self.extra})
 
     def trusted_for(self, principal: str, delegates: Iterable[str] = ()) -> bool:
         """True iff every origin is the system, *principal*, or someone *principal* delegated to."""
@@ -62,6 +61,8 @@ class Label(Value, frozen=True):
         """True iff *principal* may see the value."""
         return self.readers is None or principal in self.readers
 
+
+_union: Callable[[frozenset[str], frozenset[str]], frozenset[str]] = lru_cache(1_000)(frozenset.union)
 
 UNLABELLED = Label()
 """Influenced by nobody, readable by anyone: the identity of the join."""

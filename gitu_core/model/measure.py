@@ -66,13 +66,12 @@ def _forget(gone: _Measured) -> None:
 
 
 def _total(values: Sequence[V], measure: Callable[[V], int]) -> int:
-    total, get = 0, _known.get
-    for value in values:
-        entry = get(key := id(value))
+    total = 0
+    for value, entry in zip(values, map(_known.get, map(id, values)), strict=True):
         if entry is None:
             entry = _Measured(value, _forget)
-            entry.key, entry.tokens = key, measure(value)
-            _known[key] = entry
+            entry.key, entry.tokens = id(value), measure(value)
+            _known[entry.key] = entry
         total += entry.tokens
     return total
 

@@ -29,7 +29,7 @@ def is_sink(role: str) -> bool:
     return role.partition(":")[0] not in CONTENT_ROLES
 
 
-class ToolSpec(Value, frozen=True):
+class ToolSpec(Value, frozen=True, weakref=True, gc=True):
     """What a tool says of itself.
 
     `roles` maps an argument (dotted path) to its role: one of `SINK_ROLES` or `CONTENT_ROLES`; ``reference:<kind>``
@@ -106,7 +106,7 @@ class ErrorInfo(Value, frozen=True):
     details: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-class ToolResult(Value, frozen=True):
+class ToolResult(Value, frozen=True, gc=True):
     """What a call gave. `content` is any JSON value; `fields` labels parts of it that differ from `label`."""
 
     status: Literal["ok", "error", "denied", "unknown"] = "ok"

@@ -29,7 +29,7 @@ class TurnInfo(Value, frozen=True):
     channel: str = ""
 
 
-class Reply(Spoken, frozen=True):
+class Reply(Spoken, frozen=True, gc=True):
     """How a turn ended. `text` is the answer; `data` the structured output where a schema was asked for.
 
     `failures` tell which models could not answer before another did; `degraded` that a last resort answered for them.

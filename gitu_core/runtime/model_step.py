@@ -162,8 +162,8 @@ class Asker:
 
 def digest_of(candidate: Candidate, request: ModelRequest) -> str:
     """What tells one request from another, without what stands in it: a replay notices a context that differs."""
-    names = (*(message.id for message in request.messages), *(tool.name for tool in request.tools))
-    return blake2b("\n".join((candidate.model, *names)).encode("utf-8", "replace"), digest_size=8).hexdigest()
+    names = [candidate.model, *[message.id for message in request.messages], *[tool.name for tool in request.tools]]
+    return blake2b("\n".join(names).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def filtered_by(before: ModelRequest, request: ModelRequest) -> ModelRequest | None:

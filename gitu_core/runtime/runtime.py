@@ -88,7 +88,7 @@ class Runtime:
         if steps:
             await self._resume(turn)
         else:
-            label = join_all((by_system(), work.ask.label, *(message.label for message in history)))
+            label = join_all((by_system(), work.ask.label, *[message.label for message in history]))
             begun = Begun(work.info, work.ask.id, label, seen=history[-1].id if history else "")
             turn.note(begun, TurnEntry(work.info, work.person, "running", turn.started_at))
             if self._hooks.wants("gitu_turn_started"):

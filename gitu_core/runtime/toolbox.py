@@ -35,36 +35,27 @@ class Toolbox:
     def __init__(self, registry: Plugins, profile_of: Profiles) -> None:
         self._registry = registry
         self._profile_of = profile_of
-        self._specs: dict[int, tuple[Offer, ToolSpec]] = {}
-        self._known: dict[str, tuple[Profile | None, Sequence[Offer] | None, tuple[ToolSpec, ...]]] = {}
+        self._specs: dict[object, tuple[Sequence[Offer] | None, tuple[ToolSpec, ...]]] = {}
 
     def specs(self, profile: Profile) -> tuple[ToolSpec, ...]:
         """What the profile may use, by name; the same tuple while nothing changed."""
-        offers = self._registry.offers("tool")
-        of, among, specs = self._known.get(profile.name, (None, None, ()))
-        if of is profile and among is offers:
-            return specs
-        found = {spec.name: spec for offer in offers if _offered(offer, profile.tools) for spec in (self._spec(offer),)}
-        for name in profile.delegates:
-            found[DELEGATE + name] = delegate_spec(self._profile_of(name))
-        specs = tuple(found[name] for name in sorted(found))
-        self._known[profile.name] = profile, offers, specs
+        offers, key = self._registry.offers("tool"), (*profile.tools, None, *profile.delegates)
+        among, specs = self._specs.get(key, (None, ()))
+        if among is not offers:
+            found = [self._spec(offer) for offer in offers if _offered(offer, profile.tools)]
+            found += [delegate_spec(self._profile_of(name)) for name in profile.delegates]
+            by_name = {spec.name: spec for spec in found}
+            specs = tuple(by_name[name] for name in sorted(by_name))
+            self._specs[key] = offers, specs
         return specs
 
     def _spec(self, offer: Offer) -> ToolSpec:
-        # The offer is kept beside its spec, so that its id() stays taken; offers live as long as their plugin.
-        known = self._specs.get(id(offer))
-        if known is None:
-            try:
-                spec = msgspec.convert(offer.contribution.spec, ToolSpec)
-            except msgspec.ValidationError as error:
-                raise ManifestError(f"tool {offer.contribution.name}: {error}", plugin=offer.plugin,
-                                    hint="rewrite the manifest with: gitu manifest") from error  # fmt: skip
-            known = self._specs[id(offer)] = (offer, self._guarded(offer, spec))
-        return known[1]
-
-    def _guarded(self, offer: Offer, spec: ToolSpec) -> ToolSpec:
-        """A tool that reaches the network and does not say who writes its results hands over what others wrote."""
+        try:
+            spec = msgspec.convert(offer.contribution.spec, ToolSpec)
+        except msgspec.ValidationError as error:
+            raise ManifestError(f"tool {offer.contribution.name}: {error}", plugin=offer.plugin,
+                                hint="rewrite the manifest with: gitu manifest") from error  # fmt: skip
+        # A tool that reaches the network and does not say who writes its results hands over what others wrote.
         manifest = self._registry.manifest(offer.plugin)
         if spec.writers or manifest is None or not manifest.capabilities.network:
             return spec

@@ -89,8 +89,8 @@ class SqliteEngine:
 
     def __init__(self, connect: Connect, sql: Sql, keys: Keyring, busy: float, file: bool = True) -> None:
         self.sql, self._keys, self._connect, self._busy, self.file = sql, keys, connect, busy, file
-        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._tray = Tray(self._hand_over)
+        self._queue: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
+        self._tray = Tray(self._queue.put)
         self._thread: threading.Thread | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._local = threading.local()
@@ -164,10 +164,6 @@ class SqliteEngine:
         if self._thread is None:
             raise StoreError("the store is closed", hint="open it first")
         self._tray.put(job)
-
-    def _hand_over(self, jobs: list[Job]) -> None:
-        for job in jobs:
-            self._queue.put(job)
 
     async def read(self, script: Callable[[], Script]) -> Any:
         """Runs a script that only reads."""
@@ -291,20 +287,21 @@ class SqliteEngine:
         going = True
         while going:
             jobs, going = self._group()
-            if jobs:
-                run(commit(jobs, self._keys, self.fence), execute)
-                self._tell(jobs)
+            for start in range(0, len(jobs), MAX_JOBS):
+                some = jobs[start : start + MAX_JOBS]
+                run(commit(some, self._keys, self.fence), execute)
+                self._tell(some)
 
     def _group(self) -> tuple[list[Job], bool]:
         """Everything that waits, and False once the store is being closed."""
         jobs: list[Job] = []
-        job = self._queue.get()
-        while job is not None:
-            jobs.append(job)
-            if len(jobs) == MAX_JOBS:
+        more = self._queue.get()
+        while more is not None:
+            jobs += more
+            if len(jobs) >= MAX_JOBS:
                 return jobs, True
             try:
-                job = self._queue.get_nowait()
+                more = self._queue.get_nowait()
             except queue.Empty:
                 return jobs, True
         return jobs, False

@@ -12,6 +12,8 @@ import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from gitu_core.errors import LeaseLost, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.store.keys import Keyring, Script
@@ -25,7 +27,7 @@ LINGER = 0.05
 LOG = logging.getLogger("gitu.store")
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One row to write: a statement, its parameters, and the body that is sealed and added as the last of
     them."""
 
@@ -229,10 +231,10 @@ def _bulk(jobs: Sequence[Job], keys: Keyring) -> Law:
     groups: dict[str, list[tuple[Any, ...]]] = {"accept": [], "lane_claim": [], "turn_put": []}
     accepting: list[Job] = []
     for job in jobs:
-        for statement, params, person, body, bound in job.rows:
-            sealed = params if body is None else (*params, keys.seal(person, body, bound))
-            groups.setdefault(statement, []).append(sealed)
-            if statement == "accept":
+        for row in job.rows:
+            sealed = row.params if row.body is None else (*row.params, keys.seal(row.person, row.body, row.bound))
+            groups.setdefault(row.statement, []).append(sealed)
+            if row.statement == "accept":
                 accepting.append(job)
     if accepting:
         claims = groups.pop("lane_claim")

@@ -51,13 +51,13 @@ class Cache:
         self._size = 0
         self._young: dict[str | int, _Entry] = {}
         self._old: dict[str | int, _Entry] = {}
+        self._drop = self._gone
 
     def get(self, message: ModelMessage) -> bytes | None:
         """The bytes of *message*, or None."""
-        key = message.id or id(message)
-        found = self._young.get(key)
+        found = self._young.get(message.id or id(message))
         if found is None:
-            found = self._old.pop(key, None)
+            found = self._old.pop(message.id or id(message), None)
             if found is not None:
                 self._put(found)
         if found is not None and ((known := found()) is message or known == message):
@@ -66,7 +66,7 @@ class Cache:
 
     def put(self, message: ModelMessage, data: bytes) -> None:
         """Keeps the bytes of *message*."""
-        entry = _Entry(message, self._gone)
+        entry = _Entry(message, self._drop)
         entry.key, entry.data = message.id or id(message), data
         self._put(entry)
 
