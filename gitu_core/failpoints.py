@@ -6,7 +6,7 @@
     writer.commit         the group is committed and nobody was told yet
     inbox.accept.before   a message arrived and is not committed
     inbox.accept.after    the message is committed and its channel was not told yet
-    turn.begun            the turn is on disk as begun and did nothing yet
+    turn.begun            the turn begins; what it begins with may be on disk or not
     model.before          a model is about to be asked; that it will be is on disk
     model.after           the model's answer is complete and not on disk
     call.intent           a call was decided on and its intent is not on disk

@@ -79,14 +79,9 @@ class House:
         local = local_plugins(options)
         self._own = {id for id, _ in local}
         self.registry = Registry(
-            self.settings.folder,
-            host_for=self._host_for,
-            enabled=enabled_by(self.settings),
-            builtin=built_in(),
-            local=local,
-            versions=StateVersions(self.store),
-            clock=self.clock,
-        )
+            self.settings.folder, host_for=self._host_for, enabled=enabled_by(self.settings), builtin=built_in(),
+            local=local, versions=StateVersions(self.store), clock=self.clock,
+        )  # fmt: skip
         self.models = Models(self.registry, self.settings, self.clock, self.secrets.has, forbidden=self._forbidden)
         self.turns = Turns(self.registry.hooks, self.clock, self.profile, options.approve, self.store, options.deps)
         self.runtime = Runtime(
@@ -143,7 +138,7 @@ class House:
             # The group never sees the caller's exception: it would come out wrapped in a group of exceptions.
             await self._group.__aexit__(None, None, None)
         finally:
-            self.gateway.end()
+            self.gateway.drop()
             await self.gateway.shield.close()
             with anyio.CancelScope(shield=True):
                 await self._parts.aclose()

@@ -5,7 +5,7 @@ A room names here what it needs, so that no room imports its neighbour.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -234,18 +234,27 @@ class Workers(Protocol):
         """Lets go of lanes."""
 
 
+class Landing(Protocol):
+    """Who is told when a message is on disk. `given`, set as soon as it is on its way there, stands for it: what is
+    written with that comes to the disk after the message or with it, or not at all."""
+
+    given: Any
+
+    def landed(self, receipt: Receipt | None) -> None:
+        """The message is on disk; without a receipt, it could not be written."""
+
+
 class Records(Protocol):
     """The store, as gateway and runtime use it."""
 
-    async def accept(
-        self, entry: InboxEntry, lane: str = "", landed: Callable[[Receipt], None] | None = None
-    ) -> Receipt:
+    async def accept(self, entry: InboxEntry, lane: str = "", landing: Landing | None = None) -> Receipt:
         """Commits a message to disk. The same channel and key again gives the first receipt with `fresh` False.
-        With *lane*, claims that lane in the same transaction; `mine` tells whether it is this worker's. *landed* is
-        called as soon as it is on disk, also where the caller was cancelled meanwhile."""
+        With *lane*, claims that lane in the same transaction; `mine` tells whether it is this worker's. *landing* is
+        told when it is on disk or could not be written, also where the caller was cancelled meanwhile."""
 
-    async def write(self, *records: Record) -> None:
-        """Writes all records in one transaction; returns when they are committed."""
+    async def write(self, *records: Record, given: Any = None) -> None:
+        """Writes all records in one transaction; returns when they are committed. Fails where the message that *given*
+        stands for (see `Landing`) was not accepted as a new one."""
 
     def post(self, *records: Record) -> None:
         """Writes all records in one transaction, later, after everything handed over before; does not wait."""

@@ -28,13 +28,13 @@ from gitu_core.failpoints import hit
 from gitu_core.gateway.answers import answer, recalled
 from gitu_core.gateway.commands import Commands, Status
 from gitu_core.gateway.intake import label_of, normalise
-from gitu_core.gateway.jobs import APP, Job, Options, closed, failed
+from gitu_core.gateway.jobs import APP, Job, Options, Piece, closed, failed
 from gitu_core.gateway.lanes import LocalDispatcher
 from gitu_core.gateway.outbox import Outbox
 from gitu_core.gateway.owned import Owned
 from gitu_core.gateway.questions import Questions
 from gitu_core.gateway.queues import Lanes
-from gitu_core.gateway.shield import Piece, Shield
+from gitu_core.gateway.shield import Shield
 from gitu_core.gateway.work import TurnRunner
 from gitu_core.gateway.worker import Worker
 from gitu_core.isolation import is_cancellation
@@ -105,13 +105,19 @@ class Gateway:
             raise
         if self._closed:
             raise closed()
-        piece = Piece(Job.leave if options.waits else _unwanted)
+        piece = Piece(Job.leave if options.waits else None)
+        job = Job(entry.message.id, entry, options.profile or session.profile, options)
         # What the application sends is worked on where it waits: it may need objects that are only there.
         here = self.dispatcher is self.local or entry.message.conversation.channel == APP
         lane = entry.session if here and entry.session not in self.owned else ""
+        piece.landed = partial(self._landed, piece, lane, job, session)
         hit("inbox.accept.before")
         try:
-            await self._records.accept(entry, lane, partial(self._landed, piece, lane, entry, session, options))
+            # A lane that is idle begins at once: the first records of its turn share the message's way to the disk.
+            if here and not lane and not self.has(entry.session) and not self._hooks.wants("gitu_turn_started"):
+                job.piece = piece
+                self._queued(job)
+            await self._records.accept(entry, lane, piece)
             await piece.done.wait()
         except BaseException:  # cancelled, or not stored; what is on its way goes on
             piece.leave()
@@ -122,19 +128,21 @@ class Gateway:
 
     async def _looked_at(self, message: Message, person: str, options: Options) -> tuple[InboxEntry, Session]:
         """The message as it will be committed, and the session it belongs to."""
-        # Its id is given when it is committed: nobody outside may choose one that others have.
-        message = normalise(msgspec.structs.replace(message, id="") if message.id else message)
+        message = normalise(message)
         who = await self._people.person_for(message.sender, person)
         if not who.enabled:
             raise Denied(f"{message.sender.id} may not use this assistant", hint="ask its operator")
         session = await self._sessions.session_for(message.conversation, who.id, options.profile or self._profile)
-        message = msgspec.structs.replace(message, label=label_of(message, who.id), at=message.at or self._clock.now())
+        at, label = message.at or self._clock.now(), label_of(message, who.id)
+        # Its id is given here: nobody outside may choose one that others have.
+        message = msgspec.structs.replace(message, id=self._clock.new_id(), label=label, at=at)
         if self._hooks.wants("gitu_filter_message"):
             changed = await self._hooks.filter("gitu_filter_message", message=message)
             label = changed.label.join(message.label)
             message = msgspec.structs.replace(
-                changed, id="", key=message.key, sender=message.sender, conversation=message.conversation, label=label
-            )
+                changed, id=message.id, key=message.key, sender=message.sender, conversation=message.conversation,
+                label=label,
+            )  # fmt: skip
         if self._hooks.wants("gitu_guard_message"):
             reason = await self._hooks.guard("gitu_guard_message", message=message)
             if reason is not None:
@@ -144,38 +152,35 @@ class Gateway:
         here = self.me if message.conversation.channel == APP else ""
         return InboxEntry(message, who.id, session.id, here), session
 
-    def _landed(
-        self, piece: Piece, lane: str, entry: InboxEntry, session: Session, options: Options, receipt: Receipt
-    ) -> None:  # fmt: skip
+    def _landed(self, piece: Piece, lane: str, job: Job, session: Session, receipt: Receipt | None) -> None:
         """A message is on disk: from here on it is worked off, whatever becomes of the one who brought it."""
+        piece.settled.set()
+        if receipt is None:
+            return
         hit("inbox.accept.after")
         if lane and receipt.mine:
             self.owned.add(lane)
-        piece.job, piece.fresh = self._jobs.get(receipt.id), receipt.fresh
-        if piece.job is not None:
-            piece.job.join(options)
-            piece.end()
-            return
-        job = piece.job = Job(receipt.id, entry, options.profile or session.profile, options)
-        job.join(options)
-        self._jobs[job.id] = job  # from here on the same key finds it, and closing ends it
-        if receipt.fresh and self._plain(job) and self._lanes.put_now(entry.session, job):
-            job.queued = True
-            self.local.wake_now(entry.session)
+        piece.fresh, known = receipt.fresh, self._jobs.get(receipt.id)
+        if known is None and not receipt.fresh:
+            job = Job(receipt.id, job.entry, job.profile, job.options)
+        piece.job = known or job
+        piece.job.join(job.options)
+        self._jobs[receipt.id] = piece.job  # from here on the same key finds it, and closing ends it
+        if known is not None or (receipt.fresh and self._queued(job)):
             piece.end()
         else:
             self.shield.start(piece, partial(self._take_in, job, session, receipt.fresh))
 
-    def _plain(self, job: Job) -> bool:
-        """True if nothing has to be found out about a message: it goes into its lane at once."""
+    def _queued(self, job: Job) -> bool:
+        """Puts a job into its lane where nothing has to be found out about its message."""
         message = job.entry.message
-        return (
-            message.action == "new"
-            and self.owned.ready(job.entry.session)
-            and not self._hooks.wants("gitu_message_received")
-            and not Commands.named(message.text)
-            and not self.questions.may_answer(message)
-        )
+        asks = Commands.named(message.text) or self.questions.may_answer(message)
+        plain = message.action == "new" and not asks and not self._hooks.wants("gitu_message_received")
+        job.queued = plain and self.owned.ready(job.entry.session) and self._lanes.put_now(job.entry.session, job)
+        if job.queued:
+            self._jobs[job.id] = job
+            self.local.wake_now(job.entry.session)
+        return job.queued
 
     async def _take_in(self, job: Job, session: Session, fresh: bool) -> None:
         try:
@@ -411,13 +416,8 @@ class Gateway:
         self._closed = True
         self._lanes.ease()
 
-    def end(self) -> None:
-        """Tells everybody who still waits that nothing comes any more. Their messages stay where they are."""
-        self.refuse()
-        self.drop()
-
     def drop(self) -> None:
-        """Lets go of every job; their messages stay where they are."""
+        """Tells everybody who waits that nothing comes from here any more. Their messages stay where they are."""
         for job in list(self._jobs.values()):
             job.failure = closed()
             job.stop()
@@ -455,7 +455,3 @@ class Gateway:
     def load(self) -> tuple[int, int]:
         """How many turns run, and how many messages wait."""
         return len(self.worker.running), self._lanes.waiting
-
-
-def _unwanted(job: Job) -> None:
-    """Nobody waits for it, so that nobody misses who left."""

@@ -11,7 +11,7 @@ import anyio
 
 from gitu_core.contracts.ports import Approval, InboxEntry, Record
 from gitu_core.errors import GituError, NotReady
-from gitu_core.model import ErrorInfo, Reply, TurnEvent, TurnFinished, TurnInfo
+from gitu_core.model import ErrorInfo, Receipt, Reply, TurnEvent, TurnFinished, TurnInfo
 
 APP = "app"
 """The channel of the embedding application. It has no adapter: an answer is handed to whoever waits for it."""
@@ -27,7 +27,7 @@ class Once:
 
     def __init__(self) -> None:
         self._happened = False
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: tuple[asyncio.Future[None], ...] = ()
 
     def is_set(self) -> bool:
         """True once it happened."""
@@ -44,7 +44,7 @@ class Once:
         """Waits until it happened."""
         if not self._happened:
             future = asyncio.get_running_loop().create_future()
-            self._waiting.append(future)
+            self._waiting += (future,)
             await future
 
 
@@ -69,7 +69,8 @@ class Job:
 
     `again` tells that an earlier run may have begun with it, `queued` that it is in a lane, `remote` that another
     worker works on it, `withdrawn` that its author took it back before anybody began with it. `kept` is what its turn
-    recorded, `asks` what it asked, also where the store did not take it, or did not say so.
+    recorded, `asks` what it asked, also where the store did not take it, or did not say so. With a `piece`, it was
+    begun ahead of its message's way to the disk.
     """
 
     id: str
@@ -89,6 +90,7 @@ class Job:
     waiting: int = 0
     kept: list[Record] = field(default_factory=list)
     asks: Sequence[Approval] = ()
+    piece: Piece | None = None
     watches: list[Watch] = field(default_factory=list)
 
     def is_message(self, channel: str, key: str) -> bool:
@@ -108,6 +110,14 @@ class Job:
         if self.waiting <= 0 and not self.done.is_set():
             self.stop()
 
+    async def is_void(self) -> bool:
+        """Waits until its message is on disk. True if it is not, or belongs to another job: then nothing of this one
+        counts."""
+        if self.piece is None:
+            return False
+        await self.piece.settled.wait()
+        return self.piece.job is not self
+
     def stop(self) -> None:
         """Stops the turn, or keeps it from starting."""
         self.stopped = True
@@ -126,6 +136,38 @@ class Job:
         self.done.set()
         reply = failed(self, self.failure) if self.failure is not None else self.reply
         self.tell(TurnFinished(reply or Reply("", self.entry.session, "silent")))
+
+
+class Piece:
+    """What somebody waits for, until it is done: from the start on it is on its way, also when they leave.
+
+    Who leaves before it is done says so with `leave`; then *left* gets the job instead. A job may be begun ahead of its
+    message's way to the disk (`given` stands for that, see `Landing`): it counts if it is `job` once that is `settled`.
+    """
+
+    landed: Callable[[Receipt | None], None]
+
+    def __init__(self, left: Callable[[Job], None] | None) -> None:
+        self._left = left
+        self.given: Any = None
+        self.settled = Once()
+        self.job: Job | None = None
+        self.fresh = True
+        self.error: BaseException | None = None
+        self.done = Once()
+        self.gone = False
+
+    def end(self) -> None:
+        """It is done, with `job` or `error`."""
+        self.done.set()
+        if self.gone and self._left is not None and self.job is not None and self.error is None:
+            self._left(self.job)
+
+    def leave(self) -> None:
+        """Nobody waits for it any more."""
+        self.gone = True
+        if self.done.is_set():
+            self.end()
 
 
 def failed(job: Job, error: BaseException) -> Reply:

@@ -55,8 +55,7 @@ class Lanes:
             await room.wait()
         finally:
             lane.full.remove(room)
-        lane.jobs.append(job)
-        self._count += 1
+        self.put_now(name, job, anyway=True)
 
     def take(self, name: str) -> Job | None:
         """The next job of a lane, or None. A lane that nobody uses is forgotten."""

@@ -6,37 +6,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from gitu_core.gateway.jobs import Job, Once, closed
+from gitu_core.gateway.jobs import Piece, closed
 from gitu_core.isolation import is_cancellation
 
 log = logging.getLogger("gitu.gateway")
-
-
-class Piece:
-    """What somebody waits for, until it is done: from the start on it is on its way, also when they leave.
-
-    Who leaves before it is done says so with `leave`; then *left* gets the job instead.
-    """
-
-    def __init__(self, left: Callable[[Job], None]) -> None:
-        self._left = left
-        self.job: Job | None = None
-        self.fresh = True
-        self.error: BaseException | None = None
-        self.done = Once()
-        self.gone = False
-
-    def end(self) -> None:
-        """It is done, with `job` or `error`."""
-        self.done.set()
-        if self.gone and self.job is not None and self.error is None:
-            self._left(self.job)
-
-    def leave(self) -> None:
-        """Nobody waits for it any more."""
-        self.gone = True
-        if self.done.is_set():
-            self.end()
 
 
 class Shield:

@@ -56,7 +56,7 @@ class Worker:
         while (job := self._lanes.take(lane)) is not None:
             self.running[lane] = job
             try:
-                if not job.withdrawn:
+                if not (job.withdrawn or (job.piece is not None and job.piece.given is None)):
                     await self._work(job)
             except BaseException as error:  # plugins take part here: whatever they raise is this job's only
                 if is_cancellation(error):
@@ -81,6 +81,8 @@ class Worker:
                 job.failure = closed()
                 return
             except StoreError as error:
+                if await job.is_void():
+                    return
                 if self._clock.monotonic() + wait > deadline:
                     if adapter is not None and job.id not in self._late:
                         self._late.add(job.id)
@@ -99,6 +101,8 @@ class Worker:
         live = await self._outbox.live(adapter, job)
         try:
             outcome = await self._outcome(job, adapter)
+            if await job.is_void():
+                return
             reply = job.reply = outcome.reply
             hit("turn.end.before")
             if reply.status == "waiting":

@@ -185,11 +185,6 @@ def partial_usage(candidate: Candidate, request: ModelRequest, parts: Assembler)
 
 
 def _needs(turn: Turn, tools: tuple[ToolSpec, ...]) -> frozenset[str]:
-    needs = {"text"}
-    if tools:
-        needs.add("tools")
-    if turn.work.schema is not None:
-        needs.add("structured")
-    if any(getattr(part, "kind", "") == "image" for part in turn.work.ask.parts):
-        needs.add("images")
-    return frozenset(needs)
+    images = any(getattr(part, "kind", "") == "image" for part in turn.work.ask.parts)
+    needs = {"text": True, "tools": bool(tools), "structured": turn.work.schema is not None, "images": images}
+    return frozenset(name for name, needed in needs.items() if needed)

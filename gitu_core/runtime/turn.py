@@ -59,7 +59,7 @@ class Turn:
         """Waits until what was noted is on disk, before something that may take its time: what was paid for must not
         get lost meanwhile."""
         if self._noted:
-            await self._records.write(*self.noted())
+            await self._records.write(*self.noted(), given=self.work.given)
 
     def noted(self) -> list[Record]:
         """What was noted and is not on its way to disk; from here on the caller answers for it."""
@@ -70,7 +70,7 @@ class Turn:
     async def commit(self, step: Step) -> None:
         """Records a step, with all that was noted before it, and waits until it is on disk."""
         entry = self.entry(step)
-        await self._records.write(*self.noted(), entry)
+        await self._records.write(*self.noted(), entry, given=self.work.given)
 
     def used(self, model: str, owner: str, usage: Usage) -> UsageEntry:
         """What a model call of the next step used, as a record. Recorded twice, it counts once."""

@@ -34,7 +34,8 @@ class Work:
     the turn once it runs; `scope` stops it. `parks`: where a yes is needed, the turn waits for it outside of memory;
     `approvals` are the questions that it asked earlier, `worker` is who goes on with a turn that was cut off
     (empty: the process that was in it, since the store failed), `again`
-    tells that there is something to go on with; `kept` collects what is recorded."""
+    tells that there is something to go on with; `kept` collects what is recorded; `given` stands for a message that may
+    not be on disk yet (see `Landing`)."""
 
     info: TurnInfo
     person: str
@@ -54,6 +55,7 @@ class Work:
     worker: str | None = None
     again: bool = False
     kept: list[Record] = field(default_factory=list)
+    given: Any = None
     root: str = ""
     message: str = ""
 

@@ -55,12 +55,12 @@ class Base:
 
     # ---- writing and reading -------------------------------------------------------------------------------
 
-    async def _rows(self, rows: Sequence[Row], after: Callable[[Job], None] | None = None) -> Any:
-        return await self._wait(Job(rows, people=_people(rows), after=after, fenced=True))
+    async def _rows(self, rows: Sequence[Row], **more: Any) -> None:
+        await self._wait(Job(rows, fenced=True, **more))
 
     async def _script(self, script: Callable[[], ScriptOf[V]], *people: str, fenced: bool = False) -> V:
         """Runs a script in a transaction of the writer; *people* are those it seals for."""
-        found: V = await self._wait(Job(script=script, people=frozenset(people), fenced=fenced))
+        found: V = await self._wait(Job(script=script, people=people, fenced=fenced))
         return found
 
     async def _wait(self, job: Job) -> Any:
@@ -72,7 +72,7 @@ class Base:
             if after is not None:
                 after(job)
 
-        self.engine.submit(Job(rows, people=_people(rows), after=written, waits=False, fenced=True))
+        self.engine.submit(Job(rows, after=written, waits=False, fenced=True))
         self._posted += 1
 
     async def _read(self, script: Callable[[], ScriptOf[V]]) -> V:
@@ -115,10 +115,6 @@ class Base:
     def _forget(self) -> None:
         for memory in (self._bound, self._sessions, self._accounts):
             memory.clear()
-
-
-def _people(rows: Iterable[Row]) -> frozenset[str]:
-    return frozenset(row.person for row in rows if row.body is not None)
 
 
 def readable(rows: Iterable[Any], value: Callable[[Any], Any], lost: list[Exception]) -> list[Any]:

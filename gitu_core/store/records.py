@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gitu_core.contracts.ports import Accepted, HistoryEntry, InboxEntry, OutboxEntry, Record, StepEntry
+from gitu_core.contracts.ports import Accepted, HistoryEntry, InboxEntry, Landing, OutboxEntry, Record, StepEntry
 from gitu_core.model import Message, Receipt, Usage
 from gitu_core.model.message import same_author
 from gitu_core.store.base import Base, readable, replaced
@@ -24,12 +24,10 @@ _NEVER = -1
 class RecordsPart(Base):
     """Inbox, history, journal, outbox and usage."""
 
-    async def accept(
-        self, entry: InboxEntry, lane: str = "", landed: Callable[[Receipt], None] | None = None
-    ) -> Receipt:
+    async def accept(self, entry: InboxEntry, lane: str = "", landing: Landing | None = None) -> Receipt:
         """Commits a message to disk. The same channel and key again gives the first receipt with `fresh` False. With
-        *lane*, claims that lane in the same transaction; `mine` tells whether it is this worker's. *landed* is called
-        as soon as it is on disk, also where the caller was cancelled meanwhile."""
+        *lane*, claims that lane in the same transaction; `mine` tells whether it is this worker's. *landing* is told
+        when it is on disk or could not be written, also where the caller was cancelled meanwhile."""
         id = entry.message.id or self.clock.new_id()
         if not entry.message.id:
             entry = replaced(entry, message=replaced(entry.message, id=id))
@@ -38,15 +36,23 @@ class RecordsPart(Base):
             rows.append(Row("lane_claim", (self.tenant, lane, self.engine.fence.worker)))
 
         def after(job: Job) -> None:
-            if landed is not None and job.error is None:
-                landed(Receipt(*job.result))
+            if landing is not None:
+                landing.landed(None if job.error else Receipt(*job.result))
 
-        return Receipt(*await self._rows(rows, after))
+        job = Job(rows, after=after, fenced=True)
 
-    async def write(self, *records: Record) -> None:
+        def submit(job: Job) -> None:
+            self.engine.submit(job)
+            if landing is not None:
+                landing.given = job
+
+        return Receipt(*await job.through(submit))
+
+    async def write(self, *records: Record, given: Any = None) -> None:
         """Writes all records in one transaction; returns when they are committed. A cancelled call may still
-        have been written."""
-        await self._rows(*self._prepared(records))
+        have been written. Fails where the message that *given* stands for was not accepted as a new one."""
+        rows, after = self._prepared(records)
+        await self._rows(rows, after=after, given=given)
 
     def post(self, *records: Record) -> None:
         """Writes all records in one transaction, later, after everything handed over before; does not wait.

@@ -62,25 +62,21 @@ Law = Generator[Operation, Any, Any]
 class Job:
     """Work for the writer: rows, or a script that decides as it goes. Atomic.
 
-    :param people: whose keys it seals with.
+    :param people: whose keys a script seals with.
     :param after: called with the job, on the event loop, as soon as it is committed or has failed.
     :param waits: False for a job that nobody waits for.
     :param fenced: True for what only a worker may write whose lease holds.
+    :param given: the job of a message; this one fails where that message was not new, or is not on disk before it.
     """
 
-    __slots__ = ("after", "error", "fenced", "future", "people", "result", "rows", "script")
+    __slots__ = ("after", "error", "fenced", "future", "given", "people", "result", "rows", "script")
 
     def __init__(
-        self,
-        rows: Sequence[Row] = (),
-        script: Callable[[], Script] | None = None,
-        people: frozenset[str] = frozenset(),
-        after: Callable[[Job], None] | None = None,
-        waits: bool = True,
-        fenced: bool = False,
-    ) -> None:
-        self.fenced = fenced
-        self.rows, self.script, self.people, self.after = rows, script, people, after
+        self, rows: Sequence[Row] = (), script: Callable[[], Script] | None = None, people: Sequence[str] = (),
+        after: Callable[[Job], None] | None = None, waits: bool = True, fenced: bool = False, given: Job | None = None,
+    ) -> None:  # fmt: skip
+        self.rows, self.script, self.after, self.fenced, self.given = rows, script, after, fenced, given
+        self.people = frozenset(people or [row.person for row in rows if row.body is not None])
         self.result: Any = None
         self.error: Exception | None = None
         # A plain future, not an event of anyio: it is resolved for every write, and it carries the result.
@@ -228,26 +224,31 @@ def _bulk(jobs: Sequence[Job], keys: Keyring) -> Law:
     Rows of one statement keep their order, so a row that is written twice ends as it was written last.
     Statements commute but for two pairs: a message is accepted before it is done with, a turn begins before it ends.
     """
-    groups: dict[str, list[tuple[Any, ...]]] = {"accept": [], "lane_claim": [], "turn_put": []}
-    accepting: list[Job] = []
-    for job in jobs:
-        for row in job.rows:
-            sealed = row.params if row.body is None else (*row.params, keys.seal(row.person, row.body, row.bound))
-            groups.setdefault(row.statement, []).append(sealed)
-            if row.statement == "accept":
-                accepting.append(job)
+    accepting = {job: None for job in jobs if job.rows and job.rows[0].statement == "accept"}
     if accepting:
-        claims = groups.pop("lane_claim")
-        claimed = {row[0] for row in (yield Operation("each", "lane_claim", claims))} if claims else set()
-        yield from _accept(accepting, groups.pop("accept"), claimed)
+        yield from _accept(list(accepting), keys)
+    groups: dict[str, list[tuple[Any, ...]]] = {"turn_put": []}
+    for job in jobs:
+        new = job.given is None or (job.given.result is not None and job.given.result[1])
+        job.error = None if new else StoreError("its message was not accepted as a new one", hint="send it again")
+        if new and job not in accepting:
+            for row in job.rows:
+                groups.setdefault(row.statement, []).append(_sealed(row, keys))
     for statement, sets in groups.items():
         if sets:
             yield Operation("many", statement, sets)
 
 
-def _accept(jobs: Sequence[Job], sets: Sequence[tuple[Any, ...]], claimed: set[str]) -> Law:
+def _sealed(row: Row, keys: Keyring) -> tuple[Any, ...]:
+    return row.params if row.body is None else (*row.params, keys.seal(row.person, row.body, row.bound))
+
+
+def _accept(jobs: Sequence[Job], keys: Keyring) -> Law:
     """Inserts into the inbox what is new there; each job's result is (receipt id, whether it was new, whether the lane
     that it claims is this worker's)."""
+    claims = [row.params for job in jobs for row in job.rows[1:]]
+    claimed = {row[0] for row in (yield Operation("each", "lane_claim", claims))} if claims else set()
+    sets = [_sealed(job.rows[0], keys) for job in jobs]
     rows = yield Operation("each", "accept", sets)
     fresh = {(row[0], bytes(row[1])) for row in rows}
     for job, (tenant, id, channel, key, *_) in zip(jobs, sets, strict=True):

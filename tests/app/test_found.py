@@ -33,12 +33,12 @@ async def test_a_store_that_fails_between_two_pieces_makes_no_piece_come_twice()
     async with on(adapter, FunctionModel(lambda request: "ABC")) as gitu:
         store, write, left = gitu.house.store, gitu.house.store.write, [1]
 
-        async def fails_once(*records):
+        async def fails_once(*records, **given):
             if len(adapter.sent) == 2 and left:
                 left.pop()
                 with armed("writer.begin:raise=store"):
-                    return await write(*records)
-            return await write(*records)
+                    return await write(*records, **given)
+            return await write(*records, **given)
 
         store.write = fails_once
         await adapter.say("go")

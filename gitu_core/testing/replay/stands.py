@@ -183,7 +183,7 @@ class Records:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
 
-    async def write(self, *records: Record) -> None:
+    async def write(self, *records: Record, given: Any = None) -> None:
         """Compares what was written."""
         self._stage.take(records)
         track, last = CURRENT.get(), records[-1]
