@@ -192,8 +192,7 @@ class Gateway:
 
     async def _begin(self, job: Job, session: Session) -> None:
         if self._hooks.wants("gitu_message_received"):
-            message = msgspec.structs.replace(job.entry.message, id=job.id)
-            await self._hooks.observe("gitu_message_received", message=message)
+            await self._hooks.observe("gitu_message_received", message=job.entry.message)
         await self._dispatch(job, session)
 
     async def _known(self, job: Job) -> None:

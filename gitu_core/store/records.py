@@ -28,10 +28,9 @@ class RecordsPart(Base):
         """Commits a message to disk. The same channel and key again gives the first receipt with `fresh` False. With
         *lane*, claims that lane in the same transaction; `mine` tells whether it is this worker's. *landing* is told
         when it is on disk or could not be written, also where the caller was cancelled meanwhile."""
-        id = entry.message.id or self.clock.new_id()
         if not entry.message.id:
-            entry = replaced(entry, message=replaced(entry.message, id=id))
-        rows = [inbox_row(entry, id, self.tenant, self.clock.now(), self._keys)]
+            entry = replaced(entry, message=replaced(entry.message, id=self.clock.new_id()))
+        rows = [inbox_row(entry, entry.message.id, self.tenant, self.clock.now(), self._keys)]
         if lane and self.engine.fence is not None:
             rows.append(Row("lane_claim", (self.tenant, lane, self.engine.fence.worker)))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
@@ -204,17 +205,9 @@ def script_law(script: Script) -> Law:
 
 def _segments(jobs: Sequence[Job]) -> Iterator[list[Job]]:
     """Runs of jobs made of rows; a script stands alone, so that it sees what came before it."""
-    run: list[Job] = []
-    for job in jobs:
-        if job.script is None:
-            run.append(job)
-            continue
-        if run:
-            yield run
-        run = []
-        yield [job]
-    if run:
-        yield run
+    for rows, same in groupby(jobs, lambda job: job.script is None):
+        run = list(same)
+        yield from [run] if rows else ([job] for job in run)
 
 
 def _bulk(jobs: Sequence[Job], keys: Keyring) -> Law:
