@@ -154,6 +154,7 @@ class Gateway:
 
     def _landed(self, piece: Piece, lane: str, job: Job, session: Session, receipt: Receipt | None) -> None:
         """A message is on disk: from here on it is worked off, whatever becomes of the one who brought it."""
+        del piece.landed  # it holds the piece
         piece.settled.set()
         if receipt is None:
             return

@@ -116,7 +116,9 @@ class Job:
         if self.piece is None:
             return False
         await self.piece.settled.wait()
-        return self.piece.job is not self
+        if self.piece.job is self:
+            self.piece = None  # each holds the other
+        return self.piece is not None
 
     def stop(self) -> None:
         """Stops the turn, or keeps it from starting."""

@@ -98,6 +98,7 @@ class Runtime:
             reply = await self._bounded(turn, work.profile.limits)
         if self._hooks.wants("gitu_filter_outgoing") or self._hooks.wants("gitu_guard_outgoing"):
             await turn.save()
+        work.turn = None  # each holds the other, and with it all that the turn had in hand
         return self._outcome(turn, reply)
 
     async def _history(self, work: Work, seen: str | None) -> list[ModelMessage]:

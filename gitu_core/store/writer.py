@@ -125,9 +125,10 @@ def finish(jobs: Sequence[Job], lost: list[Exception]) -> None:
     """Tells everybody how their jobs went; what nobody waited for and was not written goes to *lost*. Runs on the
     event loop, once a commit."""
     for job in jobs:
-        if job.after is not None:
+        after, job.after = job.after, None  # it may hold what holds the job
+        if after is not None:
             try:
-                job.after(job)
+                after(job)
             except Exception as error:  # noqa: BLE001 - it belongs to the one who waits, and to no other job
                 job.error = job.error or error
         if job.future is None:
