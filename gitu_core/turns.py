@@ -92,12 +92,13 @@ class Turns:
 
     async def _stuck(self, job: Job, past: Past, error: ConfigError) -> Outcome:
         """The profile of a turn that waits is gone: it waits on, and asks again; a no ends it."""
-        parked, asks = past.steps[-1], await self._records.approvals(turn=past.turn)
-        again = tuple(asked_again(each, self._clock.now()) for each in asks if each.choice in ("yes", "retry"))
-        if not again:
+        parked, now, asks = past.steps[-1], self._clock.now(), await self._records.approvals(turn=past.turn)
+        yes = [each for each in asks if each.choice in ("yes", "retry") and each.call not in past.finished]
+        again, left = tuple(asked_again(each, now) for each in yes), [each for each in asks if each.state == "pending"]
+        if not again and not left:
             return self._interrupted(job, past)
         label = parked.label if isinstance(parked, Parked) else job.entry.message.label
-        parts = tuple(each.ask for each in again)
+        parts = tuple(each.ask for each in (*left, *again))
         reply = Reply(past.turn, job.entry.session, "waiting", parts, error=error_info(error), label=label)
         return Outcome(reply, again, again)
 

@@ -85,6 +85,7 @@ def _reads() -> dict[str, ClauseElement]:
         "steps": q.pick(t.STEPS, "n session person at body", "tenant turn").order_by(t.STEPS.c.n),
         "outbox": q.page(q.pick(outbox, row, "tenant state").where(q.OPEN), outbox, "channel"),
         "outbox_of": q.page(q.pick(outbox, row, "tenant channel state").where(q.OPEN), outbox),
+        "outbox_after": q.first(q.pick(outbox, "id", "tenant session").where(outbox.c.n > q.number("above")), q.ONE),
         "outbox_one": q.pick(outbox, f"{row} channel", "tenant id"),
         "kv_get": q.pick(t.PLUGIN_STATE, "key person body", "tenant plugin key"),
         "blob": q.pick(t.BLOBS, "person size body", "tenant name"),

@@ -285,8 +285,8 @@ class Records(Protocol):
         """What could not be delivered (``dead``) or nobody knows about (``unknown``), oldest first, of one person where
         given."""
 
-    async def approvals(self, person: str = "", turn: str = "") -> Sequence[Approval]:
-        """The questions that wait for an answer, of a person; or all that a turn ever asked."""
+    async def approvals(self, person: str = "", turn: str = "", session: str = "") -> Sequence[Approval]:
+        """The questions that wait for an answer, of a person or in a session; or all that a turn ever asked."""
 
     async def answer(self, id: str, person: str, choice: str, receipt: str = "") -> Approval | None:
         """Answers a question of that person once, opens the message it holds up again, and ends the message *receipt*
@@ -301,6 +301,9 @@ class Records(Protocol):
 
     async def outgoing(self, id: str) -> OutboxEntry | None:
         """The outbox entry with this id, whatever became of it."""
+
+    async def said_since(self, id: str, session: str) -> bool:
+        """True if something was to be said in a session after the outbox entry *id*, or there is no such entry."""
 
     async def history(self, session: str, max_tokens: int, max_messages: int = 500) -> Sequence[HistoryEntry]:
         """The newest messages of a session that fit, oldest first."""

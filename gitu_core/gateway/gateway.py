@@ -46,8 +46,6 @@ log = logging.getLogger("gitu.gateway")
 DEEP, DEEPEST = 1_000, 20_000
 """How many messages may wait in one lane, and in all, before whoever brings the next one has to wait."""
 
-CLOSED = "This question is closed: it was answered, nobody answered it in time, or it was not asked of you."
-
 CHANGED = "(I changed what I wrote before. It now says:)"
 
 
@@ -164,7 +162,7 @@ class Gateway:
         piece.fresh, known = receipt.fresh, self._jobs.get(receipt.id)
         if known is None and not receipt.fresh:
             job = Job(receipt.id, job.entry, job.profile, job.options)
-        piece.job = known or job
+        job.at, piece.job = self._clock.now(), known or job
         piece.job.join(job.options)
         self._jobs[receipt.id] = piece.job  # from here on the same key finds it, and closing ends it
         if known is not None or (receipt.fresh and self._queued(job)):
@@ -262,10 +260,8 @@ class Gateway:
         if command and session is not None:
             await self._command(job, command, session)
             return
-        # What was said before a question was asked does not answer it.
-        taken, approval = await self.questions.take(job, bare=not job.again)
-        if taken:
-            await self._answered(job, approval)
+        if (taken := await self.questions.take(job)) is not None:
+            await self._answered(job, taken)
             return
         if here:
             job.queued = self._lanes.put_now(lane, job, anyway=True)
@@ -277,15 +273,15 @@ class Gateway:
             job.remote = True
             await self.reopened(lane, here=message.conversation.channel == APP)
 
-    async def _answered(self, job: Job, approval: Approval | None) -> None:
+    async def _answered(self, job: Job, taken: Approval | str) -> None:
         """A question has its answer: its turn goes on. Whoever waits for the answer's work waits for that turn."""
-        if approval is None:
-            job.reply = Reply(job.id, job.entry.session, parts=(Text(CLOSED),), label=job.entry.message.label)
+        if isinstance(taken, str):
+            job.reply = Reply(job.id, job.entry.session, parts=(Text(taken),), label=job.entry.message.label)
             await self.worker.say(job, job.reply.parts, InboxDone(job.id, "void"))
             self._finish(job)
             return
-        self._followers.setdefault(approval.message, []).append(job)
-        await self.reopened(approval.session)
+        self._followers.setdefault(taken.message, []).append(job)
+        await self.reopened(taken.session)
 
     async def reopened(self, lane: str, here: bool = False) -> None:
         """A message of *lane* on disk is to be worked off, *here* if it can be."""
@@ -344,23 +340,25 @@ class Gateway:
 
     async def _taken_back(self, job: Job) -> None:
         """The message whose turn waits for an answer is taken back: that is a no."""
-        message, person = job.entry.message, job.entry.person
-        for id in {each.message for each in await self._records.approvals(person)}:
-            row = await self._records.accepted(id)
-            if row and row.entry.message.key == message.target and same_author(row.entry.message, message):
-                await self._decline(person, "the user took the message back", message=id)
+        message, asked = job.entry.message, await self._records.approvals(job.entry.person)
+        found = {each.message: await self._records.accepted(each.message) for each in asked}
+        mine = {
+            id for id, row in found.items()
+            if row and row.entry.message.key == message.target and same_author(row.entry.message, message)
+        }  # fmt: skip
+        await self._decline([each for each in asked if each.message in mine], "the user took the message back")
 
-    async def _decline(self, person: str, why: str, **about: str) -> int:
-        """Declines what a person was asked *about*: a session, or a message."""
-        found = await self.questions.decline(person, why, **about)
-        for each in found:
+    async def _decline(self, asked: Sequence[Approval], why: str) -> int:
+        """Says no to questions; gives to how many."""
+        declined = [each for each in asked if await self._records.answer(each.id, "", why) is not None]
+        for each in declined:
             await self.reopened(each.session)
-        return len(found)
+        return len(declined)
 
     async def _stop_all(self, session: Session) -> int:
-        """Stops what runs in a session, and declines what waits for an answer; gives how much."""
-        declined = await self._decline(session.person, "the user stopped it", session=session.id)
-        return self.stop(session.id) + declined
+        """Stops what runs in a session, and declines what was asked there, of whomever; gives how much."""
+        asked, stopped = await self._records.approvals(session=session.id), self.stop(session.id)
+        return stopped + await self._decline(asked, "the user stopped it")
 
     async def _command(self, job: Job, command: str, session: Session) -> None:
         try:

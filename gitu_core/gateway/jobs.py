@@ -67,10 +67,10 @@ class Options:
 class Job:
     """One accepted message, to be answered by *profile*. `done` is set when `reply` or `failure` is there.
 
-    `again` tells that an earlier run may have begun with it, `queued` that it is in a lane, `remote` that another
-    worker works on it, `withdrawn` that its author took it back before anybody began with it. `kept` is what its turn
-    recorded, `asks` what it asked, also where the store did not take it, or did not say so. With a `piece`, it was
-    begun ahead of its message's way to the disk.
+    `at` is when it came in. `again` tells that an earlier run may have begun with it, `queued` that it is in a lane,
+    `remote` that another worker works on it, `withdrawn` that its author took it back before anybody began with it.
+    `kept` is what its turn recorded, `asks` what it asked, also where the store did not take it, or did not say so.
+    With a `piece`, it was begun ahead of its message's way to the disk.
     """
 
     id: str
@@ -83,6 +83,7 @@ class Job:
     scope: anyio.CancelScope | None = None
     stopped: bool = False
     turn: TurnInfo | None = None
+    at: float = 0.0
     again: bool = False
     queued: bool = False
     remote: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gitu_core.contracts.ports import StepEntry
-from gitu_core.model import Reply
+from gitu_core.model import Reply, ToolResult
 from gitu_core.model.steps import CallDecided, CallFinished, CallStarted, Ended, Parked, Resumed, Step
 
 
@@ -30,6 +30,11 @@ class Past:
         """How often its process ended."""
 
     @property
+    def finished(self) -> dict[str, ToolResult]:
+        """What became of the calls that came to an end, also of turns inside."""
+        return {step.call: step.result for step in self._all if isinstance(step, CallFinished)}
+
+    @property
     def reply(self) -> Reply | None:
         """How the last turn ended, if it did."""
         step = self.steps[-1] if self.steps else None
@@ -38,7 +43,7 @@ class Past:
     def words(self) -> str:
         """What is known about what was done, for the person who asked for it."""
         tools = {step.call.id: step.call.tool for step in self._all if isinstance(step, CallDecided)}
-        results = {step.call: step.result for step in self._all if isinstance(step, CallFinished)}
+        results = self.finished
         begun = [step.call for step in self._all if isinstance(step, CallStarted)]
         known = [call for call in begun if call in results and results[call].status != "unknown"]
         done = [tools.get(call, call) for call in known if results[call].status == "ok"]

@@ -10,6 +10,8 @@ from gitu_core.model import Answer, Message
 YES = frozenset({"yes", "y", "ok", "allow", "approve"})
 NO = frozenset({"no", "n", "deny", "refuse"})
 BARE = YES | NO | {"retry", "leave"}
+CLOSED = "This question is closed: it was answered, nobody answered it in time, or it was not asked of you."
+
 LONGEST = 20
 """Characters of a message that may be a bare choice; what is longer is for the assistant."""
 
@@ -20,45 +22,52 @@ class Questions:
     def __init__(self, records: Records) -> None:
         self._records = records
 
-    async def take(self, job: Job, bare: bool) -> tuple[bool, Approval | None]:
-        """Whether the message is an answer, and the question that it settled. An answer that comes too late, or from
-        somebody else, is no message to the assistant.
+    async def take(self, job: Job) -> Approval | str | None:
+        """The question that a message settles, or why its answer does not count; None if it is none.
 
-        A *bare* "yes" or "no" counts only where exactly one question is open for the person in this conversation, and
-        is the last thing that was said there: whatever was said since may have asked for a yes as well.
+        A bare "yes" or "no" counts only where exactly one question is open for the person in this conversation, and was
+        the last thing that was said there: whatever was said since may have asked for a yes as well.
         """
         message, person = job.entry.message, job.entry.person
         if not self.may_answer(message):
-            return False, None
+            return None
         mine = await self._records.approvals(person)
-        for part in message.parts:
-            if isinstance(part, Answer):
-                choices = next((each.ask.choices for each in mine if each.id == part.ask), ())
-                choice = _chosen(_word(part.choice), choices)
-                return True, await self._settled(part.ask, person, choice, job.id) if choice else None
-        mine = [each for each in mine if each.conversation == message.conversation] if bare else []
-        choice = _chosen(_word(message.text), mine[0].ask.choices) if len(mine) == 1 else ""
-        last = await self._records.history(job.entry.session, 1 << 40, 1) if choice else ()
-        if not last or last[-1].turn != mine[0].turn:
-            return False, None
-        return True, await self._settled(mine[0].id, person, choice, job.id)
+        answer = next((part for part in message.parts if isinstance(part, Answer)), None)
+        if answer is not None:
+            mine = [each for each in mine if each.id == answer.ask]
+        else:
+            mine = [each for each in mine if each.conversation == message.conversation]
+        asked = mine[0] if len(mine) == 1 else None
+        choice = _chosen(_word(answer.choice if answer else message.text), asked.ask.choices) if asked else ""
+        if answer is None and not (asked and choice and await self._last(job, asked)):
+            return None
+        if asked is None:
+            return CLOSED
+        if not choice:
+            return f"This does not answer the question. Possible answers: {', '.join(asked.ask.choices)}."
+        hit("answer.before")
+        settled = await self._records.answer(asked.id, person, choice, job.id)
+        hit("answer.after")
+        return settled or CLOSED
 
-    async def decline(self, person: str, why: str, session: str = "", message: str = "") -> list[Approval]:
-        """Says no, for a person, to all that is asked in a session, or because of a message; gives the questions."""
-        mine = await self._records.approvals(person)
-        mine = [each for each in mine if session in ("", each.session) and message in ("", each.message)]
-        return [each for each in mine if await self._records.answer(each.id, "", why) is not None]
+    async def _last(self, job: Job, asked: Approval) -> bool:
+        """True if nothing was said after a question but the message of a job, and that not before it."""
+        lane, records = job.entry.session, self._records
+        if job.again or job.at < asked.created_at or await records.said_since(asked_as(asked), lane):
+            return False
+        last = await records.history(lane, 1 << 40, 1)
+        open = [id for id, _ in await records.pending_in(lane)]  # what is worked on may have been shown in part
+        return bool(last) and last[-1].turn == asked.turn and open[:1] == [job.id]
 
     @staticmethod
     def may_answer(message: Message) -> bool:
         """True if a message may be an answer, by its words alone."""
         return _word(message.text) in BARE or any(isinstance(part, Answer) for part in message.parts)
 
-    async def _settled(self, id: str, person: str, choice: str, receipt: str) -> Approval | None:
-        hit("answer.before")
-        found = await self._records.answer(id, person, choice, receipt)
-        hit("answer.after")
-        return found
+
+def asked_as(entry: Approval) -> str:
+    """The id and key under which a question is said. Asked again, it expires later, and is said under another one."""
+    return f"{entry.id}.{entry.expires_at:.3f}"
 
 
 def _word(text: str) -> str:

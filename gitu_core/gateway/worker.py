@@ -15,6 +15,7 @@ from gitu_core.gateway.answers import answer
 from gitu_core.gateway.jobs import APP, Job, closed, failed
 from gitu_core.gateway.live import Live
 from gitu_core.gateway.outbox import Outbox, to_say
+from gitu_core.gateway.questions import asked_as
 from gitu_core.gateway.queues import Lanes
 from gitu_core.gateway.work import TurnRunner
 from gitu_core.isolation import is_cancellation
@@ -135,8 +136,7 @@ class Worker:
         """Lets a turn wait for its person: the questions go out, and the lane is free."""
         where, reply = job.entry.message.conversation, outcome.reply
         job.asks = outcome.asks or job.asks
-        # Asked again, a question expires later: it is said under another key.
-        ids = [f"{each.id}.{each.expires_at:.3f}" for each in job.asks]
+        ids = [asked_as(each) for each in job.asks]
         said = [
             Outgoing(id, id, where, (each.ask,), cause=reply.turn, label=reply.label)
             for id, each in zip(ids, job.asks, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -93,7 +94,7 @@ async def guarded(
             except Exception as error:  # whatever a provider raises, the turn needs to know what to do next
                 if isinstance(error, GituError) and not isinstance(error, StoreError):
                     raise
-                raise _typed(error, model, begun) from error  # a failure of the store is taken for our own
+                raise typed(error, model, begun) from error  # a failure of the store is taken for our own
             begun = True
             if isinstance(event, Finish):
                 usage = msgspec.structs.replace(event.usage, cost=cost_of(info, event.usage))
@@ -105,11 +106,11 @@ async def guarded(
         if close is not None:
             # Closing frees a connection; it must happen even when the turn is being cancelled,
             # and must not hang.
-            with anyio.move_on_after(5, shield=True):
+            with anyio.move_on_after(5, shield=True), suppress(Exception):  # what counts is what came before
                 await close()
 
 
-def _typed(error: Exception, model: str, begun: bool) -> GituError:
+def typed(error: Exception, model: str, begun: bool = False) -> GituError:
     """The typed failure for what a provider should not have raised. Its text is not repeated: it may hold
     anything."""
     what = "took too long" if isinstance(error, TimeoutError) else f"failed with {type(error).__name__}"

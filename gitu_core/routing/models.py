@@ -9,11 +9,11 @@ import msgspec
 
 from gitu_core.config import Settings
 from gitu_core.contracts.ports import Clock
-from gitu_core.errors import AuthFailed
+from gitu_core.errors import AuthFailed, StoreError
 from gitu_core.manifest import Manifest
 from gitu_core.model import Candidate, ModelEvent, ModelRequest, RouteTask
 from gitu_core.routing.cooldown import Cooldown
-from gitu_core.routing.guarded import EVENT_TIMEOUT, Watch, guarded
+from gitu_core.routing.guarded import EVENT_TIMEOUT, Watch, guarded, typed
 from gitu_core.routing.plan import Draft, pause_key
 from gitu_core.routing.sources import Plugins, Sources
 
@@ -73,7 +73,10 @@ class Models:
             request = msgspec.structs.replace(request, model=model, credential=candidate.credential)
         self._cooldown.begin(pause_key(candidate))
         self._cooldown.begin(candidate.credential)
-        return provider.stream(request)
+        try:
+            return provider.stream(request)
+        except StoreError as error:  # one of its own
+            raise typed(error, candidate.model) from error
 
     def report(self, candidate: Candidate, error: Exception | None) -> None:
         """Tells how it went. A refused credential is left alone, whatever the model; else the model with its

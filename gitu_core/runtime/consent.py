@@ -37,7 +37,7 @@ class Consent:
 
     async def given(self, turn: Turn, call: ToolCall, spec: ToolSpec, verdict: Verdict) -> bool:
         """True for a yes; False where the turn has to wait for one. `Denied` for a no."""
-        answered = turn.state.answered.get(call.id) or self._arrived(turn, call, "approve")
+        answered = self._arrived(turn, call, "approve")
         if answered is None:
             said = None if self._waits(turn, call, "approve") else await self._approve(turn.work, call, spec, verdict)
             if said is None:
@@ -59,7 +59,7 @@ class Consent:
         made for, and do it twice."""
         if not turn.work.parks:
             return "leave"
-        answered = turn.state.answered.get(call.id) or self._arrived(turn, call, "retry")
+        answered = self._arrived(turn, call, "retry")
         if answered is not None:
             return answered.choice
         question = f"I was interrupted, and nobody knows whether {call.tool} was done. Shall I do it again?"
@@ -99,9 +99,12 @@ class Consent:
         return self._id(turn, call, kind) in turn.approvals
 
     def _arrived(self, turn: Turn, call: ToolCall, kind: str) -> CallAnswered | None:
-        """The answer that came while the turn was parked; from here on it is a step of the turn."""
-        found = turn.approvals.get(self._id(turn, call, kind))
-        if found is None or found.state == "pending":
+        """The answer that came while the turn was parked; from here on it is a step of the turn. Where the question was
+        asked again since, the last answer counts."""
+        found, known = turn.approvals.get(self._id(turn, call, kind)), turn.state.answered.get(call.id)
+        if found is None or (known is not None and known.choice == found.choice):
+            return known
+        if found.state == "pending":
             return None
         answered = CallAnswered(call.id, found.id, found.choice or "expired", found.by, found.digest)
         turn.note(answered)
@@ -121,7 +124,7 @@ def declined(choice: str) -> Denied:
 
 def asked_again(entry: Approval, now: float) -> Approval:
     """A question that was answered, and has to be asked once more."""
-    return msgspec.structs.replace(entry, state="pending", choice="", expires_at=now + OPEN_FOR)
+    return msgspec.structs.replace(entry, state="pending", choice="", expires_at=now + OPEN_FOR, created_at=now)
 
 
 def digest_of(call: ToolCall) -> str:

@@ -17,10 +17,10 @@ _PAGE = 200
 class ApprovalsPart(Base):
     """Approvals, beside the inbox that they hold up."""
 
-    async def approvals(self, person: str = "", turn: str = "") -> Sequence[Approval]:
-        """The questions that wait for an answer, of a person; or all that a turn ever asked."""
-        statement = "approvals_of_turn" if turn else "approvals_pending"
-        rows = await self._read(self._script_of(statement, self.tenant, turn or person, bodies=(7,)))
+    async def approvals(self, person: str = "", turn: str = "", session: str = "") -> Sequence[Approval]:
+        """The questions that wait for an answer, of a person or in a session; or all that a turn ever asked."""
+        statement = "approvals_of_turn" if turn else "approvals_in" if session else "approvals_pending"
+        rows = await self._read(self._script_of(statement, self.tenant, turn or session or person, bodies=(7,)))
         return readable(rows, self._opened, self.engine.lost)
 
     async def answer(self, id: str, person: str, choice: str, receipt: str = "") -> Approval | None:

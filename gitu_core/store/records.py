@@ -166,6 +166,15 @@ class RecordsPart(Base):
         rows = await self._read(self._script_of("outbox_one", self.tenant, id, bodies=(4,)))
         return outbox_entry(rows[0], self.tenant, self._keys) if rows else None
 
+    async def said_since(self, id: str, session: str) -> bool:
+        """True if something was to be said in a session after the outbox entry *id*, or there is no such entry."""
+
+        def script() -> Script:
+            found = yield "outbox_one", (self.tenant, id)
+            return not found or bool((yield "outbox_after", (self.tenant, session, found[0][0])))
+
+        return bool(await self._read(script))
+
     async def steps(self, turn: str) -> Sequence[StepEntry]:
         """The steps of a turn, in order. `Damaged` if one cannot be read."""
         rows = await self._read(self._script_of("steps", self.tenant, turn, bodies=(4,)))

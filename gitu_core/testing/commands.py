@@ -37,6 +37,7 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
         return
     command.add_argument("file", type=Path, help="a file that gitu export wrote")
     command.add_argument("--to-test", type=Path, metavar="FILE", help="write a pytest file, and the export beside it")
+    command.add_argument("--force", action="store_true", help="let --to-test replace what is there already")
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -83,21 +84,28 @@ async def _replay(options: argparse.Namespace) -> int:
         if not same:
             print("gitu: no test was written: it would fail", file=sys.stderr)
             return 1
-        _write_test(options.file, options.to_test)
+        _write_test(options.file, options.to_test, options.force)
     return 0 if same else 1
 
 
-def _write_test(export: Path, test: Path) -> None:
-    """Writes the test, and a copy of the export beside it unless it is there already."""
+def _write_test(export: Path, test: Path, force: bool) -> None:
+    """Writes the test, and a copy of the export beside it unless it is there already. Replaces nothing without
+    *force*."""
     from gitu_core.errors import InputError
 
     copy = test.with_suffix(".json")
     try:
+        beside = export.resolve().parent == test.resolve().parent
+        data = export.read_bytes()
+        taken = [path for path in (test, *(() if beside else (copy,))) if os.path.lexists(path)]
+        if taken and not force:
+            raise InputError(f"{taken[0]} exists already; nothing was written",
+                             hint="name another file, or give --force to replace it")  # fmt: skip
         test.parent.mkdir(parents=True, exist_ok=True)
-        if export.resolve().parent == test.resolve().parent:
+        if beside:
             copy = export
         else:
-            copy.write_bytes(export.read_bytes())
+            copy.write_bytes(data)
             os.chmod(copy, 0o600)
         test.write_text(_TEST.format(name=json.dumps(copy.name)), "utf-8")
     except OSError as error:

@@ -84,6 +84,25 @@ def test_a_test_is_written_that_passes(recorded: tuple[Cli, dict[str, str]], tes
     assert "1 passed" in done.stdout
 
 
+def test_nothing_is_replaced_by_a_test_unless_it_is_forced(recorded: tuple[Cli, dict[str, str]]) -> None:
+    cli, _ = recorded
+    cli.run("export", "--out", "kept.json")
+    test, copy = (cli.folder / "kept" / name for name in ("test_kept.py", "test_kept.json"))
+    test.parent.mkdir()
+    for there, other in ((test, copy), (copy, test)):
+        there.write_text("mine", "utf-8")
+        refused = cli.run("replay", "kept.json", "--to-test", "kept/test_kept.py", status=1)
+        assert f"kept/{there.name} exists already; nothing was written" in refused.stderr
+        assert "--force" in refused.stderr
+        assert there.read_text("utf-8") == "mine"
+        assert not other.exists()
+        there.unlink()
+    test.write_text("mine", "utf-8")
+    cli.run("replay", "kept.json", "--to-test", "kept/test_kept.py", "--force")
+    assert "replay_file" in test.read_text("utf-8")
+    assert copy.read_bytes() == (cli.folder / "kept.json").read_bytes()
+
+
 def test_what_cannot_be_done_is_told_with_the_next_step(recorded: tuple[Cli, dict[str, str]], tmp_path: Path) -> None:
     cli, _ = recorded
     assert "next: list the sessions" in cli.run("export", "nothing", status=1).stderr

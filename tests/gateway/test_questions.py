@@ -6,7 +6,7 @@ import pytest
 
 from gitu_core.contracts.ports import Approval, HistoryEntry, InboxEntry
 from gitu_core.gateway.jobs import Job
-from gitu_core.gateway.questions import Questions
+from gitu_core.gateway.questions import CLOSED, Questions
 from gitu_core.model import Account, Answer, Ask, Conversation, Message, Text, user_message
 
 pytestmark = pytest.mark.anyio
@@ -18,11 +18,12 @@ class Asked:
 
     def __init__(self, *asks: Ask):
         self.open = {
-            ask.id: Approval(ask.id, "anna", "s", "t", "m", "call", "00", ask, 9e9, conversation=HERE) for ask in asks
+            ask.id: Approval(ask.id, "anna", "s", "t", "m", "call", "00", ask, 9e9, 1.0, conversation=HERE)
+            for ask in asks
         }
         self.chosen = []
         self.reads = 0
-        self.last = "t"
+        self.last, self.since, self.waiting = "t", False, ["receipt"]
 
     async def approvals(self, person="", turn=""):
         self.reads += 1
@@ -31,6 +32,12 @@ class Asked:
     async def history(self, session, max_tokens, max_messages=500):
         message = user_message("x")
         return [HistoryEntry(session, "anna", message, 1, 0.0, turn=self.last)]
+
+    async def said_since(self, id, session):
+        return self.since
+
+    async def pending_in(self, session):
+        return [(id, None) for id in self.waiting]
 
     async def answer(self, id, person, choice, receipt=""):
         found = self.open.get(id)
@@ -44,17 +51,16 @@ YES_OR_NO = Ask("q", "May I?", ("yes", "no"))
 AGAIN = Ask("r", "Again?", ("retry", "leave"))
 
 
-async def take(asked: Asked, *parts, person: str = "anna", conversation: Conversation = HERE, bare: bool = True):
+async def take(asked: Asked, *parts, person: str = "anna", conversation: Conversation = HERE, **how):
     message = Message("k", conversation, Account("c", "a"), parts)
-    return await Questions(asked).take(Job("receipt", InboxEntry(message, person, "s"), "default"), bare)
+    job = Job("receipt", InboxEntry(message, person, "s"), "default", **{"at": 2.0, **how})
+    return await Questions(asked).take(job)
 
 
 @pytest.mark.parametrize("words", ["yes", "Yes.", " y ", "OK", "no", "N"])
 async def test_plain_words_answer_the_only_question(words):
     asked = Asked(YES_OR_NO)
-    taken, approval = await take(asked, Text(words))
-    assert taken
-    assert approval is not None
+    assert isinstance(await take(asked, Text(words)), Approval)
     assert asked.chosen == [("q", "no" if words.lower().startswith("n") else "yes", "receipt")]
 
 
@@ -67,9 +73,9 @@ async def test_plain_words_answer_another_question(words, choice):
 
 async def test_nobody_else_can_answer_and_what_is_not_offered_counts_for_nothing():
     asked = Asked(YES_OR_NO)
-    assert await take(asked, Answer("q", "yes"), person="mallory") == (True, None)
-    assert await take(asked, Answer("q", "always")) == (True, None)
-    assert await take(asked, Answer("gone", "yes")) == (True, None)
+    assert await take(asked, Answer("q", "yes"), person="mallory") == CLOSED
+    assert "Possible answers: yes, no" in await take(asked, Answer("q", "always"))
+    assert await take(asked, Answer("gone", "yes")) == CLOSED
     assert asked.chosen == []
 
 
@@ -80,16 +86,19 @@ async def test_an_answer_counts_from_any_conversation_of_the_person():
 
 
 async def test_a_bare_yes_means_nothing_while_two_questions_are_open_or_elsewhere():
-    assert await take(Asked(YES_OR_NO, AGAIN), Text("yes")) == (False, None)
-    assert await take(Asked(), Text("yes")) == (False, None)
-    assert await take(Asked(YES_OR_NO), Text("yes"), conversation=Conversation("c", "2")) == (False, None)
+    assert await take(Asked(YES_OR_NO, AGAIN), Text("yes")) is None
+    assert await take(Asked(), Text("yes")) is None
+    assert await take(Asked(YES_OR_NO), Text("yes"), conversation=Conversation("c", "2")) is None
 
 
 async def test_a_bare_yes_means_nothing_where_something_else_was_said_since_or_it_was_said_before():
-    asked = Asked(YES_OR_NO)
-    asked.last = "another turn"
-    assert await take(asked, Text("yes")) == (False, None)
-    assert await take(Asked(YES_OR_NO), Text("yes"), bare=False) == (False, None)
+    for since in ({"last": "another turn"}, {"since": True}, {"waiting": ["earlier", "receipt"]}):
+        asked = Asked(YES_OR_NO)
+        vars(asked).update(since)
+        assert await take(asked, Text("yes")) is None
+        assert isinstance(await take(asked, Answer("q", "yes")), Approval)
+    assert await take(Asked(YES_OR_NO), Text("yes"), again=True) is None
+    assert await take(Asked(YES_OR_NO), Text("yes"), at=0.5) is None
 
 
 async def test_choices_are_taken_whatever_their_case():
@@ -101,5 +110,5 @@ async def test_choices_are_taken_whatever_their_case():
 async def test_what_cannot_be_an_answer_costs_no_look_up():
     asked = Asked(YES_OR_NO)
     for words in ("hello", "yes, and buy milk", "a long message " * 100):
-        assert await take(asked, Text(words)) == (False, None)
+        assert await take(asked, Text(words)) is None
     assert asked.reads == 0

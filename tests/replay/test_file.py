@@ -134,3 +134,9 @@ def test_a_test_that_fails_tells_the_first_difference(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_bytes(msgspec.json.encode(raw))
     with pytest.raises(AssertionError, match=r"step 1 \(model_asked\) of turn .*: digest: recorded was"):
         replay_file(tmp_path / "x.json")
+
+
+async def test_a_file_is_not_run_where_a_loop_runs_already(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="in async code") as told:
+        replay_file(tmp_path / "any.json")
+    assert "await gitu_core.testing.replay.run.replay(load(path))" in told.value.hint

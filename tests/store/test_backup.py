@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from gitu_core.contracts.host import Entry
-from gitu_core.contracts.ports import UsageEntry
+from gitu_core.contracts.ports import Approval, StepEntry, UsageEntry
+from gitu_core.contracts.timers import Timer
 from gitu_core.errors import Damaged, StoreError
-from gitu_core.model import Usage
+from gitu_core.model import Ask, Usage, from_outside
+from gitu_core.model.steps import CallAnswered, Parked, Resumed
 from gitu_core.store import Store, restore
-from gitu_core.store.codec import bound
 from gitu_core.store.sql import compiled
 from gitu_core.testing.invariants import open_messages
 from tests.store.conftest import new_database
@@ -35,22 +36,17 @@ async def filled(store: Store, large: bytes = b"large" * 14_000) -> None:
     await store.kv_put("p", Entry(key="k", value=[1], person="ana"))
     await store.put_blob(b"small", "text/plain", person="ana")
     await store.put_blob(large, "text/plain", person="ana")
-    await store._script(lambda: _work(store), "ana")
+    await store._script(lambda: _worker(store), "ana")
+    asked = Approval("a", "ana", "s", "t2", "m", "c", "00", Ask("a", "May I?", ("yes", "no")), 9.0, 1.0)
+    steps = (CallAnswered("c", "a", "yes", "ana", "00"), Parked(("c",), from_outside("x")), Resumed("w"))
+    await store.write(asked, *(StepEntry("t2", n, each, "s", "ana", 1.0) for n, each in enumerate(steps)))
+    await store.put_timer(Timer("p", "k", 5.0, {"a": 1}, "ana"))
 
 
-def _work(store: Store) -> Any:
-    """Rows of a worker, its lane, a question and a timer."""
-    tenant = store.tenant
-
-    def sealed(table: str, *columns: object) -> bytes:
-        return store._keys.seal("ana", b"[]", bound(table, tenant, *columns))
-
-    yield "worker_add", (tenant, "w", 1, 0, 1.0, "host 1")
-    yield "lane_claim", (tenant, "s", "w")
-    asked = ("a", "ana", "s", "t", "m", "approve")
-    body = sealed("approvals", *asked, b"digest")
-    yield "approval_put", (tenant, *asked, "pending", "", b"digest", 1.0, 9.0, None, body)
-    yield "timer_put", (tenant, "p", "k", "ana", 5.0, sealed("timers", "p", "k", "ana"))
+def _worker(store: Store) -> Any:
+    """Rows of a worker and its lane."""
+    yield "worker_add", (store.tenant, "w", 1, 0, 1.0, "host 1")
+    yield "lane_claim", (store.tenant, "s", "w")
 
 
 async def rows_of(store: Store) -> dict[str, list[tuple[Any, ...]]]:
@@ -129,3 +125,10 @@ async def test_a_database_of_an_earlier_version_loads(version: str, tmp_path: Pa
         assert (await store.kv_list("p"))[0].value == [1]
         assert (await store.usage("ana")).cost == 7
         assert not (await store.accept(inbox("k"))).fresh
+        if version >= "0002":
+            assert [each.ask.question for each in await store.approvals("ana")] == ["May I?"]
+            assert [type(each.step) for each in await store.steps("t2")] == [CallAnswered, Parked, Resumed]
+            assert [each.about for each in await store.others()] == ["host 1"]
+            await store.join("host 2")
+            timers, _ = await store.take_timers(["p"], 10, ())
+            assert [(each.key, each.data, each.person) for each in timers] == [("k", {"a": 1}, "ana")]

@@ -19,8 +19,8 @@ from gitu_core.model.steps import Begun, ModelAsked, Parked, Resumed
 from gitu_core.runtime.toolbox import Toolbox
 from gitu_core.store.cache import Tail
 from gitu_core.testing.replay.file import FORMAT, Export, OfferedTool, Recorded, RecordedTurn, Said
+from gitu_core.testing.replay.known import known_secrets
 from gitu_core.testing.replay.leave import without_content, without_secrets
-from gitu_core.testing.replay.redact import known_secrets
 from gitu_core.testing.replay.run import played
 from gitu_core.testing.replay.stage import MEASURES, Stage
 from gitu_core.wiring import House

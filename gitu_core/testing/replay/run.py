@@ -56,12 +56,25 @@ async def replay(export: Export) -> list[Replayed]:
 
 
 def replay_file(path: str | Path) -> list[Replayed]:
-    """Runs every turn of a file again, for a test. `AssertionError` tells the first difference."""
+    """Runs every turn of a file again, for a test. `AssertionError` tells the first difference. `InputError` in async
+    code, where a loop runs already: there it is ``await replay(load(path))``."""
+    if _in_loop():
+        raise InputError("replay_file was called in async code, where it would wait for itself",
+                         hint="use await gitu_core.testing.replay.run.replay(load(path)), load from "
+                              "gitu_core.testing.replay.file; or call it from a plain function")  # fmt: skip
     found = anyio.run(replay, load(path))
     for each in found:
         if each.difference is not None:
             raise AssertionError(str(each))
     return found
+
+
+def _in_loop() -> bool:
+    try:
+        anyio.get_current_task()
+    except anyio.NoEventLoopError:
+        return False
+    return True
 
 
 async def played(export: Export, recorded: RecordedTurn) -> Stage:
