@@ -105,7 +105,6 @@ async def test_a_yes_from_before_the_question_is_none_wherever_it_was_taken_in()
         await gitu.house.gateway.woken((await gitu.sessions())[0].id)
         go.set()
         await until(lambda: len(adapter.sent) >= 2)
-        assert len(await gitu.approvals("")) == 0 or SENT == []
     assert SENT == []
 
 
