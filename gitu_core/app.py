@@ -170,8 +170,10 @@ class Gitu:
         from anyio import sleep_forever
 
         self.house.keeper.everything = True
+        await self.house.warm()
         await sleep_forever()
 
     async def serve(self, *channels: str) -> None:
         """Runs the channels named, or every enabled one that can run in the background, until cancelled."""
+        await self.house.warm()
         await self.house.run_channels(channels or self.house.channel_names(foreground=False))

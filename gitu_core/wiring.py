@@ -20,7 +20,7 @@ from gitu_core.config import Profile, SecretSource, leaves_machine, plugin_confi
 from gitu_core.contracts import Dispatcher, Host
 from gitu_core.contracts.ports import Store
 from gitu_core.contracts.scope import acting, person_of
-from gitu_core.errors import ConfigError, InputError, NotReady, PluginError, StoreError
+from gitu_core.errors import ConfigError, GituError, InputError, NotReady, PluginError, StoreError
 from gitu_core.facets import PluginHost, StateVersions
 from gitu_core.failpoints import hit
 from gitu_core.gateway import APP, Channels, Gateway, Job, Keeper, LocalDispatcher
@@ -283,6 +283,14 @@ class House:
             raise ConfigError("no channel is enabled", hint="enable one with: gitu plugins enable ID", field="plugins")
         adapters = [await self.registry.get("adapter", name) for name in dict.fromkeys(names)]
         await self.channels.run_all(adapters)
+
+    async def warm(self) -> None:
+        """Loads what the first turn needs, for those who serve: whoever comes first does not wait for it."""
+        profile = self.profile("default")
+        try:
+            await self.models.warm(profile.models, profile.exact)
+        except GituError as error:  # a turn fails with it as well, and tells its person
+            log.warning("no model is ready: %s", error)
 
 
 def _parts_of(value: object) -> tuple[Part, ...]:

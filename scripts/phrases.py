@@ -60,11 +60,17 @@ def page(statement: Any, table: Table, group: str = "") -> Any:
     return first(statement.where(behind).order_by(column, n))
 
 
+def into(dialect: str, table: Table) -> Any:
+    """New rows, of whatever is said next."""
+    make: Any = sqlite_insert if dialect == "sqlite" else postgres_insert
+    return make(table)
+
+
 def insert(dialect: str, table: Table, **fixed: Any) -> Any:
     """A new row; the columns *fixed* are what they say."""
-    make: Any = sqlite_insert if dialect == "sqlite" else postgres_insert
     names = [column.name for column in table.c if column.autoincrement is not True]
-    return make(table).values({name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names} | fixed)
+    new = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
+    return into(dialect, table).values(new | fixed)
 
 
 def upsert(dialect: str, table: Table, keys: str, changed: str, **fixed: Any) -> Any:

@@ -64,20 +64,25 @@ def _reads() -> dict[str, ClauseElement]:
     keys, inbox, messages, outbox = t.KEYS, t.INBOX, t.MESSAGES, t.OUTBOX
     key = "id generation master wrapped person purpose"
     session = "id person created_at active_at ended_at messages body"
-    sessions = t.SESSIONS.c
+    sessions, conversations, people, accounts = t.SESSIONS.c, t.CONVERSATIONS.c, t.PEOPLE.c, t.ACCOUNTS.c
     row = "n id person session body"
     said, n = q.pick(messages, "n person turn tokens at body", "tenant session"), messages.c.n
     return {
         "keys_current": q.first(q.pick(keys, key, "tenant person purpose").order_by(keys.c.generation.desc()), q.ONE),
         "key_by_id": q.pick(keys, key, "tenant id"),
         "person": q.pick(t.PEOPLE, "id enabled created_at body", "tenant id"),
+        "person_of": select(people.id, people.enabled, people.created_at, people.body, accounts.last_used)
+        .where(*q.where(t.ACCOUNTS, "tenant channel account"))
+        .where(people.tenant == accounts.tenant, people.id == accounts.person),
         "account": q.pick(t.ACCOUNTS, "person last_used", "tenant channel account"),
         "session": q.pick(t.SESSIONS, session, "tenant id"),
+        "session_of": q.pick(t.SESSIONS, session, "")
+        .where(*q.where(t.CONVERSATIONS, "tenant conversation"))
+        .where(sessions.tenant == conversations.tenant, sessions.id == conversations.session),
         "session_locked": q.pick(t.SESSIONS, session, "tenant id").with_for_update(),
         "session_count": q.pick(t.SESSIONS, "messages", "tenant id"),
         "sessions": q.first(q.pick(t.SESSIONS, session, "tenant").order_by(sessions.active_at.desc())),
         "sessions_of": q.first(q.pick(t.SESSIONS, session, "tenant person").order_by(sessions.active_at.desc())),
-        "conversation": q.pick(t.CONVERSATIONS, "session", "tenant conversation"),
         "conversation_locked": q.pick(t.CONVERSATIONS, "session", "tenant conversation").with_for_update(),
         "inbox_one": q.pick(inbox, f"{row} worker done_at outcome", "tenant id"),
         "history": q.first(said.where(n < q.number("below")).order_by(n.desc())),

@@ -30,8 +30,11 @@ def _workers(dialect: str) -> dict[str, ClauseElement]:
 
 
 def _lanes(dialect: str) -> dict[str, ClauseElement]:
-    lanes = t.LANES
-    claim = q.insert(dialect, lanes)
+    lanes, workers = t.LANES, t.WORKERS
+    # Together with the worker's epoch: one that lost its lease gets no lane, which nobody would free again.
+    me = select(workers.c.tenant, bindparam("new_lane", type_=lanes.c.lane.type), workers.c.id)
+    me = me.where(*q.where(workers, "tenant id epoch")).with_for_update(read=True)
+    claim = q.into(dialect, lanes).from_select(["tenant", "lane", "worker"], me)
     worker = claim.excluded.worker
     return {
         "lane_claim": claim.on_conflict_do_update(

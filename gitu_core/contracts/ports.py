@@ -225,7 +225,7 @@ class Workers(Protocol):
         """Ends another worker's lease, unless it showed a sign of life since; its lanes are free then."""
 
     async def claim(self, lane: str) -> bool:
-        """Makes this worker the only one that works on a lane; False if another one does."""
+        """Makes this worker the only one that works on a lane; False if another one does, or took over from it."""
 
     async def owner(self, lane: str) -> Worker | None:
         """Who works on a lane."""

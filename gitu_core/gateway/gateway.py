@@ -422,10 +422,20 @@ class Gateway:
             self._finish(job)
         self._followers.clear()
 
-    async def look_at_remote(self) -> None:
-        """Finds out what became of messages that other workers work on; what could not be worked on here is tried
-        again, since its lane may be free by now."""
-        for id in [*self._followers, *(job.id for job in self._jobs.values() if job.remote)]:
+    def remote(self) -> list[Job]:
+        """The jobs that other workers work on."""
+        return [job for job in self._jobs.values() if job.remote]
+
+    async def look_at_remote(self, jobs: Sequence[Job], pending: Collection[str]) -> None:
+        """Finds out what became of *jobs* that other workers work on, now that *pending* are the lanes in which
+        something waits; what could not be worked on here is tried again, since its lane may be free by now."""
+        wanted = dict.fromkeys(self._followers)
+        for job in jobs:
+            if job.waiting > 0 or job.watches or job.entry.message.conversation.channel == APP:
+                wanted[job.id] = None
+            elif job.remote and job.entry.session not in pending:  # it is done, and nobody asks how it went
+                self._finish(job)
+        for id in wanted:
             row = await self._records.accepted(id)
             if row is None or self._has(id):
                 continue

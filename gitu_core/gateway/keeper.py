@@ -19,8 +19,11 @@ from gitu_core.gateway.jobs import APP
 
 log = logging.getLogger("gitu.gateway")
 
-LOOK, SOON = 1.0, 0.3
-"""Seconds between two looks, and before the second one where a worker seems to be gone."""
+LOOK, SOON = 1.0, 0.25
+"""Seconds between two looks at everything, and between two looks at up to `FEW` other workers; with more it takes
+longer."""
+
+FEW = 4
 
 
 class Keeper:
@@ -42,7 +45,7 @@ class Keeper:
         self._beats: dict[str, tuple[int, float]] = {}
         self._gone: set[str] = set()
         self._seen: set[str] = set()
-        self._looked = 0.0
+        self._looked = self._looked_around = 0.0
         self.id = ""
 
     async def begin(self) -> None:
@@ -66,10 +69,16 @@ class Keeper:
         """Looks until cancelled."""
         lost = False
         while True:
-            await self._clock.sleep(SOON if lost or self._gone else LOOK)
+            soon = min(LOOK, SOON * max(1.0, len(self._beats) / FEW))
+            await self._clock.sleep(soon if lost or self._beats else LOOK)
             try:
-                await (self._begin_anew() if lost else self.look())
-                lost = False
+                if lost:
+                    await self._begin_anew()
+                    lost = False
+                elif self._clock.monotonic() - self._looked_around + soon / 2 > LOOK:
+                    await self.look()
+                elif await self._look_at_workers():
+                    await self._look_around(True)
             except LeaseLost as error:
                 log.warning("another worker took over: %s", error)
                 self._gateway.drop()
@@ -79,8 +88,14 @@ class Keeper:
 
     async def look(self) -> None:
         """One look: at the other workers, at questions that nobody answers, at what waits."""
+        self._looked_around = self._clock.monotonic()
+        if self._beats:
+            await self._workers.beat()
+        await self._look_around(await self._look_at_workers())
+
+    async def _look_around(self, taken: bool) -> None:
+        """Looks at everything but the other workers, of whom one was *taken* over."""
         gateway = self._gateway
-        taken = await self._look_at_workers()
         for each in await self._records.expire():
             hit("expire.after")
             await gateway.reopened(each.session)
@@ -88,15 +103,22 @@ class Keeper:
             await gateway.outbox.look_for_unknown()
         for channel in gateway.adapters:
             gateway.outbox.kick(channel)
-        await gateway.look_at_remote()
-        await self._look_at_lanes(taken)
+        remote, channels = gateway.remote(), tuple(gateway.adapters)
+        waiting = {}
+        if remote or channels or self.everything:
+            waiting = dict(await self._records.waiting())
+        await gateway.look_at_remote(remote, waiting)
+        await self._look_at_lanes(
+            {lane for lane, channel in waiting.items() if channel in channels or (self.everything and channel != APP)},
+            taken,
+        )
 
     async def _look_at_workers(self) -> bool:
-        """Shows others that this worker lives; takes over from those that do not. True if it took over."""
+        """Takes over from those that do not live any more. True if it did."""
+        if self._looked:
+            await self.hold()
         now, taken = self._clock.monotonic(), False
         others = await self._workers.others()
-        if others and self._beats:
-            await self._workers.beat()
         self._beats = {each.id: self._beat(each, now) for each in others}
         for each in others:
             silent = now - self._beats[each.id][1]
@@ -118,13 +140,9 @@ class Keeper:
         known = self._beats.get(worker.id)
         return known if known is not None and known[0] == worker.beat else (worker.beat, now)
 
-    async def _look_at_lanes(self, at_once: bool) -> None:
+    async def _look_at_lanes(self, waiting: set[str], at_once: bool) -> None:
         """Takes up lanes in which something waits and nothing happens: seen twice, so that no wake-up is overtaken."""
         gateway = self._gateway
-        channels = () if self.everything else tuple(gateway.adapters)
-        if not channels and not self.everything:
-            return
-        waiting = {lane for lane, channel in await self._records.waiting(channels) if channel != APP}
         idle = {lane for lane in waiting if not gateway.has(lane)}
         for lane in idle if at_once else idle & self._seen:
             gateway.owned.attend(lane)

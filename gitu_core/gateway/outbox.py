@@ -33,6 +33,9 @@ log = logging.getLogger("gitu.gateway")
 AT_ONCE = 64
 """In how many conversations of a channel something is sent at once, of what waited."""
 
+PAGE = 1_000
+"""How much of what waits is read from disk at once."""
+
 
 @dataclass(eq=False)
 class _Direct:
@@ -254,9 +257,7 @@ class Outbox:
             after = ""
             while True:
                 queue.left.clear()
-                page = await self._records.unsent(state=state, after=after, channel=adapter.channel.name)
-                if not page:
-                    break
+                page = await self._records.unsent(PAGE, state, after, adapter.channel.name)
                 for entry in page:
                     after = entry.outgoing.id
                     # While the page was read it may have been dealt with: then it is not as the page says.
@@ -266,6 +267,8 @@ class Outbox:
                         await self._recover(adapter, queue, entry)
                     else:
                         self._put(queue, entry, LONGEST_WAIT)  # written by the clock as it was then
+                if len(page) < PAGE // 2:  # one that cannot be read is left out of a page
+                    break
 
     async def _recover(self, adapter: Adapter, queue: _Queue, entry: OutboxEntry) -> None:
         """An entry that was on its way when a process ended."""

@@ -78,6 +78,11 @@ class Models:
         except StoreError as error:  # one of its own
             raise typed(error, candidate.model) from error
 
+    async def warm(self, wanted: Sequence[str], exact: bool) -> None:
+        """Loads the provider of the model that would be asked first."""
+        for candidate in (await self.plan(RouteTask(), wanted, exact=exact))[:1]:
+            await self._sources.provider(candidate.model.partition("/")[0])
+
     def report(self, candidate: Candidate, error: Exception | None) -> None:
         """Tells how it went. A refused credential is left alone, whatever the model; else the model with its
         key."""

@@ -23,15 +23,16 @@ class PeoplePart(Base):
         callers at once get the same person."""
         key = self._keys.digest("account", account.channel, account.id)
         now = self.clock.now()
-        known = self._accounts.get(key) if self._remembers() else None
+        remembers, noted = self._remembers(), self._accounts.get(key)
+        known = noted if remembers else None
         if known is None:
-            known = await self._read(lambda: self._account(account.channel, key))
+            known = await self.engine.read(lambda: self._account(account.channel, key))
             if known is None:
                 id = person or self.clock.new_id()
                 known = await self._script(lambda: self._new_person(account, key, id, now), id)
             self._accounts.put(key, known)
         found, last_used = known
-        if now - last_used >= USED_EVERY:
+        if now - max(last_used, noted[1] if noted else 0.0) >= USED_EVERY:
             self._accounts.put(key, (found, now))
             self._later((Row("account_used", (now, self.tenant, account.channel, key)),))
         return found
@@ -43,15 +44,15 @@ class PeoplePart(Base):
     # ---- inside --------------------------------------------------------------------------------------------
 
     def _account(self, channel: str, key: bytes) -> ScriptOf[tuple[Person, float] | None]:
-        row = yield from self._first(None, "account", self.tenant, channel, key)
-        person = (yield from self._person(row[0])) if row else None
-        return (person, row[1]) if person else None
+        row = yield from self._first(3, "person_of", self.tenant, channel, key)
+        return (self._read_person(row[:4]), row[4]) if row else None
 
     def _person(self, id: str) -> ScriptOf[Person | None]:
         row = yield from self._first(3, "person", self.tenant, id)
-        if not row:
-            return None
-        _, enabled, created_at, body = row
+        return self._read_person(row) if row else None
+
+    def _read_person(self, row: Any) -> Person:
+        id, enabled, created_at, body = row
         person: Person = unsealed(self._keys, body, Person, f"the person {id}", "people", self.tenant, id)
         return replaced(person, enabled=bool(enabled), created_at=created_at)
 

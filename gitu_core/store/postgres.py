@@ -17,6 +17,9 @@ Connect = Callable[[], Any]
 _READERS = 4
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended($1, 7))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended($1, 7))"
+_NO_ROW = "22012"
+"""What the server says where `_begin` divides by the number of rows and there is none."""
+
 _HINTS = {
     "23": ("the row is there already, or breaks a rule of its table", "somebody else wrote it: read it again", ""),
     "25": ("the database is read-only", "connect to the primary", "database"),
@@ -205,18 +208,29 @@ class PostgresEngine:
         try:
             if kind == "many":
                 return await connection.executemany(self.sql.text(statement), params)
-            if kind == "rows":
+            if kind in ("rows", "alone"):
                 return await connection.fetch(self.sql.text(statement), *params)
             if kind == "each":
                 return await connection.fetchmany(self.sql.text(statement), params)
-            if kind in ("begin", "commit"):
-                return await connection.execute(kind)
+            if kind == "commit":
+                return await connection.execute("COMMIT")
+            if kind == "begin":
+                return await connection.execute(self._begin(params) if params else "BEGIN")
             if connection is not None and not connection.is_closed():
                 with contextlib.suppress(*errors):
                     await connection.execute("ROLLBACK")
         except errors as error:
+            if kind == "begin" and getattr(error, "sqlstate", "") == _NO_ROW:
+                raise params.lost() from error
             raise translated(error) from error
         return None
+
+    def _begin(self, fence: Fence) -> str:
+        """Begins where the fence holds, on one way to the server and back. Such a text has no parameters."""
+        held = self.sql.text("worker_epoch")
+        for mark, value in (("$1", fence.tenant), ("$2", fence.worker)):
+            held = held.replace(mark, f"convert_from(decode('{value.encode().hex()}', 'hex'), 'UTF8')")
+        return f"BEGIN; SELECT 1 / count(*) FROM ({held}) AS held WHERE epoch = {fence.epoch}"
 
     async def _opened(self) -> Any:
         try:

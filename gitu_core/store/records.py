@@ -32,7 +32,7 @@ class RecordsPart(Base):
             entry = replaced(entry, message=replaced(entry.message, id=self.clock.new_id()))
         rows = [inbox_row(entry, entry.message.id, self.tenant, self.clock.now(), self._keys)]
         if lane and self.engine.fence is not None:
-            rows.append(Row("lane_claim", (self.tenant, lane, self.engine.fence.worker)))
+            rows.append(Row("lane_claim", (lane, *self.engine.fence)))
 
         def after(job: Job) -> None:
             if landing is not None:
@@ -96,9 +96,11 @@ class RecordsPart(Base):
 
         def script() -> Script:
             found: list[tuple[str, str]] = []
-            while rows := (yield "pending_lanes", (self.tenant, found[-1][0] if found else "", _PAGE)):
+            while True:
+                rows = yield "pending_lanes", (self.tenant, found[-1][0] if found else "", _PAGE)
                 found += [(session, channel) for session, channel in rows]
-            return found
+                if len(rows) < _PAGE:
+                    return found
 
         return [each for each in await self._read(script) if not channels or each[1] in channels]
 
@@ -108,10 +110,12 @@ class RecordsPart(Base):
 
         def script() -> Script:
             found: list[Any] = []
-            while page := (yield "pending_in", (self.tenant, session, found[-1][0] if found else 0, _PAGE)):
+            while True:
+                page = yield "pending_in", (self.tenant, session, found[-1][0] if found else 0, _PAGE)
                 yield from self._keys.load([row[4] for row in page])
                 found += page
-            return found
+                if len(page) < _PAGE:
+                    return found
 
         rows = await self._read(script)
         return readable(rows, lambda row: inbox_entry(row, self.tenant, self._keys), self.engine.lost)

@@ -24,7 +24,7 @@ class SessionsPart(Base):
             known = self._sessions.get(self._bound.get(key) or "")
             if known is not None and known.ended_at is None:
                 return known
-        found = await self._read(lambda: self._bound_session(key))
+        found = await self.engine.read(lambda: self._bound_session(key))
         if found is None or found.ended_at is not None:
             found = await self._script(lambda: self._bind(conversation, key, person, profile, False), person)
         return self._remember(key, found)
@@ -109,8 +109,8 @@ class SessionsPart(Base):
         return self._session(row) if row else None
 
     def _bound_session(self, key: bytes) -> ScriptOf[Session | None]:
-        row = yield from self._first(None, "conversation", self.tenant, key)
-        return (yield from self._one("session", row[0])) if row and row[0] else None
+        row = yield from self._first(6, "session_of", self.tenant, key)
+        return self._session(row) if row else None
 
     def _bind(self, conversation: Conversation, key: bytes, person: str, profile: str, anew: bool) -> ScriptOf[Session]:
         now = self.clock.now()

@@ -263,12 +263,17 @@ class SqliteEngine:
             try:
                 if kind == "many":
                     return connection.executemany(text(statement), params)
-                if kind == "rows":
+                if kind in ("rows", "alone"):
                     return connection.execute(text(statement), params).fetchall()
                 if kind == "each":
                     return [row for one in params for row in connection.execute(text(statement), one).fetchall()]
-                if kind in ("begin", "commit"):
-                    return connection.execute("COMMIT" if kind == "commit" else "BEGIN IMMEDIATE")
+                if kind == "commit":
+                    return connection.execute("COMMIT")
+                if kind == "begin":
+                    connection.execute("BEGIN IMMEDIATE")
+                    if params and connection.execute(text("worker_epoch"), params[:2]).fetchall() != [(params.epoch,)]:
+                        raise params.lost()
+                    return None
                 if kind == "call":
                     return params(connection)
                 # A full disk may have rolled the transaction back already.

@@ -13,7 +13,7 @@ from gitu_core.contracts.ports import Worker
 from gitu_core.errors import LeaseLost
 from gitu_core.store.base import Base
 from gitu_core.store.keys import Script
-from gitu_core.store.writer import Fence
+from gitu_core.store.writer import Fence, Job, Row
 
 
 class WorkersPart(Base):
@@ -69,9 +69,8 @@ class WorkersPart(Base):
         return taken
 
     async def claim(self, lane: str) -> bool:
-        """Makes this worker the only one that works on a lane; False if another one does."""
-        script = self._script_of("lane_claim", self.tenant, lane, self._fence().worker)
-        return bool(await self._script(script, fenced=True))
+        """Makes this worker the only one that works on a lane; False if another one does, or took over from it."""
+        return bool(await self._wait(Job(statement=("lane_claim", (lane, *self._fence())))))
 
     async def owner(self, lane: str) -> Worker | None:
         """Who works on a lane."""
@@ -81,13 +80,11 @@ class WorkersPart(Base):
 
     async def free(self, *lanes: str) -> None:
         """Lets go of lanes."""
-        worker = self._fence().worker
-
-        def script() -> Script:
-            for lane in lanes:
-                yield "lane_free", (self.tenant, lane, worker)
-
-        await self._script(script, fenced=True)
+        worker, statement = self._fence().worker, "lane_free"
+        if len(lanes) == 1:
+            await self._wait(Job(statement=(statement, (self.tenant, lanes[0], worker))))
+        else:
+            await self._wait(Job([Row(statement, (self.tenant, lane, worker)) for lane in lanes]))
 
     def _end(self, worker: str) -> Script:
         for statement in ("lanes_take", "timers_take", "worker_drop"):

@@ -46,11 +46,15 @@ class Fence(NamedTuple):
     worker: str
     epoch: int
 
+    def lost(self) -> LeaseLost:
+        """What is raised where it does not hold."""
+        return LeaseLost("another worker took over what this one did", hint="it goes on there", scope="lease")
+
 
 class Operation(NamedTuple):
-    """What the law asks a database to do: ``begin``, ``commit``, ``rollback`` (never fails), ``rows`` (one
-    statement, gives its rows), ``many`` (one statement, many parameter sets) or ``each`` (the same, gives the
-    rows that come back)."""
+    """What the law asks a database to do: ``begin`` (`LeaseLost` where the fence in *params*, if any, does not hold),
+    ``commit``, ``rollback`` (never fails), ``rows`` (one statement, gives its rows), ``alone`` (the same, a transaction
+    by itself), ``many`` (one statement, many parameter sets) or ``each`` (the same, gives the rows that come back)."""
 
     kind: str
     statement: str = ""
@@ -64,18 +68,21 @@ class Job:
     """Work for the writer: rows, or a script that decides as it goes. Atomic.
 
     :param people: whose keys a script seals with.
+    :param statement: one statement and its parameters, instead; gives its rows.
     :param after: called with the job, on the event loop, as soon as it is committed or has failed.
     :param waits: False for a job that nobody waits for.
     :param fenced: True for what only a worker may write whose lease holds.
     :param given: the job of a message; this one fails where that message was not new, or is not on disk before it.
     """
 
-    __slots__ = ("after", "error", "fenced", "future", "given", "people", "result", "rows", "script")
+    __slots__ = ("after", "error", "fenced", "future", "given", "people", "result", "rows", "script", "statement")
 
     def __init__(
         self, rows: Sequence[Row] = (), script: Callable[[], Script] | None = None, people: Sequence[str] = (),
         after: Callable[[Job], None] | None = None, waits: bool = True, fenced: bool = False, given: Job | None = None,
+        statement: tuple[str, tuple[Any, ...]] | None = None,
     ) -> None:  # fmt: skip
+        self.statement = statement
         self.rows, self.script, self.after, self.fenced, self.given = rows, script, after, fenced, given
         self.people = frozenset(people or [row.person for row in rows if row.body is not None])
         self.result: Any = None
@@ -159,13 +166,15 @@ def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None) -> La
             hit("writer.keys")
             yield Operation("commit")
         hit("writer.begin")
-        yield Operation("begin")
-        if fence is not None and any(job.fenced for job in jobs):
-            held = yield Operation("rows", "worker_epoch", (fence.tenant, fence.worker))
-            if not held or held[0][0] != fence.epoch:
-                raise LeaseLost("another worker took over what this one did", hint="it goes on there", scope="lease")
+        if len(jobs) == 1 and (statement := jobs[0].statement) is not None:
+            jobs[0].result = yield Operation("alone", *statement)
+            hit("writer.commit")
+            return
+        yield Operation("begin", "", fence if any(job.fenced for job in jobs) else None)
         for segment in _segments(jobs):
-            if (script := segment[0].script) is not None:
+            if (statement := segment[0].statement) is not None:
+                segment[0].result = yield Operation("rows", *statement)
+            elif (script := segment[0].script) is not None:
                 segment[0].result = yield from script_law(script())
             else:
                 yield from _bulk(segment, keys)
@@ -206,7 +215,7 @@ def script_law(script: Script) -> Law:
 
 def _segments(jobs: Sequence[Job]) -> Iterator[list[Job]]:
     """Runs of jobs made of rows; a script stands alone, so that it sees what came before it."""
-    for rows, same in groupby(jobs, lambda job: job.script is None):
+    for rows, same in groupby(jobs, lambda job: job.script is None and job.statement is None):
         run = list(same)
         yield from [run] if rows else ([job] for job in run)
 
@@ -257,7 +266,7 @@ def _accept(jobs: Sequence[Job], keys: Keyring) -> Law:
 
 
 def _has(job: Job, claimed: set[str]) -> bool:
-    return len(job.rows) == 1 or job.rows[1].params[1] in claimed
+    return len(job.rows) == 1 or job.rows[1].params[0] in claimed
 
 
 def _hopeless(error: Exception) -> bool:

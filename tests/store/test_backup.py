@@ -46,7 +46,7 @@ async def filled(store: Store, large: bytes = b"large" * 14_000) -> None:
 def _worker(store: Store) -> Any:
     """Rows of a worker and its lane."""
     yield "worker_add", (store.tenant, "w", 1, 0, 1.0, "host 1")
-    yield "lane_claim", (store.tenant, "s", "w")
+    yield "lane_claim", ("s", store.tenant, "w", 1)
 
 
 async def rows_of(store: Store) -> dict[str, list[tuple[Any, ...]]]:

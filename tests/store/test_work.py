@@ -38,6 +38,15 @@ async def ask(store: Store, statement: str, *params: Any) -> list[tuple[Any, ...
     return [tuple(row) for row in await store._script(script) or ()]
 
 
+async def claim(store: Store, worker: str, epoch: int) -> list[tuple[Any, ...]]:
+    """Claims the lane ``s``."""
+
+    def script() -> Any:
+        return (yield "lane_claim", ("s", store.tenant, worker, epoch))
+
+    return [tuple(row) for row in await store._script(script)]
+
+
 async def test_a_worker_is_fenced_once_and_only_while_its_heart_stands_still(store: Store) -> None:
     await ask(store, "worker_add", "w", 1, 0, 5.0, "host 7")
     assert await ask(store, "worker_beat", "w", 1) == [(1,)]
@@ -52,14 +61,19 @@ async def test_a_worker_is_fenced_once_and_only_while_its_heart_stands_still(sto
 
 
 async def test_a_lane_belongs_to_one_worker_at_a_time(store: Store) -> None:
-    assert await ask(store, "lane_claim", "s", "a") == [("s",)]
-    assert await ask(store, "lane_claim", "s", "a") == [("s",)]
-    assert await ask(store, "lane_claim", "s", "b") == []
+    await ask(store, "worker_add", "a", 1, 0, 5.0, "host 7")
+    await ask(store, "worker_add", "b", 2, 0, 5.0, "host 8")
+    assert await claim(store, "a", 1) == [("s",)]
+    assert await claim(store, "a", 1) == [("s",)]
+    assert await claim(store, "b", 2) == []
     await ask(store, "lane_free", "s", "b")
     assert await ask(store, "lane", "s") == [("a",)]
     await ask(store, "lanes_take", "a")
-    assert await ask(store, "lane_claim", "s", "b") == [("s",)]
+    assert await claim(store, "b", 2) == [("s",)]
     await ask(store, "lane_free", "s", "b")
+    assert await ask(store, "lane", "s") == []
+    assert await claim(store, "b", 1) == []
+    assert await claim(store, "c", 1) == []
     assert await ask(store, "lane", "s") == []
 
 
@@ -160,9 +174,14 @@ async def test_a_worker_that_was_taken_over_writes_nothing_any_more(store: Store
     assert await other.take_over(seen)
     assert await other.others() == []
     assert await other.claim("lane")
-    for late in (store.write(InboxDone("x")), store.beat(), store.claim("lane"), store.accept(inbox("k"), "lane")):
+    for late in (store.write(InboxDone("x")), store.beat(), store.accept(inbox("k"), "lane")):
         with pytest.raises(LeaseLost):
             await late
+    assert not await store.claim("lane")
+    await other.free("lane")
+    assert not await store.claim("lane")
+    assert await other.owner("lane") is None
+    assert await other.claim("lane")
     assert await open_messages(other) == []
     assert (await other.owner("lane")).about == "second"  # type: ignore[union-attr]
     await store.join("first, again")
