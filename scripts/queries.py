@@ -20,14 +20,21 @@ def statements(dialect: str) -> dict[str, ClauseElement]:
     return {**_writes(dialect), **_reads(), **_ranges(), **_sums(), **work_queries.statements(dialect)}
 
 
+KEY = "id generation master wrapped person purpose"
+
+
 def _writes(dialect: str) -> dict[str, ClauseElement]:
-    inbox, sessions = t.INBOX, t.SESSIONS
+    inbox, sessions, accounts = t.INBOX, t.SESSIONS, t.ACCOUNTS
     n: Any = bindparam("plus", type_=Integer())
     latest = func.max if dialect == "sqlite" else func.greatest
     return {
-        "key_add": q.insert(dialect, t.KEYS).on_conflict_do_nothing(),
+        "key_add": q.insert(dialect, t.KEYS)
+        .on_conflict_do_nothing()
+        .returning(*(t.KEYS.c[name] for name in KEY.split())),
         "person_add": q.insert(dialect, t.PEOPLE).on_conflict_do_nothing(),
-        "account_add": q.insert(dialect, t.ACCOUNTS).on_conflict_do_nothing(),
+        "account_add": q.insert(dialect, accounts)
+        .on_conflict_do_nothing()
+        .returning(accounts.c.person, accounts.c.last_used),
         "account_used": q.change(t.ACCOUNTS, "tenant channel account", "last_used"),
         "session_add": q.insert(dialect, sessions),
         "session_set": q.change(sessions, "tenant id", "body"),
@@ -38,7 +45,9 @@ def _writes(dialect: str) -> dict[str, ClauseElement]:
         "sessions_end_idle": q.change(sessions, "tenant", "ended_at")
         .where(text("ended_at IS NULL"), sessions.c.active_at < q.moment("before"))
         .returning(sessions.c.id),
-        "conversation_hold": q.insert(dialect, t.CONVERSATIONS).on_conflict_do_nothing(),
+        "conversation_hold": q.insert(dialect, t.CONVERSATIONS)
+        .on_conflict_do_nothing()
+        .returning(t.CONVERSATIONS.c.session),
         "conversation_bind": q.change(t.CONVERSATIONS, "tenant conversation", "person session bound_at body"),
         "accept": q.insert(dialect, inbox).on_conflict_do_nothing().returning(inbox.c.channel, inbox.c.key),
         "inbox_done": q.change(inbox, "tenant id", "done_at outcome").where(inbox.c.done_at.is_(None)),
@@ -62,14 +71,13 @@ def _writes(dialect: str) -> dict[str, ClauseElement]:
 
 def _reads() -> dict[str, ClauseElement]:
     keys, inbox, messages, outbox = t.KEYS, t.INBOX, t.MESSAGES, t.OUTBOX
-    key = "id generation master wrapped person purpose"
     session = "id person created_at active_at ended_at messages body"
     sessions, conversations, people, accounts = t.SESSIONS.c, t.CONVERSATIONS.c, t.PEOPLE.c, t.ACCOUNTS.c
     row = "n id person session body"
     said, n = q.pick(messages, "n person turn tokens at body", "tenant session"), messages.c.n
     return {
-        "keys_current": q.first(q.pick(keys, key, "tenant person purpose").order_by(keys.c.generation.desc()), q.ONE),
-        "key_by_id": q.pick(keys, key, "tenant id"),
+        "keys_current": q.first(q.pick(keys, KEY, "tenant person purpose").order_by(keys.c.generation.desc()), q.ONE),
+        "key_by_id": q.pick(keys, KEY, "tenant id"),
         "person": q.pick(t.PEOPLE, "id enabled created_at body", "tenant id"),
         "person_of": select(people.id, people.enabled, people.created_at, people.body, accounts.last_used)
         .where(*q.where(t.ACCOUNTS, "tenant channel account"))

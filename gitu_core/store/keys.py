@@ -227,9 +227,9 @@ class Keyring:
         key, generation, master = os.urandom(_ID), 1, fingerprint(self._master)
         bound = self._bound(key, person, purpose)
         wrapped = _envelope(_cipher(self._master), bytes.fromhex(master), os.urandom(_SIZE), bound)
-        # Somebody else may make the same key now; the first one counts and is read back.
-        yield "key_add", (self._tenant, key, person, purpose, generation, master, wrapped, self._now())
-        return (yield "keys_current", (self._tenant, person, purpose))[0]
+        made = yield "key_add", (self._tenant, key, person, purpose, generation, master, wrapped, self._now())
+        # Somebody else may have made the same key now; the first one counts.
+        return (made or (yield "keys_current", (self._tenant, person, purpose)))[0]
 
     def _known(self, key: bytes) -> bytes | None:
         return self._loaded.get(key) or self._older.get(key)

@@ -29,7 +29,7 @@ class PeoplePart(Base):
             known = await self.engine.read(lambda: self._account(account.channel, key))
             if known is None:
                 id = person or self.clock.new_id()
-                known = await self._script(lambda: self._new_person(account, key, id, now), id)
+                known = await self._script(lambda: self._new_person(account, key, id, now, not person), id)
             self._accounts.put(key, known)
         found, last_used = known
         if now - max(last_used, noted[1] if noted else 0.0) >= USED_EVERY:
@@ -56,14 +56,16 @@ class PeoplePart(Base):
         person: Person = unsealed(self._keys, body, Person, f"the person {id}", "people", self.tenant, id)
         return replaced(person, enabled=bool(enabled), created_at=created_at)
 
-    def _new_person(self, account: Account, key: bytes, id: str, now: float) -> ScriptOf[tuple[Person, float]]:
+    def _new_person(
+        self, account: Account, key: bytes, id: str, now: float, fresh: bool
+    ) -> ScriptOf[tuple[Person, float]]:
         channel = account.channel
         body = self._keys.seal(id, encoded(account), bound("accounts", self.tenant, channel, key, id))
-        yield "account_add", (self.tenant, channel, key, id, now, now, body)
-        rows: Any = yield "account", (self.tenant, channel, key)
+        mine: Any = yield "account_add", (self.tenant, channel, key, id, now, now, body)
         # Somebody faster may have created the account; then it belongs to their person.
+        rows: Any = mine or (yield "account", (self.tenant, channel, key))
         id = rows[0][0]
-        known = yield from self._person(id)
+        known = None if mine and fresh else (yield from self._person(id))
         if known is None:
             known = Person(id=id, name=account.name, created_at=now)
             yield from self._keys.ensure((id,))

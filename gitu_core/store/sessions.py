@@ -115,18 +115,18 @@ class SessionsPart(Base):
     def _bind(self, conversation: Conversation, key: bytes, person: str, profile: str, anew: bool) -> ScriptOf[Session]:
         now = self.clock.now()
         body = self._keys.seal(person, encoded(conversation), bound("conversations", self.tenant, key, person))
+        session = Session(id=self.clock.new_id(), person=person, profile=profile, created_at=now, active_at=now)
         # The row is the lock: whoever comes second waits here and finds the first one's session.
-        yield "conversation_hold", (self.tenant, key, conversation.channel, person, "", now, body)
-        rows = yield "conversation_locked", (self.tenant, key)
-        if rows[0][0]:
-            old = yield from self._one("session_locked", rows[0][0])
+        mine = yield "conversation_hold", (self.tenant, key, conversation.channel, person, session.id, now, body)
+        if not mine:
+            rows = yield "conversation_locked", (self.tenant, key)
+            old = (yield from self._one("session_locked", rows[0][0])) if rows[0][0] else None
             if old is not None and old.ended_at is None:
                 if not anew:
                     return old
                 yield "session_end", (now, self.tenant, old.id)
-        session = Session(id=self.clock.new_id(), person=person, profile=profile, created_at=now, active_at=now)
+            yield "conversation_bind", (person, session.id, now, body, self.tenant, key)
         yield "session_add", (self.tenant, session.id, person, now, now, None, 0, self._sealed(session))
-        yield "conversation_bind", (person, session.id, now, body, self.tenant, key)
         return session
 
     def _sealed(self, session: Session) -> bytes:
