@@ -145,6 +145,8 @@ class Connection(asyncio.Protocol):
     def _late(self, body: bytes, came: float) -> None:
         asked = json.loads(body)["messages"][-1]["content"]
         for piece in said(["echo", str(asked), f"took={time.perf_counter() - came:.6f}"]):
+            if self._transport.is_closing():  # whoever asked was killed meanwhile
+                return
             self._transport.write(piece)
 
 

@@ -218,3 +218,15 @@ async def test_a_timer_is_claimed_once_and_comes_back_when_its_worker_dies(store
     assert [row[1] for row in await ask(store, "timers_of", "p")] == ["late", "soon"]
     assert await ask(store, "timer_delete", "p", "soon") == [("soon",)]
     assert await ask(store, "timer_delete", "p", "soon") == []
+
+
+@pytest.mark.parametrize("tenant", ["O'Brien $1 \\ %s", 'Zoë "Ω"; --'])
+async def test_a_lease_holds_and_is_lost_whatever_the_tenant_is_called(opened: Any, tenant: str) -> None:
+    store, other = await opened(tenant=tenant), await opened(tenant=tenant)
+    await store.join("first")
+    assert await store.claim("lane")
+    assert (await store.accept(inbox("a"))).fresh
+    assert await other.take_over((await other.others())[0])
+    with pytest.raises(LeaseLost):
+        await store.accept(inbox("b"))
+    assert len(await open_messages(other)) == 1
