@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gitu_core import Gitu
-from gitu_core.errors import StoreError
+from gitu_core.errors import NotReady, StoreError
 from gitu_core.testing import FunctionModel, RecordingAdapter, armed, call
 from tests.app.around import ECHO, mail, on, until, web
 
@@ -194,3 +194,22 @@ async def test_a_commit_whose_end_nobody_learned_of_leaves_one_turn():
         assert asked == ["one", "two", "three"]
         assert not gitu.house.gateway._jobs
         assert not await gitu.house.store.waiting()
+
+
+@pytest.mark.parametrize("user", ["ana", "bob"])
+async def test_who_waits_is_told_where_all_closes_while_a_message_is_on_its_way_to_the_disk(user, monkeypatch):
+    async with Gitu(model=ECHO) as gitu:
+        await gitu.send("one", user="ana")
+        store, begun = gitu.house.store, asyncio.Event()
+
+        async def accept(*args, accepted=store.accept):
+            begun.set()
+            return await accepted(*args)
+
+        monkeypatch.setattr(store, "accept", accept)
+        with armed("writer.commit:delay=0.2:*"):
+            task = asyncio.ensure_future(gitu.send("two", user=user))
+            await begun.wait()
+            await gitu.__aexit__(None, None, None)
+    (said,) = await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 3)
+    assert isinstance(said, NotReady) or said.text == "you said two"
