@@ -59,8 +59,8 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     for those of `counting`. A page by an outsider can always be read. With *contact* somebody speaks to the assistant
     once more at the end. With *stay* it runs until the world says ``stop``; a *worker* also does what the channels of
     other processes brought. *patience* is after how many seconds without any event it gives up. With *edits* the
-    channel lets messages be changed; *then* is said after the first answer. With *open_for* nobody answers questions, and
-    they are open for that many seconds.
+    channel lets messages be changed; *then* is said after the first answer. With *open_for* nobody answers questions,
+    and they are open for that many seconds.
     *before* is a ``package:function`` that is called before everything else, *config* a ``gitu.toml``.
     """
 
