@@ -107,6 +107,7 @@ class House:
     async def open(self) -> None:
         """Opens everything in order; what was opened is closed again when a later part fails."""
         async with AsyncExitStack() as stack:
+            stack.callback(self.gateway.drop)  # last of all: messages land until the store is closed
             await self.store.open()
             stack.push_async_callback(self.store.close)
             await self.keeper.begin()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import cast
@@ -46,6 +47,9 @@ log = logging.getLogger("gitu.gateway")
 DEEP, DEEPEST = 1_000, 20_000
 """How many messages may wait in one lane, and in all, before whoever brings the next one has to wait."""
 
+EARLY = "gitu_turn_started", "gitu_filter_request"
+"""Hooks that see of a turn before it wrote anything: nothing is shown to them that is not on disk."""
+
 CHANGED = "(I changed what I wrote before. It now says:)"
 
 
@@ -73,6 +77,7 @@ class Gateway:
         self._lanes = Lanes(DEEP, DEEPEST)
         self._jobs: dict[str, Job] = {}
         self._followers: dict[str, list[Job]] = {}
+        self._coming = Counter[str]()  # messages on their way to the disk, by lane
         self._closed = False
         self.shield = Shield()
         self.adapters: dict[str, Adapter] = {}
@@ -110,14 +115,17 @@ class Gateway:
         lane = entry.session if here and entry.session not in self.owned else ""
         piece.landed = partial(self._landed, piece, lane, job, session)
         hit("inbox.accept.before")
+        ahead = here and not lane and not self._coming[entry.session] and not self.has(entry.session)
+        self._coming[entry.session] += 1
         try:
             # A lane that is idle begins at once: the first records of its turn share the message's way to the disk.
-            if here and not lane and not self.has(entry.session) and not self._hooks.wants("gitu_turn_started"):
+            if ahead and not any(map(self._hooks.wants, EARLY)) and self._queued(job):
                 job.piece = piece
-                self._queued(job)
             await self._records.accept(entry, lane, piece)
             await piece.done.wait()
         except BaseException:  # cancelled, or not stored; what is on its way goes on
+            if piece.given is None:
+                piece.landed(None)
             piece.leave()
             raise
         if piece.error is not None:
@@ -154,12 +162,18 @@ class Gateway:
         """A message is on disk: from here on it is worked off, whatever becomes of the one who brought it."""
         del piece.landed  # it holds the piece
         piece.settled.set()
+        self._coming[session.id] -= 1
+        if not self._coming[session.id]:
+            del self._coming[session.id]
+        known = self._jobs.get(receipt.id) if receipt is not None else None
+        if known is not job:
+            self._jobs.pop(job.id, None)  # nothing of it counts: nobody finds it
         if receipt is None:
             return
         hit("inbox.accept.after")
         if lane and receipt.mine:
             self.owned.add(lane)
-        piece.fresh, known = receipt.fresh, self._jobs.get(receipt.id)
+        piece.fresh = receipt.fresh
         if known is None and not receipt.fresh:
             job = Job(receipt.id, job.entry, job.profile, job.options)
         job.at, piece.job = self._clock.now(), known or job
@@ -331,7 +345,7 @@ class Gateway:
         if delete:
             if known is not None:
                 known.stop()
-            else:
+            if known is None or not known.queued:  # also while what is known came again and is looked up
                 await self._taken_back(job)
             return True
         message = msgspec.structs.replace(message, parts=(Text(CHANGED), *message.parts))

@@ -52,7 +52,8 @@ class CountingAdapter:
     """A channel on which the people of a world speak.
 
     A message whose channel was not told that it is safe is handed over again by the next process. *answers*: what a
-    person says to every question as soon as they see it; empty = nothing.
+    person says to every question as soon as they see it; empty = nothing. *then*: what they say, once, as soon as they
+    see anything.
     """
 
     def __init__(
@@ -63,10 +64,11 @@ class CountingAdapter:
         delivery: Literal["idempotent", "verifiable", "blind"] = "idempotent",
         answers: str = "yes",
         edits: bool = False,
+        then: str = "",
     ) -> None:
         self.channel = Channel(name=name, delivery=delivery, trusted=True, edits=edits)
         self.world = world
-        self._answers = answers
+        self._answers, self._then = answers, then
         self._taken: set[str] = set()
 
     async def receive(self, inbox: Inbox) -> None:
@@ -112,6 +114,8 @@ class CountingAdapter:
                 # Where that is no choice, whatever changes least: by custom it stands last.
                 choice = self._answers if self._answers in ask.choices else ask.choices[-1]
                 self.world.choose(ask.id, choice, outgoing.conversation.id)
+        if self._then and all(each.key != "then" for each in self.world.events("said")):
+            self.world.say(self._then, outgoing.conversation.id, key="then")
         hit("world.send.after")
         return Delivery("sent", ids=(outgoing.replaces or shown_as(outgoing.key),))
 

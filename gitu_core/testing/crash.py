@@ -65,6 +65,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("plain", "a message and its answer", lambda world: world.say("plain one")),
         Scenario("effect", "a message that leads to an effect", lambda world: world.say("effect one")),
         Scenario("approval", "an effect that needs the person's yes", lambda world: world.say("approval one")),
+        Scenario("then", "a message into an idle lane", lambda world: world.say("plain one"), {"then": "plain two"}),
         Scenario("own", "the assistant says something of itself", lambda world: world.trigger("good morning")),
         Scenario("timer", "a durable timer is due", lambda world: world.alarm("the tea is ready")),
         Scenario("grow", "an answer grows on the screen", lambda world: world.say("grow one"), {"edits": True}),

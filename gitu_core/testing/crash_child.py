@@ -59,7 +59,8 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     for those of `counting`. A page by an outsider can always be read. With *contact* somebody speaks to the assistant
     once more at the end. With *stay* it runs until the world says ``stop``; a *worker* also does what the channels of
     other processes brought. *patience* is after how many seconds without any event it gives up. With *edits* the
-    channel lets messages be changed. With *open_for* nobody answers questions, and they are open for that many seconds.
+    channel lets messages be changed; *then* is said after the first answer. With *open_for* nobody answers questions,
+    and they are open for that many seconds.
     *before* is a ``package:function`` that is called before everything else, *config* a ``gitu.toml``.
     """
 
@@ -78,6 +79,7 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     worker: bool = False
     patience: float = 3.0
     edits: bool = False
+    then: str = ""
     open_for: float = 0.0
 
 
@@ -152,7 +154,8 @@ _LOOP: list[asyncio.AbstractEventLoop] = []
 async def live(case: Case, world: World) -> bool:
     """One life of the process; True if it came to rest."""
     _LOOP[:] = [asyncio.get_running_loop()]
-    own = CountingAdapter(world, delivery=case.delivery, answers="" if case.open_for else "yes", edits=case.edits)
+    answers = "" if case.open_for else "yes"
+    own = CountingAdapter(world, delivery=case.delivery, answers=answers, edits=case.edits, then=case.then)
     adapter = loaded(case.adapter)(world) if case.adapter else own
     tools = loaded(case.tools)(world) if case.tools else [CountingTool(world, verifiable=case.delivery != "blind")]
     outside = Outside(world, adapter)

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from gitu_core import Gitu
-from gitu_core.errors import StoreError
-from gitu_core.testing import FunctionModel, RecordingAdapter, armed
-from tests.app.around import ECHO, on, until
+from gitu_core.errors import NotReady, StoreError
+from gitu_core.testing import FunctionModel, RecordingAdapter, armed, call
+from tests.app.around import ECHO, mail, on, until, web
 
 pytestmark = pytest.mark.anyio
 
@@ -132,3 +132,84 @@ async def test_a_channel_that_sends_a_message_twice_gets_one_answer():
         await until(lambda: len(adapter.sent) == 2)
         assert not (await adapter.say("one", key="k")).fresh
     assert [each.text for each in adapter.sent] == ["you said zero", "you said one"]
+
+
+async def test_nothing_is_shown_to_a_filter_before_it_is_on_disk():
+    seen = []
+
+    class Plugin:
+        def gitu_filter_request(self, request):
+            seen.append(request.messages[-1].text)
+
+    async with Gitu(model=ECHO, plugins=[Plugin()]) as gitu:
+        for _ in range(2):
+            await gitu.send("one", user="ana", key="k")
+        with armed("writer.begin:raise=store:*"), pytest.raises(StoreError):
+            await gitu.send("two", user="ana")
+        await gitu.send("three", user="ana")
+    assert seen == ["one", "three"]
+
+
+async def test_what_is_on_its_way_to_the_disk_comes_before_what_arrives_when_its_lane_is_idle():
+    asked = []
+    async with Gitu(model=model(asked)) as gitu:
+        await gitu.send("zero", user="ana")
+        with armed("writer.commit:delay=0.1:*"):
+            one = asyncio.ensure_future(gitu.send("one", user="ana"))
+            await until(lambda: "one" in asked)
+            await asyncio.sleep(0.05)  # its end is on its way, and the next message comes behind that
+            two = asyncio.ensure_future(gitu.send("two", user="ana"))
+            await one
+            await asyncio.gather(two, gitu.send("three", user="ana"))
+        assert asked == ["zero", "one", "two", "three"]
+        assert not gitu.house.gateway._coming
+
+
+async def test_a_message_that_comes_again_does_not_hide_that_its_author_takes_it_back(monkeypatch):
+    def asks(request):
+        said = request.messages[-1]
+        return call("web") if said.role == "user" else call("mail", to="bob") if "outside" in said.text else said.text
+
+    adapter = RecordingAdapter()
+    async with on(adapter, FunctionModel(asks), tools=[mail, web]) as gitu:
+        await adapter.talk("go", key="k")
+        store = gitu.house.store
+
+        async def slow(*args, read=store.history):
+            await asyncio.sleep(0.1)
+            return await read(*args)
+
+        monkeypatch.setattr(store, "history", slow)  # the turn that it began ahead of the disk still reads
+        await asyncio.gather(adapter.say("go", key="k"), adapter.say("", action="delete", target="k", key="d"))
+        await until(lambda: "denied" in adapter.sent[-1].text)
+
+
+async def test_a_commit_whose_end_nobody_learned_of_leaves_one_turn():
+    asked = []
+    async with Gitu(model=model(asked)) as gitu:
+        for text in ("one", "two"):
+            await gitu.send(text, user="ana")
+        with armed("writer.commit:raise=store"):
+            assert (await gitu.send("three", user="ana")).text == "3: three"
+        assert asked == ["one", "two", "three"]
+        assert not gitu.house.gateway._jobs
+        assert not await gitu.house.store.waiting()
+
+
+@pytest.mark.parametrize("user", ["ana", "bob"])
+async def test_who_waits_is_told_where_all_closes_while_a_message_is_on_its_way_to_the_disk(user, monkeypatch):
+    async with Gitu(model=ECHO) as gitu:
+        await gitu.send("one", user="ana")
+        store, begun = gitu.house.store, asyncio.Event()
+
+        async def accept(*args, accepted=store.accept):
+            begun.set()
+            return await accepted(*args)
+
+        monkeypatch.setattr(store, "accept", accept)
+        with armed("writer.commit:delay=0.2:*"):
+            task = asyncio.ensure_future(gitu.send("two", user=user))
+            await begun.wait()
+            await gitu.__aexit__(None, None, None)
+    (said,) = await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 3)
+    assert isinstance(said, NotReady) or said.text == "you said two"

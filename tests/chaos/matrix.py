@@ -27,7 +27,7 @@ same on all of them."""
 AGAIN = {
     "plain": ("world.model.begun", "outbox.before"), "effect": ("call.dispatch", "world.effect.after"),
     "approval": ("answer.after",), "own": ("world.send.after",), "timer": ("timer.claimed",), "grow": ("live.shown",),
-    "expire": ("expire.after",),
+    "expire": ("expire.after",), "then": (),
 }  # fmt: skip
 """Where a process dies before one that goes on after it and dies too."""
 

@@ -27,6 +27,7 @@ def ran(part: Any, *only: str, kills: int = 10) -> Sequence[Any]:
         (("own", "blind", "postgresql", "outbox.before"), 4),
         (("timer", "idempotent", "sqlite", "timer.fired"), 2),
         (("grow", "verifiable", "sqlite", "/ live.shown"), 5),
+        (("then", "idempotent", "postgresql", "turn.begun"), 2),
     ],
 )
 def test_a_slice_of_the_matrix(only: tuple[str, ...], cases: int) -> None:
