@@ -168,18 +168,12 @@ def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None) -> La
         hit("writer.begin")
         if len(jobs) == 1 and (statement := jobs[0].statement) is not None:
             jobs[0].result = yield Operation("alone", *statement)
-            hit("writer.commit")
-            return
-        yield Operation("begin", "", fence if any(job.fenced for job in jobs) else None)
-        for segment in _segments(jobs):
-            if (statement := segment[0].statement) is not None:
-                segment[0].result = yield Operation("rows", *statement)
-            elif (script := segment[0].script) is not None:
-                segment[0].result = yield from script_law(script())
-            else:
-                yield from _bulk(segment, keys)
-        hit("writer.rows")
-        yield Operation("commit")
+        else:
+            yield Operation("begin", "", fence if any(job.fenced for job in jobs) else None)
+            for segment in _segments(jobs):
+                yield from _segment(segment, keys)
+            hit("writer.rows")
+            yield Operation("commit")
         hit("writer.commit")
     except Exception as error:  # noqa: BLE001 - whatever a job raised belongs to the one who waits for it
         yield Operation("rollback")
@@ -218,6 +212,15 @@ def _segments(jobs: Sequence[Job]) -> Iterator[list[Job]]:
     for rows, same in groupby(jobs, lambda job: job.script is None and job.statement is None):
         run = list(same)
         yield from [run] if rows else ([job] for job in run)
+
+
+def _segment(jobs: Sequence[Job], keys: Keyring) -> Law:
+    if (statement := jobs[0].statement) is not None:
+        jobs[0].result = yield Operation("rows", *statement)
+    elif (script := jobs[0].script) is not None:
+        jobs[0].result = yield from script_law(script())
+    else:
+        yield from _bulk(jobs, keys)
 
 
 def _bulk(jobs: Sequence[Job], keys: Keyring) -> Law:
