@@ -219,7 +219,7 @@ class Workers(Protocol):
         """Shows that this worker lives. `LeaseLost` if another one took over."""
 
     async def others(self) -> Sequence[Worker]:
-        """The other workers."""
+        """The other workers. `LeaseLost` if one of them took over from this one."""
 
     async def take_over(self, worker: Worker) -> bool:
         """Ends another worker's lease, unless it showed a sign of life since; its lanes are free then."""

@@ -48,9 +48,11 @@ class WorkersPart(Base):
         await self._script(self._script_of("worker_beat", self.tenant, fence.worker, fence.epoch), fenced=True)
 
     async def others(self) -> Sequence[Worker]:
-        """The other workers."""
-        me = self.engine.fence.worker if self.engine.fence else ""
-        rows = [row for row in await self._read(self._script_of("workers", self.tenant)) if row[0] != me]
+        """The other workers. `LeaseLost` if one of them took over from this one."""
+        fence, rows = self.engine.fence, await self._read(self._script_of("workers", self.tenant))
+        if fence is not None and fence[1:] not in [(row[0], row[1]) for row in rows]:
+            raise fence.lost()
+        rows = [row for row in rows if fence is None or row[0] != fence.worker]
         held = [await self.engine.is_held(row[0]) for row in rows]
         return [Worker(row[0], row[1], row[2], row[3], not there) for row, there in zip(rows, held, strict=True)]
 

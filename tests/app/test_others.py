@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import platform
+
 import anyio
 import pytest
 
@@ -11,7 +15,8 @@ from gitu_core.contracts import Handler, Health
 from gitu_core.gateway.inbox import AdapterInbox
 from gitu_core.gateway.keeper import LOOK, SOON
 from gitu_core.options import Settings
-from gitu_core.testing import RecordingAdapter
+from gitu_core.store import Store
+from gitu_core.testing import RecordingAdapter, armed
 from tests.app.around import ECHO, On, until
 
 pytestmark = pytest.mark.anyio
@@ -116,3 +121,46 @@ async def test_who_serves_has_its_model_loaded_before_anybody_says_something():
 def active(gitu, id: str) -> bool:
     """True if a plugin's code was loaded."""
     return next(each.active for each in gitu.house.registry.plugins() if each.id.endswith(id))
+
+
+async def test_a_process_without_file_descriptors_goes_on_when_it_has_some(tmp_path, monkeypatch):
+    async with Gitu(model=ECHO, home=tmp_path) as gitu, Gitu(model=ECHO, home=tmp_path) as other:
+        await until(lambda: gitu.house.keeper._beats and other.house.keeper._beats)
+        opened, refused = os.open, []
+
+        def full(path, *args, **more):
+            if str(path).endswith(".lock"):
+                refused.append(path)
+                raise OSError(errno.EMFILE, "too many open files", str(path))
+            return opened(path, *args, **more)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "open", full)
+            await until(lambda: len(refused) > 3)
+        beat = (await gitu.house.store.others())[0].beat
+        await until(lambda: other_beats(gitu, beat))
+        assert (await gitu.send("hi", user="u")).text == "you said hi"
+        assert (await other.send("ho", user="u")).text == "you said ho"
+
+
+async def test_who_lost_the_lease_to_one_that_is_gone_by_now_begins_anew(tmp_path):
+    async with Gitu(model=ECHO, home=tmp_path) as gitu, Store(home=tmp_path) as other:
+        before = gitu.house.keeper.id
+        assert await other.take_over((await other.others())[0])
+        await until(lambda: gitu.house.keeper.id != before)
+        assert (await gitu.send("hi", user="u")).text == "you said hi"
+
+
+async def test_who_lost_the_lease_tries_until_the_store_takes_it_back(tmp_path, caplog):
+    async with Gitu(model=ECHO, home=tmp_path) as gitu, Store(home=tmp_path) as other:
+        assert (await gitu.send("hi", user="u")).text == "you said hi"
+        before = gitu.house.keeper.id
+        assert await other.take_over((await other.others())[0])
+        await other.join("for a moment")
+        await until(lambda: "another worker took over" in caplog.text)
+        with armed("writer.begin:raise=store:*"):
+            await until(lambda: caplog.text.count("the store could not be looked at") > 1)
+        await other.leave()
+        await until(lambda: gitu.house.keeper.id != before)
+        assert (await gitu.send("ho", user="u")).text == "you said ho"
+        assert [each.about for each in await other.others()] == [f"process {os.getpid()} on {platform.node()}"]
