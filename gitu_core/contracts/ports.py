@@ -452,11 +452,14 @@ class Models(Protocol):
 
 
 class Verdict(Value, frozen=True):
-    """What the policy says about a call, and why, in words; `sinks` are the arguments that decided it."""
+    """What the policy says about a call, and why, in words; `sinks` are the arguments that decided it, `sources` says of
+    every argument that was looked at where its value came from, `grant` names the permission that was used."""
 
     decision: Literal["allow", "ask", "deny"]
     reason: str = ""
     sinks: tuple[str, ...] = ()
+    sources: dict[str, str] = msgspec.field(default_factory=dict)
+    grant: str = ""
 
 
 class Policy(Protocol):

@@ -35,7 +35,14 @@ class ToolSpec(Value, frozen=True, weakref=True, gc=True):
     `roles` maps an argument (dotted path) to its role: one of `SINK_ROLES` or `CONTENT_ROLES`; ``reference:<kind>``
     names a record of a kind. `writers` maps a part of the result (dotted path, ``*`` for items, ``""`` for all of it)
     to who wrote it: ``outside``, ``principal``, ``system``, or ``field:<path>`` for the field that names the author.
-    `timeout` is in seconds, `output_limit` in characters of the JSON result.
+    `asked` are the phrases with which people ask for the effect, in any language: the first word tells what to do, the
+    others name the thing and stand anywhere in the same sentence (``"send email"``, ``"reply"``). Without any, the
+    words of the tool's name count. `records` maps a part of the result to what it is: ``reference:<kind>`` identifies a
+    record, ``name`` is what people call it, ``party`` whom it concerns; ``recipient``, ``amount``, ``url`` … are values
+    that a record which the user named may supply, ``reply`` is whom an answer goes to, ``wrote`` whom the user wrote
+    to, ``when`` a date of the record, ``size`` a number that records are compared by, ``secret`` what must not get out.
+    `audience` tells who sees what it does: ``self`` the user alone, ``others`` somebody else in any case; empty: the
+    recipients that the arguments name. `timeout` is in seconds, `output_limit` in characters of the JSON result.
     """
 
     name: str
@@ -50,6 +57,9 @@ class ToolSpec(Value, frozen=True, weakref=True, gc=True):
     timeout: float = 30.0
     output_limit: int = 100_000
     examples: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    records: dict[str, str] = msgspec.field(default_factory=dict)
+    audience: Literal["", "self", "others"] = ""
 
     @property
     def sinks(self) -> tuple[str, ...]:

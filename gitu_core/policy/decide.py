@@ -1,51 +1,124 @@
-"""The decision about a call: a pure function of the call, its tool, the labels of the context and the turn."""
+"""The decision about a call: a pure function of the call, its tool, and the evidence. It never asks a model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from gitu_core.contracts.ports import Verdict
 from gitu_core.model import Label, ToolCall, ToolSpec, TurnInfo
+from gitu_core.model.tooling import is_sink
+from gitu_core.policy.evidence import Evidence, identity
+from gitu_core.policy.paths import follow
+from gitu_core.policy.records import all_strings
+from gitu_core.policy.sources import trace
+from gitu_core.policy.text import fold, scan
+
+__all__ = ["LabelPolicy", "decide"]
 
 _READS = Verdict("allow", "it only reads")
 _TRUSTED = Verdict("allow", "only people you trust wrote what led to it")
 
 
-class LabelPolicy:
-    """Reading is free; what acts, or sends data to a place the call chooses, needs a context without outside content.
+class Sink(NamedTuple):
+    """One value that decides where an effect goes."""
 
-    Where outside content has entered, a person is asked once with the exact arguments.
+    path: str
+    role: str
+    value: Any
+
+
+def decide(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> Verdict:
+    """What may happen, and why, in words.
+
+    Reading is free. What acts, or sends data to a place that the call chooses, needs a grant, or a context that only
+    trusted people wrote, or all of this: the user asked for it, every value that decides where it goes comes from the
+    user, nothing leaves with it that others slipped in, and it was not done in this turn already.
     """
+    sinks = [
+        Sink(path, role, value)
+        for path, role in tool.roles.items()
+        if is_sink(role)
+        for value in follow(call.arguments, path)
+    ]
+    if not tool.acts and not sinks:
+        return _READS
+    paths = tuple(dict.fromkeys(sink.path for sink in sinks))
+    if evidence.mode == "read-only" and tool.acts:
+        return Verdict("deny", f"this session only looks; {tool.name} acts", paths)
+    influence = evidence.label.join(call.influence)
+    trusted = influence.trusted_for(evidence.principal, evidence.delegates)
+    grant = evidence.grants.find(evidence.principal, tool.name, call.arguments, evidence.now, trusted)
+    if grant is not None:
+        return Verdict("allow", f"you allowed it beforehand (grant {grant.id})", paths, grant=grant.id)
+    if evidence.mode == "confirm" and tool.acts:
+        return Verdict("ask", "you want to be asked before everything that acts", paths)
+    if trusted:
+        return _TRUSTED
+    return _after_outside(call, tool, evidence, sinks, paths, influence)
+
+
+def _after_outside(
+    call: ToolCall, tool: ToolSpec, evidence: Evidence, sinks: list[Sink], paths: tuple[str, ...], influence: Label
+) -> Verdict:  # fmt: skip
+    """The decision once outside content has entered."""
+    after = ", ".join(sorted(influence.origins - {evidence.principal, "system", *evidence.delegates}))
+    doubts: list[str] = []
+    if tool.acts:
+        wish = evidence.wish(tool).asked
+        if wish == "no":
+            return Verdict("deny", f"nobody asked for {tool.name}; it was tried after content from {after} was read", paths)
+        if tool.name in evidence.declined:
+            return Verdict("deny", f"you declined {tool.name} in this turn already", paths)
+        if wish == "unclear":
+            doubts.append(f"it is not clear that you asked for {tool.name}")
+        if evidence.begun.get(identity(call, tool, evidence)):
+            doubts.append("the same was done in this turn already")
+    sources: dict[str, str] = {}
+    denied = False
+    for sink in sinks:
+        found = trace(sink.path, sink.role, sink.value, tool, evidence)
+        sources[sink.path] = f"{sources[sink.path]}; {found.words}" if sink.path in sources else found.words
+        if found.how != "ok":
+            doubts.append(f"{sink.path} {sink.value!r}: {found.words}")
+            denied |= found.how == "no"
+    if tool.audience == "others" or (tool.audience != "self" and sinks and _leaves(tool, sinks)):
+        doubts += _slipped_in(call, tool, evidence, sources)
+    if not doubts:
+        return Verdict("allow", "you asked for it, and what decides where it goes comes from you", paths, sources)
+    decision: Literal["ask", "deny"] = "deny" if denied else "ask"
+    reason = f"{tool.name} acts after content from {after} was read: {'; '.join(doubts)}"
+    return Verdict(decision, reason, paths, sources)
+
+
+def _leaves(tool: ToolSpec, sinks: list[Sink]) -> bool:
+    """True if somebody other than the user sees what the call carries."""
+    return "send" in tool.effects or any(sink.role in ("recipient", "url") for sink in sinks)
+
+
+def _slipped_in(call: ToolCall, tool: ToolSpec, evidence: Evidence, sources: dict[str, str]) -> list[str]:
+    """The links, addresses, accounts and secrets in the texts of a call that no trusted person wrote."""
+    doubts: list[str] = []
+    for path, text in all_strings(call.arguments):
+        if path.removesuffix(".*") in tool.sinks or path in tool.sinks:
+            continue
+        bad = [key for kind, key in scan(text) if not evidence.trusts(kind, key)]
+        if evidence.secrets:
+            bad += [f"the secret from {evidence.secrets[word]}" for word in _pieces(text) if word in evidence.secrets]
+        if bad:
+            doubts.append(f"{path} carries {', '.join(dict.fromkeys(bad))}, which you did not write")
+            sources[path] = "written by somebody else, in part"
+    return doubts
+
+
+def _pieces(text: str) -> list[str]:
+    return [piece.strip(".,;:!?\"'()[]") for piece in fold(text).split()]
+
+
+class LabelPolicy:
+    """Decides where nothing is known but labels: what acts after outside content is asked."""
 
     def decide(self, call: ToolCall, tool: ToolSpec, context: Label, turn: TurnInfo) -> Verdict:
         """What may happen, and why, in words."""
-        sinks = tuple(path for path in tool.sinks if present(call.arguments, path))
-        if not tool.acts and not sinks:
-            return _READS
-        influence = context.join(call.influence)
-        if influence.trusted_for(turn.principal):
-            return _TRUSTED
-        sources = ", ".join(sorted(influence.origins - {turn.principal, "system"}))
-        return Verdict("ask", f"{tool.name} acts after content from {sources} was read", sinks)
+        return decide(call, tool, Evidence(turn.principal, context))
 
 
-def present(value: Any, path: str) -> bool:
-    """True if *value* has something at the dotted *path* (``*`` = any item). A path that leads
-    through something without parts counts as there: a role that cannot be followed must not switch a check off."""
-    return any(True for _ in _follow(value, path.split(".")))
-
-
-def _follow(value: Any, path: list[str]) -> Iterator[Any]:
-    if not path:
-        yield value
-    elif isinstance(value, dict):
-        items = value.values() if path[0] == "*" else [value[path[0]]] if path[0] in value else []
-        for item in items:
-            yield from _follow(item, path[1:])
-    elif isinstance(value, list | tuple):
-        for item in value:
-            # A path may leave the star out: what holds for the list holds for every item.
-            yield from _follow(item, path[1:] if path[0] == "*" else path)
-    elif value is not None:
-        yield value

@@ -1,0 +1,203 @@
+"""What a decision may rest on. Built up as a session goes on, so that everything is read and indexed once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from gitu_core.model import UNLABELLED, Label, ToolCall, ToolResult, ToolSpec
+from gitu_core.policy.grants import Grants
+from gitu_core.policy.paths import follow
+from gitu_core.policy.records import Naming, Record, all_strings, read_records
+from gitu_core.policy.text import Text, fold, scan
+from gitu_core.policy.wish import Wish, find_wish, is_assent
+
+__all__ = ["Evidence", "Mode", "identity"]
+
+Mode = Literal["default", "confirm", "read-only"]
+"""``confirm`` asks before every effect, ``read-only`` has none."""
+
+_SECRET = re.compile(
+    r"(?:code|password|passcode|passphrase|pin|otp|token|secret|cvv|api[ _-]?key|recovery key)\b"
+    r"(?:\s+(?:is|for|to|:)|\s*[:=]|\s+[\w ]{0,40}?(?:is|:))\s*[\"'“‘]?([^\s\"'”’,;]{4,})",
+    re.IGNORECASE,
+)
+
+
+class Evidence:
+    """All that is known when a call is to be decided about.
+
+    `label` is the join of the labels of everything the model has seen, `principal` for whom it acts. `people` are the
+    addresses that the user wrote to, each with the words of its name. `begun` counts the effects of this turn by what
+    they do and where, `declined` are the tools for which a person said no in this turn. `now` is in seconds since 1970.
+    """
+
+    def __init__(
+        self, principal: str, label: Label = UNLABELLED, *, grants: Grants | None = None, mode: Mode = "default",
+        people: Iterable[str] = (), now: float = 0.0, delegates: Iterable[str] = (),
+    ) -> None:  # fmt: skip
+        self.principal, self.label, self.mode, self.now = principal, label, mode, now
+        self.grants = grants or _NO_GRANTS
+        self.delegates = frozenset(delegates)
+        self.people: dict[str, frozenset[str]] = {}
+        self.said: list[Text] = []
+        self.request: Text | None = None
+        self.begun: dict[tuple[Any, ...], int] = {}
+        self.declined: set[str] = set()
+        self.minted: set[tuple[str, str]] = set()
+        self.secrets: dict[str, str] = {}
+        self.known: set[tuple[str, str]] = set()
+        self.outside: dict[tuple[str, str], str] = {}
+        self._records: dict[str, dict[str, Record]] = {}
+        self._wishes: dict[str, Wish] = {}
+        self._namings: dict[str, Naming] = {}
+        for each in people:
+            self.wrote_to(each)
+
+    def heard(self, text: str) -> None:
+        """A trusted person said *text*; it is the current request, unless it only agrees with the one before."""
+        new = Text(text)
+        self.said.append(new)
+        if self.request is None or not is_assent(text):
+            self.request = new
+        self._wishes.clear()
+        self._namings.clear()
+
+    def turn(self) -> None:
+        """A new turn begins: effects may be asked for again."""
+        self.begun.clear()
+        self.declined.clear()
+        self.minted.clear()
+
+    def wrote_to(self, address: str) -> None:
+        """The user wrote to this address, or paid it, of their own accord."""
+        key = fold(address)
+        name = key.partition("@")[0]
+        self.people[key] = frozenset(word for word in re.split(r"[\W\d_]+", name) if len(word) > 1)
+
+    def began(self, call: ToolCall, tool: ToolSpec) -> None:
+        """The effect of an allowed call begins."""
+        key = identity(call, tool, self)
+        self.begun[key] = self.begun.get(key, 0) + 1
+
+    def refused(self, tool: str) -> None:
+        """A person declined a call of this tool."""
+        self.declined.add(tool)
+
+    def saw(self, tool: ToolSpec, result: ToolResult) -> None:
+        """The model read a result."""
+        self.label = self.label.join(result.influence)
+        if result.status != "ok":
+            return
+        cache: dict[str, bool] = {}
+
+        def is_outside(path: str) -> bool:
+            found = cache.get(path)
+            if found is None:
+                found = cache[path] = self._is_outside(tool, result, path)
+            return found
+
+        for path, role in tool.records.items():
+            if role in ("wrote", "secret") and not (role == "wrote" and is_outside(path)):
+                for value in follow(result.content, path):
+                    self.wrote_to(str(value)) if role == "wrote" else self.secrets.update({fold(str(value)): tool.name})
+        for record in read_records(tool, result.content, is_outside):
+            key = record.key or f"{tool.name}:{record.names}{sorted(record.values.items())}"
+            record.key = key
+            self._records.setdefault(record.kind, {})[key] = record
+            if tool.acts and record.kind:
+                self.minted.add((record.kind, fold(key)))
+            self._namings.pop(record.kind, None)
+        for path, text in all_strings(result.content):
+            self._index(text, is_outside(path), tool.name)
+
+    def _index(self, text: str, outside: bool, source: str) -> None:
+        if outside:
+            for value in scan(text):
+                self.outside.setdefault(value, source)
+            for found in _SECRET.finditer(text):
+                self.secrets.setdefault(fold(found[1]).rstrip(".!?)"), source)
+        else:
+            self.known.update(scan(text))
+
+    def _is_outside(self, tool: ToolSpec, result: ToolResult, path: str) -> bool:
+        """Whether somebody outside wrote the part of a result at *path*: the most exact word about it counts."""
+        best, writer = -1, ""
+        for pattern, who in tool.writers.items():
+            if _covers(pattern, path) and len(pattern) > best:
+                best, writer = len(pattern), who
+        if best >= 0:
+            return writer not in ("system", "principal")
+        label = result.label
+        for pattern, each in result.fields.items():
+            if _covers(pattern, path):
+                label = label.join(each)
+        return not label.trusted_for(self.principal, self.delegates)
+
+    def wish(self, tool: ToolSpec) -> Wish:
+        """Whether the request asks for what the tool does."""
+        found = self._wishes.get(tool.name)
+        if found is None:
+            found = self._wishes[tool.name] = find_wish(tool, self.request)
+        return found
+
+    def naming(self, kind: str) -> Naming:
+        """The records of a kind that the request names."""
+        found = self._namings.get(kind)
+        if found is None:
+            found = Naming(self._records.get(kind, {}).values(), self.request or _SILENCE)
+            self._namings[kind] = found
+        return found
+
+    def suppliers(self, *roles: str) -> Iterable[tuple[Record, str]]:
+        """The records that the request names and that hold values in one of *roles*."""
+        for kind, records in self._records.items():
+            for key, why in self.naming(kind).named.items():
+                record = records.get(key)
+                if record is not None and any(role in record.values for role in roles):
+                    yield record, why
+
+    def touched(self, role: str) -> Iterable[Record]:
+        """The records that the request speaks of in any way and that hold a value in *role*."""
+        for kind in self._records:
+            yield from (r for r in self.naming(kind).touched if role in r.values)
+
+    def contact(self, address: str) -> str:
+        """Why an address is one that the user named by its person's name; empty if it is not."""
+        name, request = self.people.get(address), self.request
+        if not name or request is None:
+            return ""
+        score = {each: sum(bool(request.find(word)) for word in own) for each, own in self.people.items() if own & name}
+        best = max(score.values())
+        if score[address] == best > 0 and sum(points == best for points in score.values()) == 1:
+            return "somebody you wrote to before and named now"
+        return ""
+
+    def trusts(self, kind: str, key: str) -> bool:
+        """True if a value stands in what trusted people said or wrote."""
+        value = kind, key
+        return value in self.known or key in self.people or any(value in text.typed for text in self.said)
+
+
+def identity(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> tuple[Any, ...]:
+    """What makes two effects the same: the tool, where it goes, and what the user called it."""
+    parts: list[str] = [tool.name]
+    for path, role in tool.roles.items():
+        for value in follow(call.arguments, path):
+            folded = fold(str(value))
+            titled = role == "title" and any(text.find(folded) for text in evidence.said)
+            if titled or role.partition(":")[0] not in _CONTENT:
+                parts.append(f"{path}={folded}")
+    return tuple(parts)
+
+
+def _covers(pattern: str, path: str) -> bool:
+    if not pattern:
+        return True
+    wanted, have = [part for part in pattern.split(".") if part != "*"], [p for p in path.split(".") if p != "*"]
+    return have[: len(wanted)] == wanted
+
+
+_CONTENT = frozenset({"title", "body", "when", "place", "attachment", "query", "option"})
+_NO_GRANTS, _SILENCE = Grants(), Text("")

@@ -1,0 +1,35 @@
+"""Dotted paths into JSON values: ``a.b``, ``*`` for any item; a list may also be walked through without a star."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["follow", "present"]
+
+
+def present(value: Any, path: str) -> bool:
+    """True if *value* has something at the dotted *path* (``*`` = any item). A path that leads
+    through something without parts counts as there: a role that cannot be followed must not switch a check off."""
+    return any(True for _ in follow(value, path))
+
+
+def follow(value: Any, path: str) -> Iterator[Any]:
+    """Everything in *value* that stands at *path*; lists at its end give their items."""
+    return _follow(value, path.split(".") if path else [])
+
+
+def _follow(value: Any, path: list[str]) -> Iterator[Any]:
+    if isinstance(value, list | tuple):
+        # A path may leave the star out: what holds for the list holds for every item.
+        for item in value:
+            yield from _follow(item, path[1:] if path and path[0] == "*" else path)
+    elif not path:
+        if value is not None:
+            yield value
+    elif isinstance(value, dict):
+        items = value.values() if path[0] == "*" else [value[path[0]]] if path[0] in value else []
+        for item in items:
+            yield from _follow(item, path[1:])
+    elif value is not None:
+        yield value

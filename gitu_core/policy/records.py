@@ -1,0 +1,165 @@
+"""What tools found, as records: which of them the user named, and what those that were named may supply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitu_core.model import ToolSpec
+from gitu_core.policy.paths import follow
+from gitu_core.policy.text import VERBS, Text, fold, key_of, number, words
+
+__all__ = ["Naming", "Record", "name_matches", "read_records"]
+
+_COMMON = VERBS | frozenset(
+    "the a an my your our of and or to for in on at by with from is it this that these those me i you all any new old "
+    "last next first file files document email emails mail message event meeting appointment calendar item today now "
+    "tomorrow yes no not please re fwd".split()
+)
+"""Words that name nothing by themselves."""
+_MOST = {"largest": 1, "biggest": 1, "longest": 1, "highest": 1, "latest": 1, "newest": 1, "cheapest": -1, "lowest": -1,
+         "smallest": -1, "shortest": -1, "oldest": -1, "earliest": -1}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Record:
+    """One thing that a tool found: of which kind, its identifier, and what its author says is in it."""
+
+    kind: str
+    key: str
+    tool: str
+    names: list[str] = field(default_factory=list)
+    days: set[str] = field(default_factory=set)
+    size: float | None = None
+    parties: set[str] = field(default_factory=set)
+    values: dict[str, list[Any]] = field(default_factory=dict)
+    outside: set[str] = field(default_factory=set)
+
+    @property
+    def title(self) -> str:
+        """What to call it when talking to its owner."""
+        return f"{self.kind or 'entry'} {self.names[0]!r}" if self.names else f"{self.kind or 'entry'} {self.key}"
+
+
+def read_records(spec: ToolSpec, content: Any, is_outside: Any) -> Iterator[Record]:
+    """The records in a result, as the tool's author describes them."""
+    groups: dict[str, list[tuple[str, str, str]]] = {}
+    for path, role in spec.records.items():
+        parent, star, leaf = path.rpartition("*.")
+        groups.setdefault(parent + star.rstrip("."), []).append((leaf, role, path))
+    for parent, parts in groups.items():
+        for item in follow(content, parent):
+            if isinstance(item, dict):
+                record = Record("", "", spec.name)
+                for leaf, role, path in parts:
+                    for value in follow(item, leaf):
+                        _take(record, role, value, is_outside(path))
+                if record.key or record.names or record.values:
+                    yield record
+
+
+def _take(record: Record, role: str, value: Any, outside: bool) -> None:
+    base, _, kind = role.partition(":")
+    if base == "reference":
+        record.kind, record.key = kind, str(value)
+    elif base == "name":
+        record.names.append(fold(str(value)))
+    elif base == "when":
+        record.days.add(str(value)[:10])
+    elif base == "size":
+        record.size = number(value)
+    elif base == "party":
+        record.parties.add(fold(str(value)))
+    else:
+        record.values.setdefault(base, []).append(value)
+        if base in ("recipient", "reply"):
+            record.parties.add(fold(str(value)))
+        if outside:
+            record.outside.add(base)
+
+
+def name_matches(name: str, text: Text) -> list[tuple[int, int, bool]]:
+    """Where *text* speaks of *name*: first word and length of each place, and whether that is the whole name."""
+    own = words(name)
+    for known_end in ("txt", "md", "csv", "docx", "doc", "pdf", "xlsx", "pptx"):
+        if len(own) > 1 and own[-1] == known_end and not text.find(name):
+            own = own[:-1]
+    if own and not set(own) <= _COMMON and (places := text.find(" ".join(own))):
+        return [(at, len(own), True) for at in places]
+    if len(own) > 1 and not set(own) <= _COMMON:
+        # Filler in between: "the file with the vacation plans for Hawaii" is "hawaii-vacation-plans.docx" too.
+        lead = [word for word in own if word not in _COMMON and len(word) > 2]
+        for size in range(len(lead) - 1, 1, -1):
+            for start in range(len(lead) - size + 1):
+                if places := text.find(" ".join(lead[start : start + size])):
+                    return [(at, size, False) for at in places]
+        distinct = [word for word in lead if len(word) > 3 and not word.isdigit()]
+        return [(at, 0, False) for word in distinct for at in text.find(word)]
+    return []
+
+
+class Naming:
+    """The records of one kind that a request names."""
+
+    def __init__(self, records: Iterable[Record], text: Text) -> None:
+        self.named: dict[str, str] = {}
+        self.touched: list[Record] = []
+        records = list(records)
+        spots: dict[int, list[tuple[int, bool, Record]]] = {}
+        said = {key for kind, key in text.typed}
+        for record in records:
+            found = [match for name in record.names for match in name_matches(name, text)]
+            for at, size, whole in found:
+                if size:
+                    spots.setdefault(at, []).append((size, whole, record))
+            if found or record.parties & said or _party_said(record, text):
+                self.touched.append(record)
+        self._choose(spots, text)
+        self._extremes(records, text)
+
+    def _choose(self, spots: dict[int, list[tuple[int, bool, Record]]], text: Text) -> None:
+        """At each place the longest name counts, whole names before parts; a name for several things names nothing."""
+        taken = {at + step for at, each in spots.items() for size, whole, _ in each if whole for step in range(1, size)}
+        for at, each in spots.items():
+            if at in taken:
+                continue
+            best = max((whole, size) for size, whole, _ in each)
+            fitting = {r.key: r for size, whole, r in each if (whole, size) == best}
+            if len(fitting) > 1 and (days := text.days):
+                on_day = {key: r for key, r in fitting.items() if _on(r, days)}
+                fitting = on_day or fitting
+            if len(fitting) == 1:
+                self.named.update((key, f"the {r.title} that you named") for key, r in fitting.items())
+
+    def _extremes(self, records: list[Record], text: Text) -> None:
+        """"The largest file": the one that is, if no other is as large."""
+        sized = [(r.size, r.key, r) for r in records if r.size is not None]
+        for word, sign in _MOST.items():
+            if sized and text.find(word):
+                best = max(sign * size for size, _, _ in sized)
+                fitting = {key: r for size, key, r in sized if sign * size == best}
+                if len(fitting) == 1:
+                    self.named.update((key, f"the {word} {r.kind} of {len(sized)}") for key, r in fitting.items())
+
+
+def _on(record: Record, days: set[str]) -> bool:
+    return any(day == own or (day.startswith("-") and own.endswith(day)) for day in days for own in record.days)
+
+
+def _party_said(record: Record, text: Text) -> bool:
+    return any((kind, key_of(kind, each)) in text.typed for each in record.parties for kind in ("account", "email"))
+
+
+def all_strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a JSON value with its dotted path; the items of lists count as ``*``."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from all_strings(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from all_strings(item, f"{path}.*" if path else "*")
+
+

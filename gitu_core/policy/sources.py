@@ -1,0 +1,186 @@
+"""Where the value of an argument comes from: what the user said, a record they named, somebody they wrote to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from gitu_core.model import ToolSpec
+from gitu_core.policy.evidence import Evidence
+from gitu_core.policy.text import Text, fold, key_of, look_alike, number, scan, stem, words
+from gitu_core.policy.wish import Wish
+
+__all__ = ["Finding", "trace"]
+
+SLACK = 1.1
+"""How much more than the amounts of the records that the user named an amount may be: a tenth."""
+
+_AFTER_AMOUNT = frozenset("to for from and as on in with or per at via by each every recurring monthly".split())
+_PLAIN = frozenset("the a an my me i you it to and or of for in on at all new next last".split())
+
+
+class Finding(NamedTuple):
+    """`how`: ``ok`` if trusted people chose the value, ``ask`` if that is not known, ``no`` if they chose another."""
+
+    how: Literal["ok", "ask", "no"]
+    words: str
+
+
+def trace(path: str, role: str, value: Any, tool: ToolSpec, evidence: Evidence) -> Finding:
+    """Where *value* comes from, in words."""
+    base, _, kind = role.partition(":")
+    if isinstance(value, dict | list):
+        return Finding("ask", "it has parts that nobody described")
+    wish, request = evidence.wish(tool), evidence.request
+    if request is None:
+        return Finding("ask", "nobody said anything yet")
+    check = _CHECKS.get(base, _exact)
+    return check(value, kind or base, wish, request, evidence)
+
+
+Check = Callable[[Any, str, Wish, Text, Evidence], Finding]
+
+
+def _recipient(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
+    text = str(value)
+    typed = next(((k, key) for k, key in scan(text) if key == key_of(k, text)), None)
+    if typed is None:
+        return _supplied(text, ("recipient",), wish, evidence) or _plain(value, kind, wish, request, evidence)
+    found = _typed(typed, wish, request, evidence)
+    if found.how == "ok":
+        return found
+    if supplied := _supplied(text, ("recipient",), wish, evidence):
+        return supplied
+    if why := evidence.contact(typed[1]):
+        return Finding("ok", why)
+    return found
+
+
+def _typed(value: tuple[str, str], wish: Wish, request: Text, evidence: Evidence) -> Finding:
+    """A value of a type of its own: an address, a link, an account."""
+    kind, key = value
+    pool = _pool(request, wish, request.of_kind(kind))
+    if key in {each for each, _ in pool}:
+        return Finding("ok", "you said it")
+    if value in request.typed:
+        return Finding("ask", "you said it, but about something else")
+    if not pool and any(value in text.typed for text in evidence.said):
+        return Finding("ok", "you said it earlier")
+    twin = next((each for each, _ in request.of_kind(kind) if look_alike(each) == look_alike(key)), None)
+    if twin:
+        return Finding("no", f"it only looks like {twin}, which you said")
+    source = evidence.outside.get(value)
+    where = f"it comes from what {source} found" if source else "nobody you trust said it"
+    if kind == "account" and pool and not wish.open and wish.asked == "yes" and _settled(pool, wish, request):
+        return Finding("no", f"you said {pool[0][0]}; {where}")
+    return Finding("ask", where)
+
+
+def _pool(request: Text, wish: Wish, places: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """The values that may be meant: those beside the effect that was asked for, else all; never where they come from."""
+    inside = [(key, at) for key, at in places if request.tokens[at].clause in wish.clauses]
+    pool = [(key, at) for key, at in inside or places if not request.from_source(at)]
+    return pool if pool or not wish.reply else inside or places
+
+
+def _settled(pool: list[tuple[str, int]], wish: Wish, request: Text) -> bool:
+    """True if every place that asks for the effect names a value of its own, or there is only one place."""
+    return {request.tokens[at].clause for _, at in pool} >= wish.clauses or len(wish.clauses) == 1
+
+
+def _supplied(text: str, roles: tuple[str, ...], wish: Wish, evidence: Evidence) -> Finding | None:
+    """A value of its own kind from a record that the user named."""
+    wanted = fold(text)
+    for record, why in evidence.suppliers(*roles, *(("reply",) if wish.reply else ())):
+        for role, values in record.values.items():
+            usable = role == "reply" if role not in roles else role not in record.outside
+            if usable and (role != "reply" or wish.reply) and any(fold(str(each)) == wanted for each in values):
+                return Finding("ok", f"it belongs to {why}")
+    return None
+
+
+def _amount(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
+    amount = number(value)
+    if amount is None or amount < 0:
+        return Finding("ask", "it is no amount")
+    places = [(key, at) for key, at in request.of_kind("amount", "number") if _is_amount(request, at)]
+    said = [float(key) for key, _ in _pool(request, wish, places)]
+    if said:
+        if amount <= max(said) + 1e-9:
+            return Finding("ok", "you said it" if amount in said else f"it is less than the {max(said):g} that you said")
+        return Finding("ask", f"it is more than the {max(said):g} that you said")
+    bounds = [b for r in evidence.touched("amount") for each in r.values["amount"] if (b := number(each)) is not None]
+    if bounds and amount <= min(bounds) * SLACK + 1e-9:
+        return Finding("ok", f"it is near the {min(bounds):g} of what you named")
+    return Finding("ask", "you did not say how much")
+
+
+def _is_amount(request: Text, at: int) -> bool:
+    if request.tokens[at].kind == "amount":
+        return True
+    after = request.tokens[at + 1] if at + 1 < len(request.tokens) else None
+    free = after is None or after.kind != "word" or after.key in _AFTER_AMOUNT
+    before = next(request.before(at), None)
+    return free and not (before is not None and before.key in ("id", "number", "no", "#"))
+
+
+def _reference(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
+    key = str(value)
+    if (kind, fold(key)) in evidence.minted:
+        return Finding("ok", "it was made in this turn")
+    nouns = frozenset(stem(word) for noun in kind.split("|") for word in words(noun))
+    numbers = [(each, at) for each, at in request.of_kind("number") if request.belongs(at, nouns)]
+    plain = number(key) if key.isdigit() else None
+    if plain is not None and any(float(each) == plain for each, _ in numbers):
+        return Finding("ok", f"you said the number of the {kind}")
+    if plain is None and any(c.isdigit() for c in key) and len(key) >= 4 and request.find(key):
+        return Finding("ok", "you said it")
+    naming = evidence.naming(kind)
+    if key in naming.named:
+        return Finding("ok", naming.named[key])
+    if (naming.named or numbers) and not wish.open and wish.asked == "yes" and len(wish.clauses) == 1:
+        return Finding("no", f"you named another {kind}")
+    return Finding("ask", f"you did not name this {kind}")
+
+
+def _plain(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
+    """A name: its words stand in what the user said, one after the other, not as where something comes from."""
+    own = words(str(value))
+    if not own or set(own) <= _PLAIN:
+        return Finding("ask", "it names nothing")
+    pool = _pool(request, wish, [("", at) for at in request.find(str(value))])
+    if pool:
+        return Finding("ok", "you said it")
+    if any(text.find(str(value)) for text in evidence.said if text is not request):
+        return Finding("ok", "you said it earlier")
+    return Finding("ask", "nobody you trust said it")
+
+
+def _exact(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
+    """A value that must stand in what the user said as it is, whole: a path, a command, a secret, whatever is unknown."""
+    wanted = fold(str(value))
+    if len(wanted) < 2:
+        return Finding("ask", "it is too short to be recognised")
+    for text in dict.fromkeys((request, *evidence.said)):
+        said = fold(text.text)
+        at = said.find(wanted)
+        while at >= 0:
+            ends = said[at - 1 : at], said[at + len(wanted) : at + len(wanted) + 1]
+            if not any(each.isalnum() or each in "_-/\\@" for each in ends if each):
+                return Finding("ok", "you said it")
+            at = said.find(wanted, at + 1)
+    supplied = _supplied(str(value), (kind,), wish, evidence)
+    if supplied:
+        return supplied
+    if kind == "secret" and wish.asked == "yes" and any(c.isdigit() for c in request.text):
+        return Finding("no", "you said another one")
+    return Finding("ask", "nobody you trust said it")
+
+
+def _url(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
+    key = key_of("url", str(value))
+    found = _typed(("url", key), wish, request, evidence)
+    return found if found.how == "ok" else _supplied(str(value), ("url",), wish, evidence) or found
+
+
+_CHECKS: dict[str, Check] = {"recipient": _recipient, "url": _url, "amount": _amount, "reference": _reference}

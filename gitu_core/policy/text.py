@@ -1,0 +1,293 @@
+"""Text as the policy reads it: typed values, words, sentences and clauses; normalised, never guessed.
+
+NFKC and case are folded. Letters that merely look alike are not: what is written with others is another value.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+__all__ = ["Text", "fold", "key_of", "look_alike", "number", "scan", "stem", "words"]
+
+_MONTHS = "january february march april may june july august september october november december".split()
+_MONTH = "|".join(f"{name}|{name[:3]}" for name in _MONTHS) + "|sept"
+_DAY = r"\d{1,2}(?:st|nd|rd|th)?"
+_YEAR = r"(?:,?\s+\d{4}(?![\d:]))?"
+_CURRENCY = r"(?:dollars?|euros?|pounds?|francs?|cents?|bucks|usd|eur|gbp|chf|jpy)\b|[$€£¥]"
+_TOKEN = re.compile(
+    rf"""(?P<url>(?:https?://|www\.)[^\s<>"'’”)\]]+)
+    |(?P<email>[\w.+%-]+@[\w-]+(?:\.[\w-]+)+)
+    |(?P<date>\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?!\d)|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}(?!\d)
+        |\b(?:{_MONTH})\.?\s+{_DAY}(?![\d:]){_YEAR}\b|\b{_DAY}(?:\s+of)?\s+(?:{_MONTH})\b{_YEAR})
+    |(?P<time>\d{{1,2}}:\d{{2}}(?::\d\d)?(?:\s?[ap]m\b)?|\b\d{{1,2}}\s?[ap]m\b)
+    |(?P<account>\b[a-z]{{2}}\d{{2}}(?:[a-z0-9]{{8,30}}\b|\s[a-z0-9]{{4}}(?:\s\d{{4}}){{1,6}}(?:\s\d{{1,3}})?\b)
+        |(?<![\w.-])\+\d[\d\s()/-]{{6,}}\d|(?<![\w.,-])\d{{8,}}(?![\w.,-]\d))
+    |(?P<dotted>[^\W_][\w-]+(?:\.[\w-]+)*\.[^\W\d_][\w-]{{1,23}}(?:/[^\s<>"'’”)\]]*)?)
+    |(?P<amount>(?<![\w-])(?:[$€£¥]\s?\d[\d,]*(?:\.\d+)?|\d[\d,]*(?:\.\d+)?\s?(?:{_CURRENCY})))
+    |(?P<number>(?<![\w-])\d[\d,]*(?:\.\d+)?(?![\w-]))
+    |(?P<word>[^\W_]+(?:['’][^\W\d_]+)?)
+    |(?P<stop>[.!?;:\n]+|,|\(|\)|"|'|“|”|‘|’)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_LEAVES = re.compile(
+    r"(?:https?://|www\.)|@|\b[^\W_][\w-]+\.[^\W\d_]{2,}|\b[A-Za-z]{2}\d{2}[ A-Za-z0-9]{8,}|\+?\d[\d ()/-]{6,}\d"
+)
+"""What a text must hold to be worth a closer look."""
+_WORD = re.compile(r"[^\W_]+")
+_UNITS = frozenset("hour hours minute minutes min mins day days week weeks month months year years percent people "
+                   "person persons times guests nights stars".split())  # fmt: skip
+_FILES = frozenset("txt md csv tsv json xml yaml yml toml doc docx odt rtf pdf xls xlsx ods ppt pptx odp png jpg jpeg gif "
+                   "svg webp mp3 mp4 wav mov zip tar gz html htm py js ts ics eml log sql key pages numbers".split())  # fmt: skip
+_SKIPPED = frozenset("please also just now kindly again then quickly always only first next finally all both the a an "
+                     "my our your his her their its this that these those me him them us".split())  # fmt: skip
+VERBS = frozenset(
+    "add append arrange ask book buy call cancel change check copy create delete do download email export fetch find "
+    "forward get give go help invite let list look mail make mark message move open pay plan post print put read refund "
+    "remind remove rename reply reschedule reserve retrieve save schedule search see send set share show start stop "
+    "sum summarize summarise tell text transfer translate update upload use verify visit wait write what how when who "
+    "where which whether if is are was were did does has have".split()
+)
+"""Words with which a new clause begins after a comma or an "and"."""
+_BEFORE_VERB = frozenset(
+    "and or but then to so by after before i you we they can could would will shall should must may might let lets "
+    "let's me us help want need like please also just now kindly again i'd i'll if".split()
+)
+_PASSIVE = frozenset("be been being get gets got have has had is are was were".split())
+_NOT = frozenset("not don't dont never without cannot can't won't shouldn't".split())
+_SOURCE, _TARGET = frozenset("from by of about regarding".split()), frozenset("to with for cc bcc invite into".split())
+_ENGLISH = frozenset("the to my of and is please what how with for you it this that from me can your are by if i "
+                     "which when who a file email have".split())  # fmt: skip
+_IRREGULAR = {"sent": "send", "paid": "pay", "wrote": "write", "written": "write", "made": "make", "gave": "give",
+              "told": "tell", "bought": "buy", "given": "give", "wired": "wire"}  # fmt: skip
+_TWINS = str.maketrans("аеорсхуіјѕԁһӏԛԝвкмнтαορνικτυіΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕКМНОРСТХ0١",
+                       "aeopcxyijsdhlqwbkmhtaopviktuiabezhikmnoptyxabekmhopctxol")  # fmt: skip
+_GERUND = re.compile(r"(?:ing|ed|es|s)$")
+
+
+def fold(text: str) -> str:
+    """*text* in the form in which values are compared: NFKC, lower case, straight quotes, single spaces."""
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
+    return " ".join(plain.casefold().split())
+
+
+def words(text: str) -> list[str]:
+    """The words of *text*, folded; what joins them does not count."""
+    return _WORD.findall(fold(text))
+
+
+@lru_cache(4096)
+def stem(word: str) -> str:
+    """*word* without the ending that tense and number give it."""
+    word = _IRREGULAR.get(word, word)
+    short = _GERUND.sub("", word)
+    if len(short) < 3 or short == word:
+        return word.removesuffix("e") if len(word) > 3 else word
+    if len(short) > 3 and short[-1] == short[-2] and short[-1] not in "ls":
+        short = short[:-1]
+    return (short[:-1] + "y" if short.endswith("i") else short).removesuffix("e")
+
+
+def number(value: Any) -> float | None:
+    """*value* as an amount; None where it is none."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return float(value) if abs(value) < 1e15 else None
+    found = re.fullmatch(r"[^\d\-+]*([-+]?\d[\d,]*(?:\.\d+)?)\D*", str(value).strip())
+    return float(found[1].replace(",", "")) if found else None
+
+
+def look_alike(value: str) -> str:
+    """What *value* looks like to a person in a hurry; only for telling them, never for trusting it."""
+    plain = unicodedata.normalize("NFKD", "".join(c for c in value if unicodedata.category(c) != "Cf")).casefold()
+    kept = "".join(c for c in plain if not unicodedata.combining(c)).translate(_TWINS)
+    return kept.replace("rn", "m").replace("1", "l").replace("i", "l")
+
+
+def key_of(kind: str, text: str) -> str:
+    """The form in which two values of a kind are equal iff they mean the same."""
+    if kind == "url":
+        bare = re.sub(r"^(?:https?://)?(?:www\.)?", "", text.strip(), flags=re.IGNORECASE).rstrip(".,;:!?/")
+        host, slash, rest = bare.partition("/")
+        return host.casefold() + slash + rest
+    if kind == "account":
+        return re.sub(r"[^0-9a-z+]", "", text.casefold())
+    if kind in ("amount", "number"):
+        value = number(text)
+        return "" if value is None else f"{value:.2f}"
+    return fold(text).rstrip(".") if kind in ("email", "file") else fold(text)
+
+
+def dates(text: str) -> Iterator[str]:
+    """The days that *text*, one date, may mean: ``2024-05-19``, without a year ``-05-19``."""
+    numbers = re.findall(r"\d+", text)
+    month = next((n for n, name in enumerate(_MONTHS, 1) if re.search(rf"\b{name[:3]}", text, re.IGNORECASE)), 0)
+    if month:
+        day, year = numbers[0], numbers[1] if len(numbers) > 1 else ""
+        yield f"{year}-{month:02}-{int(day):02}"
+    elif len(numbers[0]) == 4:
+        yield f"{numbers[0]}-{int(numbers[1]):02}-{int(numbers[2]):02}"
+    else:
+        year = numbers[2] if len(numbers[2]) == 4 else f"20{numbers[2]:0>2}"
+        for day, month_ in ((numbers[0], numbers[1]), (numbers[1], numbers[0])):
+            if int(month_) <= 12:
+                yield f"{year}-{int(month_):02}-{int(day):02}"
+
+
+def scan(text: str) -> Iterator[tuple[str, str]]:
+    """The addresses, links and accounts in a text that is to leave, each as its kind and key."""
+    if not _LEAVES.search(text):
+        return
+    for found in _TOKEN.finditer(text if text.isascii() else unicodedata.normalize("NFKC", text)):
+        kind = _kind(found)
+        if kind in ("url", "email", "account"):
+            yield kind, key_of(kind, found[0])
+
+
+def _kind(found: re.Match[str]) -> str:
+    kind = found.lastgroup or "stop"
+    if kind == "dotted":
+        ending = found[0].partition("/")[0].rpartition(".")[2].casefold()
+        return "file" if ending in _FILES else "url" if ending.isalpha() else "word"
+    return kind
+
+
+class Token(NamedTuple):
+    """A word, a value or a stop, and where it stands."""
+
+    kind: str
+    key: str
+    sentence: int
+    clause: int
+
+
+class Text:
+    """A text that a trusted person wrote, taken apart once."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text if text.isascii() else unicodedata.normalize("NFKC", text)
+        self.tokens: list[Token] = []
+        self.typed: dict[tuple[str, str], list[int]] = {}
+        self.days: set[str] = set()
+        self.stems: dict[int, set[str]] = {}
+        self._flat, self._starts, self._owners = [" "], [], []
+        self._length = 1
+        self._read()
+        self.flat = "".join(self._flat)
+        known = [t.key for t in self.tokens if t.kind == "word"]
+        self.english = len(known) >= 3 and sum(word in _ENGLISH for word in known) * 6 >= len(known)
+
+    def _read(self) -> None:
+        sentence, clause, fresh = 0, 0, True
+        for found in _TOKEN.finditer(self.text):
+            kind, raw = _kind(found), found[0]
+            if kind == "stop":
+                if raw[0] in ".!?;:\n" and not (fresh and self.tokens):
+                    sentence, clause, fresh = sentence + 1, clause + 1, True
+                self.tokens.append(Token(kind, raw, sentence, clause))
+                continue
+            key = key_of(kind, raw)
+            if kind == "number" and fresh and self.text[found.end() : found.end() + 2] in (". ", ") "):
+                continue  # the number of an item in a list
+            if kind == "word" and stem(key) in _VERB_STEMS and self._joins():
+                clause += 1
+            fresh = False
+            number_ = len(self.tokens)
+            self.tokens.append(Token(kind, key, sentence, clause))
+            self.stems.setdefault(sentence, set()).update(stem(word) for word in (*words(raw), *_NOUNS.get(kind, ())))
+            if kind == "date":
+                self.days.update(dates(raw))
+            elif kind != "word":
+                self.typed.setdefault((kind, key), []).append(number_)
+            for word in words(raw):
+                self._starts.append(self._length)
+                self._owners.append(number_)
+                self._flat.append(f"{word} ")
+                self._length += len(word) + 1
+
+    def _joins(self) -> bool:
+        """True if the words before lead to a new clause."""
+        for token in reversed(self.tokens):
+            if token.kind == "stop":
+                return token.key in (",", "(", ")")
+            if token.key not in _SKIPPED:
+                return token.key in ("and", "then", "but", "or")
+        return False
+
+    def find(self, name: str) -> list[int]:
+        """Where the words of *name* stand one after the other, as token numbers."""
+        wanted, found, at = f" {' '.join(words(name))} ", [], -1
+        if len(wanted) < 3:
+            return []
+        while (at := self.flat.find(wanted, at + 1)) >= 0:
+            found.append(self._owners[bisect_right(self._starts, at + 1) - 1])
+        return found
+
+    def of_kind(self, *kinds: str) -> list[tuple[str, int]]:
+        """All values of these kinds, each with its token number."""
+        return [(key, at) for (kind, key), places in self.typed.items() if kind in kinds for at in places]
+
+    def before(self, at: int) -> Iterator[Token]:
+        """The words of the sentence before a token, the nearest first."""
+        sentence = self.tokens[at].sentence
+        for token in reversed(self.tokens[:at]):
+            if token.sentence != sentence:
+                return
+            yield token
+
+    def from_source(self, at: int) -> bool:
+        """True if the words before a value say that something comes from there, not that it goes there."""
+        for steps, token in enumerate(self.before(at)):
+            if token.key in _TARGET or stem(token.key) in _VERB_STEMS or steps > 8:
+                return False
+            if token.key in _SOURCE:
+                return True
+        return False
+
+    def counts(self, at: int) -> bool:
+        """True if a number counts something, as in "2 hours"."""
+        after = self.tokens[at + 1] if at + 1 < len(self.tokens) else None
+        return after is not None and after.key in _UNITS
+
+    def belongs(self, at: int, nouns: frozenset[str]) -> bool:
+        """True if a number is an id that stands next to the noun it belongs to: "file 13", "the file with ID 13"."""
+        identified = False
+        for steps, token in enumerate(self.before(at)):
+            if token.kind == "stop" or token.kind == "number" or token.key in ("and", "with", "the", "or", "no"):
+                continue
+            if stem(token.key) in nouns:
+                return True
+            if token.key in ("id", "ids", "number", "numbers", "nr", "whose", "has", "having") and steps < 8:
+                identified = True
+                continue
+            return identified and stem(token.key) in _VERB_STEMS
+        return identified
+
+    def verb_at(self, at: int) -> bool | None:
+        """Whether the word there tells what to do: True, False, or None where the text says not to."""
+        for token in self.before(at):
+            if token.key in _NOT:
+                return None
+            if token.key in _BEFORE_VERB or token.kind in ("stop", "time"):
+                if token.key in ("to", "let", "can", "could", "would", "will", "should", "must") and self._negated(at):
+                    return None
+                return True
+            if token.key in _PASSIVE:
+                return self.tokens[at].key.endswith(("ed", "id", "nt", "en", "de"))
+            if not token.key.endswith("ly") and token.kind == "word":
+                return False
+        return True
+
+    def _negated(self, at: int) -> bool:
+        near = [token.key for token, _ in zip(self.before(at), range(4), strict=False)]
+        return any(key in _NOT for key in near)
+
+
+_NOUNS = {"file": ("file", "document"), "email": ("email",), "url": ("link", "page"), "amount": ("money",)}
+"""What a value is, for phrases that name the thing."""
+_VERB_STEMS = frozenset(stem(verb) for verb in VERBS)
