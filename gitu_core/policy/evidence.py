@@ -30,16 +30,16 @@ class Evidence:
 
     `label` is the join of the labels of everything the model has seen, `principal` for whom it acts. `people` are the
     addresses that the user wrote to, each with the words of its name. `begun` counts the effects of this turn by what
-    they do and where, `declined` are the tools for which a person said no in this turn. `now` is in seconds since 1970.
+    they do and where, `declined` are the tools for which a person said no in this turn, `tools` those that the model has. `now` is in seconds since 1970.
     """
 
     def __init__(
         self, principal: str, label: Label = UNLABELLED, *, grants: Grants | None = None, mode: Mode = "default",
-        people: Iterable[str] = (), now: float = 0.0, delegates: Iterable[str] = (),
+        people: Iterable[str] = (), now: float = 0.0, delegates: Iterable[str] = (), tools: Iterable[ToolSpec] = (),
     ) -> None:  # fmt: skip
         self.principal, self.label, self.mode, self.now = principal, label, mode, now
         self.grants = grants or _NO_GRANTS
-        self.delegates = frozenset(delegates)
+        self.delegates, self.tools = frozenset(delegates), tuple(tools)
         self.people: dict[str, frozenset[str]] = {}
         self.said: list[Text] = []
         self.request: Text | None = None
@@ -139,8 +139,13 @@ class Evidence:
         """Whether the request asks for what the tool does."""
         found = self._wishes.get(tool.name)
         if found is None:
-            found = self._wishes[tool.name] = find_wish(tool, self.request)
+            found = self._wishes[tool.name] = find_wish(tool, self.request, self.tools)
         return found
+
+    @property
+    def understood(self) -> bool:
+        """True if the request is in a language that the policy reads."""
+        return self.request is not None and self.request.english
 
     def naming(self, kind: str) -> Naming:
         """The records of a kind that the request names."""

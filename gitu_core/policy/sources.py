@@ -172,8 +172,8 @@ def _exact(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence)
     supplied = _supplied(str(value), (kind,), wish, evidence)
     if supplied:
         return supplied
-    if kind == "secret" and wish.asked == "yes" and any(c.isdigit() for c in request.text):
-        return Finding("no", "you said another one")
+    if kind == "secret":
+        return Finding("no", "a secret has to come from you")
     return Finding("ask", "nobody you trust said it")
 
 

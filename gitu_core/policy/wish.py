@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from gitu_core.model import ToolSpec
@@ -22,6 +23,7 @@ _ASSENT = re.compile(
     r"(?:[\s,.!]+(?:please|ahead|it|that|do|go|on|so|yes|thanks?|you|now))*[\s.!]*"
 )
 _PRONOUNS = frozenset("it them this that these those one ones".split())
+_IDIOMS = {("make", "sure"), ("make", "certain"), ("take", "care"), ("set", "aside")}
 _REPLIES = frozenset(stem(word) for word in "reply respond answer refund return back".split())
 
 
@@ -43,38 +45,54 @@ def is_assent(text: str) -> bool:
     return _ASSENT.fullmatch(fold(text)) is not None
 
 
-def find_wish(tool: ToolSpec, request: Text | None) -> Wish:
-    """Whether *request* asks for what *tool* does."""
+def find_wish(tool: ToolSpec, request: Text | None, others: Iterable[ToolSpec] = ()) -> Wish:
+    """Whether *request* asks for what *tool* does. A verb that asks for one of the *others* does not ask for this."""
     if request is None:
         return Wish("unclear")
-    phrases = [[stem(word) for word in fold(phrase).split()] for phrase in tool.asked]
-    phrases = phrases or [[stem(word) for word in re.split(r"[\W_]+", tool.name.casefold()) if word]]
-    clauses: set[int] = set()
-    negated = weak = False
-    anywhere = frozenset().union(*request.stems.values())
-    heads = {phrase[0] for phrase in phrases if phrase}
-    for at, token in enumerate(request.tokens):
-        if token.kind != "word" or (head := stem(token.key)) not in heads:
-            continue
-        verb = request.verb_at(at)
-        if verb is False and len(token.key) > len(head) + 3:
-            continue
-        near = request.stems[token.sentence]
-        for phrase in phrases:
-            rest = set(phrase[1:])
-            if phrase[0] != head or not rest <= anywhere:
-                continue
-            here = rest <= near or bool(near & _PRONOUNS)
-            if verb and here:
-                clauses.add(token.clause)
-            negated |= verb is None and here
-            weak |= bool(verb) or (verb is False and here and len(phrase) > 1)
+    full, weak, negated = _places(tool, request)
     said = {stem(token.key) for token in request.tokens if token.kind == "word"}
     reply, wide = bool(_REPLIES & said), any(token.key in _OPEN for token in request.tokens)
-    if clauses:
-        return Wish("yes", frozenset(clauses), reply, wide)
+    if full:
+        return Wish("yes", frozenset(request.tokens[at].clause for at in full), reply, wide)
+    if weak and not negated:
+        for other in others:
+            if other.name != tool.name:
+                weak = weak - _places(other, request)[0]
     if not negated and (weak or _DELEGATES.search(fold(request.text))):
         return Wish("unclear", frozenset(), reply, wide)
     return Wish("no" if negated or request.english else "unclear", frozenset(), reply, wide)
 
 
+def _places(tool: ToolSpec, request: Text) -> tuple[set[int], set[int], bool]:
+    """The verbs that ask for the effect, those that may, and whether the text says not to."""
+    phrases: dict[str, list[set[str]]] = {}
+    for phrase in tool.asked or (re.sub(r"[\W_]+", " ", tool.name),):
+        head, *rest = [stem(word) for word in fold(phrase).split()] or [""]
+        phrases.setdefault(head, []).append(set(rest))
+    full, weak, negated = set[int](), set[int](), False
+    for at, token in enumerate(request.tokens):
+        if token.kind != "word" or (rests := phrases.get(stem(token.key))) is None or _idiom(request, at):
+            continue
+        verb = request.verb_at(at)
+        near = request.stems[token.sentence]
+        here = any(rest <= near for rest in rests) or _points_back(request, at, rests)
+        if verb is None:
+            negated |= here
+        elif verb and here:
+            full.add(at)
+        elif verb or (here and set() not in rests):
+            weak.add(at)
+    return full, weak, negated
+
+
+def _points_back(request: Text, at: int, rests: list[set[str]]) -> bool:
+    """True if "it" or "them" after the verb stands for a thing that was named before."""
+    after = [token.key for token in request.tokens[at + 1 : at + 4]]
+    before = frozenset().union(*(stems for n, stems in request.stems.items() if n <= request.tokens[at].sentence))
+    return any(key in _PRONOUNS for key in after) and any(rest <= before for rest in rests)
+
+
+def _idiom(request: Text, at: int) -> bool:
+    """True for the verb in "make sure to", "take care that"."""
+    after = request.tokens[at + 1].key if at + 1 < len(request.tokens) else ""
+    return (request.tokens[at].key, after) in _IDIOMS

@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -78,14 +79,24 @@ def mark(vector: str) -> str:
     return f" [[{vector}]]"
 
 
+@cache
+def _vectors(suite: Any) -> dict[str, str]:
+    return dict(suite.get_injection_vector_defaults())
+
+
+@cache
+def _marked(suite: Any) -> Any:
+    vectors = _vectors(suite)
+    injected = {vector: f"{default}{mark(vector)}" for vector, default in vectors.items()}
+    return suite.load_and_inject_default_environment(injected)
+
+
 class World:
     """An environment, and its tools as the suite has them."""
 
     def __init__(self, suite: Any, task: Any | None = None) -> None:
-        vectors = suite.get_injection_vector_defaults()
-        self.marks = [mark(vector) for vector in vectors]
-        injected = {vector: f"{default}{mark(vector)}" for vector, default in vectors.items()}
-        environment = suite.load_and_inject_default_environment(injected)
+        self.marks = [mark(vector) for vector in _vectors(suite)]
+        environment = _marked(suite).model_copy(deep=True)
         self.environment = task.init_environment(environment) if task is not None else environment
         self._tools = {tool.name: tool for tool in suite.tools}
 

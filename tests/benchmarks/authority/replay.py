@@ -45,7 +45,7 @@ class Replay:
 
     def __init__(self, suite: Any, specs: dict[str, ToolSpec], task: Any, prompt: str) -> None:
         self.world, self.specs, self.task = World(suite, task), specs, task
-        self.evidence = Evidence(PRINCIPAL, private_to(PERSON))
+        self.evidence = Evidence(PRINCIPAL, private_to(PERSON), tools=specs.values())
         self.out = Outcome()
         self._number = 0
         for name in without_arguments(specs):  # the address book: whom the user wrote to before
