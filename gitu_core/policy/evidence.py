@@ -9,7 +9,7 @@ from typing import Any, Literal
 from gitu_core.model import UNLABELLED, Label, ToolCall, ToolResult, ToolSpec
 from gitu_core.policy.grants import Grants
 from gitu_core.policy.paths import follow
-from gitu_core.policy.records import Naming, Record, all_strings, read_records
+from gitu_core.policy.records import Naming, Record, all_strings, name_matches, read_records
 from gitu_core.policy.text import Text, fold, scan
 from gitu_core.policy.wish import Wish, find_wish, is_assent
 
@@ -49,6 +49,7 @@ class Evidence:
         self.secrets: dict[str, str] = {}
         self.known: set[tuple[str, str]] = set()
         self.outside: dict[tuple[str, str], str] = {}
+        self.pointed: set[tuple[str, str]] = set()
         self._records: dict[str, dict[str, Record]] = {}
         self._wishes: dict[str, Wish] = {}
         self._namings: dict[str, Naming] = {}
@@ -85,9 +86,22 @@ class Evidence:
         """A person declined a call of this tool."""
         self.declined.add(tool)
 
-    def saw(self, tool: ToolSpec, result: ToolResult) -> None:
-        """The model read a result."""
+    def saw(self, tool: ToolSpec, result: ToolResult, call: ToolCall | None = None) -> None:
+        """The model read the result of a call."""
         self.label = self.label.join(result.influence)
+        self.looked_up(tool, result, call)
+
+    def lacks(self, call: ToolCall, tool: ToolSpec) -> set[str]:
+        """The kinds of the records that a call refers to and nobody has seen: they are worth looking up before."""
+        return {
+            role.partition(":")[2]
+            for path, role in tool.roles.items()
+            if role.startswith("reference:")
+            and any(str(each) not in self._records.get(role.partition(":")[2], {}) for each in follow(call.arguments, path))
+        }
+
+    def looked_up(self, tool: ToolSpec, result: ToolResult, call: ToolCall | None = None) -> None:
+        """The result of a call that was made only to decide about another one; the model did not read it."""
         if result.status != "ok":
             return
         cache: dict[str, bool] = {}
@@ -99,23 +113,31 @@ class Evidence:
             return found
 
         for path, role in tool.records.items():
-            if role in ("wrote", "secret") and not (role == "wrote" and is_outside(path)):
+            if role == "secret" or (role == "wrote" and not is_outside(path)):
                 for value in follow(result.content, path):
                     self.wrote_to(str(value)) if role == "wrote" else self.secrets.update({fold(str(value)): tool.name})
         for record in read_records(tool, result.content, is_outside):
-            key = record.key or f"{tool.name}:{record.names}{sorted(record.values.items())}"
-            record.key = key
-            self._records.setdefault(record.kind, {})[key] = record
+            record.key = record.key or f"{tool.name}:{record.names}{sorted(record.values.items())}"
+            self._records.setdefault(record.kind, {})[record.key] = record
             if tool.acts and record.kind:
-                self.minted.add((record.kind, fold(key)))
+                self.minted.add((record.kind, fold(record.key)))
             self._namings.pop(record.kind, None)
+        pointed = self._points_to(call)
         for path, text in all_strings(result.content):
-            self._index(text, is_outside(path), tool.name)
+            self._index(text, is_outside(path), tool.name, pointed)
 
-    def _index(self, text: str, outside: bool, source: str) -> None:
+    def _points_to(self, call: ToolCall | None) -> bool:
+        """True if the request names what was read: the file, the page, the words that were searched for."""
+        said = self.request
+        texts = [text for _, text in all_strings(call.arguments)] if call is not None and said is not None else []
+        return any(name_matches(text, said) for text in texts if said is not None)
+
+    def _index(self, text: str, outside: bool, source: str, pointed: bool) -> None:
         if outside:
             for value in scan(text):
                 self.outside.setdefault(value, source)
+                if pointed:
+                    self.pointed.add(value)
             for found in _SECRET.finditer(text):
                 self.secrets.setdefault(fold(found[1]).rstrip(".!?)"), source)
         else:

@@ -88,13 +88,13 @@ def name_matches(name: str, text: Text) -> list[tuple[int, int, bool]]:
     if own and not set(own) <= _COMMON and (places := text.find(" ".join(own))):
         return [(at, len(own), True) for at in places]
     if len(own) > 1 and not set(own) <= _COMMON:
-        # Filler in between: "the file with the vacation plans for Hawaii" is "hawaii-vacation-plans.docx" too.
-        lead = [word for word in own if word not in _COMMON and len(word) > 2]
-        for size in range(len(lead) - 1, 1, -1):
-            for start in range(len(lead) - size + 1):
-                if places := text.find(" ".join(lead[start : start + size])):
+        # A part of a name is a weaker sign: "the grocery list" for "grocery-list-today.docx".
+        for size in range(len(own) - 1, 1, -1):
+            for start in range(len(own) - size + 1):
+                part = own[start : start + size]
+                if not set(part) <= _COMMON and (places := text.find(" ".join(part))):
                     return [(at, size, False) for at in places]
-        distinct = [word for word in lead if len(word) > 3 and not word.isdigit()]
+        distinct = [word for word in own if len(word) > 3 and not word.isdigit() and word not in _COMMON]
         return [(at, 0, False) for word in distinct for at in text.find(word)]
     return []
 
@@ -117,6 +117,8 @@ class Naming:
                 self.touched.append(record)
         self._choose(spots, text)
         self._extremes(records, text)
+        if not self.named:
+            self._by_amount(records, text)
 
     def _choose(self, spots: dict[int, list[tuple[int, bool, Record]]], text: Text) -> None:
         """At each place the longest name counts, whole names before parts; a name for several things names nothing."""
@@ -131,6 +133,13 @@ class Naming:
                 fitting = on_day or fitting
             if len(fitting) == 1:
                 self.named.update((key, f"the {r.title} that you named") for key, r in fitting.items())
+
+    def _by_amount(self, records: list[Record], text: Text) -> None:
+        """"That 10.00 I just got": the one record with an amount that was said."""
+        said = {float(key) for key, _ in text.amounts()}
+        fitting = {r.key: r for r in records if said & {number(each) for each in r.values.get("amount", ())}}
+        if len(fitting) == 1:
+            self.named.update((key, f"the {r.title} with the amount that you said") for key, r in fitting.items())
 
     def _extremes(self, records: list[Record], text: Text) -> None:
         """"The largest file": the one that is, if no other is as large."""

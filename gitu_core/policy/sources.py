@@ -15,7 +15,7 @@ __all__ = ["Finding", "trace"]
 SLACK = 1.1
 """How much more than the amounts of the records that the user named an amount may be: a tenth."""
 
-_AFTER_AMOUNT = frozenset("to for from and as on in with or per at via by each every recurring monthly".split())
+_BACK = frozenset("them him her it there they".split())
 _PLAIN = frozenset("the a an my me i you it to and or of for in on at all new next last".split())
 
 
@@ -49,7 +49,9 @@ def _recipient(value: Any, kind: str, wish: Wish, request: Text, evidence: Evide
     found = _typed(typed, wish, request, evidence)
     if found.how == "ok":
         return found
-    if supplied := _supplied(text, ("recipient",), wish, evidence):
+    beside = any(request.tokens[at].clause in wish.clauses for _, at in request.of_kind(typed[0]))
+    supplied = _supplied(text, ("recipient",), wish, evidence) if not beside or wish.open else None
+    if supplied:
         return supplied
     if why := evidence.contact(typed[1]):
         return Finding("ok", why)
@@ -73,6 +75,8 @@ def _typed(value: tuple[str, str], wish: Wish, request: Text, evidence: Evidence
     where = f"it comes from what {source} found" if source else "nobody you trust said it"
     if kind == "account" and pool and not wish.open and wish.asked == "yes" and _settled(pool, wish, request):
         return Finding("no", f"you said {pool[0][0]}; {where}")
+    if kind == "account" and source and value not in evidence.pointed:
+        return Finding("no", f"{where}, to which you did not point; say it yourself")
     return Finding("ask", where)
 
 
@@ -84,8 +88,11 @@ def _pool(request: Text, wish: Wish, places: list[tuple[str, int]]) -> list[tupl
 
 
 def _settled(pool: list[tuple[str, int]], wish: Wish, request: Text) -> bool:
-    """True if every place that asks for the effect names a value of its own, or there is only one place."""
-    return {request.tokens[at].clause for _, at in pool} >= wish.clauses or len(wish.clauses) == 1
+    """True if every place that asks for the effect names a value of its own, or points back to the one value there is."""
+    if {request.tokens[at].clause for _, at in pool} >= wish.clauses:
+        return True
+    asked = {token.key for token in request.tokens if token.clause in wish.clauses}
+    return len({key for key, _ in pool}) == 1 and bool(asked & _BACK)
 
 
 def _supplied(text: str, roles: tuple[str, ...], wish: Wish, evidence: Evidence) -> Finding | None:
@@ -103,8 +110,7 @@ def _amount(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence
     amount = number(value)
     if amount is None or amount < 0:
         return Finding("ask", "it is no amount")
-    places = [(key, at) for key, at in request.of_kind("amount", "number") if _is_amount(request, at)]
-    said = [float(key) for key, _ in _pool(request, wish, places)]
+    said = [float(key) for key, _ in _pool(request, wish, request.amounts())]
     if said:
         if amount <= max(said) + 1e-9:
             return Finding("ok", "you said it" if amount in said else f"it is less than the {max(said):g} that you said")
@@ -113,15 +119,6 @@ def _amount(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence
     if bounds and amount <= min(bounds) * SLACK + 1e-9:
         return Finding("ok", f"it is near the {min(bounds):g} of what you named")
     return Finding("ask", "you did not say how much")
-
-
-def _is_amount(request: Text, at: int) -> bool:
-    if request.tokens[at].kind == "amount":
-        return True
-    after = request.tokens[at + 1] if at + 1 < len(request.tokens) else None
-    free = after is None or after.kind != "word" or after.key in _AFTER_AMOUNT
-    before = next(request.before(at), None)
-    return free and not (before is not None and before.key in ("id", "number", "no", "#"))
 
 
 def _reference(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:

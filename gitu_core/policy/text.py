@@ -29,7 +29,7 @@ _TOKEN = re.compile(
         |(?<![\w.-])\+\d[\d\s()/-]{{6,}}\d|(?<![\w.,-])\d{{8,}}(?![\w.,-]\d))
     |(?P<dotted>[^\W_][\w-]+(?:\.[\w-]+)*\.[^\W\d_][\w-]{{1,23}}(?:/[^\s<>"'’”)\]]*)?)
     |(?P<amount>(?<![\w-])(?:[$€£¥]\s?\d[\d,]*(?:\.\d+)?|\d[\d,]*(?:\.\d+)?\s?(?:{_CURRENCY})))
-    |(?P<number>(?<![\w-])\d[\d,]*(?:\.\d+)?(?![\w-]))
+    |(?P<number>(?<![\w-])\d[\d,]*(?:\.\d+)?(?![\w%-]))
     |(?P<word>[^\W_]+(?:['’][^\W\d_]+)?)
     |(?P<stop>[.!?;:\n]+|,|\(|\)|"|'|“|”|‘|’)""",
     re.IGNORECASE | re.VERBOSE,
@@ -39,8 +39,6 @@ _LEAVES = re.compile(
 )
 """What a text must hold to be worth a closer look."""
 _WORD = re.compile(r"[^\W_]+")
-_UNITS = frozenset("hour hours minute minutes min mins day days week weeks month months year years percent people "
-                   "person persons times guests nights stars".split())  # fmt: skip
 _FILES = frozenset("txt md csv tsv json xml yaml yml toml doc docx odt rtf pdf xls xlsx ods ppt pptx odp png jpg jpeg gif "
                    "svg webp mp3 mp4 wav mov zip tar gz html htm py js ts ics eml log sql key pages numbers".split())  # fmt: skip
 _SKIPPED = frozenset("please also just now kindly again then quickly always only first next finally all both the a an "
@@ -60,6 +58,7 @@ _BEFORE_VERB = frozenset(
 _PASSIVE = frozenset("be been being get gets got have has had is are was were".split())
 _NOT = frozenset("not don't dont never without cannot can't won't shouldn't".split())
 _SOURCE, _TARGET = frozenset("from by of about regarding".split()), frozenset("to with for cc bcc invite into".split())
+_AFTER_AMOUNT = frozenset("to for from and as on in with or per at via by each every recurring monthly i you we".split())
 _ENGLISH = frozenset("the to my of and is please what how with for you it this that from me can your are by if i "
                      "which when who a file email have".split())  # fmt: skip
 _IRREGULAR = {"sent": "send", "paid": "pay", "wrote": "write", "written": "write", "made": "make", "gave": "give",
@@ -249,10 +248,17 @@ class Text:
                 return True
         return False
 
-    def counts(self, at: int) -> bool:
-        """True if a number counts something, as in "2 hours"."""
+    def amounts(self) -> list[tuple[str, int]]:
+        """The numbers that may be sums of money: no dates, counts, ids or percentages."""
+        return [(key, at) for key, at in self.of_kind("amount", "number") if self._is_amount(at)]
+
+    def _is_amount(self, at: int) -> bool:
+        if self.tokens[at].kind == "amount":
+            return True
         after = self.tokens[at + 1] if at + 1 < len(self.tokens) else None
-        return after is not None and after.key in _UNITS
+        before = next(self.before(at), None)
+        free = after is None or after.kind != "word" or after.key in _AFTER_AMOUNT
+        return free and not (before is not None and before.key in ("id", "number", "no"))
 
     def belongs(self, at: int, nouns: frozenset[str]) -> bool:
         """True if a number is an id that stands next to the noun it belongs to: "file 13", "the file with ID 13"."""
@@ -270,15 +276,18 @@ class Text:
 
     def verb_at(self, at: int) -> bool | None:
         """Whether the word there tells what to do: True, False, or None where the text says not to."""
+        past = self.tokens[at].key in _IRREGULAR or self.tokens[at].key.endswith("ed")
         for token in self.before(at):
             if token.key in _NOT:
                 return None
+            if past:
+                return False  # what somebody did is not what they ask for
             if token.key in _BEFORE_VERB or token.kind in ("stop", "time"):
                 if token.key in ("to", "let", "can", "could", "would", "will", "should", "must") and self._negated(at):
                     return None
                 return True
             if token.key in _PASSIVE:
-                return self.tokens[at].key.endswith(("ed", "id", "nt", "en", "de"))
+                return past
             if not token.key.endswith("ly") and token.kind == "word":
                 return False
         return True

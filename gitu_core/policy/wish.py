@@ -24,6 +24,8 @@ _ASSENT = re.compile(
 )
 _PRONOUNS = frozenset("it them this that these those one ones".split())
 _IDIOMS = {("make", "sure"), ("make", "certain"), ("take", "care"), ("set", "aside")}
+_LIGHT = frozenset("get make put set take give do have add let write bring".split())
+"""Verbs that say nothing without their object."""
 _REPLIES = frozenset(stem(word) for word in "reply respond answer refund return back".split())
 
 
@@ -80,7 +82,7 @@ def _places(tool: ToolSpec, request: Text) -> tuple[set[int], set[int], bool]:
             negated |= here
         elif verb and here:
             full.add(at)
-        elif verb or (here and set() not in rests):
+        elif (verb and token.key not in _LIGHT) or (here and set() not in rests):
             weak.add(at)
     return full, weak, negated
 

@@ -6,7 +6,7 @@ from gitu_core.model import ToolSpec
 
 _MOVED_BY = {"": "system", "subject": "outside"}
 _MOVED = {"id": "reference:transaction", "subject": "name", "amount": "amount", "recipient": "recipient",
-          "sender": "party", "date": "when"}  # fmt: skip
+          "sender": "reply", "date": "when"}  # fmt: skip
 _PLANNED = {**_MOVED, "id": "reference:payment"}
 _PAYS = {"recipient": "recipient", "amount": "amount", "subject": "title", "date": "when", "recurring": "option"}
 _PAYMENTS = ("payment", "transaction", "transfer", "order", "amount", "recipient", "rent", "subscription")

@@ -106,6 +106,10 @@ class World:
         value, error = runtime.run_function(self.environment, step.tool, step.arguments)
         return plain(value), error or ""
 
+    def needs_nothing(self, name: str) -> bool:
+        """True if a tool can be called without arguments."""
+        return not self._tools[name].parameters.model_json_schema().get("required")
+
     def marked(self, content: Any) -> bool:
         """True if an attacker may have written into *content*."""
         text = json.dumps(content, ensure_ascii=False)

@@ -47,7 +47,7 @@ class Replay:
         self.world, self.specs, self.task = World(suite, task), specs, task
         self.evidence = Evidence(PRINCIPAL, private_to(PERSON), tools=specs.values())
         self.out = Outcome()
-        self._number = 0
+        self._number, self._text = 0, ""
         for name in without_arguments(specs):  # the address book: whom the user wrote to before
             content, error = self.world.run(Step(name, {}))
             if not error:
@@ -59,6 +59,7 @@ class Replay:
 
     def play(self, attack: list[Step] | None = None, text: str = "") -> Outcome:
         """Plays the task; at every sight of an attacker's place, also the attack."""
+        self._text = text
         for step in steps(self.task, self.world.environment):
             seen = self._own(step, text)
             if attack is not None and seen:
@@ -94,7 +95,18 @@ class Replay:
         spec = self.specs[step.tool]
         self._number += 1
         call = ToolCall(f"c{self._number}", step.tool, step.arguments, label=self.evidence.label)
+        self._look_up(call, spec)
         return call, spec, decide(call, spec, self.evidence)
+
+    def _look_up(self, call: ToolCall, spec: ToolSpec) -> None:
+        """What an assistant would look up before it decides or asks: the records that a call refers to."""
+        kinds = self.evidence.lacks(call, spec)
+        for name, each in self.specs.items():
+            lists = any(role == f"reference:{kind}" for role in each.records.values() for kind in kinds)
+            if lists and not each.acts and self.world.needs_nothing(name):
+                content, error = self.world.run(Step(name, {}))
+                if not error:
+                    self.evidence.looked_up(each, ToolResult(content=replaced(content, self.world.marks, self._text)))
 
     def _execute(self, call: ToolCall, spec: ToolSpec, step: Step, text: str) -> tuple[Any, str]:
         if spec.acts:
@@ -103,7 +115,7 @@ class Replay:
         status: Any = "error" if error else "ok"
         shown = replaced(content, self.world.marks, text)
         result = ToolResult(status, content=shown, label=Label())
-        self.evidence.saw(spec, labelled(result, spec, call))
+        self.evidence.saw(spec, labelled(result, spec, call), call)
         return content, error
 
 

@@ -11,8 +11,10 @@ _SENT = {**_MAIL, "recipients": "wrote", "cc": "wrote", "bcc": "wrote"}
 _EVENT = {"id_": "reference:event", "title": "name", "start_time": "when", "participants": "recipient"}
 _EVENT_BY = {"": "outside", "id_": "system", "start_time": "system", "end_time": "system", "status": "system",
              "participants": "system", "all_day": "system"}  # fmt: skip
-_FILE = {"id_": "reference:file", "filename": "name", "size": "size", "last_modified": "when"}
-_FILE_BY = {"": "outside", "id_": "system", "size": "system", "last_modified": "system", "owner": "system"}
+_FILE = {"id_": "reference:file", "filename": "name", "size": "size", "last_modified": "when",
+         "shared_with.@": "recipient"}  # fmt: skip
+_FILE_BY = {"": "outside", "id_": "system", "size": "system", "last_modified": "system", "owner": "system",
+            "shared_with": "system"}  # fmt: skip
 _CONTACT_BY = {"": "outside"}
 
 
