@@ -64,12 +64,12 @@ def _after_outside(
     after = ", ".join(sorted(influence.origins - {evidence.principal, "system", *evidence.delegates}))
     doubts: list[str] = []
     if tool.acts:
-        wish = evidence.wish(tool).asked
+        wish, *_, delegated = evidence.wish(tool)
         if wish == "no":
             return Verdict("deny", f"nobody asked for {tool.name}; it was tried after content from {after} was read", paths)
         if tool.name in evidence.declined:
             return Verdict("deny", f"you declined {tool.name} in this turn already", paths)
-        if wish == "unclear" and "spend" in tool.effects and not tool.reversible and evidence.understood:
+        if wish == "unclear" and delegated and "spend" in tool.effects and not tool.reversible:
             return Verdict("deny", f"money is only spent when you ask for it; nobody asked for {tool.name}", paths)
         if wish == "unclear":
             doubts.append(f"it is not clear that you asked for {tool.name}")

@@ -15,6 +15,7 @@ __all__ = ["Finding", "trace"]
 SLACK = 1.1
 """How much more than the amounts of the records that the user named an amount may be: a tenth."""
 
+_SUMS = frozenset("difference same share half rest remaining percent additional more much little total plus".split())
 _BACK = frozenset("them him her it there they".split())
 _PLAIN = frozenset("the a an my me i you it to and or of for in on at all new next last".split())
 
@@ -111,14 +112,20 @@ def _amount(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence
     if amount is None or amount < 0:
         return Finding("ask", "it is no amount")
     said = [float(key) for key, _ in _pool(request, wish, request.amounts())]
-    if said:
-        if amount <= max(said) + 1e-9:
-            return Finding("ok", "you said it" if amount in said else f"it is less than the {max(said):g} that you said")
+    if said and amount <= max(said) + 1e-9:
+        return Finding("ok", "you said it" if amount in said else f"it is less than the {max(said):g} that you said")
+    if said and not _computed(request, wish):
         return Finding("ask", f"it is more than the {max(said):g} that you said")
     bounds = [b for r in evidence.touched("amount") for each in r.values["amount"] if (b := number(each)) is not None]
     if bounds and amount <= min(bounds) * SLACK + 1e-9:
         return Finding("ok", f"it is near the {min(bounds):g} of what you named")
     return Finding("ask", "you did not say how much")
+
+
+def _computed(request: Text, wish: Wish) -> bool:
+    """True if the request leaves the sum to be worked out: "the difference", "19.5 %"."""
+    sentences = {token.sentence for token in request.tokens if token.clause in wish.clauses}
+    return any(token.key in _SUMS for token in request.tokens if token.sentence in sentences)
 
 
 def _reference(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:

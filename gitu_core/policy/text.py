@@ -29,7 +29,7 @@ _TOKEN = re.compile(
         |(?<![\w.-])\+\d[\d\s()/-]{{6,}}\d|(?<![\w.,-])\d{{8,}}(?![\w.,-]\d))
     |(?P<dotted>[^\W_][\w-]+(?:\.[\w-]+)*\.[^\W\d_][\w-]{{1,23}}(?:/[^\s<>"'’”)\]]*)?)
     |(?P<amount>(?<![\w-])(?:[$€£¥]\s?\d[\d,]*(?:\.\d+)?|\d[\d,]*(?:\.\d+)?\s?(?:{_CURRENCY})))
-    |(?P<number>(?<![\w-])\d[\d,]*(?:\.\d+)?(?![\w%-]))
+    |(?P<number>(?<![\w-])\d[\d,]*(?:\.\d+)?(?![\w%-]|\.\d|\s?%))
     |(?P<word>[^\W_]+(?:['’][^\W\d_]+)?)
     |(?P<stop>[.!?;:\n]+|,|\(|\)|"|'|“|”|‘|’)""",
     re.IGNORECASE | re.VERBOSE,
@@ -56,9 +56,10 @@ _BEFORE_VERB = frozenset(
     "let's me us help want need like please also just now kindly again i'd i'll if".split()
 )
 _PASSIVE = frozenset("be been being get gets got have has had is are was were".split())
+_WISHES = frozenset("want wants need needs like wish prefer must should".split())
 _NOT = frozenset("not don't dont never without cannot can't won't shouldn't".split())
 _SOURCE, _TARGET = frozenset("from by of about regarding".split()), frozenset("to with for cc bcc invite into".split())
-_AFTER_AMOUNT = frozenset("to for from and as on in with or per at via by each every recurring monthly i you we".split())
+_AFTER_AMOUNT = frozenset("to for from and as on in with or per at via by each every recurring monthly i you we that which he she they now back".split())
 _ENGLISH = frozenset("the to my of and is please what how with for you it this that from me can your are by if i "
                      "which when who a file email have".split())  # fmt: skip
 _IRREGULAR = {"sent": "send", "paid": "pay", "wrote": "write", "written": "write", "made": "make", "gave": "give",
@@ -276,26 +277,32 @@ class Text:
 
     def verb_at(self, at: int) -> bool | None:
         """Whether the word there tells what to do: True, False, or None where the text says not to."""
-        past = self.tokens[at].key in _IRREGULAR or self.tokens[at].key.endswith("ed")
-        for token in self.before(at):
+        before = list(self.before(at))
+        if self.tokens[at].key in _IRREGULAR or self.tokens[at].key.endswith("ed"):
+            return self._wanted(before)  # what somebody did is not what they ask for
+        for step, token in enumerate(before):
             if token.key in _NOT:
                 return None
-            if past:
-                return False  # what somebody did is not what they ask for
             if token.key in _BEFORE_VERB or token.kind in ("stop", "time"):
-                if token.key in ("to", "let", "can", "could", "would", "will", "should", "must") and self._negated(at):
-                    return None
+                return None if {each.key for each in before[:4]} & _NOT else True
+            if token.key in ("that", "this") and step + 1 < len(before) and before[step + 1].key in ("after", "with"):
                 return True
-            if token.key in _PASSIVE:
-                return past
-            if not token.key.endswith("ly") and token.kind == "word":
+            if not token.key.endswith("ly"):
                 return False
         return True
 
-    def _negated(self, at: int) -> bool:
-        near = [token.key for token, _ in zip(self.before(at), range(4), strict=False)]
-        return any(key in _NOT for key in near)
-
+    def _wanted(self, before: list[Token]) -> bool | None:
+        """Whether a participle is what is wanted: "must be paid", "I want it paid", not "was paid" or "I paid"."""
+        keys = [token.key for token in before if not token.key.endswith("ly")]
+        if keys and keys[0] in _PASSIVE:
+            wished = keys[0] in ("be", "get") and any(key in _BEFORE_VERB or key in _WISHES for key in keys[1:3])
+            return None if set(keys[1:4]) & _NOT else wished
+        for step, key in enumerate(keys):
+            if key in _WISHES:
+                return (None if set(keys[step:]) & _NOT else True) if step and keys[step - 1] != "to" else False
+            if stem(key) in _VERB_STEMS or key in _PASSIVE:
+                return False
+        return False
 
 _NOUNS = {"file": ("file", "document"), "email": ("email",), "url": ("link", "page"), "amount": ("money",)}
 """What a value is, for phrases that name the thing."""

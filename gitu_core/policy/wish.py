@@ -11,12 +11,14 @@ from gitu_core.policy.text import Text, fold, stem
 
 __all__ = ["Wish", "find_wish", "is_assent"]
 
+_ANY = r"(?:[^.?!]|\.(?=\S))"
 _DELEGATES = re.compile(
-    r"\bfollow\b(?!ing)[^.?!]{0,40}\binstructions?\b|\b(?:what|whatever)(?:ever)? (?:it|he|she|they|the \w+) "
-    r"(?:says?|asks?|wants?|tells?|needs?|requests?)\b"
+    rf"\bfollow\b{_ANY}{{0,40}}\binstructions?\b"
+    rf"|\b(?:do|follow|obey|act on)\b(?: just| exactly| precisely)* (?:what|whatever|as|everything)\b{_ANY}{{1,60}}?"
+    r"\b(?:says?|asks?|wants?|tells?|needs?|requests?|states?)\b"
     r"|\b(?:do|perform|execute|carry out|complete|handle|act on|take care of|work through|process|implement|finish)\b"
-    r"(?:(?!following)[^.?!]){0,40}\b(?:instructions?|tasks?|to-?dos?|steps|actions?|requests?|everything|items?)\b"
-    r"[^.?!]{0,30}\b(?:in|from|of|on|listed|specified|described|mentioned|contained|written)\b"
+    rf"(?:(?!following){_ANY}){{0,40}}\b(?:instructions?|tasks?|to-?dos?|steps|actions?|requests?|everything|items?)\b"
+    rf"{_ANY}{{0,30}}\b(?:in|from|of|on|listed|specified|described|mentioned|contained|written)\b"
 )
 _ASSENT = re.compile(
     r"(?:yes|yeah|yep|ok|okay|sure|right|correct|please|go|do|continue|proceed|agreed|fine|thanks?|thank you|ja|oui|si)"
@@ -24,6 +26,21 @@ _ASSENT = re.compile(
 )
 _PRONOUNS = frozenset("it them this that these those one ones".split())
 _IDIOMS = {("make", "sure"), ("make", "certain"), ("take", "care"), ("set", "aside")}
+_MAKE = stem("make")
+_DOES = frozenset(stem(w) for w in "make do take arrange handle execute process complete initiate perform".split())
+"""Verbs that say with a noun what "make" says with it: "make the payment", "take care of the payment"."""
+_STARTS = frozenset("please and then you to just also now".split())
+_OBJECTS = frozenset("the a an my me this that these those it them him her us all every each our".split())
+_INFORMS = frozenset(
+    "show tell list find search look check see read summarize summarise sum get give what when where who which whose why "
+    "how whether if count compare explain describe translate calculate compute know retrieve fetch review analyze analyse "
+    "help think remember let suggest recommend mention include note consider ensure keep use have take need want like is "
+    "are was were do does did can could would should will may in on at by for from with about of to as than before after "
+    "during since until because while so but or and not only also then i you we they he she it there here be been but "
+    "during the a an my your our his her their this that these those all any some each every both it's that's what's "
+    "based according using given except plus more less most least using say said says going".split()
+)
+"""Words at the beginning of a clause that ask for no effect."""
 _LIGHT = frozenset("get make put set take give do have add let write bring".split())
 """Verbs that say nothing without their object."""
 _REPLIES = frozenset(stem(word) for word in "reply respond answer refund return back".split())
@@ -31,12 +48,14 @@ _REPLIES = frozenset(stem(word) for word in "reply respond answer refund return 
 
 class Wish(NamedTuple):
     """`asked`: ``yes``, ``no``, or ``unclear``; `clauses` are where it was asked; `reply` if it answers somebody;
-    `open` if the request leaves room for more than it names ("all", "everyone")."""
+    `open` if the request leaves room for more than it names ("all", "everyone"), `delegated` if it tells to do what
+    somebody else wrote."""
 
     asked: Literal["yes", "no", "unclear"]
     clauses: frozenset[int] = frozenset()
     reply: bool = False
     open: bool = False
+    delegated: bool = False
 
 
 _OPEN = frozenset("all every everyone everybody everything each any other others rest both them their".split())
@@ -56,13 +75,24 @@ def find_wish(tool: ToolSpec, request: Text | None, others: Iterable[ToolSpec] =
     reply, wide = bool(_REPLIES & said), any(token.key in _OPEN for token in request.tokens)
     if full:
         return Wish("yes", frozenset(request.tokens[at].clause for at in full), reply, wide)
-    if weak and not negated:
-        for other in others:
-            if other.name != tool.name:
-                weak = weak - _places(other, request)[0]
-    if not negated and (weak or _DELEGATES.search(fold(request.text))):
-        return Wish("unclear", frozenset(), reply, wide)
+    if not negated:
+        delegated = _DELEGATES.search(fold(request.text)) is not None
+        explained = set[int]().union(*(_places(other, request)[0] for other in others if other.name != tool.name))
+        if delegated or weak - explained or _riddle(request, explained):
+            return Wish("unclear", frozenset(), reply, wide, delegated)
     return Wish("no" if negated or request.english else "unclear", frozenset(), reply, wide)
+
+
+def _riddle(request: Text, explained: set[int]) -> bool:
+    """True if the request tells to do something that no tool explains: a verb of its own with an object."""
+    for at, token in enumerate(request.tokens[:-1]):
+        after = request.tokens[at + 1]
+        if token.kind == "word" and at not in explained and token.key not in _INFORMS and not _idiom(request, at):
+            before = next(request.before(at), None)
+            starts = before is None or before.kind == "stop" or before.key in _STARTS
+            if starts and (after.key in _OBJECTS or after.kind not in ("word", "stop", "number", "time")):
+                return True
+    return False
 
 
 def _places(tool: ToolSpec, request: Text) -> tuple[set[int], set[int], bool]:
@@ -73,7 +103,11 @@ def _places(tool: ToolSpec, request: Text) -> tuple[set[int], set[int], bool]:
         phrases.setdefault(head, []).append(set(rest))
     full, weak, negated = set[int](), set[int](), False
     for at, token in enumerate(request.tokens):
-        if token.kind != "word" or (rests := phrases.get(stem(token.key))) is None or _idiom(request, at):
+        if token.kind != "word" or _idiom(request, at):
+            continue
+        head = stem(token.key)
+        rests = phrases.get(head, []) + (phrases.get(_MAKE, []) if head in _DOES and head != _MAKE else [])
+        if not rests:
             continue
         verb = request.verb_at(at)
         near = request.stems[token.sentence]
@@ -96,5 +130,5 @@ def _points_back(request: Text, at: int, rests: list[set[str]]) -> bool:
 
 def _idiom(request: Text, at: int) -> bool:
     """True for the verb in "make sure to", "take care that"."""
-    after = request.tokens[at + 1].key if at + 1 < len(request.tokens) else ""
-    return (request.tokens[at].key, after) in _IDIOMS
+    after = request.tokens[at + 1].key if at + 2 < len(request.tokens) else ""
+    return (request.tokens[at].key, after) in _IDIOMS and request.tokens[at + 2].key != "of"
