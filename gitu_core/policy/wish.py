@@ -29,7 +29,8 @@ _IDIOMS = {("make", "sure"), ("make", "certain"), ("take", "care"), ("set", "asi
 _MAKE = stem("make")
 _DOES = frozenset(stem(w) for w in "make do take arrange handle execute process complete initiate perform".split())
 """Verbs that say with a noun what "make" says with it: "make the payment", "take care of the payment"."""
-_STARTS = frozenset("please and then you to just also now".split())
+_STARTS = frozenset("please and then just also now".split())
+_URGES = frozenset("you want need like forget sure remember try".split())
 _OBJECTS = frozenset("the a an my me this that these those it them him her us all every each our".split())
 _INFORMS = frozenset(
     "show tell list find search look check see read summarize summarise sum get give what when where who which whose why "
@@ -38,7 +39,8 @@ _INFORMS = frozenset(
     "are was were do does did can could would should will may in on at by for from with about of to as than before after "
     "during since until because while so but or and not only also then i you we they he she it there here be been but "
     "during the a an my your our his her their this that these those all any some each every both it's that's what's "
-    "based according using given except plus more less most least using say said says going".split()
+    "based according using given except plus more less most least using say said says going "
+    "perform do execute follow complete carry sent wrote got gave forget discuss".split()
 )
 """Words at the beginning of a clause that ask for no effect."""
 _LIGHT = frozenset("get make put set take give do have add let write bring".split())
@@ -78,20 +80,25 @@ def find_wish(tool: ToolSpec, request: Text | None, others: Iterable[ToolSpec] =
     if not negated:
         delegated = _DELEGATES.search(fold(request.text)) is not None
         explained = set[int]().union(*(_places(other, request)[0] for other in others if other.name != tool.name))
-        if delegated or weak - explained or _riddle(request, explained):
+        heads = {stem(fold(phrase).split(" ")[0]) for other in (*others, tool) for phrase in other.asked}
+        if delegated or weak - explained or _riddle(request, explained, heads):
             return Wish("unclear", frozenset(), reply, wide, delegated)
     return Wish("no" if negated or request.english else "unclear", frozenset(), reply, wide)
 
 
-def _riddle(request: Text, explained: set[int]) -> bool:
-    """True if the request tells to do something that no tool explains: a verb of its own with an object."""
+def _riddle(request: Text, explained: set[int], heads: set[str]) -> bool:
+    """True if a sentence tells to do something, a verb with an object, and no tool knows such a verb."""
+    clear = {request.tokens[at].sentence for at in explained}
     for at, token in enumerate(request.tokens[:-1]):
         after = request.tokens[at + 1]
-        if token.kind == "word" and at not in explained and token.key not in _INFORMS and not _idiom(request, at):
-            before = next(request.before(at), None)
-            starts = before is None or before.kind == "stop" or before.key in _STARTS
-            if starts and (after.key in _OBJECTS or after.kind not in ("word", "stop", "number", "time")):
-                return True
+        known = token.key in _INFORMS or stem(token.key) in heads or token.key.endswith(("ing", "ed", "ly"))
+        if token.kind != "word" or known or token.sentence in clear or _idiom(request, at):
+            continue
+        before = [each for each, _ in zip(request.before(at), range(2), strict=False)]
+        starts = not before or before[0].kind == "stop" or before[0].key in _STARTS
+        starts |= len(before) == 2 and before[0].key == "to" and before[1].key in _URGES
+        if starts and (after.key in _OBJECTS or after.kind not in ("word", "stop", "number", "time")):
+            return True
     return False
 
 

@@ -40,7 +40,7 @@ _ACTING = [
         roles={"recipients": "recipient", "cc": "recipient", "bcc": "recipient", "subject": "title", "body": "body",
                "attachments.*.file_id": "reference:file", "attachments.*.type": "option"},
         asked=("send", "email", "mail", "write email", "write to", "reply", "respond", "answer email", "forward",
-               "inform", "notify", "schicke", "sende", "antworte"),
+               "inform", "notify", "attach", "schicke", "sende", "antworte"),
         records=_MAIL, writers=_MAIL_BY,
     ),
     ToolSpec(
