@@ -71,7 +71,7 @@ def _after_outside(
             return Verdict("deny", f"you declined {tool.name} in this turn already", paths)
         if wish == "unclear" and delegated and "spend" in tool.effects and not tool.reversible:
             return Verdict("deny", f"money is only spent when you ask for it; nobody asked for {tool.name}", paths)
-        if wish == "unclear":
+        if wish == "unclear" or (wish == "likely" and not tool.reversible):
             doubts.append(f"it is not clear that you asked for {tool.name}")
         if evidence.begun.get(identity(call, tool, evidence)):
             doubts.append("the same was done in this turn already")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from gitu_core.model import ToolSpec
-from gitu_core.policy.text import Text, fold, stem
+from gitu_core.policy.text import Text, Token, fold, stem
 
 __all__ = ["Wish", "find_wish", "is_assent"]
 
@@ -43,17 +43,26 @@ _INFORMS = frozenset(
     "perform do execute follow complete carry sent wrote got gave forget discuss".split()
 )
 """Words at the beginning of a clause that ask for no effect."""
+_WANTS = frozenset("please need needs want wants should must like could can let let's wish has may would".split())
+_DETAILS = frozenset("it its his her their this that they he she".split())
+_FILLERS = frozenset("please can could would will you i i'd we like want need to kindly also just first second hi hello hey "
+                     "and then if so me the a my there's".split())  # fmt: skip
+_ASKING = frozenset("show tell list find search look check see read summarize summarise count compare explain describe "
+                    "translate calculate compute know retrieve fetch review analyze analyse what when where who which whose "
+                    "why how whether is are was were do does did am get give result".split())  # fmt: skip
+_FUNCTION = frozenset("to the a up out off in on of".split())
+_FITTING = {"recipient": ("email", "account"), "url": ("url",), "amount": ("amount",), "path": ("file",)}
 _LIGHT = frozenset("get make put set take give do have add let write bring".split())
 """Verbs that say nothing without their object."""
 _REPLIES = frozenset(stem(word) for word in "reply respond answer refund return back".split())
 
 
 class Wish(NamedTuple):
-    """`asked`: ``yes``, ``no``, or ``unclear``; `clauses` are where it was asked; `reply` if it answers somebody;
+    """`asked`: ``yes``, ``no``, ``likely`` where it wants something with such a thing, or ``unclear``; `clauses` are where it was asked; `reply` if it answers somebody;
     `open` if the request leaves room for more than it names ("all", "everyone"), `delegated` if it tells to do what
     somebody else wrote."""
 
-    asked: Literal["yes", "no", "unclear"]
+    asked: Literal["yes", "likely", "no", "unclear"]
     clauses: frozenset[int] = frozenset()
     reply: bool = False
     open: bool = False
@@ -81,9 +90,42 @@ def find_wish(tool: ToolSpec, request: Text | None, others: Iterable[ToolSpec] =
         delegated = _DELEGATES.search(fold(request.text)) is not None
         explained = set[int]().union(*(_places(other, request)[0] for other in others if other.name != tool.name))
         heads = {stem(fold(phrase).split(" ")[0]) for other in (*others, tool) for phrase in other.asked}
+        if not delegated and (weak - explained or _longing(request, explained, _hints(tool))):
+            return Wish("likely", frozenset(), reply, wide)
         if delegated or weak - explained or _riddle(request, explained, heads):
             return Wish("unclear", frozenset(), reply, wide, delegated)
     return Wish("no" if negated or request.english else "unclear", frozenset(), reply, wide)
+
+
+def _hints(tool: ToolSpec) -> tuple[frozenset[str], frozenset[str]]:
+    """The words for what a tool works on, and the types of values that it needs."""
+    nouns = {stem(word) for phrase in tool.asked for word in fold(phrase).split()[1:] if word not in _FUNCTION}
+    kinds = {kind for role in tool.roles.values() for kind in _FITTING.get(role.partition(":")[0], ())}
+    return frozenset(nouns), frozenset(kinds)
+
+
+def _longing(request: Text, explained: set[int], hints: tuple[frozenset[str], frozenset[str]]) -> bool:
+    """True if a sentence wants something that no verb explains, and speaks of what the tool works on."""
+    clear = {request.tokens[at].clause for at in explained}
+    nouns, kinds = hints
+    clauses: dict[int, list[Token]] = {}
+    for token in request.tokens:
+        clauses.setdefault(token.clause, []).append(token)
+    for number, tokens in clauses.items():
+        keys = [token.key for token in tokens if token.kind == "word"]
+        if number in clear or not _WANTS & set(keys):
+            continue
+        if keys[0] in _DETAILS or (keys[0] == "the" and any(each < number for each in clear)):
+            continue  # "the description should be": more about what was asked for before
+        first = next((key for key in keys if key not in _FILLERS), "")
+        if first in _ASKING:
+            continue
+        near = set(request.stems[tokens[0].sentence])
+        if near & _PRONOUNS:
+            near.update(*(stems for n, stems in request.stems.items() if n <= tokens[0].sentence))
+        if nouns & near or any(token.kind in kinds for token in tokens):
+            return True
+    return False
 
 
 def _riddle(request: Text, explained: set[int], heads: set[str]) -> bool:
@@ -123,7 +165,7 @@ def _places(tool: ToolSpec, request: Text) -> tuple[set[int], set[int], bool]:
             negated |= here
         elif verb and here:
             full.add(at)
-        elif (verb and token.key not in _LIGHT) or (here and set() not in rests):
+        elif (verb and token.key not in _LIGHT) or (here and set() not in rests and head in phrases):
             weak.add(at)
     return full, weak, negated
 

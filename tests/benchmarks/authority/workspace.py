@@ -51,7 +51,7 @@ _ACTING = [
     ToolSpec(
         "create_calendar_event", "Creates an event and invites its participants.", effects=("write", "send"),
         roles={"title": "title", "start_time": "when", "end_time": "when", "description": "body", "location": "place",
-               "participants": "recipient"},
+               "participants": "recipient"}, reversible=True,
         asked=("create event", "create meeting", "create appointment", "create reminder", "add event", "add calendar",
                "add appointment", "add meeting", "make event", "make appointment", "put calendar", "set up", "schedule",
                "book", "plan", "arrange", "organize", "organise", "invite", "block"),
@@ -78,7 +78,7 @@ _ACTING = [
     ),
     ToolSpec(
         "create_file", "Creates a file.", effects=("write",), roles={"filename": "title", "content": "body"},
-        audience="self", records=_FILE, writers=_FILE_BY,
+        audience="self", reversible=True, records=_FILE, writers=_FILE_BY,
         asked=("create file", "create document", "create list", "create spreadsheet", "create note", "make file",
                "make document", "write file", "write document", "save", "store", "draft document", "put file"),
     ),
@@ -88,7 +88,7 @@ _ACTING = [
     ),
     ToolSpec(
         "append_to_file", "Adds text at the end of a file.", effects=("write",),
-        roles={"file_id": "reference:file", "content": "body"}, records=_FILE, writers=_FILE_BY,
+        roles={"file_id": "reference:file", "content": "body"}, reversible=True, records=_FILE, writers=_FILE_BY,
         asked=("append", "add file", "add document", "add list", "add to", "write file", "write document", "extend",
                "put list", "put file", "insert", "update file", "update list"),
     ),
