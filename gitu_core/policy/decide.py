@@ -76,13 +76,15 @@ def _after_outside(
         if evidence.begun.get(identity(call, tool, evidence)):
             doubts.append("the same was done in this turn already")
     sources: dict[str, str] = {}
+    # What is neither clearly asked for nor going where the user said would only spend their attention.
+    strict = tool.acts and evidence.wish(tool).asked != "yes" and evidence.understood and not evidence.wish(tool).delegated
     denied = False
     for sink in sinks:
         found = trace(sink.path, sink.role, sink.value, tool, evidence)
         sources[sink.path] = f"{sources[sink.path]}; {found.words}" if sink.path in sources else found.words
         if found.how != "ok":
             doubts.append(f"{sink.path} {sink.value!r}: {found.words}")
-            denied |= found.how == "no"
+            denied |= strict or found.how == "no"
     if tool.audience == "others" or (tool.audience != "self" and sinks and _leaves(tool, sinks)):
         doubts += _slipped_in(call, tool, evidence, sources)
     if not doubts:

@@ -164,6 +164,11 @@ class Evidence:
             found = self._wishes[tool.name] = find_wish(tool, self.request, self.tools)
         return found
 
+    @property
+    def understood(self) -> bool:
+        """True if the request is in a language that the policy reads."""
+        return self.request is not None and self.request.english
+
     def naming(self, kind: str) -> Naming:
         """The records of a kind that the request names."""
         found = self._namings.get(kind)

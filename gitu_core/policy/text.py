@@ -83,6 +83,8 @@ def words(text: str) -> list[str]:
 @lru_cache(4096)
 def stem(word: str) -> str:
     """*word* without the ending that tense and number give it."""
+    if word in _NOT:
+        return f"{word}!"  # "note" without its ending is another word
     word = _IRREGULAR.get(word, word)
     short = _GERUND.sub("", word)
     if len(short) < 3 or short == word:

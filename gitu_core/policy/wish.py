@@ -51,7 +51,8 @@ _ASKING = frozenset("show tell list find search look check see read summarize su
                     "translate calculate compute know retrieve fetch review analyze analyse what when where who which whose "
                     "why how whether is are was were do does did am get give result".split())  # fmt: skip
 _FUNCTION = frozenset("to the a up out off in on of".split())
-_FITTING = {"recipient": ("email", "account"), "url": ("url",), "amount": ("amount",), "path": ("file",)}
+_FITTING = {"recipient": ("email", "account"), "url": ("url",), "amount": ("amount",), "path": ("file",),
+            "when": ("date", "time")}  # fmt: skip
 _LIGHT = frozenset("get make put set take give do have add let write bring".split())
 """Verbs that say nothing without their object."""
 _REPLIES = frozenset(stem(word) for word in "reply respond answer refund return back".split())
