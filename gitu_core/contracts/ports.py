@@ -452,8 +452,10 @@ class Models(Protocol):
 
 
 class Verdict(Value, frozen=True):
-    """What the policy says about a call, and why, in words; `sinks` are the arguments that decided it, `sources` says of
-    every argument that was looked at where its value came from, `grant` names the permission that was used."""
+    """What the policy says about a call, and why, in words.
+
+    `sinks` are the arguments that decided it, `sources` says of every argument that was looked at where its value came
+    from, `grant` names the permission that was used."""
 
     decision: Literal["allow", "ask", "deny"]
     reason: str = ""

@@ -63,21 +63,22 @@ def _after_outside(
     """The decision once outside content has entered."""
     after = ", ".join(sorted(influence.origins - {evidence.principal, "system", *evidence.delegates}))
     doubts: list[str] = []
+    wish = evidence.wish(tool)
     if tool.acts:
-        wish, *_, delegated = evidence.wish(tool)
-        if wish == "no":
-            return Verdict("deny", f"nobody asked for {tool.name}; it was tried after content from {after} was read", paths)
+        if wish.asked == "no":
+            what = f"nobody asked for {tool.name}; it was tried after content from {after} was read"
+            return Verdict("deny", what, paths)
         if tool.name in evidence.declined:
             return Verdict("deny", f"you declined {tool.name} in this turn already", paths)
-        if wish == "unclear" and delegated and "spend" in tool.effects and not tool.reversible:
+        if wish.delegated and "spend" in tool.effects and not tool.reversible:
             return Verdict("deny", f"money is only spent when you ask for it; nobody asked for {tool.name}", paths)
-        if wish == "unclear" or (wish == "likely" and not tool.reversible):
+        if wish.asked == "unclear" or (wish.asked == "likely" and not tool.reversible):
             doubts.append(f"it is not clear that you asked for {tool.name}")
         if evidence.begun.get(identity(call, tool, evidence)):
             doubts.append("the same was done in this turn already")
     sources: dict[str, str] = {}
     # What is neither clearly asked for nor going where the user said would only spend their attention.
-    strict = tool.acts and evidence.wish(tool).asked != "yes" and evidence.understood and not evidence.wish(tool).delegated
+    strict = tool.acts and wish.asked != "yes" and evidence.understood and not wish.delegated
     denied = False
     for sink in sinks:
         found = trace(sink.path, sink.role, sink.value, tool, evidence)
@@ -124,5 +125,3 @@ class LabelPolicy:
     def decide(self, call: ToolCall, tool: ToolSpec, context: Label, turn: TurnInfo) -> Verdict:
         """What may happen, and why, in words."""
         return decide(call, tool, Evidence(turn.principal, context))
-
-

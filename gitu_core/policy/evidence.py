@@ -20,7 +20,7 @@ Mode = Literal["default", "confirm", "read-only"]
 
 _SECRET = re.compile(
     r"(?:code|password|passcode|passphrase|pin|otp|token|secret|cvv|api[ _-]?key|recovery key)\b"
-    r"(?:\s+(?:is|for|to|:)|\s*[:=]|\s+[\w ]{0,40}?(?:is|:))\s*[\"'“‘]?([^\s\"'”’,;]{4,})",
+    r"(?:\s+(?:is|for|to|:)|\s*[:=]|\s+[\w ]{0,40}?(?:is|:))\s*[\"'\u201c\u2018]?([^\s\"'\u201d\u2019,;]{4,})",
     re.IGNORECASE,
 )
 
@@ -30,7 +30,8 @@ class Evidence:
 
     `label` is the join of the labels of everything the model has seen, `principal` for whom it acts. `people` are the
     addresses that the user wrote to, each with the words of its name. `begun` counts the effects of this turn by what
-    they do and where, `declined` are the tools for which a person said no in this turn, `tools` those that the model has. `now` is in seconds since 1970.
+    they do and where, `declined` are the tools for which a person said no in this turn, `tools` those that the model
+    has. `now` is in seconds since 1970.
     """
 
     def __init__(
@@ -93,11 +94,11 @@ class Evidence:
 
     def lacks(self, call: ToolCall, tool: ToolSpec) -> set[str]:
         """The kinds of the records that a call refers to and nobody has seen: they are worth looking up before."""
+        kinds = {path: role.partition(":")[2] for path, role in tool.roles.items() if role.startswith("reference:")}
         return {
-            role.partition(":")[2]
-            for path, role in tool.roles.items()
-            if role.startswith("reference:")
-            and any(str(each) not in self._records.get(role.partition(":")[2], {}) for each in follow(call.arguments, path))
+            kind
+            for path, kind in kinds.items()
+            if any(str(each) not in self._records.get(kind, {}) for each in follow(call.arguments, path))
         }
 
     def looked_up(self, tool: ToolSpec, result: ToolResult, call: ToolCall | None = None) -> None:

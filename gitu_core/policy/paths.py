@@ -1,4 +1,4 @@
-"""Dotted paths into JSON values: ``a.b``, ``*`` for any item; a list may also be walked through without a star; ``@`` gives keys."""
+"""Dotted paths into JSON values: ``a.b``, ``*`` for any item, ``@`` for the keys; lists are walked through anyway."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def _follow(value: Any, path: list[str]) -> Iterator[Any]:
         if value is not None:
             yield value
     elif isinstance(value, dict):
-        items = value.values() if path[0] == "*" else value if path[0] == "@" else [value[path[0]]] if path[0] in value else []
+        some = [value[path[0]]] if path[0] in value else []
+        items = value.values() if path[0] == "*" else value if path[0] == "@" else some
         for item in items:
             yield from _follow(item, path[1:])
     elif value is not None:

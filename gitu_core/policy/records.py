@@ -8,18 +8,13 @@ from typing import Any
 
 from gitu_core.model import ToolSpec
 from gitu_core.policy.paths import follow
-from gitu_core.policy.text import VERBS, Text, fold, key_of, number, words
+from gitu_core.policy.text import WORDS, Text, fold, key_of, number, words
 
 __all__ = ["Naming", "Record", "name_matches", "read_records"]
 
-_COMMON = VERBS | frozenset(
-    "the a an my your our of and or to for in on at by with from is it this that these those me i you all any new old "
-    "last next first file files document email emails mail message event meeting appointment calendar item today now "
-    "tomorrow yes no not please re fwd".split()
-)
+_COMMON = WORDS["verbs"] | WORDS["names nothing"]
 """Words that name nothing by themselves."""
-_MOST = {"largest": 1, "biggest": 1, "longest": 1, "highest": 1, "latest": 1, "newest": 1, "cheapest": -1, "lowest": -1,
-         "smallest": -1, "shortest": -1, "oldest": -1, "earliest": -1}  # fmt: skip
+_MOST = dict.fromkeys(WORDS["most"], 1) | dict.fromkeys(WORDS["least"], -1)
 
 
 @dataclass(slots=True)
@@ -135,14 +130,14 @@ class Naming:
                 self.named.update((key, f"the {r.title} that you named") for key, r in fitting.items())
 
     def _by_amount(self, records: list[Record], text: Text) -> None:
-        """"That 10.00 I just got": the one record with an amount that was said."""
+        """ "That 10.00 I just got": the one record with an amount that was said."""
         said = {float(key) for key, _ in text.amounts()}
         fitting = {r.key: r for r in records if said & {number(each) for each in r.values.get("amount", ())}}
         if len(fitting) == 1:
             self.named.update((key, f"the {r.title} with the amount that you said") for key, r in fitting.items())
 
     def _extremes(self, records: list[Record], text: Text) -> None:
-        """"The largest file": the one that is, if no other is as large."""
+        """ "The largest file": the one that is, if no other is as large."""
         sized = [(r.size, r.key, r) for r in records if r.size is not None]
         for word, sign in _MOST.items():
             if sized and text.find(word):
@@ -170,5 +165,3 @@ def all_strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from all_strings(item, f"{path}.*" if path else "*")
-
-

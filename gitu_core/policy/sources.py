@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from gitu_core.model import ToolSpec
 from gitu_core.policy.evidence import Evidence
-from gitu_core.policy.text import Text, fold, key_of, look_alike, number, scan, stem, words
+from gitu_core.policy.text import WORDS, Text, fold, key_of, look_alike, number, scan, stem, words
 from gitu_core.policy.wish import Wish
 
 __all__ = ["Finding", "trace"]
@@ -15,9 +15,9 @@ __all__ = ["Finding", "trace"]
 SLACK = 1.1
 """How much more than the amounts of the records that the user named an amount may be: a tenth."""
 
-_SUMS = frozenset("difference same share half rest remaining percent additional more much little total plus".split())
-_BACK = frozenset("them him her it there they".split())
-_PLAIN = frozenset("the a an my me i you it to and or of for in on at all new next last".split())
+_SUMS = WORDS["sums"]
+_BACK = WORDS["back"]
+_PLAIN = WORDS["plain"]
 
 
 class Finding(NamedTuple):
@@ -82,14 +82,14 @@ def _typed(value: tuple[str, str], wish: Wish, request: Text, evidence: Evidence
 
 
 def _pool(request: Text, wish: Wish, places: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """The values that may be meant: those beside the effect that was asked for, else all; never where they come from."""
+    """The values that may be meant: those beside the effect that was asked for, else all; never sources."""
     inside = [(key, at) for key, at in places if request.tokens[at].clause in wish.clauses]
     pool = [(key, at) for key, at in inside or places if not request.from_source(at)]
     return pool if pool or not wish.reply else inside or places
 
 
 def _settled(pool: list[tuple[str, int]], wish: Wish, request: Text) -> bool:
-    """True if every place that asks for the effect names a value of its own, or points back to the one value there is."""
+    """True if every place that asks for the effect names a value of its own, or points back to the only one."""
     if {request.tokens[at].clause for _, at in pool} >= wish.clauses:
         return True
     asked = {token.key for token in request.tokens if token.clause in wish.clauses}
@@ -161,7 +161,7 @@ def _plain(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence)
 
 
 def _exact(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
-    """A value that must stand in what the user said as it is, whole: a path, a command, a secret, whatever is unknown."""
+    """A value that must stand in what the user said as it is: a path, a command, a secret, the unknown."""
     wanted = fold(str(value))
     if len(wanted) < 2:
         return Finding("ask", "it is too short to be recognised")

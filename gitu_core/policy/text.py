@@ -10,28 +10,35 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Text", "fold", "key_of", "look_alike", "number", "scan", "stem", "words"]
+import msgspec
 
-_MONTHS = "january february march april may june july august september october november december".split()
+__all__ = ["WORDS", "Text", "fold", "key_of", "look_alike", "number", "scan", "stem", "words"]
+
+LISTS: dict[str, str] = msgspec.json.decode(Path(__file__).with_name("words.json").read_bytes())
+"""The words of a language, English, that the policy knows, by what it knows them as."""
+WORDS = {name: frozenset(line.split()) for name, line in LISTS.items()}
+
+_MONTHS = LISTS["months"].split()
 _MONTH = "|".join(f"{name}|{name[:3]}" for name in _MONTHS) + "|sept"
 _DAY = r"\d{1,2}(?:st|nd|rd|th)?"
 _YEAR = r"(?:,?\s+\d{4}(?![\d:]))?"
 _CURRENCY = r"(?:dollars?|euros?|pounds?|francs?|cents?|bucks|usd|eur|gbp|chf|jpy)\b|[$€£¥]"
 _TOKEN = re.compile(
-    rf"""(?P<url>(?:https?://|www\.)[^\s<>"'’”)\]]+)
+    rf"""(?P<url>(?:https?://|www\.)[^\s<>"'\u2019\u201d)\]]+)
     |(?P<email>[\w.+%-]+@[\w-]+(?:\.[\w-]+)+)
     |(?P<date>\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?!\d)|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}(?!\d)
         |\b(?:{_MONTH})\.?\s+{_DAY}(?![\d:]){_YEAR}\b|\b{_DAY}(?:\s+of)?\s+(?:{_MONTH})\b{_YEAR})
     |(?P<time>\d{{1,2}}:\d{{2}}(?::\d\d)?(?:\s?[ap]m\b)?|\b\d{{1,2}}\s?[ap]m\b)
     |(?P<account>\b[a-z]{{2}}\d{{2}}(?:[a-z0-9]{{8,30}}\b|\s[a-z0-9]{{4}}(?:\s\d{{4}}){{1,6}}(?:\s\d{{1,3}})?\b)
         |(?<![\w.-])\+\d[\d\s()/-]{{6,}}\d|(?<![\w.,-])\d{{8,}}(?![\w.,-]\d))
-    |(?P<dotted>[^\W_][\w-]+(?:\.[\w-]+)*\.[^\W\d_][\w-]{{1,23}}(?:/[^\s<>"'’”)\]]*)?)
+    |(?P<dotted>[^\W_][\w-]+(?:\.[\w-]+)*\.[^\W\d_][\w-]{{1,23}}(?:/[^\s<>"'\u2019\u201d)\]]*)?)
     |(?P<amount>(?<![\w-])(?:[$€£¥]\s?\d[\d,]*(?:\.\d+)?|\d[\d,]*(?:\.\d+)?\s?(?:{_CURRENCY})))
     |(?P<number>(?<![\w-])\d[\d,]*(?:\.\d+)?(?![\w%-]|\.\d|\s?%))
-    |(?P<word>[^\W_]+(?:['’][^\W\d_]+)?)
-    |(?P<stop>[.!?;:\n]+|,|\(|\)|"|'|“|”|‘|’)""",
+    |(?P<word>[^\W_]+(?:['\u2019][^\W\d_]+)?)
+    |(?P<stop>[.!?;:\n]+|,|\(|\)|"|'|\u201c|\u201d|\u2018|\u2019)""",
     re.IGNORECASE | re.VERBOSE,
 )
 _LEAVES = re.compile(
@@ -39,39 +46,27 @@ _LEAVES = re.compile(
 )
 """What a text must hold to be worth a closer look."""
 _WORD = re.compile(r"[^\W_]+")
-_FILES = frozenset("txt md csv tsv json xml yaml yml toml doc docx odt rtf pdf xls xlsx ods ppt pptx odp png jpg jpeg gif "
-                   "svg webp mp3 mp4 wav mov zip tar gz html htm py js ts ics eml log sql key pages numbers".split())  # fmt: skip
-_SKIPPED = frozenset("please also just now kindly again then quickly always only first next finally all both the a an "
-                     "my our your his her their its this that these those me him them us".split())  # fmt: skip
-VERBS = frozenset(
-    "add append arrange ask book buy call cancel change check copy create delete do download email export fetch find "
-    "forward get give go help invite let list look mail make mark message move open pay plan post print put read refund "
-    "remind remove rename reply reschedule reserve retrieve save schedule search see send set share show start stop "
-    "sum summarize summarise tell text transfer translate update upload use verify visit wait write what how when who "
-    "where which whether if is are was were did does has have".split()
-)
+_FILES = WORDS["file endings"]
+_SKIPPED = WORDS["skipped before a verb"]
+VERBS = WORDS["verbs"]
 """Words with which a new clause begins after a comma or an "and"."""
-_BEFORE_VERB = frozenset(
-    "and or but then to so by after before i you we they can could would will shall should must may might let lets "
-    "let's me us help want need like please also just now kindly again i'd i'll if".split()
-)
-_PASSIVE = frozenset("be been being get gets got have has had is are was were".split())
-_WISHES = frozenset("want wants need needs like wish prefer must should".split())
-_NOT = frozenset("not don't dont never without cannot can't won't shouldn't".split())
-_SOURCE, _TARGET = frozenset("from by of about regarding".split()), frozenset("to with for cc bcc invite into".split())
-_AFTER_AMOUNT = frozenset("to for from and as on in with or per at via by each every recurring monthly i you we that which he she they now back".split())
-_ENGLISH = frozenset("the to my of and is please what how with for you it this that from me can your are by if i "
-                     "which when who a file email have".split())  # fmt: skip
-_IRREGULAR = {"sent": "send", "paid": "pay", "wrote": "write", "written": "write", "made": "make", "gave": "give",
-              "told": "tell", "bought": "buy", "given": "give", "wired": "wire"}  # fmt: skip
-_TWINS = str.maketrans("аеорсхуіјѕԁһӏԛԝвкмнтαορνικτυіΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕКМНОРСТХ0١",
-                       "aeopcxyijsdhlqwbkmhtaopviktuiabezhikmnoptyxabekmhopctxol")  # fmt: skip
+_BEFORE_VERB = WORDS["before a verb"]
+_PASSIVE = WORDS["passive"]
+_WISHES = WORDS["wishes"]
+_NOT = WORDS["not"]
+_SOURCE, _TARGET = WORDS["from"], WORDS["to"]
+_AFTER_AMOUNT = WORDS["after an amount"]
+_ENGLISH = WORDS["common"]
+_IRREGULAR = dict(zip(LISTS["irregular"].split()[::2], LISTS["irregular"].split()[1::2], strict=True))
+_TWINS = {ord(pair[0]): pair[1] for pair in WORDS["twins"]}
 _GERUND = re.compile(r"(?:ing|ed|es|s)$")
 
 
 def fold(text: str) -> str:
     """*text* in the form in which values are compared: NFKC, lower case, straight quotes, single spaces."""
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
+    plain = (
+        text if text.isascii() else unicodedata.normalize("NFKC", text).replace("\u2019", "'").replace("\u2018", "'")
+    )
     return " ".join(plain.casefold().split())
 
 
@@ -177,8 +172,9 @@ class Text:
         self.typed: dict[tuple[str, str], list[int]] = {}
         self.days: set[str] = set()
         self.stems: dict[int, set[str]] = {}
-        self._flat, self._starts, self._owners = [" "], [], []
-        self._length = 1
+        self._flat, self._length = [" "], 1
+        self._starts: list[int] = []
+        self._owners: list[int] = []
         self._read()
         self.flat = "".join(self._flat)
         known = [t.key for t in self.tokens if t.kind == "word"]
@@ -305,6 +301,7 @@ class Text:
             if stem(key) in _VERB_STEMS or key in _PASSIVE:
                 return False
         return False
+
 
 _NOUNS = {"file": ("file", "document"), "email": ("email",), "url": ("link", "page"), "amount": ("money",)}
 """What a value is, for phrases that name the thing."""

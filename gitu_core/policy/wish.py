@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from gitu_core.model import ToolSpec
-from gitu_core.policy.text import Text, Token, fold, stem
+from gitu_core.policy.text import WORDS, Text, Token, fold, stem
 
 __all__ = ["Wish", "find_wish", "is_assent"]
 
@@ -24,44 +24,35 @@ _ASSENT = re.compile(
     r"(?:yes|yeah|yep|ok|okay|sure|right|correct|please|go|do|continue|proceed|agreed|fine|thanks?|thank you|ja|oui|si)"
     r"(?:[\s,.!]+(?:please|ahead|it|that|do|go|on|so|yes|thanks?|you|now))*[\s.!]*"
 )
-_PRONOUNS = frozenset("it them this that these those one ones".split())
+_PRONOUNS = WORDS["pronouns"]
 _IDIOMS = {("make", "sure"), ("make", "certain"), ("take", "care"), ("set", "aside")}
 _MAKE = stem("make")
-_DOES = frozenset(stem(w) for w in "make do take arrange handle execute process complete initiate perform".split())
+_DOES = frozenset(map(stem, WORDS["does"]))
 """Verbs that say with a noun what "make" says with it: "make the payment", "take care of the payment"."""
-_STARTS = frozenset("please and then just also now".split())
-_URGES = frozenset("you want need like forget sure remember try".split())
-_OBJECTS = frozenset("the a an my me this that these those it them him her us all every each our".split())
-_INFORMS = frozenset(
-    "show tell list find search look check see read summarize summarise sum get give what when where who which whose why "
-    "how whether if count compare explain describe translate calculate compute know retrieve fetch review analyze analyse "
-    "help think remember let suggest recommend mention include note consider ensure keep use have take need want like is "
-    "are was were do does did can could would should will may in on at by for from with about of to as than before after "
-    "during since until because while so but or and not only also then i you we they he she it there here be been but "
-    "during the a an my your our his her their this that these those all any some each every both it's that's what's "
-    "based according using given except plus more less most least using say said says going "
-    "perform do execute follow complete carry sent wrote got gave forget discuss".split()
-)
+_STARTS = WORDS["starts"]
+_URGES = WORDS["urges"]
+_OBJECTS = WORDS["objects"]
+_INFORMS = WORDS["asks for no effect"]
 """Words at the beginning of a clause that ask for no effect."""
-_WANTS = frozenset("please need needs want wants should must like could can let let's wish has may would".split())
-_DETAILS = frozenset("it its his her their this that they he she".split())
-_FILLERS = frozenset("please can could would will you i i'd we like want need to kindly also just first second hi hello hey "
-                     "and then if so me the a my there's".split())  # fmt: skip
-_ASKING = frozenset("show tell list find search look check see read summarize summarise count compare explain describe "
-                    "translate calculate compute know retrieve fetch review analyze analyse what when where who which whose "
-                    "why how whether is are was were do does did am get give result".split())  # fmt: skip
-_FUNCTION = frozenset("to the a up out off in on of".split())
+_WANTS = WORDS["wants"]
+_DETAILS = WORDS["details"]
+_FILLERS = WORDS["fillers"]
+_ASKING = WORDS["asking"]
+_FUNCTION = WORDS["particles"]
 _FITTING = {"recipient": ("email", "account"), "url": ("url",), "amount": ("amount",), "path": ("file",),
             "when": ("date", "time")}  # fmt: skip
-_LIGHT = frozenset("get make put set take give do have add let write bring".split())
+_LIGHT = WORDS["light verbs"]
 """Verbs that say nothing without their object."""
-_REPLIES = frozenset(stem(word) for word in "reply respond answer refund return back".split())
+_REPLIES = frozenset(map(stem, WORDS["replies"]))
 
 
 class Wish(NamedTuple):
-    """`asked`: ``yes``, ``no``, ``likely`` where it wants something with such a thing, or ``unclear``; `clauses` are where it was asked; `reply` if it answers somebody;
-    `open` if the request leaves room for more than it names ("all", "everyone"), `delegated` if it tells to do what
-    somebody else wrote."""
+    """What a request says about an effect.
+
+    `asked`: ``yes``, ``no``, ``likely`` where it wants something with such a thing, or ``unclear``; `clauses` are where
+    it was asked; `reply` if it answers somebody; `open` if it leaves room for more than it names ("all", "everyone");
+    `delegated` if it tells to do what somebody else wrote.
+    """
 
     asked: Literal["yes", "likely", "no", "unclear"]
     clauses: frozenset[int] = frozenset()
@@ -70,7 +61,7 @@ class Wish(NamedTuple):
     delegated: bool = False
 
 
-_OPEN = frozenset("all every everyone everybody everything each any other others rest both them their".split())
+_OPEN = WORDS["open"]
 
 
 def is_assent(text: str) -> bool:

@@ -124,7 +124,7 @@ def main() -> None:
     """Plays the suites that are asked for."""
     arguments = parser(__doc__)
     arguments.add_argument("suites", nargs="*", help="suites of AgentDojo (default: workspace banking)")
-    arguments.add_argument("--prompts", metavar="FILE", help="other requests: JSON, {task: text} or {suite: {task: text}}")
+    arguments.add_argument("--prompts", metavar="FILE", help="other requests: {task: text} or {suite: {task: text}}")
     arguments.add_argument("--version", default=VERSION, help=f"of the tasks (default: {VERSION})")
     arguments.add_argument("--half", choices=["even", "odd"], default="", help="only tasks with such numbers")
     arguments.add_argument("--verbose", action="store_true", help="also what attackers managed to ask")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_MONTHS = "January February March April May June July August September October November December".split()
+from gitu_core.policy.text import LISTS
+
+_MONTHS = [name.title() for name in LISTS["months"].split()]
 
 
 def plain(prompt: str) -> str:
@@ -15,7 +17,7 @@ def plain(prompt: str) -> str:
 
 def without_quotes(prompt: str) -> str:
     """Without quotation marks; apostrophes stay."""
-    return re.sub(r"(?<!\w)['‘’]|['‘’](?!\w)|[\"“”]", "", prompt)
+    return re.sub(r"(?<!\w)['\u2018\u2019]|['\u2018\u2019](?!\w)|[\"\u201c\u201d]", "", prompt)
 
 
 def other_dates(prompt: str) -> str:
