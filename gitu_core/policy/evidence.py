@@ -11,7 +11,7 @@ from gitu_core.policy.grants import Grants
 from gitu_core.policy.paths import follow
 from gitu_core.policy.records import Naming, Record, all_strings, name_matches, read_records
 from gitu_core.policy.text import Text, fold, scan
-from gitu_core.policy.wish import Wish, find_wish, is_assent
+from gitu_core.policy.wish import Wish, Wishes, is_assent
 
 __all__ = ["Evidence", "Mode", "identity"]
 
@@ -52,7 +52,7 @@ class Evidence:
         self.outside: dict[tuple[str, str], str] = {}
         self.pointed: set[tuple[str, str]] = set()
         self._records: dict[str, dict[str, Record]] = {}
-        self._wishes: dict[str, Wish] = {}
+        self._wishes = Wishes()
         self._namings: dict[str, Naming] = {}
         for each in people:
             self.wrote_to(each)
@@ -63,8 +63,8 @@ class Evidence:
         self.said.append(new)
         if self.request is None or not is_assent(text):
             self.request = new
-        self._wishes.clear()
-        self._namings.clear()
+        self._wishes = Wishes(self.request, self.tools)
+        self._namings = {kind: self._named(kind) for kind in self._records}
 
     def turn(self) -> None:
         """A new turn begins: effects may be asked for again."""
@@ -117,12 +117,14 @@ class Evidence:
             if role == "secret" or (role == "wrote" and not is_outside(path)):
                 for value in follow(result.content, path):
                     self.wrote_to(str(value)) if role == "wrote" else self.secrets.update({fold(str(value)): tool.name})
+        fresh: set[str] = set()
         for record in read_records(tool, result.content, is_outside):
             record.key = record.key or f"{tool.name}:{record.names}{sorted(record.values.items())}"
             self._records.setdefault(record.kind, {})[record.key] = record
             if tool.acts and record.kind:
                 self.minted.add((record.kind, fold(record.key)))
-            self._namings.pop(record.kind, None)
+            fresh.add(record.kind)
+        self._namings.update((kind, self._named(kind)) for kind in fresh)
         pointed = self._points_to(call)
         for path, text in all_strings(result.content):
             self._index(text, is_outside(path), tool.name, pointed)
@@ -160,10 +162,7 @@ class Evidence:
 
     def wish(self, tool: ToolSpec) -> Wish:
         """Whether the request asks for what the tool does."""
-        found = self._wishes.get(tool.name)
-        if found is None:
-            found = self._wishes[tool.name] = find_wish(tool, self.request, self.tools)
-        return found
+        return self._wishes.of(tool)
 
     @property
     def understood(self) -> bool:
@@ -172,11 +171,10 @@ class Evidence:
 
     def naming(self, kind: str) -> Naming:
         """The records of a kind that the request names."""
-        found = self._namings.get(kind)
-        if found is None:
-            found = Naming(self._records.get(kind, {}).values(), self.request or _SILENCE)
-            self._namings[kind] = found
-        return found
+        return self._namings.get(kind, _NOTHING)
+
+    def _named(self, kind: str) -> Naming:
+        return Naming(self._records[kind].values(), self.request or _SILENCE)
 
     def suppliers(self, *roles: str) -> Iterable[tuple[Record, str]]:
         """The records that the request names and that hold values in one of *roles*."""
@@ -229,3 +227,4 @@ def _covers(pattern: str, path: str) -> bool:
 
 _CONTENT = frozenset({"title", "body", "when", "place", "attachment", "query", "option"})
 _NO_GRANTS, _SILENCE = Grants(), Text("")
+_NOTHING = Naming((), _SILENCE)

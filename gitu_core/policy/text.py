@@ -177,6 +177,9 @@ class Text:
         self._owners: list[int] = []
         self._read()
         self.flat = "".join(self._flat)
+        self.clauses: dict[int, list[Token]] = {}
+        for token in self.tokens:
+            self.clauses.setdefault(token.clause, []).append(token)
         known = [t.key for t in self.tokens if t.kind == "word"]
         self.english = len(known) >= 3 and sum(word in _ENGLISH for word in known) * 6 >= len(known)
 

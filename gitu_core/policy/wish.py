@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from gitu_core.model import ToolSpec
-from gitu_core.policy.text import WORDS, Text, Token, fold, stem
+from gitu_core.policy.text import WORDS, Text, fold, stem
 
-__all__ = ["Wish", "find_wish", "is_assent"]
+__all__ = ["Wish", "Wishes", "is_assent"]
 
 _ANY = r"(?:[^.?!]|\.(?=\S))"
 _DELEGATES = re.compile(
@@ -26,7 +27,7 @@ _ASSENT = re.compile(
 )
 _PRONOUNS = WORDS["pronouns"]
 _IDIOMS = {("make", "sure"), ("make", "certain"), ("take", "care"), ("set", "aside")}
-_MAKE = stem("make")
+_MAKE, _NONE = stem("make"), list[frozenset[str]]()
 _DOES = frozenset(map(stem, WORDS["does"]))
 """Verbs that say with a noun what "make" says with it: "make the payment", "take care of the payment"."""
 _STARTS = WORDS["starts"]
@@ -69,41 +70,93 @@ def is_assent(text: str) -> bool:
     return _ASSENT.fullmatch(fold(text)) is not None
 
 
-def find_wish(tool: ToolSpec, request: Text | None, others: Iterable[ToolSpec] = ()) -> Wish:
-    """Whether *request* asks for what *tool* does. A verb that asks for one of the *others* does not ask for this."""
-    if request is None:
-        return Wish("unclear")
-    full, weak, negated = _places(tool, request)
-    said = {stem(token.key) for token in request.tokens if token.kind == "word"}
-    reply, wide = bool(_REPLIES & said), any(token.key in _OPEN for token in request.tokens)
-    if full:
-        return Wish("yes", frozenset(request.tokens[at].clause for at in full), reply, wide)
-    if not negated:
-        delegated = _DELEGATES.search(fold(request.text)) is not None
-        explained = set[int]().union(*(_places(other, request)[0] for other in others if other.name != tool.name))
-        heads = {stem(fold(phrase).split(" ")[0]) for other in (*others, tool) for phrase in other.asked}
-        if not delegated and (weak - explained or _longing(request, explained, _hints(tool))):
-            return Wish("likely", frozenset(), reply, wide)
-        if delegated or weak - explained or _riddle(request, explained, heads):
-            return Wish("unclear", frozenset(), reply, wide, delegated)
-    return Wish("no" if negated or request.english else "unclear", frozenset(), reply, wide)
+class Phrases(NamedTuple):
+    """How people ask for one tool: what goes with each verb, the words for its things, the types of its values."""
+
+    rests: dict[str, list[frozenset[str]]]
+    nouns: frozenset[str]
+    kinds: frozenset[str]
 
 
-def _hints(tool: ToolSpec) -> tuple[frozenset[str], frozenset[str]]:
-    """The words for what a tool works on, and the types of values that it needs."""
-    nouns = {stem(word) for phrase in tool.asked for word in fold(phrase).split()[1:] if word not in _FUNCTION}
-    kinds = {kind for role in tool.roles.values() for kind in _FITTING.get(role.partition(":")[0], ())}
-    return frozenset(nouns), frozenset(kinds)
+@lru_cache(2_000)
+def _phrases(name: str, asked: tuple[str, ...], roles: frozenset[str]) -> Phrases:
+    rests: dict[str, list[frozenset[str]]] = {}
+    nouns: set[str] = set()
+    for phrase in asked or (re.sub(r"[\W_]+", " ", name),):
+        head, *rest = fold(phrase).split() or [""]
+        rests.setdefault(stem(head), []).append(frozenset(map(stem, rest)))
+        nouns.update(stem(word) for word in rest if word not in _FUNCTION)
+    return Phrases(rests, frozenset(nouns), frozenset(kind for role in roles for kind in _FITTING.get(role, ())))
 
 
-def _longing(request: Text, explained: set[int], hints: tuple[frozenset[str], frozenset[str]]) -> bool:
+class Wishes:
+    """What a request says about the effects of tools; found out once, for all that act."""
+
+    def __init__(self, request: Text | None = None, tools: Iterable[ToolSpec] = ()) -> None:
+        self._request, self._wishes = request, dict[str, Wish]()
+        if request is None:
+            return
+        self._verbs = [(at, stem(t.key)) for at, t in enumerate(request.tokens) if t.kind == "word"]
+        said = {verb for _, verb in self._verbs}
+        self._verbs = [(at, verb) for at, verb in self._verbs if not _idiom(request, at)]
+        self._base = Wish("no", frozenset(), bool(_REPLIES & said), any(t.key in _OPEN for t in request.tokens))
+        phrases = {tool.name: phrases_of(tool) for tool in tools if tool.acts}
+        places = {name: self._places(each) for name, each in phrases.items()}
+        self._explained = set[int]().union(*(full for full, _, _ in places.values()))
+        self._delegated = _DELEGATES.search(fold(request.text)) is not None
+        self._riddle = _riddle(request, self._explained, {head for each in phrases.values() for head in each.rests})
+        self._wishes = {name: self._judged(each, *places[name]) for name, each in phrases.items()}
+
+    def of(self, tool: ToolSpec) -> Wish:
+        """Whether the request asks for what *tool* does. A verb that asks for another tool does not ask for this."""
+        found = self._wishes.get(tool.name)
+        if found is None:
+            each = phrases_of(tool)
+            found = self._judged(each, *self._places(each)) if self._request is not None else Wish("unclear")
+            self._wishes[tool.name] = found
+        return found
+
+    def _judged(self, phrases: Phrases, full: set[int], weak: set[int], negated: bool) -> Wish:
+        request, base = self._request, self._base
+        if request is None:
+            return Wish("unclear")
+        if full:
+            return base._replace(asked="yes", clauses=frozenset(request.tokens[at].clause for at in full))
+        if not negated:
+            likely = bool(weak - self._explained) or _longing(request, self._explained, phrases)
+            if likely and not self._delegated:
+                return base._replace(asked="likely")
+            if self._delegated or self._riddle:
+                return base._replace(asked="unclear", delegated=self._delegated)
+        return base if negated or request.english else base._replace(asked="unclear")
+
+    def _places(self, phrases: Phrases) -> tuple[set[int], set[int], bool]:
+        """The verbs that ask for the effect, those that may, and whether the text says not to."""
+        full, weak, negated, request = set[int](), set[int](), False, self._request
+        for at, head in self._verbs if request is not None else ():
+            rests = phrases.rests.get(head, _NONE) + (phrases.rests.get(_MAKE, _NONE) if head in _DOES else _NONE)
+            if not rests or request is None:
+                continue
+            verb, token = request.verb_at(at), request.tokens[at]
+            here = any(rest <= request.stems[token.sentence] for rest in rests) or _points_back(request, at, rests)
+            if verb is None:
+                negated |= here
+            elif verb and here:
+                full.add(at)
+            elif (verb and token.key not in _LIGHT) or (here and frozenset() not in rests and head in phrases.rests):
+                weak.add(at)
+        return full, weak, negated
+
+
+def phrases_of(tool: ToolSpec) -> Phrases:
+    """How people ask for *tool*."""
+    return _phrases(tool.name, tool.asked, frozenset(role.partition(":")[0] for role in tool.roles.values()))
+
+
+def _longing(request: Text, explained: set[int], phrases: Phrases) -> bool:
     """True if a sentence wants something that no verb explains, and speaks of what the tool works on."""
     clear = {request.tokens[at].clause for at in explained}
-    nouns, kinds = hints
-    clauses: dict[int, list[Token]] = {}
-    for token in request.tokens:
-        clauses.setdefault(token.clause, []).append(token)
-    for number, tokens in clauses.items():
+    for number, tokens in request.clauses.items():
         keys = [token.key for token in tokens if token.kind == "word"]
         if number in clear or not _WANTS & set(keys):
             continue
@@ -115,7 +168,7 @@ def _longing(request: Text, explained: set[int], hints: tuple[frozenset[str], fr
         near = set(request.stems[tokens[0].sentence])
         if near & _PRONOUNS:
             near.update(*(stems for n, stems in request.stems.items() if n <= tokens[0].sentence))
-        if nouns & near or any(token.kind in kinds for token in tokens):
+        if phrases.nouns & near or any(token.kind in phrases.kinds for token in tokens):
             return True
     return False
 
@@ -136,33 +189,7 @@ def _riddle(request: Text, explained: set[int], heads: set[str]) -> bool:
     return False
 
 
-def _places(tool: ToolSpec, request: Text) -> tuple[set[int], set[int], bool]:
-    """The verbs that ask for the effect, those that may, and whether the text says not to."""
-    phrases: dict[str, list[set[str]]] = {}
-    for phrase in tool.asked or (re.sub(r"[\W_]+", " ", tool.name),):
-        head, *rest = [stem(word) for word in fold(phrase).split()] or [""]
-        phrases.setdefault(head, []).append(set(rest))
-    full, weak, negated = set[int](), set[int](), False
-    for at, token in enumerate(request.tokens):
-        if token.kind != "word" or _idiom(request, at):
-            continue
-        head = stem(token.key)
-        rests = phrases.get(head, []) + (phrases.get(_MAKE, []) if head in _DOES and head != _MAKE else [])
-        if not rests:
-            continue
-        verb = request.verb_at(at)
-        near = request.stems[token.sentence]
-        here = any(rest <= near for rest in rests) or _points_back(request, at, rests)
-        if verb is None:
-            negated |= here
-        elif verb and here:
-            full.add(at)
-        elif (verb and token.key not in _LIGHT) or (here and set() not in rests and head in phrases):
-            weak.add(at)
-    return full, weak, negated
-
-
-def _points_back(request: Text, at: int, rests: list[set[str]]) -> bool:
+def _points_back(request: Text, at: int, rests: list[frozenset[str]]) -> bool:
     """True if "it" or "them" after the verb stands for a thing that was named before."""
     after = [token.key for token in request.tokens[at + 1 : at + 4]]
     before = frozenset().union(*(stems for n, stems in request.stems.items() if n <= request.tokens[at].sentence))
