@@ -7,7 +7,7 @@ DOCS := $(wildcard tests/docs)
 PYTEST := $(PYTHON) -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-dev run test test-all check bench bench-peers chaos coverage format constraints clean
+.PHONY: help setup setup-run setup-dev run test test-all check bench bench-peers bench-authority chaos coverage format constraints clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -48,6 +48,10 @@ bench-peers: setup-dev ## install other frameworks into .bench and measure them 
 	@sh scripts/bench_peers.sh </dev/null >&2
 	$(PYTHON) -m tests.benchmarks peers
 
+bench-authority: setup-dev ## install AgentDojo's tasks into .bench-authority and let obedient models attack their user
+	@sh scripts/bench_authority.sh </dev/null >&2
+	$(PYTHON) -m tests.benchmarks.bench_authority $(ARGS)
+
 coverage: setup-dev ## measure the branches of the core that the tests reach
 	$(PYTHON) -m coverage erase
 	$(PYTHON) -m coverage run -m pytest -q -n 2
@@ -64,6 +68,6 @@ constraints: ## pin the newest versions of all dependencies
 	@sh scripts/constraints.sh
 
 clean: ## remove everything that these commands made
-	rm -rf .venv .tools .bench .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov build dist
+	rm -rf .venv .tools .bench .bench-authority .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov build dist
 	rm -f .coverage .coverage.* coverage.json
 	find . -type d -name __pycache__ -prune -exec rm -rf {} +

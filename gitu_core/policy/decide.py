@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from gitu_core.contracts.ports import Verdict
 from gitu_core.model import Label, ToolCall, ToolSpec, TurnInfo
-from gitu_core.model.tooling import is_sink
-from gitu_core.policy.evidence import Evidence, identity
+from gitu_core.policy.evidence import Evidence, Role, identity
 from gitu_core.policy.paths import follow
 from gitu_core.policy.records import all_strings
 from gitu_core.policy.sources import trace
-from gitu_core.policy.text import fold, scan
+from gitu_core.policy.text import pieces, scan
 
 __all__ = ["LabelPolicy", "decide"]
 
 _READS = Verdict("allow", "it only reads")
 _TRUSTED = Verdict("allow", "only people you trust wrote what led to it")
-
-
-class Sink(NamedTuple):
-    """One value that decides where an effect goes."""
-
-    path: str
-    role: str
-    value: Any
 
 
 def decide(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> Verdict:
@@ -34,15 +25,10 @@ def decide(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> Verdict:
     trusted people wrote, or all of this: the user asked for it, every value that decides where it goes comes from the
     user, nothing leaves with it that others slipped in, and it was not done in this turn already.
     """
-    sinks = [
-        Sink(path, role, value)
-        for path, role in tool.roles.items()
-        if is_sink(role)
-        for value in follow(call.arguments, path)
-    ]
+    sinks = [(role, each) for role in evidence.roles(tool) if role.sink for each in follow(call.arguments, role.path)]
     if not tool.acts and not sinks:
         return _READS
-    paths = tuple(dict.fromkeys(sink.path for sink in sinks))
+    paths = tuple(dict.fromkeys(role.path for role, _ in sinks))
     if evidence.mode == "read-only" and tool.acts:
         return Verdict("deny", f"this session only looks; {tool.name} acts", paths)
     influence = evidence.label.join(call.influence)
@@ -58,15 +44,17 @@ def decide(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> Verdict:
 
 
 def _after_outside(
-    call: ToolCall, tool: ToolSpec, evidence: Evidence, sinks: list[Sink], paths: tuple[str, ...], influence: Label
+    call: ToolCall, tool: ToolSpec, evidence: Evidence, sinks: list[tuple[Role, Any]], paths: tuple[str, ...],
+    influence: Label,
 ) -> Verdict:  # fmt: skip
     """The decision once outside content has entered."""
-    after = ", ".join(sorted(influence.origins - {evidence.principal, "system", *evidence.delegates}))
     doubts: list[str] = []
     wish = evidence.wish(tool)
     if tool.acts:
         if wish.asked == "no":
-            what = f"nobody asked for {tool.name}; it was tried after content from {after} was read"
+            what = (
+                f"nobody asked for {tool.name}; it was tried after content from {_others(influence, evidence)} was read"
+            )
             return Verdict("deny", what, paths)
         if tool.name in evidence.declined:
             return Verdict("deny", f"you declined {tool.name} in this turn already", paths)
@@ -74,49 +62,49 @@ def _after_outside(
             return Verdict("deny", f"money is only spent when you ask for it; nobody asked for {tool.name}", paths)
         if wish.asked == "unclear" or (wish.asked == "likely" and not tool.reversible):
             doubts.append(f"it is not clear that you asked for {tool.name}")
-        if evidence.begun.get(identity(call, tool, evidence)):
+        if evidence.begun and evidence.begun.get(identity(call, tool, evidence)):
             doubts.append("the same was done in this turn already")
     sources: dict[str, str] = {}
     # What is neither clearly asked for nor going where the user said would only spend their attention.
     strict = tool.acts and wish.asked != "yes" and evidence.understood and not wish.delegated
     denied = False
-    for sink in sinks:
-        found = trace(sink.path, sink.role, sink.value, tool, evidence)
-        sources[sink.path] = f"{sources[sink.path]}; {found.words}" if sink.path in sources else found.words
+    for role, value in sinks:
+        found = trace(role, value, wish, evidence)
+        sources[role.path] = f"{sources[role.path]}; {found.words}" if role.path in sources else found.words
         if found.how != "ok":
-            doubts.append(f"{sink.path} {sink.value!r}: {found.words}")
+            doubts.append(f"{role.path} {value!r}: {found.words}")
             denied |= strict or found.how == "no"
     if tool.audience == "others" or (tool.audience != "self" and sinks and _leaves(tool, sinks)):
-        doubts += _slipped_in(call, tool, evidence, sources)
+        doubts += _slipped_in(call, {role.path for role, _ in sinks}, evidence, sources)
     if not doubts:
         return Verdict("allow", "you asked for it, and what decides where it goes comes from you", paths, sources)
     decision: Literal["ask", "deny"] = "deny" if denied else "ask"
-    reason = f"{tool.name} acts after content from {after} was read: {'; '.join(doubts)}"
+    reason = f"{tool.name} acts after content from {_others(influence, evidence)} was read: {'; '.join(doubts)}"
     return Verdict(decision, reason, paths, sources)
 
 
-def _leaves(tool: ToolSpec, sinks: list[Sink]) -> bool:
+def _others(influence: Label, evidence: Evidence) -> str:
+    return ", ".join(sorted(influence.origins - {evidence.principal, "system", *evidence.delegates}))
+
+
+def _leaves(tool: ToolSpec, sinks: list[tuple[Role, Any]]) -> bool:
     """True if somebody other than the user sees what the call carries."""
-    return "send" in tool.effects or any(sink.role in ("recipient", "url") for sink in sinks)
+    return "send" in tool.effects or any(role.base in ("recipient", "url") for role, _ in sinks)
 
 
-def _slipped_in(call: ToolCall, tool: ToolSpec, evidence: Evidence, sources: dict[str, str]) -> list[str]:
+def _slipped_in(call: ToolCall, places: set[str], evidence: Evidence, sources: dict[str, str]) -> list[str]:
     """The links, addresses, accounts and secrets in the texts of a call that no trusted person wrote."""
     doubts: list[str] = []
     for path, text in all_strings(call.arguments):
-        if path.removesuffix(".*") in tool.sinks or path in tool.sinks:
+        if path.removesuffix(".*") in places or path in places:
             continue
         bad = [key for kind, key in scan(text) if not evidence.trusts(kind, key)]
         if evidence.secrets:
-            bad += [f"the secret from {evidence.secrets[word]}" for word in _pieces(text) if word in evidence.secrets]
+            bad += [f"the secret from {evidence.secrets[word]}" for word in pieces(text) if word in evidence.secrets]
         if bad:
             doubts.append(f"{path} carries {', '.join(dict.fromkeys(bad))}, which you did not write")
             sources[path] = "written by somebody else, in part"
     return doubts
-
-
-def _pieces(text: str) -> list[str]:
-    return [piece.strip(".,;:!?\"'()[]") for piece in fold(text).split()]
 
 
 class LabelPolicy:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from gitu_core.model import UNLABELLED, Label, ToolCall, ToolResult, ToolSpec
+from gitu_core.model.tooling import is_sink
 from gitu_core.policy.grants import Grants
 from gitu_core.policy.paths import follow
 from gitu_core.policy.records import Naming, Record, all_strings, name_matches, read_records
@@ -23,6 +24,15 @@ _SECRET = re.compile(
     r"(?:\s+(?:is|for|to|:)|\s*[:=]|\s+[\w ]{0,40}?(?:is|:))\s*[\"'\u201c\u2018]?([^\s\"'\u201d\u2019,;]{4,})",
     re.IGNORECASE,
 )
+
+
+class Role(NamedTuple):
+    """What an argument is for, taken apart once for each tool."""
+
+    path: str
+    base: str
+    kind: str
+    sink: bool
 
 
 class Evidence:
@@ -53,6 +63,7 @@ class Evidence:
         self.pointed: set[tuple[str, str]] = set()
         self._records: dict[str, dict[str, Record]] = {}
         self._wishes = Wishes()
+        self._roles: dict[str, tuple[ToolSpec, list[Role]]] = {}
         self._namings: dict[str, Naming] = {}
         for each in people:
             self.wrote_to(each)
@@ -94,11 +105,11 @@ class Evidence:
 
     def lacks(self, call: ToolCall, tool: ToolSpec) -> set[str]:
         """The kinds of the records that a call refers to and nobody has seen: they are worth looking up before."""
-        kinds = {path: role.partition(":")[2] for path, role in tool.roles.items() if role.startswith("reference:")}
         return {
-            kind
-            for path, kind in kinds.items()
-            if any(str(each) not in self._records.get(kind, {}) for each in follow(call.arguments, path))
+            role.kind
+            for role in self.roles(tool)
+            if role.base == "reference"
+            and any(str(each) not in self._records.get(role.kind, {}) for each in follow(call.arguments, role.path))
         }
 
     def looked_up(self, tool: ToolSpec, result: ToolResult, call: ToolCall | None = None) -> None:
@@ -160,6 +171,15 @@ class Evidence:
                 label = label.join(each)
         return not label.trusted_for(self.principal, self.delegates)
 
+    def roles(self, tool: ToolSpec) -> list[Role]:
+        """The roles of a tool's arguments."""
+        known = self._roles.get(tool.name)
+        if known is None or known[0] is not tool:
+            split = [(path, *role.partition(":")) for path, role in tool.roles.items()]
+            known = tool, [Role(path, base, kind or base, is_sink(base)) for path, base, _, kind in split]
+            self._roles[tool.name] = known
+        return known[1]
+
     def wish(self, tool: ToolSpec) -> Wish:
         """Whether the request asks for what the tool does."""
         return self._wishes.of(tool)
@@ -209,12 +229,11 @@ class Evidence:
 def identity(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> tuple[Any, ...]:
     """What makes two effects the same: the tool, where it goes, and what the user called it."""
     parts: list[str] = [tool.name]
-    for path, role in tool.roles.items():
-        for value in follow(call.arguments, path):
+    for role in evidence.roles(tool):
+        for value in follow(call.arguments, role.path) if role.sink or role.base == "title" else ():
             folded = fold(str(value))
-            titled = role == "title" and any(text.find(folded) for text in evidence.said)
-            if titled or role.partition(":")[0] not in _CONTENT:
-                parts.append(f"{path}={folded}")
+            if role.sink or any(text.find(folded) for text in evidence.said):
+                parts.append(f"{role.path}={folded}")
     return tuple(parts)
 
 
@@ -225,6 +244,5 @@ def _covers(pattern: str, path: str) -> bool:
     return have[: len(wanted)] == wanted
 
 
-_CONTENT = frozenset({"title", "body", "when", "place", "attachment", "query", "option"})
 _NO_GRANTS, _SILENCE = Grants(), Text("")
 _NOTHING = Naming((), _SILENCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
@@ -14,7 +15,7 @@ from gitu_core.policy.text import fold, number
 
 __all__ = ["Grant", "Grants"]
 
-_WILD = frozenset("*?[")
+_WILD, _CHUNKS = frozenset("*?["), re.compile(r"[*?\[].*[*?\]]|[*?\[]")
 
 
 class Grant(Value, frozen=True):
@@ -83,24 +84,28 @@ class Grants:
 
 
 class _Shelf:
-    """Grants by the first argument for which they ask one exact value."""
+    """Grants, by the end or the beginning of the first value that they ask for; an exact value is all of its end."""
 
     def __init__(self) -> None:
-        self._by: dict[str, dict[str, list[Grant]]] = {}
+        self._ends: dict[tuple[str, bool, int], dict[str, list[Grant]]] = {}
         self._rest: list[Grant] = []
 
     def put(self, grant: Grant) -> None:
         """Adds a grant."""
         for path, pattern in grant.when.items():
-            if not _WILD & set(pattern):
-                self._by.setdefault(path, {}).setdefault(fold(pattern), []).append(grant)
+            chunks = _CHUNKS.split(fold(pattern))
+            by_end = len(chunks[-1]) >= len(chunks[0])
+            if fixed := chunks[-1 if by_end else 0]:
+                self._ends.setdefault((path, by_end, len(fixed)), {}).setdefault(fixed, []).append(grant)
                 return
         self._rest.append(grant)
 
     def near(self, arguments: dict[str, Any]) -> Iterable[Grant]:
         """The grants that may cover these arguments."""
-        for path, values in self._by.items():
-            for value in follow(arguments, path):
-                yield from values.get(fold(str(value)), ())
-                break
+        values: dict[str, str] = {}
+        for (path, by_end, size), grants in self._ends.items():
+            if path not in values:
+                values[path] = next((fold(str(each)) for each in follow(arguments, path)), "")
+            value = values[path]
+            yield from grants.get(value[-size:] if by_end else value[:size], ())
         yield from self._rest

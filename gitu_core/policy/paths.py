@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["follow", "present"]
+
+
+@lru_cache(10_000)
+def parts(path: str) -> list[str]:
+    """The steps of a path; nobody changes them."""
+    return path.split(".") if path else []
 
 
 def present(value: Any, path: str) -> bool:
@@ -16,7 +23,7 @@ def present(value: Any, path: str) -> bool:
 
 def follow(value: Any, path: str) -> Iterator[Any]:
     """Everything in *value* that stands at *path*; lists at its end give their items."""
-    return _follow(value, path.split(".") if path else [])
+    return _follow(value, parts(path))
 
 
 def _follow(value: Any, path: list[str]) -> Iterator[Any]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
-from gitu_core.model import ToolSpec
-from gitu_core.policy.evidence import Evidence
-from gitu_core.policy.text import WORDS, Text, fold, key_of, look_alike, number, scan, stem, words
+from gitu_core.policy.evidence import Evidence, Role
+from gitu_core.policy.text import WORDS, Text, fold, key_of, look_alike, nouns_of, number, scan, words
 from gitu_core.policy.wish import Wish
 
 __all__ = ["Finding", "trace"]
@@ -27,16 +26,13 @@ class Finding(NamedTuple):
     words: str
 
 
-def trace(path: str, role: str, value: Any, tool: ToolSpec, evidence: Evidence) -> Finding:
+def trace(role: Role, value: Any, wish: Wish, evidence: Evidence) -> Finding:
     """Where *value* comes from, in words."""
-    base, _, kind = role.partition(":")
     if isinstance(value, dict | list):
         return Finding("ask", "it has parts that nobody described")
-    wish, request = evidence.wish(tool), evidence.request
-    if request is None:
+    if evidence.request is None:
         return Finding("ask", "nobody said anything yet")
-    check = _CHECKS.get(base, _exact)
-    return check(value, kind or base, wish, request, evidence)
+    return _CHECKS.get(role.base, _exact)(value, role.kind, wish, evidence.request, evidence)
 
 
 Check = Callable[[Any, str, Wish, Text, Evidence], Finding]
@@ -132,7 +128,7 @@ def _reference(value: Any, kind: str, wish: Wish, request: Text, evidence: Evide
     key = str(value)
     if (kind, fold(key)) in evidence.minted:
         return Finding("ok", "it was made in this turn")
-    nouns = frozenset(stem(word) for noun in kind.split("|") for word in words(noun))
+    nouns = nouns_of(kind)
     numbers = [(each, at) for each, at in request.of_kind("number") if request.belongs(at, nouns)]
     plain = number(key) if key.isdigit() else None
     if plain is not None and any(float(each) == plain for each, _ in numbers):

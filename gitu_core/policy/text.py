@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-__all__ = ["WORDS", "Text", "fold", "key_of", "look_alike", "number", "scan", "stem", "words"]
+__all__ = ["LISTS", "WORDS", "Text", "fold", "key_of", "look_alike", "number", "pieces", "scan", "stem", "words"]
 
 LISTS: dict[str, str] = msgspec.json.decode(Path(__file__).with_name("words.json").read_bytes())
 """The words of a language, English, that the policy knows, by what it knows them as."""
@@ -41,10 +41,8 @@ _TOKEN = re.compile(
     |(?P<stop>[.!?;:\n]+|,|\(|\)|"|'|\u201c|\u201d|\u2018|\u2019)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_LEAVES = re.compile(
-    r"(?:https?://|www\.)|@|\b[^\W_][\w-]+\.[^\W\d_]{2,}|\b[A-Za-z]{2}\d{2}[ A-Za-z0-9]{8,}|\+?\d[\d ()/-]{6,}\d"
-)
-"""What a text must hold to be worth a closer look."""
+_SIGN = re.compile(r"[@/\d]|\.\w")
+"""What only a link, an address or an account has, among words."""
 _WORD = re.compile(r"[^\W_]+")
 _FILES = WORDS["file endings"]
 _SKIPPED = WORDS["skipped before a verb"]
@@ -58,16 +56,24 @@ _SOURCE, _TARGET = WORDS["from"], WORDS["to"]
 _AFTER_AMOUNT = WORDS["after an amount"]
 _ENGLISH = WORDS["common"]
 _IRREGULAR = dict(zip(LISTS["irregular"].split()[::2], LISTS["irregular"].split()[1::2], strict=True))
+_QUOTES, _AROUND = dict.fromkeys((0x2018, 0x2019), "'"), ".,;:!?\"'()[]<>"
 _TWINS = {ord(pair[0]): pair[1] for pair in WORDS["twins"]}
 _GERUND = re.compile(r"(?:ing|ed|es|s)$")
 
 
 def fold(text: str) -> str:
     """*text* in the form in which values are compared: NFKC, lower case, straight quotes, single spaces."""
-    plain = (
-        text if text.isascii() else unicodedata.normalize("NFKC", text).replace("\u2019", "'").replace("\u2018", "'")
-    )
-    return " ".join(plain.casefold().split())
+    return " ".join(_plain(text).casefold().split())
+
+
+def _plain(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_QUOTES)
+
+
+@lru_cache(512)
+def nouns_of(kind: str) -> frozenset[str]:
+    """The nouns that stand beside the number of a record of *kind*."""
+    return frozenset(map(stem, words(kind)))
 
 
 def words(text: str) -> list[str]:
@@ -99,6 +105,7 @@ def number(value: Any) -> float | None:
     return float(found[1].replace(",", "")) if found else None
 
 
+@lru_cache(4096)
 def look_alike(value: str) -> str:
     """What *value* looks like to a person in a hurry; only for telling them, never for trusting it."""
     plain = unicodedata.normalize("NFKD", "".join(c for c in value if unicodedata.category(c) != "Cf")).casefold()
@@ -136,14 +143,25 @@ def dates(text: str) -> Iterator[str]:
                 yield f"{year}-{int(month_):02}-{int(day):02}"
 
 
-def scan(text: str) -> Iterator[tuple[str, str]]:
-    """The addresses, links and accounts in a text that is to leave, each as its kind and key."""
-    if not _LEAVES.search(text):
-        return
-    for found in _TOKEN.finditer(text if text.isascii() else unicodedata.normalize("NFKC", text)):
-        kind = _kind(found)
-        if kind in ("url", "email", "account"):
-            yield kind, key_of(kind, found[0])
+def pieces(text: str) -> list[str]:
+    """The words of a text with what is joined to them, folded, without the punctuation around them."""
+    return [piece.strip(_AROUND) for piece in fold(text).split(" ")]
+
+
+def scan(text: str) -> list[tuple[str, str]]:
+    """The addresses, links and accounts in a text that may leave, each as its kind and key."""
+    text, found, done = _plain(text), list[tuple[str, str]](), 0
+    for sign in _SIGN.finditer(text):
+        if sign.start() < done:
+            continue
+        # From the beginning of the word on; an account may go on in groups, divided by spaces.
+        start = max(text.rfind(" ", done, sign.start()) + 1, done)
+        space = text.find(" ", sign.end() + (40 if sign[0].isdigit() else 0))
+        done = space if space >= 0 else len(text)
+        for each in _TOKEN.finditer(text, start, done):
+            if (kind := _kind(each)) in ("url", "email", "account"):
+                found.append((kind, key_of(kind, each[0])))
+    return found
 
 
 def _kind(found: re.Match[str]) -> str:

@@ -15,10 +15,10 @@ from typing import Any
 
 from tests.benchmarks.table import painted
 
-NAMES = ("startup", "registry", "store", "provider", "turns", "history", "sessions", "load", "nats", "peers")
+NAMES = ("startup", "registry", "store", "provider", "turns", "history", "sessions", "load", "nats", "peers", "policy")
 """What is run without a name, in this order."""
 
-ALONE = ("profile",)
+ALONE = ("profile", "authority")
 """What is run only when it is asked for."""
 
 
