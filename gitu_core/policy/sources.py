@@ -135,6 +135,8 @@ def _reference(value: Any, kind: str, wish: Wish, request: Text, evidence: Evide
         return Finding("ok", f"you said the number of the {kind}")
     if plain is None and any(c.isdigit() for c in key) and len(key) >= 4 and request.find(key):
         return Finding("ok", "you said it")
+    if plain is None and not any(c.isdigit() for c in key) and _plain(key, kind, wish, request, evidence).how == "ok":
+        return Finding("ok", f"you said the name of the {kind}")
     naming = evidence.naming(kind)
     if key in naming.named:
         return Finding("ok", naming.named[key])
