@@ -9,12 +9,14 @@ from gitu_core.model import Label, ToolCall, ToolSpec, TurnInfo
 from gitu_core.policy.evidence import Evidence, Role, identity
 from gitu_core.policy.paths import follow
 from gitu_core.policy.records import all_strings
-from gitu_core.policy.sources import trace
+from gitu_core.policy.sources import trace, unanchored
 from gitu_core.policy.text import pieces, scan
+from gitu_core.policy.wish import Wish
 
 __all__ = ["LabelPolicy", "decide"]
 
 _READS = Verdict("allow", "it only reads")
+_READING = Wish("yes", reads=True)
 _TRUSTED = Verdict("allow", "only people you trust wrote what led to it")
 
 
@@ -49,7 +51,7 @@ def _after_outside(
 ) -> Verdict:  # fmt: skip
     """The decision once outside content has entered."""
     doubts: list[str] = []
-    wish = evidence.wish(tool)
+    wish = evidence.wish(tool) if tool.acts else _READING
     if tool.acts:
         if wish.asked == "no":
             what = (
@@ -60,13 +62,13 @@ def _after_outside(
             return Verdict("deny", f"you declined {tool.name} in this turn already", paths)
         if wish.delegated and "spend" in tool.effects and not tool.reversible:
             return Verdict("deny", f"money is only spent when you ask for it; nobody asked for {tool.name}", paths)
-        if wish.asked == "unclear" or (wish.asked == "likely" and not tool.reversible):
+        if wish.asked == "unclear" or (wish.asked in ("maybe", "likely") and not tool.reversible):
             doubts.append(f"it is not clear that you asked for {tool.name}")
         if evidence.begun and evidence.begun.get(identity(call, tool, evidence)):
             doubts.append("the same was done in this turn already")
     sources: dict[str, str] = {}
     # What is neither clearly asked for nor going where the user said would only spend their attention.
-    strict = tool.acts and wish.asked != "yes" and evidence.understood and not wish.delegated
+    strict = tool.acts and wish.asked in ("likely", "unclear") and evidence.understood and not wish.delegated
     denied = False
     for role, value in sinks:
         found = trace(role, value, wish, evidence)
@@ -74,6 +76,8 @@ def _after_outside(
         if found.how != "ok":
             doubts.append(f"{role.path} {value!r}: {found.words}")
             denied |= strict or found.how == "no"
+    if tool.acts and not sinks:
+        doubts += unanchored(call, tool, wish, evidence)
     if tool.audience == "others" or (tool.audience != "self" and sinks and _leaves(tool, sinks)):
         doubts += _slipped_in(call, {role.path for role, _ in sinks}, evidence, sources)
     if not doubts:

@@ -8,11 +8,11 @@ from typing import Any
 
 from gitu_core.model import ToolSpec
 from gitu_core.policy.paths import follow
-from gitu_core.policy.text import WORDS, Text, fold, key_of, number, words
+from gitu_core.policy.text import WORDS, Text, fold, key_of, number, same_day, words
 
 __all__ = ["Naming", "Record", "name_matches", "read_records"]
 
-_COMMON = WORDS["verbs"] | WORDS["names nothing"]
+COMMON = WORDS["verbs"] | WORDS["names nothing"]
 """Words that name nothing by themselves."""
 _MOST = dict.fromkeys(WORDS["most"], 1) | dict.fromkeys(WORDS["least"], -1)
 
@@ -80,16 +80,16 @@ def name_matches(name: str, text: Text) -> list[tuple[int, int, bool]]:
     for known_end in ("txt", "md", "csv", "docx", "doc", "pdf", "xlsx", "pptx"):
         if len(own) > 1 and own[-1] == known_end and not text.find(name):
             own = own[:-1]
-    if own and not set(own) <= _COMMON and (places := text.find(" ".join(own))):
+    if own and not set(own) <= COMMON and (places := text.find(" ".join(own))):
         return [(at, len(own), True) for at in places]
-    if len(own) > 1 and not set(own) <= _COMMON:
+    if len(own) > 1 and not set(own) <= COMMON:
         # A part of a name is a weaker sign: "the grocery list" for "grocery-list-today.docx".
         for size in range(len(own) - 1, 1, -1):
             for start in range(len(own) - size + 1):
                 part = own[start : start + size]
-                if not set(part) <= _COMMON and (places := text.find(" ".join(part))):
+                if not set(part) <= COMMON and (places := text.find(" ".join(part))):
                     return [(at, size, False) for at in places]
-        distinct = [word for word in own if len(word) > 3 and not word.isdigit() and word not in _COMMON]
+        distinct = [word for word in own if len(word) > 3 and not word.isdigit() and word not in COMMON]
         return [(at, 0, False) for word in distinct for at in text.find(word)]
     return []
 
@@ -123,8 +123,8 @@ class Naming:
                 continue
             best = max((whole, size) for size, whole, _ in each)
             fitting = {r.key: r for size, whole, r in each if (whole, size) == best}
-            if len(fitting) > 1 and (days := text.days):
-                on_day = {key: r for key, r in fitting.items() if _on(r, days)}
+            if len(fitting) > 1 and (days := text.days_in(set())):
+                on_day = {key: r for key, r in fitting.items() if same_day(days, r.days)}
                 fitting = on_day or fitting
             if len(fitting) == 1:
                 self.named.update((key, f"the {r.title} that you named") for key, r in fitting.items())
@@ -145,10 +145,6 @@ class Naming:
                 fitting = {key: r for size, key, r in sized if sign * size == best}
                 if len(fitting) == 1:
                     self.named.update((key, f"the {word} {r.kind} of {len(sized)}") for key, r in fitting.items())
-
-
-def _on(record: Record, days: set[str]) -> bool:
-    return any(day == own or (day.startswith("-") and own.endswith(day)) for day in days for own in record.days)
 
 
 def _party_said(record: Record, text: Text) -> bool:

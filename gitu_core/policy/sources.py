@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+from gitu_core.model import ToolCall, ToolSpec
 from gitu_core.policy.evidence import Evidence, Role
-from gitu_core.policy.text import WORDS, Text, fold, key_of, look_alike, nouns_of, number, scan, words
+from gitu_core.policy.paths import follow
+from gitu_core.policy.records import COMMON
+from gitu_core.policy.text import WORDS, Text, fold, key_of, look_alike, nouns_of, number, same_day, scan, stem, words
 from gitu_core.policy.wish import Wish
 
 __all__ = ["Finding", "trace"]
@@ -33,6 +36,23 @@ def trace(role: Role, value: Any, wish: Wish, evidence: Evidence) -> Finding:
     if evidence.request is None:
         return Finding("ask", "nobody said anything yet")
     return _CHECKS.get(role.base, _exact)(value, role.kind, wish, evidence.request, evidence)
+
+
+def unanchored(call: ToolCall, tool: ToolSpec, wish: Wish, evidence: Evidence) -> list[str]:
+    """What speaks against an effect that goes nowhere in particular: a title or a day that the user never said."""
+    request, doubts = evidence.request, list[str]()
+    if request is None:
+        return doubts
+    said = set[str]().union(*request.stems.values())
+    days = request.days_in({token.sentence for token in request.tokens if token.clause in wish.clauses})
+    for role in evidence.roles(tool):
+        for text in (str(each) for each in follow(call.arguments, role.path)):
+            own = {stem(word) for word in words(text)} - COMMON
+            if role.base == "title" and 2 * len(own & said) < len(own):
+                doubts.append(f"{role.path} {text!r}: not in your words")
+            elif role.base == "when" and days and not same_day(days, {text[:10]}):
+                doubts.append(f"{role.path} {text!r}: not a day that you said")
+    return doubts
 
 
 Check = Callable[[Any, str, Wish, Text, Evidence], Finding]
@@ -79,17 +99,23 @@ def _typed(value: tuple[str, str], wish: Wish, request: Text, evidence: Evidence
 
 def _pool(request: Text, wish: Wish, places: list[tuple[str, int]]) -> list[tuple[str, int]]:
     """The values that may be meant: those beside the effect that was asked for, else all; never sources."""
+    if wish.reads:
+        return places
     inside = [(key, at) for key, at in places if request.tokens[at].clause in wish.clauses]
     pool = [(key, at) for key, at in inside or places if not request.from_source(at)]
-    return pool if pool or not wish.reply else inside or places
+    return pool if pool or not (wish.reply or _points_back(request, wish)) else inside or places
+
+
+def _points_back(request: Text, wish: Wish) -> bool:
+    """True if the effect is for "them" or "her", who were named elsewhere."""
+    return any(token.key in _BACK for token in request.tokens if token.clause in wish.clauses)
 
 
 def _settled(pool: list[tuple[str, int]], wish: Wish, request: Text) -> bool:
     """True if every place that asks for the effect names a value of its own, or points back to the only one."""
     if {request.tokens[at].clause for _, at in pool} >= wish.clauses:
         return True
-    asked = {token.key for token in request.tokens if token.clause in wish.clauses}
-    return len({key for key, _ in pool}) == 1 and bool(asked & _BACK)
+    return len({key for key, _ in pool}) == 1 and _points_back(request, wish)
 
 
 def _supplied(text: str, roles: tuple[str, ...], wish: Wish, evidence: Evidence) -> Finding | None:

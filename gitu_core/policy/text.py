@@ -27,7 +27,7 @@ _DAY = r"\d{1,2}(?:st|nd|rd|th)?"
 _YEAR = r"(?:,?\s+\d{4}(?![\d:]))?"
 _CURRENCY = r"(?:dollars?|euros?|pounds?|francs?|cents?|bucks|usd|eur|gbp|chf|jpy)\b|[$€£¥]"
 _TOKEN = re.compile(
-    rf"""(?P<url>(?:https?://|www\.)[^\s<>"'\u2019\u201d)\]]+)
+    rf"""(?P<url>(?:https?://|www\.)(?:(?!\.(?-i:[A-Z]))[^\s<>"'\u2019\u201d)\]])+)
     |(?P<email>[\w.+%-]+@[\w-]+(?:\.[\w-]+)+)
     |(?P<date>\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?!\d)|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}(?!\d)
         |\b(?:{_MONTH})\.?\s+{_DAY}(?![\d:]){_YEAR}\b|\b{_DAY}(?:\s+of)?\s+(?:{_MONTH})\b{_YEAR})
@@ -148,6 +148,11 @@ def pieces(text: str) -> list[str]:
     return [piece.strip(_AROUND) for piece in fold(text).split(" ")]
 
 
+def same_day(said: set[str], days: set[str]) -> bool:
+    """True if one of *days* is one of those that were said, some of them without a year."""
+    return any(day == own or (day.startswith("-") and own.endswith(day)) for day in said for own in days)
+
+
 def scan(text: str) -> list[tuple[str, str]]:
     """The addresses, links and accounts in a text that may leave, each as its kind and key."""
     text, found, done = _plain(text), list[tuple[str, str]](), 0
@@ -188,7 +193,7 @@ class Text:
         self.text = text if text.isascii() else unicodedata.normalize("NFKC", text)
         self.tokens: list[Token] = []
         self.typed: dict[tuple[str, str], list[int]] = {}
-        self.days: set[str] = set()
+        self.days: dict[int, set[str]] = {}
         self.stems: dict[int, set[str]] = {}
         self._flat, self._length = [" "], 1
         self._starts: list[int] = []
@@ -220,7 +225,7 @@ class Text:
             self.tokens.append(Token(kind, key, sentence, clause))
             self.stems.setdefault(sentence, set()).update(stem(word) for word in (*words(raw), *_NOUNS.get(kind, ())))
             if kind == "date":
-                self.days.update(dates(raw))
+                self.days.setdefault(sentence, set()).update(dates(raw))
             elif kind != "word":
                 self.typed.setdefault((kind, key), []).append(number_)
             for word in words(raw):
@@ -250,6 +255,11 @@ class Text:
     def of_kind(self, *kinds: str) -> list[tuple[str, int]]:
         """All values of these kinds, each with its token number."""
         return [(key, at) for (kind, key), places in self.typed.items() if kind in kinds for at in places]
+
+    def days_in(self, sentences: set[int]) -> set[str]:
+        """The days that are named in these sentences, or else anywhere."""
+        near = [days for sentence, days in self.days.items() if sentence in sentences]
+        return set[str]().union(*(near or self.days.values()))
 
     def before(self, at: int) -> Iterator[Token]:
         """The words of the sentence before a token, the nearest first."""

@@ -50,16 +50,18 @@ _REPLIES = frozenset(map(stem, WORDS["replies"]))
 class Wish(NamedTuple):
     """What a request says about an effect.
 
-    `asked`: ``yes``, ``no``, ``likely`` where it wants something with such a thing, or ``unclear``; `clauses` are where
-    it was asked; `reply` if it answers somebody; `open` if it leaves room for more than it names ("all", "everyone");
-    `delegated` if it tells to do what somebody else wrote.
+    `asked`: ``yes``, ``no``, ``maybe`` where the words are there and do not clearly ask, ``likely`` where it wants
+    something with such a thing, or ``unclear``; `clauses` are where it was asked; `reply` if it answers somebody;
+    `open` if it leaves room for more than it names ("all", "everyone"); `delegated` if it tells to do what somebody
+    else wrote; `reads` if the call only reads.
     """
 
-    asked: Literal["yes", "likely", "no", "unclear"]
+    asked: Literal["yes", "maybe", "likely", "no", "unclear"]
     clauses: frozenset[int] = frozenset()
     reply: bool = False
     open: bool = False
     delegated: bool = False
+    reads: bool = False
 
 
 _OPEN = WORDS["open"]
@@ -123,8 +125,9 @@ class Wishes:
         if full:
             return base._replace(asked="yes", clauses=frozenset(request.tokens[at].clause for at in full))
         if not negated:
-            likely = bool(weak - self._explained) or _longing(request, self._explained, phrases)
-            if likely and not self._delegated:
+            if weak - self._explained and not self._delegated:
+                return base._replace(asked="maybe")
+            if not self._delegated and _longing(request, self._explained, phrases):
                 return base._replace(asked="likely")
             if self._delegated or self._riddle:
                 return base._replace(asked="unclear", delegated=self._delegated)
