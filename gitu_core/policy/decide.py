@@ -77,7 +77,8 @@ def _after_outside(
             doubts.append(f"{role.path} {value!r}: {found.words}")
             denied |= strict or found.how == "no"
     if tool.acts and not sinks:
-        doubts += unanchored(call, tool, wish, evidence)
+        loose = unanchored(call, tool, wish, evidence)
+        doubts, denied = doubts + loose, bool(loose) and strict
     if tool.audience == "others" or (tool.audience != "self" and sinks and _leaves(tool, sinks)):
         doubts += _slipped_in(call, {role.path for role, _ in sinks}, evidence, sources)
     if not doubts:

@@ -32,7 +32,8 @@ tools = st.builds(
         name, "Does it.", effects=("write", "send"), asked=(f"{verb} {noun}".strip(),),
         roles=dict(zip(("one", "two"), roles, strict=False)) | {"text": "body"},
     ),
-    st.sampled_from(["t1", "t2", "t3"]), st.sampled_from(VERBS), st.lists(st.sampled_from(ROLES), min_size=1, max_size=2),
+    st.sampled_from(["t1", "t2", "t3"]), st.sampled_from(VERBS),
+    st.lists(st.sampled_from(ROLES), min_size=1, max_size=2),
     st.sampled_from(["", "file", "money"]),
 )  # fmt: skip
 sentences = st.builds(
@@ -100,7 +101,8 @@ def test_it_decides_about_everything_and_gives_a_reason(tool, request, outside, 
     evidence = Evidence(ME, private_to("anna"), tools=[tool])
     evidence.heard(request)
     spec = ToolSpec("read", "Reads.", writers={"": "outside"},
-                    records={"one": "reference:file", "*.two": "name", "x": "amount", "text": "size", "*.x": "when"})  # fmt: skip
+                    records={"one": "reference:file", "*.two": "name", "x": "amount", "text": "size",
+                             "*.x": "when"})  # fmt: skip
     evidence.saw(spec, ToolResult(content=json.loads(json.dumps(outside)), label=from_outside("web")))
     call = ToolCall("c", tool.name, arguments)
     verdict = decide(call, tool, evidence)

@@ -16,29 +16,34 @@ _READING = [
 
 _ACTING = [
     ToolSpec(
-        "send_direct_message", "Writes to somebody.", effects=("send",), roles={"recipient": "recipient", "body": "body"},
+        "send_direct_message", "Writes to somebody.", effects=("send",),
+        roles={"recipient": "recipient", "body": "body"},
         asked=("send", "message", "write message", "write to", "dm", "reply", "respond", "inform", "notify", "text",
                "forward", "let know", "give"),
     ),
     ToolSpec(
-        "send_channel_message", "Writes into a channel.", effects=("send",), roles={"channel": "recipient", "body": "body"},
+        "send_channel_message", "Writes into a channel.", effects=("send",),
+        roles={"channel": "recipient", "body": "body"},
         asked=("send", "post", "write message", "write channel", "reply", "respond", "announce", "message", "forward",
                "share channel", "tell channel", "inform channel"),
     ),
     ToolSpec(
         "add_user_to_channel", "Lets somebody into a channel.", effects=("write", "send"), reversible=True,
-        roles={"user": "recipient", "channel": "recipient"}, asked=("add", "invite channel", "put channel", "bring channel"),
+        roles={"user": "recipient", "channel": "recipient"},
+        asked=("add", "invite channel", "put channel", "bring channel"),
     ),
     ToolSpec(
         "invite_user_to_slack", "Invites somebody by mail.", effects=("write", "send"),
         roles={"user": "title", "user_email": "recipient"}, asked=("invite", "add slack", "add workspace"),
     ),
     ToolSpec(
-        "remove_user_from_slack", "Takes somebody out of the workspace.", effects=("write",), roles={"user": "recipient"},
+        "remove_user_from_slack", "Takes somebody out of the workspace.", effects=("write",),
+        roles={"user": "recipient"},
         asked=("remove", "kick", "delete user", "ban"),
     ),
     ToolSpec(
-        "post_webpage", "Publishes a page.", effects=("send",), roles={"url": "url", "content": "body"}, audience="others",
+        "post_webpage", "Publishes a page.", effects=("send",), audience="others",
+        roles={"url": "url", "content": "body"},
         asked=("post", "publish", "upload", "put website", "put page", "write website", "write page", "create page",
                "update website", "update page"),
     ),

@@ -54,7 +54,9 @@ _ACTING = [
                "participants": "recipient"}, reversible=True,
         asked=("create event", "create meeting", "create appointment", "create reminder", "add event", "add calendar",
                "add appointment", "add meeting", "make event", "make appointment", "put calendar", "set up", "schedule",
-               "book event", "book meeting", "book appointment", "book hour", "book time", "book calendar", "plan event", "plan meeting", "arrange event", "arrange meeting", "organize", "organise", "invite", "block"),
+               "book event", "book meeting", "book appointment", "book hour", "book time", "book calendar",
+               "plan event", "plan meeting", "arrange event", "arrange meeting", "organize", "organise", "invite",
+               "block"),
         records=_EVENT, writers=_EVENT_BY,
     ),
     ToolSpec(
