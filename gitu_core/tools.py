@@ -10,7 +10,7 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, ParamSpec, TypeVar, cast, get_origin, get_type_hints, overload
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, get_origin, get_type_hints, overload
 
 import msgspec
 
@@ -194,21 +194,23 @@ def tool(
     *, name: str | None = None, description: str | None = None, effects: Sequence[Effect] = ("read",),
     roles: Mapping[str, str] | None = None, writers: Mapping[str, str] | None = None, reversible: bool = False,
     verify: Callable[..., Any] | None = None, timeout: float = 30.0, output_limit: int = 100_000,
-    examples: Sequence[str] = (),
+    examples: Sequence[str] = (), asked: Sequence[str] = (), records: Mapping[str, str] | None = None,
+    audience: Literal["", "self", "others"] = "",
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...  # fmt: skip
 def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Makes a typed function a tool. Parameters, their types and the docstring become its JSON Schema.
 
     `effects` say what it does to the world, `roles` what each argument is for, `writers` who wrote which part of the
-    result, `verify` is a function of the same parameters that tells what became of an earlier call, `timeout` is in
-    seconds, `output_limit` in characters of JSON.
+    result, `records` what the parts are, `asked` with which phrases people ask for it, `audience` who sees what it does
+    (see `ToolSpec`), `verify` is a function of the same parameters that tells what became of an earlier call, `timeout`
+    is in seconds, `output_limit` in characters of JSON.
     """
     if function is not None:
         return FunctionTool(function, {})
-    for name in ("effects", "examples"):
+    for name in ("effects", "examples", "asked"):
         if name in options:
             options[name] = tuple(options[name])
-    for name in ("roles", "writers"):
+    for name in ("roles", "writers", "records"):
         options[name] = dict(options.get(name) or {})
     return lambda wrapped: FunctionTool(wrapped, options)
 

@@ -50,6 +50,8 @@ def _after_outside(
     influence: Label,
 ) -> Verdict:  # fmt: skip
     """The decision once outside content has entered."""
+    if evidence.request is None:
+        return Verdict("ask", f"{tool.name} acts after content from {_others(influence, evidence)} was read", paths)
     doubts: list[str] = []
     wish = evidence.wish(tool) if tool.acts else _READING
     if tool.acts:

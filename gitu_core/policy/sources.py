@@ -14,7 +14,7 @@ from gitu_core.policy.wish import Wish
 
 __all__ = ["Finding", "trace"]
 
-SLACK = 1.1
+LEEWAY = 1.1
 """How much more than the amounts of the records that the user named an amount may be: a tenth."""
 
 _SUMS = WORDS["sums"]
@@ -139,7 +139,7 @@ def _amount(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence
     if said and not _computed(request, wish):
         return Finding("ask", f"it is more than the {max(said):g} that you said")
     bounds = [b for r in evidence.touched("amount") for each in r.values["amount"] if (b := number(each)) is not None]
-    if bounds and amount <= min(bounds) * SLACK + 1e-9:
+    if bounds and amount <= min(bounds) * LEEWAY + 1e-9:
         return Finding("ok", f"it is near the {min(bounds):g} of what you named")
     return Finding("ask", "you did not say how much")
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_NOT_OURS = {".git", ".venv", ".tools", ".bench", "__pycache__", "build", "dist"}
+_NOT_OURS = {".git", ".venv", ".tools", ".bench", ".bench-authority", "__pycache__", "build", "dist"}
 
 
 def walk(root: Path) -> Iterator[str]:
