@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from gitu_core.contracts.ports import Verdict
 from gitu_core.model import Label, ToolCall, ToolSpec, TurnInfo
@@ -28,66 +28,77 @@ def decide(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> Verdict:
     user, nothing leaves with it that others slipped in, and it was not done in this turn already.
     """
     sinks = [(role, each) for role in evidence.roles(tool) if role.sink for each in follow(call.arguments, role.path)]
-    if not tool.acts and not sinks:
+    acts = tool.acts
+    if not acts and not sinks:
         return _READS
     paths = tuple(dict.fromkeys(role.path for role, _ in sinks))
-    if evidence.mode == "read-only" and tool.acts:
+    if evidence.mode == "read-only" and acts:
         return Verdict("deny", f"this session only looks; {tool.name} acts", paths)
     influence = evidence.label.join(call.influence)
     trusted = influence.trusted_for(evidence.principal, evidence.delegates)
     grant = evidence.grants.find(evidence.principal, tool.name, call.arguments, evidence.now, trusted)
     if grant is not None:
         return Verdict("allow", f"you allowed it beforehand (grant {grant.id})", paths, grant=grant.id)
-    if evidence.mode == "confirm" and tool.acts:
+    if evidence.mode == "confirm" and acts:
         return Verdict("ask", "you want to be asked before everything that acts", paths)
     if trusted:
         return _TRUSTED
-    return _after_outside(call, tool, evidence, sinks, paths, influence)
+    if evidence.request is None:
+        return Verdict("ask", f"{tool.name} acts after content from {_others(influence, evidence)} was read", paths)
+    return _after_outside(call, tool, evidence, sinks, paths, influence, acts)
 
 
 def _after_outside(
     call: ToolCall, tool: ToolSpec, evidence: Evidence, sinks: list[tuple[Role, Any]], paths: tuple[str, ...],
-    influence: Label,
+    influence: Label, acts: bool,
 ) -> Verdict:  # fmt: skip
     """The decision once outside content has entered."""
-    if evidence.request is None:
-        return Verdict("ask", f"{tool.name} acts after content from {_others(influence, evidence)} was read", paths)
-    doubts: list[str] = []
-    wish = evidence.wish(tool) if tool.acts else _READING
-    if tool.acts:
-        if wish.asked == "no":
-            what = (
-                f"nobody asked for {tool.name}; it was tried after content from {_others(influence, evidence)} was read"
+    wish, doubts, sources, denied = _READING, list[str](), dict[str, str](), False
+    if acts:
+        wish = evidence.wish(tool)
+        if why := _unwanted(tool, wish, evidence):
+            return Verdict(
+                "deny", f"{why}; it was tried after content from {_others(influence, evidence)} was read", paths
             )
-            return Verdict("deny", what, paths)
-        if tool.name in evidence.declined:
-            return Verdict("deny", f"you declined {tool.name} in this turn already", paths)
-        if wish.delegated and "spend" in tool.effects and not tool.reversible:
-            return Verdict("deny", f"money is only spent when you ask for it; nobody asked for {tool.name}", paths)
-        if wish.asked == "unclear" or (wish.asked in ("maybe", "likely") and not tool.reversible):
-            doubts.append(f"it is not clear that you asked for {tool.name}")
-        if evidence.begun and evidence.begun.get(identity(call, tool, evidence)):
-            doubts.append("the same was done in this turn already")
-    sources: dict[str, str] = {}
+        doubts = _unclear(call, tool, wish, evidence)
     # What is neither clearly asked for nor going where the user said would only spend their attention.
-    strict = tool.acts and wish.asked in ("likely", "unclear") and evidence.understood and not wish.delegated
-    denied = False
+    strict = acts and wish.asked in ("likely", "unclear") and evidence.understood and not wish.delegated
     for role, value in sinks:
         found = trace(role, value, wish, evidence)
         sources[role.path] = f"{sources[role.path]}; {found.words}" if role.path in sources else found.words
         if found.how != "ok":
             doubts.append(f"{role.path} {value!r}: {found.words}")
             denied |= strict or found.how == "no"
-    if tool.acts and not sinks:
+    if acts and not sinks:
         loose = unanchored(call, tool, wish, evidence)
         doubts, denied = doubts + loose, bool(loose) and strict
     if tool.audience == "others" or (tool.audience != "self" and sinks and _leaves(tool, sinks)):
-        doubts += _slipped_in(call, {role.path for role, _ in sinks}, evidence, sources)
+        doubts += _slipped_in(call, set(paths), evidence, sources)
     if not doubts:
         return Verdict("allow", "you asked for it, and what decides where it goes comes from you", paths, sources)
-    decision: Literal["ask", "deny"] = "deny" if denied else "ask"
     reason = f"{tool.name} acts after content from {_others(influence, evidence)} was read: {'; '.join(doubts)}"
-    return Verdict(decision, reason, paths, sources)
+    return Verdict("deny" if denied else "ask", reason, paths, sources)
+
+
+def _unwanted(tool: ToolSpec, wish: Wish, evidence: Evidence) -> str:
+    """Why an effect is not even asked about; empty if it may be."""
+    if wish.asked == "no":
+        return f"nobody asked for {tool.name}"
+    if tool.name in evidence.declined:
+        return f"you declined {tool.name} in this turn already"
+    if wish.delegated and "spend" in tool.effects and not tool.reversible:
+        return f"money is only spent when you ask for it, and nobody asked for {tool.name}"
+    return ""
+
+
+def _unclear(call: ToolCall, tool: ToolSpec, wish: Wish, evidence: Evidence) -> list[str]:
+    """What speaks against an effect, wherever it goes."""
+    doubts = []
+    if wish.asked == "unclear" or (wish.asked in ("maybe", "likely") and not tool.reversible):
+        doubts.append(f"it is not clear that you asked for {tool.name}")
+    if evidence.begun and evidence.begun.get(identity(call, tool, evidence)):
+        doubts.append("the same was done in this turn already")
+    return doubts
 
 
 def _others(influence: Label, evidence: Evidence) -> str:

@@ -15,7 +15,7 @@ from gitu_core.policy.text import fold, number
 
 __all__ = ["Grant", "Grants"]
 
-_WILD, _CHUNKS = frozenset("*?["), re.compile(r"[*?\[].*[*?\]]|[*?\[]")
+_CHUNKS = re.compile(r"[*?\[].*[*?\]]|[*?\[]")
 
 
 class Grant(Value, frozen=True):
@@ -51,61 +51,48 @@ class Grants:
     """All grants of a person, ordered so that a decision looks at few of them. Made anew when one changes."""
 
     def __init__(self, grants: Iterable[Grant] = ()) -> None:
-        self._exact: dict[str, _Shelf] = {}
-        self._patterns: list[Grant] = []
-        self._seen: dict[str, tuple[_Shelf, ...]] = {}
-        for grant in grants:
-            if _WILD & set(grant.tool):
-                self._patterns.append(grant)
-            else:
-                self._exact.setdefault(grant.tool, _Shelf()).put(grant)
+        self._all, self._shelves = tuple(grants), dict[str, _Shelf]()
 
     def find(self, principal: str, tool: str, arguments: dict[str, Any], now: float, trusted: bool) -> Grant | None:
         """The first grant that covers a call."""
-        if not self._exact and not self._patterns:
+        if not self._all:
             return None
-        for shelf in self._shelves(tool):
-            for grant in shelf.near(arguments):
-                usable = grant.principal == principal and (trusted or grant.outside) and grant.uses != 0
-                if usable and (grant.expires is None or now < grant.expires) and grant.covers(arguments):
-                    return grant
+        shelf = self._shelves.get(tool)
+        if shelf is None:
+            shelf = self._shelves[tool] = _Shelf(each for each in self._all if fnmatchcase(tool, each.tool))
+        for grant in shelf.near(arguments):
+            usable = grant.principal == principal and (trusted or grant.outside) and grant.uses != 0
+            if usable and (grant.expires is None or now < grant.expires) and grant.covers(arguments):
+                return grant
         return None
-
-    def _shelves(self, tool: str) -> tuple[_Shelf, ...]:
-        found = self._seen.get(tool)
-        if found is None:
-            fitting = _Shelf()
-            for grant in self._patterns:
-                if fnmatchcase(tool, grant.tool):
-                    fitting.put(grant)
-            exact = self._exact.get(tool)
-            found = self._seen[tool] = (*((exact,) if exact else ()), fitting)
-        return found
 
 
 class _Shelf:
     """Grants, by the end or the beginning of the first value that they ask for; an exact value is all of its end."""
 
-    def __init__(self) -> None:
-        self._ends: dict[tuple[str, bool, int], dict[str, list[Grant]]] = {}
+    def __init__(self, grants: Iterable[Grant]) -> None:
+        self._ends: dict[str, dict[tuple[bool, int], dict[str, list[Grant]]]] = {}
         self._rest: list[Grant] = []
+        for grant in grants:
+            self._put(grant)
 
-    def put(self, grant: Grant) -> None:
-        """Adds a grant."""
+    def _put(self, grant: Grant) -> None:
         for path, pattern in grant.when.items():
             chunks = _CHUNKS.split(fold(pattern))
             by_end = len(chunks[-1]) >= len(chunks[0])
             if fixed := chunks[-1 if by_end else 0]:
-                self._ends.setdefault((path, by_end, len(fixed)), {}).setdefault(fixed, []).append(grant)
+                ends = self._ends.setdefault(path, {}).setdefault((by_end, len(fixed)), {})
+                ends.setdefault(fixed, []).append(grant)
                 return
         self._rest.append(grant)
 
-    def near(self, arguments: dict[str, Any]) -> Iterable[Grant]:
+    def near(self, arguments: dict[str, Any]) -> list[Grant]:
         """The grants that may cover these arguments."""
-        values: dict[str, str] = {}
-        for (path, by_end, size), grants in self._ends.items():
-            if path not in values:
-                values[path] = next((fold(str(each)) for each in follow(arguments, path)), "")
-            value = values[path]
-            yield from grants.get(value[-size:] if by_end else value[:size], ())
-        yield from self._rest
+        found = list(self._rest)
+        for path, ends in self._ends.items():
+            for each in follow(arguments, path):
+                value = fold(str(each))
+                for (by_end, size), grants in ends.items():
+                    found += grants.get(value[-size:] if by_end else value[:size], ())
+                break  # every item has to fit, so the first one tells which may
+        return found

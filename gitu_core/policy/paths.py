@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -15,14 +15,23 @@ def parts(path: str) -> list[str]:
     return path.split(".") if path else []
 
 
+_PLAIN, _PARTS = frozenset((str, int, float, bool)), object()
+
+
 def present(value: Any, path: str) -> bool:
     """True if *value* has something at the dotted *path* (``*`` = any item). A path that leads
     through something without parts counts as there: a role that cannot be followed must not switch a check off."""
     return any(True for _ in follow(value, path))
 
 
-def follow(value: Any, path: str) -> Iterator[Any]:
+def follow(value: Any, path: str) -> Iterable[Any]:
     """Everything in *value* that stands at *path*; lists at its end give their items."""
+    if type(value) is dict:  # an argument at the top, as most are
+        found = value.get(path, _PARTS)
+        if type(found) in _PLAIN:
+            return (found,)
+        if type(found) is list and _PLAIN.issuperset(map(type, found)):
+            return found
     return _follow(value, parts(path))
 
 

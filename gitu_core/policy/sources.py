@@ -9,7 +9,19 @@ from gitu_core.model import ToolCall, ToolSpec
 from gitu_core.policy.evidence import Evidence, Role
 from gitu_core.policy.paths import follow
 from gitu_core.policy.records import COMMON
-from gitu_core.policy.text import WORDS, Text, fold, key_of, look_alike, nouns_of, number, same_day, scan, stem, words
+from gitu_core.policy.text import (
+    WORDS,
+    Text,
+    fold,
+    key_of,
+    look_alike,
+    nouns_of,
+    number,
+    same_day,
+    stem,
+    type_of,
+    words,
+)
 from gitu_core.policy.wish import Wish
 
 __all__ = ["Finding", "trace"]
@@ -60,7 +72,7 @@ Check = Callable[[Any, str, Wish, Text, Evidence], Finding]
 
 def _recipient(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
     text = str(value)
-    typed = next(((k, key) for k, key in scan(text) if key == key_of(k, text)), None)
+    typed = type_of(text)
     if typed is None:
         return _supplied(text, ("recipient",), wish, evidence) or _plain(value, kind, wish, request, evidence)
     found = _typed(typed, wish, request, evidence)

@@ -41,7 +41,7 @@ _TOKEN = re.compile(
     |(?P<stop>[.!?;:\n]+|,|\(|\)|"|'|\u201c|\u201d|\u2018|\u2019)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_SIGN = re.compile(r"[@/\d]|\.\w")
+_SIGN = re.compile(r"[@/0-9.](?:(?<!\.)|(?=\w))")
 """What only a link, an address or an account has, among words."""
 _WORD = re.compile(r"[^\W_]+")
 _FILES = WORDS["file endings"]
@@ -146,6 +146,12 @@ def dates(text: str) -> Iterator[str]:
 def pieces(text: str) -> list[str]:
     """The words of a text with what is joined to them, folded, without the punctuation around them."""
     return [piece.strip(_AROUND) for piece in fold(text).split(" ")]
+
+
+@lru_cache(4096)
+def type_of(text: str) -> tuple[str, str] | None:
+    """What a text is, if it is one address, link or account and nothing else: its kind and key."""
+    return next(((kind, key) for kind, key in scan(text) if key == key_of(kind, text)), None)
 
 
 def same_day(said: set[str], days: set[str]) -> bool:
