@@ -13,7 +13,8 @@ _WAITING = text("state = 'pending'")
 
 def statements(dialect: str) -> dict[str, ClauseElement]:
     """All of them, by name."""
-    return {**_workers(dialect), **_lanes(dialect), **_messages(), **_approvals(dialect), **_timers(dialect)}
+    parts = (_workers(dialect), _lanes(dialect), _messages(), _approvals(dialect), _timers(dialect), _audit(dialect))
+    return {name: statement for part in parts for name, statement in part.items()}
 
 
 def _workers(dialect: str) -> dict[str, ClauseElement]:
@@ -78,6 +79,24 @@ def _approvals(dialect: str) -> dict[str, ClauseElement]:
         "approvals_pending": q.pick(approvals, row, "tenant person").where(_WAITING).order_by(columns.created_at),
         "approvals_in": q.pick(approvals, row, "tenant session").where(_WAITING),
         "approvals_due": q.first(waiting.where(columns.expires_at <= q.moment("now")).order_by(columns.expires_at)),
+    }
+
+
+def _audit(dialect: str) -> dict[str, ClauseElement]:
+    audit, head = t.AUDIT, t.AUDIT_HEAD
+    row = "n id person session turn at kind subject outcome digest hash body"
+    latest, n = audit.c.n.desc(), audit.c.n
+    return {
+        "audit_begin": q.insert(dialect, head).on_conflict_do_nothing(),
+        "audit_head": q.pick(head, "n hash", "tenant").with_for_update(),
+        "audit_end": q.pick(head, "n hash", "tenant"),
+        "audit_move": q.change(head, "tenant", "n hash"),
+        "audit_known": q.pick(audit, "n", "tenant id"),
+        "audit_add": q.insert(dialect, audit),
+        "audit_page": q.first(q.pick(audit, row, "tenant").where(n > q.number("above")).order_by(n)),
+        "audit_last": q.first(q.pick(audit, row, "tenant").order_by(latest)),
+        "audit_of": q.first(q.pick(audit, row, "tenant person").order_by(latest)),
+        "audit_of_turn": q.first(q.pick(audit, row, "tenant turn").order_by(latest)),
     }
 
 

@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plugins": ("plugins", "list, enable and disable plugins"),
     "manifest": ("plugins", "print or write a plugin's manifest from its code"),
     "doctor": ("doctor", "check the installation and say what to do"),
+    "audit": ("audit", "list what was done on whose word, or verify that the record is whole"),
+    "trace": ("audit", "tell how an effect came about, back to the person"),
     "backup": ("care", "write a consistent copy of the data"),
     "restore": ("care", "put a copy back into an empty home"),
 }

@@ -71,9 +71,15 @@ def _usage(entry: ports.UsageEntry, tenant: str, now: float) -> Row:
     return Row("usage_add", (*who, *amounts, float(entry.at)))
 
 
+def _audit(entry: ports.AuditEntry, tenant: str, now: float) -> Row:
+    who = (tenant, entry.id, entry.person, entry.session, entry.turn, float(entry.at))
+    columns = (*who, entry.kind, entry.subject, entry.outcome)
+    return Row("audit_add", columns, entry.person, encoded(entry.facts), bound("audit", tenant, entry.id, entry.person))
+
+
 _MAKERS: dict[type, Make] = {
     HistoryEntry: _history, StepEntry: _step, ports.TurnEntry: _turn, OutboxEntry: _outbox, ports.InboxDone: _done,
-    ports.UsageEntry: _usage, Approval: _approval,
+    ports.UsageEntry: _usage, Approval: _approval, ports.AuditEntry: _audit,
 }  # fmt: skip
 
 

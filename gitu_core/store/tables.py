@@ -67,6 +67,13 @@ APPROVALS = _table(
     index("approvals_pending", "tenant person created_at", where="state = 'pending'"),
     index("approvals_due", "tenant expires_at", where="state = 'pending'"),
     index("approvals_of", "tenant turn id"))
+AUDIT = _table(
+    "audit",
+    "tenant* n:big* id person session turn at:time kind subject outcome digest:bytes hash:bytes body:bytes?",
+    index("audit_id", "tenant id", unique=True),
+    index("audit_turn", "tenant turn n"),
+    index("audit_person", "tenant person n"))
+AUDIT_HEAD = _table("audit_head", "tenant* n:big hash:bytes")
 TIMERS = _table(
     "timers", "tenant* owner* key* person state worker attempt:int due_at:time body:bytes",
     index("timers_due", "tenant owner due_at", where="state = 'armed'"),

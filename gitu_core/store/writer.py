@@ -17,6 +17,7 @@ import msgspec
 
 from gitu_core.errors import LeaseLost, StoreError
 from gitu_core.failpoints import hit
+from gitu_core.store.chain import chained
 from gitu_core.store.keys import Keyring, Script
 
 MAX_JOBS = 1000
@@ -234,15 +235,21 @@ def _bulk(jobs: Sequence[Job], keys: Keyring) -> Law:
     if accepting:
         yield from _accept(list(accepting), keys)
     groups: dict[str, list[tuple[Any, ...]]] = {"turn_put": []}
+    audited: list[Row] = []
     for job in jobs:
         new = job.given is None or (job.given.result is not None and job.given.result[1])
         job.error = None if new else StoreError("its message was not accepted as a new one", hint="send it again")
         if new and job not in accepting:
             for row in job.rows:
-                groups.setdefault(row.statement, []).append(_sealed(row, keys))
+                if row.statement == "audit_add":
+                    audited.append(row)
+                else:
+                    groups.setdefault(row.statement, []).append(_sealed(row, keys))
     for statement, sets in groups.items():
         if sets:
             yield Operation("many", statement, sets)
+    if audited:
+        yield from script_law(chained(audited, keys))
 
 
 def _sealed(row: Row, keys: Keyring) -> tuple[Any, ...]:
