@@ -12,7 +12,8 @@ import anyio
 
 from gitu_core.cli.common import assistant
 from gitu_core.cli.show import answers_only, as_json, paint, table
-from gitu_core.contracts.ports import AuditEntry, AuditReport, Store
+from gitu_core.contracts.audit import AuditEntry, AuditReport
+from gitu_core.contracts.ports import Store
 from gitu_core.errors import InputError
 from gitu_core.gateway import turns_of
 from gitu_core.model.steps import Begun, CallDecided, ModelAnswered, Step

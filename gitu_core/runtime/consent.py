@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from gitu_core.contracts.ports import Approval, AuditEntry, Clock, Verdict
+from gitu_core.contracts.audit import AuditEntry
+from gitu_core.contracts.ports import Approval, Clock, Verdict
 from gitu_core.errors import Denied, ToolError
 from gitu_core.failpoints import hit
 from gitu_core.model import Ask, ToolCall, ToolSpec

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from gitu_core.contracts.ports import Approval, AuditEntry, Clock, Record, Records, StepEntry, UsageEntry
+from gitu_core.contracts.audit import AuditEntry
+from gitu_core.contracts.ports import Approval, Clock, Record, Records, StepEntry, UsageEntry
 from gitu_core.model import ErrorInfo, ModelMessage, ToolCall, Usage
 from gitu_core.model.steps import CallFinished, Step
 from gitu_core.runtime.fold import TurnState

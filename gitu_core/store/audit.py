@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gitu_core.contracts.ports import AuditEntry, AuditReport
+from gitu_core.contracts.audit import AuditEntry, AuditReport
 from gitu_core.errors import Damaged
 from gitu_core.store.base import Base, readable
 from gitu_core.store.chain import START, link, sealed_digest

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitu_core.contracts.ports import AuditEntry, StepEntry
+from gitu_core.contracts.audit import AuditEntry
+from gitu_core.contracts.ports import StepEntry
 from gitu_core.errors import StoreError
 from gitu_core.model import user_message
 from gitu_core.model.steps import Noted
