@@ -73,9 +73,10 @@ class Turn:
         return noted
 
     async def commit(self, step: Step, *more: Record) -> None:
-        """Records a step, with all that was noted before it, and waits until it is on disk."""
-        self.note(step, *more)
-        await self.save()
+        """Records a step, with all that was noted before it, and waits until it is on disk. Where it does not get
+        there, nothing is to follow from it: it is not kept."""
+        entry = self.entry(step)
+        await self._records.write(*self.noted(), *more, entry, given=self.work.given)
 
     def audited(self, kind: str, call: ToolCall, outcome: str, **facts: Any) -> AuditEntry:
         """What the audit keeps of the next step, which is about *call*."""
