@@ -27,6 +27,12 @@ class Shield:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def apart(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Lets *work* run that nobody waits for; where it fails, the log says so."""
+        piece = Piece(None)
+        piece.leave()
+        self.start(piece, work)
+
     async def close(self) -> None:
         """Ends what still runs."""
         for task in self._tasks:

@@ -19,7 +19,7 @@ from gitu_core.gateway.questions import asked_as
 from gitu_core.gateway.queues import Lanes
 from gitu_core.gateway.work import TurnRunner
 from gitu_core.isolation import is_cancellation
-from gitu_core.model import Ask, Outgoing, Part, Reply, Text
+from gitu_core.model import Ask, Message, Outgoing, Part, Reply, Text
 
 log = logging.getLogger("gitu.gateway")
 
@@ -180,6 +180,12 @@ class Worker:
         message, key = job.entry.message, f"{job.id}.answer"
         outgoing = Outgoing(key, key, message.conversation, tuple(parts), cause=job.id, label=message.label)
         await self.hand_out(job, [outgoing], *records)
+
+    async def tell(self, message: Message, words: str) -> None:
+        """Tells the sender of a message something, of which nothing is kept."""
+        id, (adapter, _) = self._clock.new_id(), self._adapter_of(message.conversation.channel)
+        if adapter is not None:
+            await self._outbox.tell(adapter, Outgoing(id, id, message.conversation, (Text(words),)))
 
     async def _apologise(self, adapter: Adapter, job: Job, error: StoreError) -> None:
         """Tells that the work could not be recorded. The message stays open: it is taken up when the store works."""

@@ -12,7 +12,8 @@ from functools import lru_cache, reduce
 from gitu_core.model.base import Value
 
 __all__ = [
-    "SYSTEM", "UNLABELLED", "Label", "by_system", "from_outside", "join_all", "outside", "plugin", "private_to", "user",
+    "SYSTEM", "UNLABELLED", "Label", "by_system", "from_outside", "group", "join_all", "outside", "plugin",
+    "private_to", "user",
 ]  # fmt: skip
 
 SYSTEM = "system"
@@ -32,6 +33,11 @@ def outside(source: str) -> str:
 def plugin(name: str) -> str:
     """The principal that stands for a plugin acting of itself."""
     return f"plugin:{name}"
+
+
+def group(channel: str, conversation: str) -> str:
+    """The reader that stands for whoever is in a group."""
+    return f"group:{channel}:{conversation}"
 
 
 class Label(Value, frozen=True):
