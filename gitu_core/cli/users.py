@@ -15,6 +15,7 @@ from gitu_core.cli.common import assistant
 from gitu_core.cli.show import answers_only, as_json, table
 from gitu_core.contracts.ports import Linked, Person
 from gitu_core.errors import InputError, NotReady
+from gitu_core.gateway.identity import plain
 from gitu_core.model import Account, Outgoing, Text
 from gitu_core.wiring import House
 
@@ -62,7 +63,7 @@ async def _list(house: House, options: argparse.Namespace) -> str:
 
 
 def _row(house: House, person: Person, linked: Linked | None) -> tuple[str, ...]:
-    fixed = (person.id, person.name, "enabled" if person.enabled else "disabled")
+    fixed = (person.id, plain(person.name), "enabled" if person.enabled else "disabled")
     if linked is None:
         return (*fixed, "", "", "", "")
     account, used = linked.account, time.strftime("%Y-%m-%d %H:%M", time.localtime(linked.last_used))

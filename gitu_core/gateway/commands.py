@@ -54,6 +54,11 @@ class Commands:
         word, _, more = text.strip()[1:].lower().partition(" ")
         return word if word in HELP and (not more or word in ("link", "unlink")) else ""
 
+    @staticmethod
+    def hides(text: str) -> bool:
+        """True if what is answered to *text* is for the person's eyes only, and is kept nowhere: a code."""
+        return text.strip().lower() == "/link"
+
     async def answer(self, command: str, entry: InboxEntry, session: Session) -> Sequence[Part]:
         """Does what the command asks and tells so."""
         message, more = entry.message, entry.message.text.strip().partition(" ")[2].strip()

@@ -25,7 +25,7 @@ from gitu_core.contracts.ports import (
 from gitu_core.contracts.ports import Workers as WorkersPort
 from gitu_core.errors import Denied, GituError, StoreError
 from gitu_core.failpoints import hit
-from gitu_core.gateway.answers import answer, recalled
+from gitu_core.gateway.answers import recalled
 from gitu_core.gateway.commands import Commands, Status
 from gitu_core.gateway.identity import Identity
 from gitu_core.gateway.intake import label_of, normalise
@@ -394,9 +394,7 @@ class Gateway:
             log.error("the command /%s failed", command, exc_info=error)
             job.reply = failed(job, error)
         try:
-            parts = answer(job, job.reply).parts
-            outcome = "done" if job.reply.error is None else "failed"
-            await self.worker.say(job, parts, InboxDone(job.id, outcome))
+            await self.worker.answered(job, job.reply, Commands.hides(job.entry.message.text))
         finally:
             self._finish(job)
 

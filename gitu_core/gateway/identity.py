@@ -113,9 +113,10 @@ class Identity:
 
     async def trusts(self, entry: InboxEntry) -> bool:
         """True if the sender of a message is still its person's, and what comes from there may approve and link."""
-        sender, found = entry.message.sender, await self._people.known(entry.message.sender)
-        mine = found is not None and found.person.id == entry.person and self.admits(found.person)
-        return mine and found is not None and self.vouches(sender.channel, found.trust)
+        found = await self._people.known(entry.message.sender)
+        if found is None or found.person.id != entry.person or not self.admits(found.person):
+            return False
+        return self.vouches(entry.message.sender.channel, found.trust)
 
     async def look(self) -> frozenset[str]:
         """Looks who is switched off."""
@@ -151,19 +152,17 @@ class Identity:
 
     async def typed(self, code: str, message: Message) -> str:
         """Links the account that typed a code; tells so there, and where the code was shown."""
-        account = message.sender
-        if len(code) > LONGEST or not self._tries.allows(_key(account)):
-            return VOID
+        account, code = message.sender, code[:LONGEST]
         if message.conversation.kind == "group":
             await self._people.burn(code)
             return "Codes are for private chats. This one does not count any more."
-        done = await self._people.redeem(code, account)
+        done = await self._people.redeem(code, account) if self._tries.allows(_key(account)) else None
         if done is None:
             return VOID
         if done.place is not None:
             await self._tell(done.place, f"{_name(account)} speaks for you now. If that is not you: /accounts")
         before = " What was said here before stays with the user that this account had, unseen." if done.before else ""
-        return f"This account is linked: you are {done.person.name or 'the same user'} here.{before}"
+        return f"This account is linked: you are {plain(done.person.name) or 'the same user'} here.{before}"
 
     async def _tell(self, place: Conversation, what: str) -> None:
         id = f"identity.{self._clock.new_id()}"
@@ -202,4 +201,9 @@ def _key(account: Account) -> str:
 
 
 def _name(account: Account) -> str:
-    return f"{account.name or account.id} on {account.channel}"
+    return f"{plain(account.name) or account.id} on {account.channel}"
+
+
+def plain(name: str) -> str:
+    """A name that somebody chose, short and on one line, without what would steer a terminal."""
+    return "".join(filter(str.isprintable, name))[:60]

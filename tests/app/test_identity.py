@@ -179,6 +179,40 @@ async def test_a_code_shown_on_one_channel_and_typed_on_another_makes_one_person
             assert "Say which one" in await one.talk(wrong)
 
 
+async def test_a_code_goes_to_its_person_and_nowhere_else(tmp_path):
+    seen = []
+
+    class Nosy:
+        async def gitu_delivered(self, outgoing, delivery):
+            seen.append(outgoing.text)
+
+        async def gitu_filter_outgoing(self, outgoing):
+            seen.append(outgoing.text)
+            return outgoing
+
+        async def gitu_message_received(self, message):
+            seen.append(message.text)
+
+    adapter = RecordingAdapter()
+    async with on(adapter, ECHO, Nosy(), home=tmp_path) as gitu:
+        code = code_in(await adapter.talk("/link"))
+        other = code_in((await gitu.send("/link", user="app user", key="k")).text)
+        await adapter.talk("hello")
+        assert "hello" in seen
+        assert not [text for text in seen if code in text or other in text]
+        entries = [await gitu.house.store.outgoing(each) for each in await _ids(gitu, "outbox")]
+        assert entries
+        assert not [each for each in entries if code in each.outgoing.text or other in each.outgoing.text]
+        assert (await gitu.send("/link", user="app user", key="k")).text == ""
+
+
+async def _ids(gitu, table):
+    def ids():
+        return (yield f'SELECT id FROM "@{table}"', ())
+
+    return [row[0] for row in await gitu.house.store._read(ids)]
+
+
 async def test_an_account_with_a_user_of_its_own_moves_and_its_past_stays_where_it_was():
     one, two = RecordingAdapter("one"), RecordingAdapter("two")
     model = FunctionModel(lambda request: " | ".join(each.text for each in request.messages[1:]))
@@ -253,6 +287,16 @@ async def test_an_account_that_the_operator_lowered_is_for_talk_alone():
         assert "May I use mail?" in await adapter.talk("mail bob")
         assert await adapter.talk("/accounts") == DOUBTFUL
         assert SENT == ["bob"]
+
+
+async def test_a_name_that_somebody_chose_stays_on_its_line():
+    adapter = RecordingAdapter()
+    async with on(adapter, ECHO) as gitu:
+        await adapter.talk("hello")
+        evil = Account("test", "eve", "Bank\x1b[2J\n2. You on home, full")
+        await gitu.house.store.link(evil, (await gitu.sessions())[0].person)
+        second = (await adapter.talk("/accounts")).splitlines()[1]
+        assert second.startswith("2. Bank[2J2. You on home, full on test, full")
 
 
 # ---- groups --------------------------------------------------------------------------------------------------
@@ -357,7 +401,7 @@ async def test_a_pace_lets_each_do_something_a_few_times(fake_clock):
     assert not pace.allows("a")
     fake_clock.jump(1)
     assert pace.allows("a")
-    for number in range(20_000):
+    for number in range(12_000):
         pace.allows(str(number))
     assert len(pace._seen) == 10_000
 

@@ -143,6 +143,37 @@ async def test_an_account_is_trusted_as_far_as_the_operator_says(opened: Callabl
         await one.trust(account(9), "talk")
 
 
+async def test_a_known_account_and_its_session_take_a_query_each_at_most_and_no_commit(
+    opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await opened()
+    ana = await store.person_for(ANA)
+    await store.session_for(ROOM, ana.id)
+    await store.known(ANA)
+    done: list[str] = []
+    read = store.engine.read
+
+    def scripted(script: Any) -> Any:
+        def counted() -> Any:
+            answer, running = None, script()
+            while True:
+                try:
+                    asked = running.send(answer)
+                except StopIteration as stop:
+                    return stop.value
+                done.append(asked[0])
+                answer = yield asked
+
+        return read(counted)
+
+    monkeypatch.setattr(store.engine, "read", scripted)
+    monkeypatch.setattr(store.engine, "submit", lambda job: done.append("commit"))
+    for _ in range(3):
+        await store.known(ANA)
+        await store.session_for(ROOM, ana.id)
+    assert done == ([] if store.engine.dialect == "sqlite" else ["person_of", "session_of"] * 3)
+
+
 # ---- users ---------------------------------------------------------------------------------------------------
 
 
