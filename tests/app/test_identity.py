@@ -78,7 +78,7 @@ async def test_an_unknown_sender_causes_no_turn_and_leaves_nothing_but_a_code():
         for text in ("/sessions", "/status", "/accounts", "/help", "yes", "/link", "/link ABCDE-FGHJK"):
             await adapter.say(text, user="mallory")
         await adapter.say("", user="mallory", parts=(Answer("q", "yes"),))
-        await adapter.say("hello all", user="mallory", group="team")
+        await adapter.say("hello all", user="another", group="team")
         await until(lambda: len(adapter.sent) == 2)
         assert await kept(gitu) == {"codes": 1}
         assert gitu.house.gateway.load == (0, 0)
@@ -241,6 +241,11 @@ async def test_codes_are_made_and_typed_a_few_times_only():
             assert await adapter.talk(f"/link {right[:4]}0-0000{number}", user="bob") == VOID
         assert await adapter.talk(f"/link {right}", user="bob") == VOID
         assert await adapter.talk("/link " + "x" * 100, user="carla") == VOID
+        fresh = code_in(await adapter.talk("/link", user="dora"))
+        for number in range(MOST):
+            assert await adapter.talk(f"/link 0000{number}-00000", user="eve") == VOID
+        assert await adapter.talk(f"/link {fresh}", user="eve") == VOID, "whoever guessed too often has to wait"
+        assert "linked" in await adapter.talk(f"/link {fresh}", user="fay")
 
 
 async def test_a_code_that_was_said_in_a_group_counts_no_more():
