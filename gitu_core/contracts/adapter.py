@@ -22,7 +22,7 @@ from typing import Literal, Protocol
 from gitu_core.contracts.base import contract
 from gitu_core.model import Conversation, Delivery, Health, Message, Outgoing, Receipt, TurnEvent, Value
 
-__all__ = ["Access", "Adapter", "Channel", "Inbox"]
+__all__ = ["Adapter", "Channel", "Inbox"]
 
 Access = Literal["open", "paired", "closed"]
 """Who may talk on a channel: anybody, who becomes a user by it; accounts that were linked or paired, others being told

@@ -18,10 +18,10 @@ from gitu_core.model import (
     check_name,
     clean_text,
     from_outside,
-    group,
     private_to,
     user,
 )  # fmt: skip
+from gitu_core.model.label import group
 
 MAX_TEXT = 1_000_000
 """The longest message, in characters. More belongs into a file."""

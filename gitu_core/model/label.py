@@ -12,8 +12,7 @@ from functools import lru_cache, reduce
 from gitu_core.model.base import Value
 
 __all__ = [
-    "SYSTEM", "UNLABELLED", "Label", "by_system", "from_outside", "group", "join_all", "outside", "plugin",
-    "private_to", "user",
+    "SYSTEM", "UNLABELLED", "Label", "by_system", "from_outside", "join_all", "outside", "plugin", "private_to", "user",
 ]  # fmt: skip
 
 SYSTEM = "system"

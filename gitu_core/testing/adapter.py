@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import anyio
 
-from gitu_core.contracts import Access, Channel, Inbox
+from gitu_core.contracts import Channel, Inbox
+from gitu_core.contracts.adapter import Access
 from gitu_core.errors import GituError
 from gitu_core.model import (
     Account,
