@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from gitu_core.contracts.ports import Person, Speaker
@@ -21,29 +22,27 @@ class PeoplePart(Base):
     async def known(self, account: Account) -> Speaker | None:
         """Who an account belongs to, if to anybody."""
         key, now = self._account_key(account), self.clock.now()
-        remembers, noted = self._remembers(), self._accounts.get(key)
+        remembers, noted, changes = self._remembers(), self._accounts.get(key), self._changes
         known = noted if remembers else None
         if known is None:
-            changes = self._changes
             known = await self.engine.read(lambda: self._account(account.channel, key))
             if known is None:
                 return None
-            if changes == self._changes:  # else it may have been read before
-                self._accounts.put(key, known)
         found, last_used = known
         if now - max(last_used, noted[1] if noted else 0.0) >= USED_EVERY:
-            self._accounts.put(key, (found, now))
+            known = found, now
             self._later((Row("account_used", (now, self.tenant, account.channel, key)),))
+        if known is not noted and changes == self._changes:  # else it may have been read before they changed
+            self._accounts.put(key, known)
         return found
 
     async def person_for(self, account: Account, person: str = "") -> Person:
         """Who an account belongs to; created where nobody does, under the id *person* where given. Two
         callers at once get the same person."""
-        known = await self.known(account)
-        if known is not None:
-            return known.person
-        key, now, id = self._account_key(account), self.clock.now(), person or self.clock.new_id()
-        return await self._script(lambda: self._new_person(account, key, id, now, not person), id)
+        while (known := await self.known(account)) is None:
+            key, now, id = self._account_key(account), self.clock.now(), person or self.clock.new_id()
+            await self._script(partial(self._new_person, account, key, id, now, not person), id)
+        return known.person
 
     async def person(self, id: str) -> Person | None:
         """The user with this id. `Damaged` if the row cannot be read."""
