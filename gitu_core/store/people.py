@@ -22,7 +22,8 @@ class PeoplePart(Base):
     async def known(self, account: Account) -> Speaker | None:
         """Who an account belongs to, if to anybody."""
         key, now = self._account_key(account), self.clock.now()
-        remembers, noted, changes = self._remembers(), self._accounts.get(key), self._changes
+        remembers, noted = self._remembers(), self._accounts.get(key)
+        changes = self._changes, self.engine.foreign
         known = noted if remembers else None
         if known is None:
             known = await self.engine.read(lambda: self._account(account.channel, key))
@@ -32,7 +33,7 @@ class PeoplePart(Base):
         if now - max(last_used, noted[1] if noted else 0.0) >= USED_EVERY:
             known = found, now
             self._later((Row("account_used", (now, self.tenant, account.channel, key)),))
-        if known is not noted and changes == self._changes:  # else it may have been read before they changed
+        if known is not noted and changes == (self._changes, self.engine.foreign):  # else it may be older
             self._accounts.put(key, known)
         return found
 

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from gitu_core.testing import RecordingAdapter
-from tests.app.around import ECHO, on
+from tests.app.around import ECHO, on, slow, until
 from tests.cli.driver import Cli
 
 
@@ -37,6 +37,21 @@ def test_who_asked_to_be_let_in_is_let_in_by_the_operator(cli: Cli) -> None:
     code = anyio.run(asks)
     assert listed(cli) == {"ana": "enabled talk"}, "without its plugin nobody vouches for the channel"
     assert "does not count" in cli.run("users", "pair", code, status=1).stderr
+
+
+def test_what_runs_for_a_user_stops_when_another_process_switches_them_off(cli: Cli) -> None:
+    async def runs() -> list[str]:
+        adapter, started = RecordingAdapter(), anyio.Event()
+        async with on(adapter, slow(30, started), home=cli.home) as gitu:
+            await adapter.say("work")
+            await started.wait()
+            person = (await gitu.sessions())[0].person
+            await anyio.run_process([sys.executable, "-m", "gitu_core", "users", "disable", person], env=cli.env)
+            await until(lambda: adapter.sent)
+            assert (await adapter.say("hello?")).id == ""
+            return [each.text for each in adapter.sent]
+
+    assert anyio.run(runs)[0] == "Stopped."
 
 
 def test_the_operator_links_switches_off_and_takes_away(cli: Cli) -> None:
