@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import asynccontextmanager
 
 import anyio
@@ -86,6 +87,27 @@ async def test_an_unknown_sender_causes_no_turn_and_leaves_nothing_but_a_code():
     assert asked == []
     assert "I do not know you here" in adapter.sent[0].text
     assert [each.text for each in adapter.sent[1:]] == [VOID]
+
+
+def counted(done, name, method):
+    """The same method, whose calls are counted."""
+
+    def call(*given, **more):
+        done[name] += 1
+        return method(*given, **more)
+
+    return call
+
+
+async def test_what_an_unknown_sender_says_costs_a_look_and_no_more(monkeypatch):
+    adapter, done = RecordingAdapter(access="paired"), Counter()
+    async with on(adapter, ECHO) as gitu:
+        for name in ("known", "make_code", "redeem", "burn", "person_for", "session_for", "accept", "enlist"):
+            monkeypatch.setattr(gitu.house.store, name, counted(done, name, getattr(gitu.house.store, name)))
+        for number in range(100):
+            for text in (f"hello {number}", f"/link AAAA{number}-00000", "/stop", "yes"):
+                await adapter.say(text, user="mallory")
+    assert done == {"known": 400, "make_code": 1, "redeem": MOST}
 
 
 async def test_many_unknown_senders_are_bounded_work_and_do_not_keep_users_waiting():
