@@ -55,7 +55,7 @@ def _codes(dialect: str) -> dict[str, ClauseElement]:
     columns, later = codes.c, codes.c.expires_at > q.moment("now")
     return {
         "code_add": q.insert(dialect, codes).on_conflict_do_nothing().returning(columns.code),
-        "code_locked": q.pick(codes, "secret kind person tries expires_at body", "tenant code").with_for_update(),
+        "code_locked": q.pick(codes, "digest kind person tries expires_at body", "tenant code").with_for_update(),
         "code_of": q.pick(codes, "code", "tenant owner").where(later),
         "code_tried": q.change(codes, "tenant code", tries=columns.tries + q.ONE),
         "code_drop": codes.delete().where(*q.where(codes, "tenant code")),

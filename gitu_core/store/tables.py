@@ -34,7 +34,7 @@ ACCOUNTS = _table(
     "accounts", "tenant* channel* account:bytes* person created_at:time last_used:time trust='' body:bytes",
     index("accounts_of", "tenant person created_at"))
 CODES = _table(
-    "codes", "tenant* code:bytes* secret:bytes owner:bytes kind person tries:int expires_at:time body:bytes",
+    "codes", "tenant* code:bytes* digest:bytes owner:bytes kind person tries:int expires_at:time body:bytes",
     index("codes_of", "tenant owner", unique=True),
     index("codes_due", "tenant expires_at"))
 SESSIONS = _table(

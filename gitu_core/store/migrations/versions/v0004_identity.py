@@ -19,7 +19,7 @@ def upgrade() -> None:
     """Adds the table of codes, and what finds the accounts of a person and those who are switched off."""
     extend("people", "", index("people_off", "tenant id", where="enabled = 0"))
     extend("accounts", "trust=''", index("accounts_of", "tenant person created_at"))
-    create("codes", "tenant* code:bytes* secret:bytes owner:bytes kind person tries:int expires_at:time body:bytes",
+    create("codes", "tenant* code:bytes* digest:bytes owner:bytes kind person tries:int expires_at:time body:bytes",
            index("codes_of", "tenant owner", unique=True), index("codes_due", "tenant expires_at"))  # fmt: skip
 
 
