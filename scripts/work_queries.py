@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ClauseElement, bindparam, func, null, select, text
+from sqlalchemy import ClauseElement, bindparam, exists, func, null, select, text
 
 from gitu_core.store import tables as t
 from scripts import phrases as q
@@ -72,13 +72,17 @@ def _approvals(dialect: str) -> dict[str, ClauseElement]:
     approvals = t.APPROVALS
     row = "id person session turn message kind digest body"
     columns, waiting = approvals.c, q.pick(approvals, row, "tenant").where(_WAITING)
+    people = t.PEOPLE.c
+    # What was asked of somebody who is switched off waits until they are back.
+    off = exists().where(people.tenant == columns.tenant, people.id == columns.person, people.enabled == q.ZERO)
+    due = waiting.where(columns.expires_at <= q.moment("now"), ~off)
     return {
         "approval_put": q.upsert(dialect, approvals, "tenant id", "state choice expires_at answered_at body"),
         "approval_locked": q.pick(approvals, row, "tenant id").with_for_update(),
         "approvals_of_turn": q.pick(approvals, row, "tenant turn").order_by(columns.id),
         "approvals_pending": q.pick(approvals, row, "tenant person").where(_WAITING).order_by(columns.created_at),
         "approvals_in": q.pick(approvals, row, "tenant session").where(_WAITING),
-        "approvals_due": q.first(waiting.where(columns.expires_at <= q.moment("now")).order_by(columns.expires_at)),
+        "approvals_due": q.first(due.order_by(columns.expires_at)),
     }
 
 

@@ -15,11 +15,16 @@ import msgspec
 from gitu_core.contracts.audit import Audit, AuditEntry
 from gitu_core.contracts.base import Contribution
 from gitu_core.contracts.host import Entry
+from gitu_core.contracts.people import Linked as Linked
+from gitu_core.contracts.people import Linking as Linking
+from gitu_core.contracts.people import People as People
+from gitu_core.contracts.people import Person as Person
+from gitu_core.contracts.people import Speaker as Speaker
 from gitu_core.contracts.timers import TimerStore
 from gitu_core.model.base import Value
 from gitu_core.model.chat import Candidate, ModelEvent, ModelMessage, ModelRequest, RouteTask, Usage
 from gitu_core.model.label import Label
-from gitu_core.model.message import Account, Ask, BlobRef, Conversation, Message, Outgoing, Receipt
+from gitu_core.model.message import Ask, BlobRef, Conversation, Message, Outgoing, Receipt
 from gitu_core.model.steps import Step
 from gitu_core.model.tooling import ToolCall, ToolSpec
 from gitu_core.model.turn import Reply, TurnInfo
@@ -42,16 +47,6 @@ class Clock(Protocol):
 
 
 # ---- records: what is written, each an own row, any number in one transaction ------------------
-
-
-class Person(Value, frozen=True):
-    """A user. `settings` is a free document."""
-
-    id: str
-    name: str = ""
-    enabled: bool = True
-    settings: dict[str, Any] = msgspec.field(default_factory=dict)
-    created_at: float = 0.0
 
 
 class Session(Value, frozen=True):
@@ -314,13 +309,6 @@ class Records(Protocol):
 
     async def steps_under(self, prefix: str) -> Sequence[StepEntry]:
         """The steps of every turn whose id begins with *prefix*, by turn and in order."""
-
-
-class People(Protocol):
-    """Users and their accounts."""
-
-    async def person_for(self, account: Account, person: str = "") -> Person:
-        """Who an account belongs to; created where nobody does, under the id *person* where given."""
 
 
 class Sessions(Protocol):

@@ -13,7 +13,7 @@ from gitu_core.store.codec import bound
 from gitu_core.store.sql import compiled
 
 BOUND = {
-    "people": "id", "accounts": "channel account person", "sessions": "id person",
+    "people": "id", "accounts": "channel account person", "codes": "code kind person", "sessions": "id person",
     "conversations": "conversation person", "inbox": "id person session", "messages": "session person turn tokens at",
     "turns": "id session person", "steps": "turn n session person at", "outbox": "id person session",
     "approvals": "id person session turn message kind digest", "timers": "owner key person",

@@ -28,6 +28,7 @@ async def filled(store: Store, large: bytes = b"large" * 14_000) -> None:
     """Writes something into every table."""
     person = await store.person_for(ANA, person="ana")
     session = await store.session_for(ROOM, person.id)
+    await store.make_code(ANA, ROOM, person.id)
     await store.accept(inbox("k"))
     used = UsageEntry(
         id="u", person="ana", session="s", turn="t", model="m", owner="platform", usage=Usage(cost=7), at=1.0

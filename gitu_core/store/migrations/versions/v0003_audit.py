@@ -1,6 +1,6 @@
 """The audit: who did what on whose word, chained.
 
-Revision ID: 0005
+Revision ID: 0003
 Revises: 0002
 """
 
@@ -9,7 +9,7 @@ from alembic import op
 from gitu_core.store.columns import index
 from gitu_core.store.migrations import create
 
-revision = "0005"
+revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
