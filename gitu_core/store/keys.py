@@ -220,7 +220,7 @@ class Keyring:
         """A digest of *data* for one purpose that nobody can make without the master key; 32 bytes."""
         if not self._index:
             self._index = self._unwrapped(self._index_row)
-        return hashlib.blake2b(data, key=self._index, person=purpose.encode()).digest()[:32]
+        return hashlib.blake2b(data, key=self._index, person=purpose.encode(), digest_size=32).digest()
 
     def digest(self, *names: str) -> bytes:
         """A digest of identifiers that nobody can try out without the master key; 16 bytes, always the

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gitu_core.contracts.audit import AuditEntry
 from gitu_core.contracts.host import Entry
 from gitu_core.contracts.ports import Approval, StepEntry, UsageEntry
 from gitu_core.contracts.timers import Timer
@@ -42,6 +43,8 @@ async def filled(store: Store, large: bytes = b"large" * 14_000) -> None:
     steps = (CallAnswered("c", "a", "yes", "ana", "00"), Parked(("c",), from_outside("x")), Resumed("w"))
     await store.write(asked, *(StepEntry("t2", n, each, "s", "ana", 1.0) for n, each in enumerate(steps)))
     await store.put_timer(Timer("p", "k", 5.0, {"a": 1}, "ana"))
+    facts = {"call": "c", "reason": "she said so"}
+    await store.write(AuditEntry("effect", "mail", "ok", "ana", "s", "t", facts, 1.0, "t_3.effect"))
 
 
 def _worker(store: Store) -> Any:
@@ -133,3 +136,8 @@ async def test_a_database_of_an_earlier_version_loads(version: str, tmp_path: Pa
             await store.join("host 2")
             timers, _ = await store.take_timers(["p"], 10, ())
             assert [(each.key, each.data, each.person) for each in timers] == [("k", {"a": 1}, "ana")]
+        if version >= "0004":
+            assert [(each.n, each.subject, each.facts["reason"]) for each in await store.audit()] == [
+                (1, "mail", "she said so")
+            ]
+            assert [each.account for each in await store.accounts("ana")] == [ANA]
