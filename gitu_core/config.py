@@ -14,6 +14,8 @@ enabled = true
 
 [secrets]                                # a name and where to find it: env:NAME or file:/path
 EXAMPLE_KEY = "env:MY_KEY"
+[channels.example]                       # who may talk there, and whether it may approve and link
+access = "paired"
 [people.anna.secrets]                    # the keys that a person brings
 EXAMPLE_KEY = "env:ANNAS_KEY"
 """
@@ -27,6 +29,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from gitu_core.contracts.adapter import Access
 from gitu_core.errors import AuthFailed, ConfigError
 from gitu_core.manifest import Manifest
 from gitu_core.model.base import Value
@@ -63,6 +66,15 @@ class Profile(Value, frozen=True):
     limits: Limits = Limits()
 
 
+class ChannelRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the operator says about a channel: who may talk there (`access`, see `Channel`), and whether what comes from
+    there may approve and link (`trust`: ``full``) or is for talk alone (``talk``). What is not said is as the channel
+    says of itself."""
+
+    access: Access | None = None
+    trust: Literal["full", "talk"] | None = None
+
+
 class Settings(Value, frozen=True):
     """Everything that a ``gitu.toml`` may say."""
 
@@ -81,6 +93,7 @@ class Settings(Value, frozen=True):
     plugins: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     secrets: dict[str, str] = msgspec.field(default_factory=dict)
     people: dict[str, dict[str, dict[str, str]]] = msgspec.field(default_factory=dict)
+    channels: dict[str, ChannelRules] = msgspec.field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

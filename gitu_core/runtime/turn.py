@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any
 
+import msgspec
+
+from gitu_core.contracts.audit import AuditEntry
 from gitu_core.contracts.ports import Approval, Clock, Record, Records, StepEntry, UsageEntry
-from gitu_core.model import ErrorInfo, ModelMessage, Usage
-from gitu_core.model.steps import Step
+from gitu_core.model import ErrorInfo, ModelMessage, ToolCall, Usage
+from gitu_core.model.steps import CallFinished, Step
 from gitu_core.runtime.fold import TurnState
 from gitu_core.runtime.work import Work
 
@@ -67,12 +72,35 @@ class Turn:
         self.work.kept += noted
         return noted
 
-    async def commit(self, step: Step) -> None:
-        """Records a step, with all that was noted before it, and waits until it is on disk."""
+    async def commit(self, step: Step, *more: Record) -> None:
+        """Records a step, with all that was noted before it, and waits until it is on disk. Where it does not get
+        there, nothing is to follow from it: it is not kept."""
         entry = self.entry(step)
-        await self._records.write(*self.noted(), entry, given=self.work.given)
+        await self._records.write(*self.noted(), *more, entry, given=self.work.given)
+
+    def audited(self, kind: str, call: ToolCall, outcome: str, **facts: Any) -> AuditEntry:
+        """What the audit keeps of the next step, which is about *call*."""
+        info = self.work.info
+        facts = {"call": call.id, "principal": info.principal, "arguments": digest_of(call)} | facts
+        id, now = f"{self.mint()}.{kind}", self._clock.now()
+        return AuditEntry(kind, call.tool, outcome, self.work.person, info.session, info.id, facts, now, id)
+
+    def finished(self, call: ToolCall, step: CallFinished) -> None:
+        """Records that a call ended; the audit keeps how, where it acted."""
+        if call.id not in self.state.started:
+            self.note(step)
+        else:
+            cost = self.state.usage.cost + step.usage.cost
+            facts = {"key": self.state.started[call.id], "seconds": step.seconds, "cost": cost}
+            self.note(step, self.audited("effect", call, step.result.status, **facts))
 
     def used(self, model: str, owner: str, usage: Usage) -> UsageEntry:
         """What a model call of the next step used, as a record. Recorded twice, it counts once."""
         info = self.work.info
         return UsageEntry(self.mint(), self.work.person, info.session, info.id, model, owner, usage, self._clock.now())
+
+
+def digest_of(call: ToolCall) -> str:
+    """What a choice is bound to: the tool and its exact arguments."""
+    exact = msgspec.json.encode([call.tool, call.arguments], order="deterministic")
+    return blake2b(exact, digest_size=16).hexdigest()

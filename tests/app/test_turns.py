@@ -6,7 +6,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from gitu_core import Gitu, Limits, Profile, ToolContext, ToolError, tool
+from gitu_core import Gitu, Limits, Profile, ToolContext, tool
 from gitu_core.errors import (
     AuthFailed,
     ContextOverflow,
@@ -29,40 +29,9 @@ from gitu_core.model import (
     Usage,
 )
 from gitu_core.testing import FunctionModel, ScriptedModel, call
+from tests.tools import broken, double, refuses, slow, slow_send
 
 pytestmark = pytest.mark.anyio
-
-
-@tool
-def double(number: int) -> int:
-    """Doubles a number."""
-    return number * 2
-
-
-@tool
-def broken() -> str:
-    """Always fails."""
-    raise ZeroDivisionError("secret detail")
-
-
-@tool
-def refuses() -> str:
-    """Refuses."""
-    raise ToolError("the shop is closed", hint="come back at nine")
-
-
-@tool(timeout=0.05)
-async def slow() -> str:
-    """Takes long."""
-    await anyio.sleep(10)
-    return "late"
-
-
-@tool(timeout=0.05, effects=["send"])
-async def slow_send() -> str:
-    """Takes long and sends."""
-    await anyio.sleep(10)
-    return "late"
 
 
 @tool(output_limit=10)

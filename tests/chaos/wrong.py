@@ -33,8 +33,8 @@ def acts_first(world: World) -> None:
     """An effect is dispatched before it is on disk that it will be."""
     from gitu_core.runtime.turn import Turn
 
-    async def commit(self: Turn, step: Any) -> None:
-        self.note(step)
+    async def commit(self: Turn, step: Any, *more: Any) -> None:
+        self.note(step, *more)
 
     Turn.commit = commit  # type: ignore[method-assign]
 

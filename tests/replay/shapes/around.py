@@ -7,11 +7,12 @@ from contextlib import suppress
 
 import anyio
 
-from gitu_core import Gitu, Limits, Profile, ToolError, ToolResult, ToolSpec, tool
+from gitu_core import Gitu, Limits, Profile, ToolResult, ToolSpec, tool
 from gitu_core.errors import GituError
 from gitu_core.model import Answer, ModelInfo, ToolCall
 from gitu_core.testing import ScriptedModel, call, export
 from gitu_core.testing.replay.file import Export
+from tests.tools import broken, double, refuses, slow, slow_send
 
 Shape = Callable[[], Awaitable[Export]]
 SHAPES: dict[str, Shape] = {}
@@ -26,38 +27,6 @@ def shape(make: Shape) -> Shape:
     """Adds a shape under the name of its function."""
     SHAPES[make.__name__] = make
     return make
-
-
-@tool
-def double(number: int) -> int:
-    """Doubles a number."""
-    return number * 2
-
-
-@tool
-def broken() -> str:
-    """Always fails."""
-    raise ZeroDivisionError("detail")
-
-
-@tool
-def refuses() -> str:
-    """Refuses."""
-    raise ToolError("the shop is closed", hint="come back at nine")
-
-
-@tool(timeout=0.05)
-async def slow() -> str:
-    """Takes long."""
-    await anyio.sleep(10)
-    return "late"
-
-
-@tool(timeout=0.05, effects=["send"])
-async def slow_send() -> str:
-    """Takes long and sends."""
-    await anyio.sleep(10)
-    return "late"
 
 
 @tool
