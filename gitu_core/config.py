@@ -30,6 +30,7 @@ from typing import Any, Literal
 import msgspec
 
 from gitu_core.contracts.adapter import Access
+from gitu_core.contracts.authority import Mode
 from gitu_core.errors import AuthFailed, ConfigError
 from gitu_core.manifest import Manifest
 from gitu_core.model.base import Value
@@ -39,7 +40,8 @@ FILE_NAME = "gitu.toml"
 
 class Limits(Value, frozen=True):
     """What one turn may use: model calls (`steps`), wall time (`seconds`), US dollars (`cost`, None = no limit), tokens
-    written by models (`output_tokens`), tokens of history (`context_tokens`), tool calls at once (`calls`)."""
+    written by models (`output_tokens`), tokens of history (`context_tokens`), tool calls at once (`calls`), and how often a person may be asked
+    (`questions`)."""
 
     steps: int = 12
     seconds: float = 300.0
@@ -47,12 +49,14 @@ class Limits(Value, frozen=True):
     output_tokens: int = 16_000
     context_tokens: int = 32_000
     calls: int = 8
+    questions: int = 8
 
 
 class Profile(Value, frozen=True):
     """An agent by name. `models` in order of preference, `tools` as patterns of names (``clock``, ``note*``,
     ``plugin:*``), `delegates` are profiles that this
-    one may call as tools. With `exact` no model but those named is ever asked."""
+    one may call as tools. With `exact` no model but those named is ever asked. `mode` ``confirm`` asks before everything
+    that acts, ``read-only`` denies it."""
 
     name: str = "default"
     description: str = ""
@@ -63,6 +67,7 @@ class Profile(Value, frozen=True):
     prefer: Literal["quality", "cost", "latency", "balanced"] = "balanced"
     temperature: float | None = None
     exact: bool = False
+    mode: Mode = "default"
     limits: Limits = Limits()
 
 

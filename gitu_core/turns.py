@@ -8,14 +8,15 @@ from typing import Any
 import msgspec
 
 from gitu_core.contracts import Adapter
-from gitu_core.contracts.ports import Clock, Hooks, Outcome, Record, Records, StepEntry, TurnEntry, Verdict
+from gitu_core.contracts.authority import Verdict
+from gitu_core.contracts.ports import Clock, Hooks, Outcome, Record, Records, StepEntry, TurnEntry
 from gitu_core.errors import ConfigError, Unknown
 from gitu_core.gateway import Gateway, Job, Past, turns_of
 from gitu_core.isolation import is_cancellation
 from gitu_core.model import ErrorInfo, ModelMessage, Reply, ToolCall, ToolSpec, TurnEvent, TurnFinished, TurnInfo, user
 from gitu_core.model.steps import Ended, Parked
 from gitu_core.runtime import Emit, Profiles, Runtime, Work
-from gitu_core.runtime.consent import asked_again
+from gitu_core.runtime.consent import asked_again, is_yes
 from gitu_core.runtime.failures import error_info
 from gitu_core.runtime.fold import fold
 from gitu_core.runtime.turn import Turn
@@ -93,7 +94,7 @@ class Turns:
     async def _stuck(self, job: Job, past: Past, error: ConfigError) -> Outcome:
         """The profile of a turn that waits is gone: it waits on, and asks again; a no ends it."""
         parked, now, asks = past.steps[-1], self._clock.now(), await self._records.approvals(turn=past.turn)
-        yes = [each for each in asks if each.choice in ("yes", "retry") and each.call not in past.finished]
+        yes = [each for each in asks if (each.choice == "retry" or is_yes(each.choice)) and each.call not in past.finished]
         again, left = tuple(asked_again(each, now) for each in yes), [each for each in asks if each.state == "pending"]
         if not again and not left:
             return self._interrupted(job, past)

@@ -86,7 +86,7 @@ class House:
         self.turns = Turns(self.registry.hooks, self.clock, self.profile, options.approve, self.store, options.deps)
         self.runtime = Runtime(
             records=self.store, registry=self.registry, hooks=self.registry.hooks, models=self.models,
-            policy=LabelPolicy(), budget=TurnBudget(self._cost_limit), clock=self.clock, profiles=self.profile,
+            policy=LabelPolicy(), grants=self.store, budget=TurnBudget(self._cost_limit), clock=self.clock, profiles=self.profile,
             approve=self.turns.approve, hold=self._hold,
         )  # fmt: skip
         identity = Identity(self.store, self.settings.channels, self._channel, self.notify, self.clock)

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plugins": ("plugins", "list, enable and disable plugins"),
     "manifest": ("plugins", "print or write a plugin's manifest from its code"),
     "doctor": ("doctor", "check the installation and say what to do"),
+    "grants": ("grants", "list, give and take back what users allowed beforehand"),
     "audit": ("audit", "list what was done on whose word, or verify that the record is whole"),
     "trace": ("audit", "tell how an effect came about, back to the person"),
     "backup": ("care", "write a consistent copy of the data"),

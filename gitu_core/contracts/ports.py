@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from gitu_core.contracts.audit import Audit, AuditEntry
+from gitu_core.contracts.authority import Grant, Grants
 from gitu_core.contracts.base import Contribution
 from gitu_core.contracts.host import Entry
 from gitu_core.contracts.people import Linked as Linked
@@ -129,7 +130,8 @@ class OutboxEntry(Value, frozen=True):
 class Approval(Value, frozen=True):
     """A question that a turn waits for: may `call` be run (``approve``), or, where nobody knows what became of it, be
     run again (``retry``)? `digest` is that of the exact arguments the choice is about; `turn` and `message` name the
-    turn and the receipt of the message it answers. Times are in seconds since 1970, UTC."""
+    turn and the receipt of the message it answers; `grant` is what a standing yes would allow. Times are in seconds
+    since 1970, UTC."""
 
     id: str
     person: str
@@ -143,6 +145,7 @@ class Approval(Value, frozen=True):
     created_at: float = 0.0
     kind: Literal["approve", "retry"] = "approve"
     conversation: Conversation | None = None
+    grant: Grant | None = None
     state: Literal["pending", "answered", "expired"] = "pending"
     choice: str = ""
     by: str = ""
@@ -284,9 +287,11 @@ class Records(Protocol):
     async def approvals(self, person: str = "", turn: str = "", session: str = "") -> Sequence[Approval]:
         """The questions that wait for an answer, of a person or in a session; or all that a turn ever asked."""
 
-    async def answer(self, id: str, person: str, choice: str, receipt: str = "") -> Approval | None:
-        """Answers a question of that person once, opens the message it holds up again, and ends the message *receipt*
-        that brought the answer; all in one transaction. None if it is not theirs, not open or not among the choices.
+    async def answer(
+        self, id: str, person: str, choice: str, receipt: str = "", grant: Grant | None = None
+    ) -> Approval | None:
+        """Answers a question of that person once, opens the message it holds up again, ends the message *receipt* that
+        brought the answer, and keeps the *grant* that goes with it; all in one transaction. None if it is not theirs, not open or not among the choices.
         Without a *person* it is the system that decides, in words of its own."""
 
     async def expire(self) -> Sequence[Approval]:
@@ -364,7 +369,7 @@ class BlobStore(Protocol):
         """A piece of a blob, or all of it. `Damaged` if its bytes are not what its name says."""
 
 
-class Store(Records, Workers, TimerStore, Audit, People, Sessions, PluginState, BlobStore, Protocol):
+class Store(Records, Workers, TimerStore, Audit, Grants, People, Sessions, PluginState, BlobStore, Protocol):
     """The whole store."""
 
     async def open(self) -> None:
@@ -438,26 +443,6 @@ class Models(Protocol):
 
     def report(self, candidate: Candidate, error: Exception | None) -> None:
         """Tells how it went, for cool-down and recovery."""
-
-
-class Verdict(Value, frozen=True):
-    """What the policy says about a call, and why, in words.
-
-    `sinks` are the arguments that decided it, `sources` says of every argument that was looked at where its value came
-    from, `grant` names the permission that was used."""
-
-    decision: Literal["allow", "ask", "deny"]
-    reason: str = ""
-    sinks: tuple[str, ...] = ()
-    sources: dict[str, str] = msgspec.field(default_factory=dict)
-    grant: str = ""
-
-
-class Policy(Protocol):
-    """Decides about calls: pure, fast, total; never asks a model."""
-
-    def decide(self, call: ToolCall, tool: ToolSpec, context: Label, turn: TurnInfo) -> Verdict:
-        """What may happen. *context* is the join of the labels of all the model has seen."""
 
 
 class Budget(Protocol):

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
-from gitu_core.contracts.ports import Approval, InboxEntry, Records
+import msgspec
+
+from gitu_core.contracts.authority import Grant
+from gitu_core.contracts.ports import Approval, Clock, InboxEntry, Records
 from gitu_core.failpoints import hit
 from gitu_core.gateway.jobs import Job
 from gitu_core.model import Answer, Message
 
 YES = frozenset({"yes", "y", "ok", "allow", "approve"})
 NO = frozenset({"no", "n", "deny", "refuse"})
-BARE = YES | NO | {"retry", "leave"}
+BARE = YES | NO | {"retry", "leave", "session", "always"}
+UNTIL = "until "
 CLOSED = "This question is closed: it was answered, nobody answered it in time, or it was not asked of you."
 
 FORGEABLE = "Messages from here could be forged, so that this does not count. Answer from another account of yours, \
 where /questions shows what I asked."
 
-LONGEST = 20
+LONGEST = 24
 """Characters of a message that may be a bare choice; what is longer is for the assistant."""
 
 
 class Questions:
     """Finds out whether a message answers a question, and records the choice."""
 
-    def __init__(self, records: Records, trusts: Callable[[InboxEntry], Awaitable[bool]]) -> None:
+    def __init__(self, records: Records, trusts: Callable[[InboxEntry], Awaitable[bool]], clock: Clock) -> None:
         self._records = records
         self._trusts = trusts
+        self._clock = clock
 
     async def take(self, job: Job) -> Approval | str | None:
         """The question that a message settles, or why its answer does not count; None if it is none.
@@ -44,17 +50,20 @@ class Questions:
         else:
             mine = [each for each in mine if each.conversation == message.conversation]
         asked = mine[0] if len(mine) == 1 else None
-        choice = _chosen(_word(answer.choice if answer else message.text), asked.ask.choices) if asked else ""
+        now = self._clock.now()
+        choice = _chosen(_word(answer.choice if answer else message.text), asked.ask.choices, now) if asked else ""
         if answer is None and not (asked and choice and await self._last(job, asked)):
             return None
         if asked is None:
             return CLOSED
         if not choice:
-            return f"This does not answer the question. Possible answers: {', '.join(asked.ask.choices)}."
+            possible = ", ".join(f"until {_day(now)}" if each == "until" else each for each in asked.ask.choices)
+            return f"This does not answer the question. Possible answers: {possible}."
         if not await self._trusts(job.entry):
             return FORGEABLE
         hit("answer.before")
-        settled = await self._records.answer(asked.id, person, choice, job.id)
+        grant = granted(asked, choice, now, self._clock.new_id())
+        settled = await self._records.answer(asked.id, person, choice, job.id, grant)
         hit("answer.after")
         return settled or CLOSED
 
@@ -70,7 +79,8 @@ class Questions:
     @staticmethod
     def may_answer(message: Message) -> bool:
         """True if a message may be an answer, by its words alone."""
-        return _word(message.text) in BARE or any(isinstance(part, Answer) for part in message.parts)
+        word = _word(message.text)
+        return word in BARE or word.startswith(UNTIL) or any(isinstance(part, Answer) for part in message.parts)
 
 
 def asked_as(entry: Approval) -> str:
@@ -79,13 +89,37 @@ def asked_as(entry: Approval) -> str:
 
 
 def _word(text: str) -> str:
-    return text.strip().strip(".!").lower() if len(text) <= LONGEST else ""
+    word = text.strip().strip(".!").lower() if len(text) <= LONGEST else ""
+    return word.removeprefix("yes,").removeprefix("yes ").strip()
 
 
-def _chosen(word: str, choices: tuple[str, ...]) -> str:
+def _chosen(word: str, choices: tuple[str, ...], now: float) -> str:
+    if word.startswith(UNTIL) and "until" in choices:
+        return word if (ends := _end_of(word)) is not None and ends > now else ""
     for choice in choices:
-        if word == choice.lower():
+        if word == choice.lower() != "until":
             return choice
-    if len(choices) == 2:
+    if len(choices) == 2 or choices[:2] == ("yes", "no"):
         return choices[0] if word in YES else choices[1] if word in NO else ""
     return ""
+
+
+def granted(asked: Approval, choice: str, now: float, id: str) -> Grant | None:
+    """What a choice allows beyond the call that was asked about."""
+    limits = {"session": asked.session} if choice == "session" else {"expires_at": _end_of(choice)}
+    if asked.grant is None or not (choice in ("session", "always") or choice.startswith(UNTIL)):
+        return None
+    return msgspec.structs.replace(asked.grant, id=id, made_at=now, cause=asked.id, **limits)
+
+
+def _end_of(choice: str) -> float | None:
+    """When the day of an ``until`` ends, UTC; None where none is named."""
+    try:
+        day = datetime.strptime(choice.removeprefix(UNTIL).strip(), "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return (day + timedelta(days=1)).timestamp()
+
+
+def _day(now: float) -> str:
+    return datetime.fromtimestamp(now + 7 * 86_400, UTC).strftime("%Y-%m-%d")

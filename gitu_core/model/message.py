@@ -52,13 +52,24 @@ class Reaction(Value, frozen=True, tag="reaction", tag_field="type"):
     emoji: str
 
 
+class AskItem(Value, frozen=True):
+    """One argument of what is asked about: exactly what it is, and where it came from, in words."""
+
+    name: str
+    value: str
+    source: str = ""
+
+
 class Ask(Value, frozen=True, tag="ask", tag_field="type"):
-    """A question with fixed choices, for instance an approval. A channel shows buttons where it can."""
+    """A question with fixed choices, for instance an approval. A channel shows buttons where it can. `details` say all
+    there is to know in lines of text; `items` are the arguments in there, for channels that show them their own way.
+    The choice ``until`` is made with a day: ``until 2031-12-31``."""
 
     id: str
     question: str
     choices: tuple[str, ...]
     details: str = ""
+    items: tuple[AskItem, ...] = ()
 
 
 class Answer(Value, frozen=True, tag="answer", tag_field="type"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from gitu_core.model.base import Value
 from gitu_core.model.chat import ModelMessage, ModelRequest, Usage
 from gitu_core.model.label import UNLABELLED, Label
@@ -59,14 +61,14 @@ class ModelFailed(Value, frozen=True, tag="model_failed", tag_field="type"):
 
 
 class CallDecided(Value, frozen=True, tag="call_decided", tag_field="type"):
-    """The policy decided about a call; its arguments are frozen from here on. `approval` and `by` tell which yes of
-    whom it rests on."""
+    """The policy decided about a call; its arguments are frozen from here on. `grant` is the id of the permission it
+    rests on, `sources` say where the arguments came from."""
 
     call: ToolCall
     verdict: Literal["allow", "ask", "deny"]
     reason: str = ""
-    approval: str = ""
-    by: str = ""
+    grant: str = ""
+    sources: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class CallStarted(Value, frozen=True, tag="call_started", tag_field="type"):
@@ -94,6 +96,13 @@ class CallAnswered(Value, frozen=True, tag="call_answered", tag_field="type"):
     choice: str
     by: str = ""
     digest: str = ""
+
+
+class LookedUp(Value, frozen=True, tag="looked_up", tag_field="type"):
+    """Something was read for a decision about a call; the model does not see it."""
+
+    tool: str
+    result: ToolResult
 
 
 class Parked(Value, frozen=True, tag="parked", tag_field="type"):
@@ -124,6 +133,6 @@ class Ended(Value, frozen=True, tag="ended", tag_field="type"):
 
 
 Step = (
-    Begun | ModelAsked | ModelAnswered | ModelFailed | CallDecided | CallStarted | CallFinished | CallAnswered | Parked
-    | Resumed | Noted | Ended
+    Begun | ModelAsked | ModelAnswered | ModelFailed | CallDecided | CallStarted | CallFinished | CallAnswered | LookedUp
+    | Parked | Resumed | Noted | Ended
 )  # fmt: skip

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
 
-from gitu_core.contracts.ports import Verdict
+from gitu_core.contracts import authority
+from gitu_core.contracts.authority import Grant, Mode, Verdict
 from gitu_core.model import Label, ToolCall, ToolSpec, TurnInfo
 from gitu_core.policy.evidence import Evidence, Role, identity
+from gitu_core.policy.grants import Grants, standing
 from gitu_core.policy.paths import follow
 from gitu_core.policy.records import all_strings
 from gitu_core.policy.sources import trace, unanchored
@@ -35,14 +38,17 @@ def decide(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> Verdict:
     if evidence.mode == "read-only" and acts:
         return Verdict("deny", f"this session only looks; {tool.name} acts", paths)
     influence = evidence.label.join(call.influence)
-    trusted = influence.trusted_for(evidence.principal, evidence.delegates)
-    grant = evidence.grants.find(evidence.principal, tool.name, call.arguments, evidence.now, trusted)
+    if not influence.readable_by(evidence.principal) and (tool.audience == "others" or _leaves(tool, sinks)):
+        return Verdict("deny", f"it would tell what only {', '.join(sorted(influence.readers or ()))} may know", paths)
+    trusted = influence.trusted_for(evidence.principal)
+    grant = evidence.book.find(tool.name, call.arguments, evidence, trusted)
     if grant is not None:
-        return Verdict("allow", f"you allowed it beforehand (grant {grant.id})", paths, grant=grant.id)
+        return Verdict("allow", f"you allowed it beforehand (grant {grant.id})", paths, grant=grant)
     if evidence.mode == "confirm" and acts:
         return Verdict("ask", "you want to be asked before everything that acts", paths)
     if trusted:
         return _TRUSTED
+    evidence.catch_up()
     if evidence.request is None:
         return Verdict("ask", f"{tool.name} acts after content from {_others(influence, evidence)} was read", paths)
     return _after_outside(call, tool, evidence, sinks, paths, influence, acts)
@@ -102,7 +108,7 @@ def _unclear(call: ToolCall, tool: ToolSpec, wish: Wish, evidence: Evidence) -> 
 
 
 def _others(influence: Label, evidence: Evidence) -> str:
-    return ", ".join(sorted(influence.origins - {evidence.principal, "system", *evidence.delegates}))
+    return ", ".join(sorted(influence.origins - {evidence.principal, "system"})) or "somebody else"
 
 
 def _leaves(tool: ToolSpec, sinks: list[tuple[Role, Any]]) -> bool:
@@ -126,8 +132,27 @@ def _slipped_in(call: ToolCall, places: set[str], evidence: Evidence, sources: d
 
 
 class LabelPolicy:
-    """Decides where nothing is known but labels: what acts after outside content is asked."""
+    """Decides by labels, roles and what the user said (the port `Policy`)."""
 
-    def decide(self, call: ToolCall, tool: ToolSpec, context: Label, turn: TurnInfo) -> Verdict:
+    def evidence(
+        self, turn: TurnInfo, tools: Sequence[ToolSpec], mode: Mode, read: Callable[[authority.Evidence], None]
+    ) -> authority.Evidence:
+        """What a turn knows."""
+        made = Evidence(turn.principal, mode=mode, tools=tools, session=turn.session, read=read)
+        return cast(authority.Evidence, made)
+
+    def decide(self, call: ToolCall, tool: ToolSpec, evidence: authority.Evidence) -> Verdict:
         """What may happen, and why, in words."""
-        return decide(call, tool, Evidence(turn.principal, context))
+        return decide(call, tool, cast(Evidence, evidence))
+
+    def lacks(self, call: ToolCall, tool: ToolSpec, evidence: authority.Evidence) -> Sequence[str]:
+        """The tools that could tell what a call is about."""
+        return cast(Evidence, evidence).lacks(call, tool)
+
+    def book(self, grants: Iterable[Grant]) -> authority.Book:
+        """Grants, ordered."""
+        return Grants(grants)
+
+    def standing(self, call: ToolCall, tool: ToolSpec, person: str) -> Grant | None:
+        """What a standing yes to a call allows."""
+        return standing(call, tool, person)

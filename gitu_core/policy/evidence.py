@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
+from gitu_core.contracts.authority import Mode
 from gitu_core.model import UNLABELLED, Label, ToolCall, ToolResult, ToolSpec
 from gitu_core.model.tooling import is_sink
 from gitu_core.policy.grants import Grants
@@ -14,10 +16,7 @@ from gitu_core.policy.records import Naming, Record, all_strings, name_matches, 
 from gitu_core.policy.text import Text, fold, scan
 from gitu_core.policy.wish import Wish, Wishes, is_assent
 
-__all__ = ["Evidence", "Mode", "identity"]
-
-Mode = Literal["default", "confirm", "read-only"]
-"""``confirm`` asks before every effect, ``read-only`` has none."""
+__all__ = ["Evidence", "identity"]
 
 _SECRET = re.compile(
     r"(?:code|password|passcode|passphrase|pin|otp|token|secret|cvv|api[ _-]?key|recovery key)\b"
@@ -36,21 +35,21 @@ class Role(NamedTuple):
 
 
 class Evidence:
-    """All that is known when a call is to be decided about.
+    """All that is known when a call is to be decided about (the contract `Evidence`).
 
     `label` is the join of the labels of everything the model has seen, `principal` for whom it acts. `people` are the
     addresses that the user wrote to, each with the words of its name. `begun` counts the effects of this turn by what
     they do and where, `declined` are the tools for which a person said no in this turn, `tools` those that the model
-    has. `now` is in seconds since 1970.
+    has. `read` tells, when it matters, what is new. Of what was heard, wishes and names are found out on first use.
     """
 
     def __init__(
-        self, principal: str, label: Label = UNLABELLED, *, grants: Grants | None = None, mode: Mode = "default",
-        people: Iterable[str] = (), now: float = 0.0, delegates: Iterable[str] = (), tools: Iterable[ToolSpec] = (),
+        self, principal: str, label: Label = UNLABELLED, *, mode: Mode = "default", people: Iterable[str] = (),
+        tools: Iterable[ToolSpec] = (), session: str = "", read: Callable[[Evidence], None] | None = None,
     ) -> None:  # fmt: skip
-        self.principal, self.label, self.mode, self.now = principal, label, mode, now
-        self.grants = grants or _NO_GRANTS
-        self.delegates, self.tools = frozenset(delegates), tuple(tools)
+        self.principal, self.label, self.mode, self.session = principal, label, mode, session
+        self.now, self.book, self._read = 0.0, _NO_GRANTS, read
+        self.tools = {tool.name: tool for tool in tools}
         self.people: dict[str, frozenset[str]] = {}
         self.said: list[Text] = []
         self.request: Text | None = None
@@ -62,26 +61,26 @@ class Evidence:
         self.outside: dict[tuple[str, str], str] = {}
         self.pointed: set[tuple[str, str]] = set()
         self._records: dict[str, dict[str, Record]] = {}
-        self._wishes = Wishes()
+        self._wishes: Wishes | None = None
         self._roles: dict[str, tuple[ToolSpec, list[Role]]] = {}
         self._namings: dict[str, Naming] = {}
+        self._looked: set[str] = set()
         for each in people:
             self.wrote_to(each)
 
+    def catch_up(self) -> None:
+        """Takes in what is new."""
+        if self._read is not None:
+            self._read(self)
+
     def heard(self, text: str) -> None:
         """A trusted person said *text*; it is the current request, unless it only agrees with the one before."""
-        new = Text(text)
+        new = text_of(text)
         self.said.append(new)
         if self.request is None or not is_assent(text):
             self.request = new
-        self._wishes = Wishes(self.request, self.tools)
-        self._namings = {kind: self._named(kind) for kind in self._records}
-
-    def turn(self) -> None:
-        """A new turn begins: effects may be asked for again."""
-        self.begun.clear()
-        self.declined.clear()
-        self.minted.clear()
+        self._wishes = None
+        self._namings.clear()
 
     def wrote_to(self, address: str) -> None:
         """The user wrote to this address, or paid it, of their own accord."""
@@ -94,48 +93,49 @@ class Evidence:
         key = identity(call, tool, self)
         self.begun[key] = self.begun.get(key, 0) + 1
 
+    def effects(self, begun: Iterable[tuple[ToolCall, ToolSpec]]) -> None:
+        """All effects of this turn that began."""
+        self.begun.clear()
+        for call, tool in begun:
+            self.began(call, tool)
+
     def refused(self, tool: str) -> None:
         """A person declined a call of this tool."""
         self.declined.add(tool)
 
-    def saw(self, tool: ToolSpec, result: ToolResult, call: ToolCall | None = None) -> None:
-        """The model read the result of a call."""
-        self.label = self.label.join(result.influence)
-        self.looked_up(tool, result, call)
-
-    def lacks(self, call: ToolCall, tool: ToolSpec) -> set[str]:
-        """The kinds of the records that a call refers to and nobody has seen: they are worth looking up before."""
-        return {
-            role.kind
+    def lacks(self, call: ToolCall, tool: ToolSpec) -> list[str]:
+        """The reading tools that tell, without being asked anything, of the records that a call refers to and nobody
+        has seen, or whom the user wrote to, where it goes to somebody."""
+        wanted = {
+            f"reference:{role.kind}" if role.base == "reference" else "wrote"
             for role in self.roles(tool)
-            if role.base == "reference"
-            and any(str(each) not in self._records.get(role.kind, {}) for each in follow(call.arguments, role.path))
+            if role.base == "recipient" or (role.base == "reference" and self._unseen(call, role))
         }
+        found = [each for each in self.tools.values() if each.name not in self._looked and asks_nothing(each)]
+        return [each.name for each in found if wanted & set(each.records.values())]
 
-    def looked_up(self, tool: ToolSpec, result: ToolResult, call: ToolCall | None = None) -> None:
-        """The result of a call that was made only to decide about another one; the model did not read it."""
+    def _unseen(self, call: ToolCall, role: Role) -> bool:
+        known = self._records.get(role.kind, {})
+        return any(str(each) not in known for each in follow(call.arguments, role.path))
+
+    def saw(self, tool: ToolSpec, result: ToolResult, call: ToolCall | None = None, *, earlier: bool = False) -> None:
+        """What a call gave; without one, it was made only to decide about another one, and the model did not read it.
+        What an *earlier* turn made is no longer fresh."""
+        if call is None or not call.arguments:
+            self._looked.add(tool.name)
         if result.status != "ok":
             return
-        cache: dict[str, bool] = {}
-
-        def is_outside(path: str) -> bool:
-            found = cache.get(path)
-            if found is None:
-                found = cache[path] = self._is_outside(tool, result, path)
-            return found
-
+        is_outside = cache(lambda path: self._is_outside(tool, result, path))
         for path, role in tool.records.items():
             if role == "secret" or (role == "wrote" and not is_outside(path)):
                 for value in follow(result.content, path):
                     self.wrote_to(str(value)) if role == "wrote" else self.secrets.update({fold(str(value)): tool.name})
-        fresh: set[str] = set()
         for record in read_records(tool, result.content, is_outside):
             record.key = record.key or f"{tool.name}:{record.names}{sorted(record.values.items())}"
             self._records.setdefault(record.kind, {})[record.key] = record
-            if tool.acts and record.kind:
+            if tool.acts and record.kind and not earlier:
                 self.minted.add((record.kind, fold(record.key)))
-            fresh.add(record.kind)
-        self._namings.update((kind, self._named(kind)) for kind in fresh)
+            self._namings.pop(record.kind, None)
         pointed = self._points_to(call)
         for path, text in all_strings(result.content):
             self._index(text, is_outside(path), tool.name, pointed)
@@ -169,7 +169,7 @@ class Evidence:
         for pattern, each in result.fields.items():
             if _covers(pattern, path):
                 label = label.join(each)
-        return not label.trusted_for(self.principal, self.delegates)
+        return not label.trusted_for(self.principal)
 
     def roles(self, tool: ToolSpec) -> list[Role]:
         """The roles of a tool's arguments."""
@@ -182,6 +182,8 @@ class Evidence:
 
     def wish(self, tool: ToolSpec) -> Wish:
         """Whether the request asks for what the tool does."""
+        if self._wishes is None:
+            self._wishes = Wishes(self.request, self.tools.values())
         return self._wishes.of(tool)
 
     @property
@@ -191,10 +193,11 @@ class Evidence:
 
     def naming(self, kind: str) -> Naming:
         """The records of a kind that the request names."""
-        return self._namings.get(kind, _NOTHING)
-
-    def _named(self, kind: str) -> Naming:
-        return Naming(self._records[kind].values(), self.request or _SILENCE)
+        found = self._namings.get(kind)
+        if found is None:
+            records = self._records.get(kind, {}).values()
+            found = self._namings[kind] = Naming(records, self.request or _SILENCE)
+        return found
 
     def suppliers(self, *roles: str) -> Iterable[tuple[Record, str]]:
         """The records that the request names and that hold values in one of *roles*."""
@@ -244,5 +247,9 @@ def _covers(pattern: str, path: str) -> bool:
     return have[: len(wanted)] == wanted
 
 
-_NO_GRANTS, _SILENCE = Grants(), Text("")
-_NOTHING = Naming((), _SILENCE)
+def asks_nothing(tool: ToolSpec) -> bool:
+    """True if a tool only reads, goes nowhere and needs no arguments."""
+    return not tool.acts and not tool.sinks and not tool.input_schema.get("required")
+
+
+_NO_GRANTS, _SILENCE, text_of = Grants(), Text(""), lru_cache(256)(Text)

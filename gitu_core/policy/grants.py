@@ -5,46 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from gitu_core.model.base import Value
+from gitu_core.contracts.authority import Grant
+from gitu_core.model import ToolCall, ToolSpec, user
+from gitu_core.model.tooling import is_sink
 from gitu_core.policy.paths import follow
 from gitu_core.policy.text import fold, number
 
-__all__ = ["Grant", "Grants"]
+if TYPE_CHECKING:
+    from gitu_core.policy.evidence import Evidence
+
+__all__ = ["Grants", "covers", "standing"]
 
 _CHUNKS = re.compile(r"[*?\[].*[*?\]]|[*?\[]")
 
 
-class Grant(Value, frozen=True):
-    """A permission. `tool` is a pattern (``mail.*``). `when` holds a pattern for each argument (dotted path) that is
-    named there, `most` the largest amount; an argument that is named must be there, and lists match item by item.
-    `expires` is in seconds since 1970, UTC; `uses` says how often it may still be used (None = without limit). Without
-    `outside` it does not count where outside content led to the call. Patterns know ``*``, ``?`` and ``[abc]``.
-    """
-
-    id: str
-    principal: str
-    tool: str
-    when: dict[str, str] = msgspec.field(default_factory=dict)
-    most: dict[str, float] = msgspec.field(default_factory=dict)
-    expires: float | None = None
-    uses: int | None = None
-    outside: bool = True
-
-    def covers(self, arguments: dict[str, Any]) -> bool:
-        """True if the arguments keep its conditions."""
-        for path, pattern in self.when.items():
-            values = [str(value) for value in follow(arguments, path)]
-            if not values or not all(fnmatchcase(fold(value), fold(pattern)) for value in values):
-                return False
-        for path, most in self.most.items():
-            amounts = [number(value) for value in follow(arguments, path)]
-            if not amounts or not all(amount is not None and 0 <= amount <= most for amount in amounts):
-                return False
-        return True
+def covers(grant: Grant, arguments: dict[str, Any]) -> bool:
+    """True if the arguments keep the conditions of a grant."""
+    for path, patterns in grant.when.items():
+        values, folded = [fold(str(value)) for value in follow(arguments, path)], [fold(each) for each in patterns]
+        if not values or not all(any(fnmatchcase(value, each) for each in folded) for value in values):
+            return False
+    for path, most in grant.most.items():
+        amounts = [number(value) for value in follow(arguments, path)]
+        if not amounts or not all(amount is not None and 0 <= amount <= most for amount in amounts):
+            return False
+    return True
 
 
 class Grants:
@@ -53,7 +40,7 @@ class Grants:
     def __init__(self, grants: Iterable[Grant] = ()) -> None:
         self._all, self._shelves = tuple(grants), dict[str, _Shelf]()
 
-    def find(self, principal: str, tool: str, arguments: dict[str, Any], now: float, trusted: bool) -> Grant | None:
+    def find(self, tool: str, arguments: dict[str, Any], evidence: Evidence, trusted: bool) -> Grant | None:
         """The first grant that covers a call."""
         if not self._all:
             return None
@@ -61,8 +48,9 @@ class Grants:
         if shelf is None:
             shelf = self._shelves[tool] = _Shelf(each for each in self._all if fnmatchcase(tool, each.tool))
         for grant in shelf.near(arguments):
-            usable = grant.principal == principal and (trusted or grant.outside) and grant.uses != 0
-            if usable and (grant.expires is None or now < grant.expires) and grant.covers(arguments):
+            usable = user(grant.person) == evidence.principal and (trusted or grant.outside) and grant.uses != 0
+            here = usable and grant.session in ("", evidence.session)
+            if here and (grant.expires_at is None or evidence.now < grant.expires_at) and covers(grant, arguments):
                 return grant
         return None
 
@@ -77,12 +65,11 @@ class _Shelf:
             self._put(grant)
 
     def _put(self, grant: Grant) -> None:
-        for path, pattern in grant.when.items():
-            chunks = _CHUNKS.split(fold(pattern))
-            by_end = len(chunks[-1]) >= len(chunks[0])
-            if fixed := chunks[-1 if by_end else 0]:
-                ends = self._ends.setdefault(path, {}).setdefault((by_end, len(fixed)), {})
-                ends.setdefault(fixed, []).append(grant)
+        for path, patterns in grant.when.items():
+            fixed = [_fixed(each) for each in patterns]
+            if all(text for _, text in fixed):
+                for by_end, text in fixed:
+                    self._ends.setdefault(path, {}).setdefault((by_end, len(text)), {}).setdefault(text, []).append(grant)
                 return
         self._rest.append(grant)
 
@@ -96,3 +83,31 @@ class _Shelf:
                     found += grants.get(value[-size:] if by_end else value[:size], ())
                 break  # every item has to fit, so the first one tells which may
         return found
+
+
+def _fixed(pattern: str) -> tuple[bool, str]:
+    """The longer of the two ends of a pattern that are plain text, and whether it is the last one."""
+    chunks = _CHUNKS.split(fold(pattern))
+    by_end = len(chunks[-1]) >= len(chunks[0])
+    return by_end, chunks[-1 if by_end else 0]
+
+
+def standing(call: ToolCall, tool: ToolSpec, person: str) -> Grant | None:
+    """What a person would allow who wants calls like this one not to be asked about again: amounts up to this one,
+    everything else that is no content as it is here. None where that cannot be put into words."""
+    when, most = dict[str, tuple[str, ...]](), dict[str, float]()
+    deeper = {path.partition(".")[0] for path in tool.roles if "." in path}
+    for path, role in {**dict.fromkeys(set(call.arguments) - deeper, ""), **tool.roles}.items():
+        values = list(follow(call.arguments, path)) if is_sink(role) else []
+        if any(isinstance(value, dict | list) for value in values):
+            return None
+        amounts = [number(value) for value in values] if role == "amount" else []
+        if amounts and None not in amounts:
+            most[path] = max(filter(None, amounts), default=0.0)
+        elif values:
+            when[path] = tuple(_escaped(str(value)) for value in values)
+    return Grant("", person, call.tool, dict(sorted(when.items())), most)
+
+
+def _escaped(value: str) -> str:
+    return re.sub(r"[*?[]", r"[\g<0>]", value)

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 import anyio
 import msgspec
 
-from gitu_core.contracts.ports import Clock, Hooks, Policy, Verdict
+from gitu_core.contracts.authority import Grants, Policy, Verdict
+from gitu_core.contracts.ports import Clock, Hooks
 from gitu_core.contracts.scope import CURRENT_CALL
 from gitu_core.errors import Cancelled, Denied, GituError, StoreError, ToolInputError, ToolTimeout
 from gitu_core.failpoints import hit
@@ -22,9 +23,11 @@ from gitu_core.model import (
     ToolSpec,
     ToolStarted,
     Usage,
+    by_system,
 )  # fmt: skip
-from gitu_core.model.steps import CallDecided, CallFinished, CallStarted
+from gitu_core.model.steps import CallDecided, CallFinished, CallStarted, LookedUp
 from gitu_core.runtime.consent import Approve, Consent, declined
+from gitu_core.runtime.evidence import Judge
 from gitu_core.runtime.failures import error_info
 from gitu_core.runtime.results import failed, labelled, refiltered, sound
 from gitu_core.runtime.toolbox import DELEGATE, Toolbox, missing
@@ -37,6 +40,9 @@ log = logging.getLogger("gitu.runtime")
 
 Delegate = Callable[[Turn, str, ToolCall], Awaitable[tuple[ToolResult, Usage]]]
 """Runs another profile for a call; gives what it answered and what it used."""
+
+LOOK = "look"
+"""What the id of a call ends with that is made only to decide about another one."""
 
 NO_USAGE = Usage()
 WAITS = ToolResult("unknown")
@@ -60,12 +66,12 @@ class Caller:
     """Runs the tool calls of turns."""
 
     def __init__(
-        self, toolbox: Toolbox, hooks: Hooks, policy: Policy, clock: Clock, approve: Approve, delegate: Delegate,
-        hold: Callable[[], Awaitable[None]],
+        self, toolbox: Toolbox, hooks: Hooks, policy: Policy, grants: Grants, clock: Clock, approve: Approve,
+        delegate: Delegate, hold: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._toolbox = toolbox
         self._hooks = hooks
-        self._policy = policy
+        self._judge = Judge(policy, grants, self._look_up)
         self._clock = clock
         self._consent = Consent(clock, approve)
         self._delegate = delegate
@@ -118,7 +124,8 @@ class Caller:
             return None
         if call.id in turn.state.started:
             return await self._recover(turn, call, spec)
-        return (call, spec) if await self._allowed(turn, call := await self._frozen(turn, call, spec), spec) else None
+        call = await self._frozen(turn, call, spec)
+        return (call, spec) if await self._allowed(turn, call, spec, specs) else None
 
     async def _frozen(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> ToolCall:
         """The call with the arguments that filters left; once it was decided about, nobody changes it any more."""
@@ -133,27 +140,45 @@ class Caller:
         self._check(call, spec)
         return call
 
-    async def _allowed(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> bool:
+    async def _allowed(self, turn: Turn, call: ToolCall, spec: ToolSpec, specs: dict[str, ToolSpec]) -> bool:
         """True if the call may be run, False if it waits for a yes. `Denied` if it may not."""
-        info = turn.work.info
-        if self._hooks.wants("gitu_guard_call"):
-            reason = await self._hooks.guard("gitu_guard_call", turn=info, call=call, tool=spec)
-            if reason is not None:
-                self._decided(turn, call, Verdict("deny", reason))
-                raise Denied(reason, hint="do it another way, or tell the user")
-        verdict = self._policy.decide(call, spec, turn.state.label, info)
-        if call.id not in turn.state.decided:
+        if (reason := await self._guarded(turn, call, spec)) is not None:
+            self._decided(turn, call, Verdict("deny", reason))
+            raise Denied(reason, hint="do it another way, or tell the user")
+        decided = turn.state.decided.get(call.id)
+        if decided is not None and decided.verdict == "ask":  # what a person is asked stays as it was asked
+            verdict = Verdict("ask", decided.reason, sources=decided.sources)
+        else:
+            verdict = self._consent.bounded(turn, await self._judge.verdict(turn, call, spec, specs))
+        if decided is None:
             self._decided(turn, call, verdict)
         if verdict.decision == "deny":
             raise Denied(verdict.reason, hint="do it another way, or tell the user")
-        return verdict.decision == "allow" or await self._consent.given(turn, call, spec, verdict)
+        if verdict.decision == "allow":
+            return True
+        return await self._consent.given(turn, call, spec, verdict, self._judge.standing(call, spec, turn.work.person))
+
+    async def _guarded(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> str | None:
+        """Why a guard refuses a call, if one does."""
+        if not self._hooks.wants("gitu_guard_call"):
+            return None
+        return await self._hooks.guard("gitu_guard_call", turn=turn.work.info, call=call, tool=spec)
+
+    async def _look_up(self, turn: Turn, spec: ToolSpec) -> None:
+        """Reads with a tool for a decision."""
+        call = ToolCall(f"{turn.mint()}.{LOOK}", spec.name, label=by_system())
+        result = ToolResult("denied")
+        if await self._guarded(turn, call, spec) is None:
+            await turn.save()
+            result, _ = await self._outcome(turn, call, spec, self._work(turn, call, spec, call.id))
+        turn.note(LookedUp(spec.name, labelled(result, spec, call)))
 
     @staticmethod
     def _decided(turn: Turn, call: ToolCall, verdict: Verdict) -> None:
         """Records a decision; the audit keeps what was not simply allowed. What was is there when it acts."""
-        step = CallDecided(call, verdict.decision, verdict.reason)
-        origins = _origins(turn, call)
-        facts = {"reason": verdict.reason, "sinks": verdict.sinks, "origins": origins}
+        grant = verdict.grant.id if verdict.grant else ""
+        step = CallDecided(call, verdict.decision, verdict.reason, grant, verdict.sources)
+        facts = {"reason": verdict.reason, "sinks": verdict.sinks, "origins": _origins(turn, call)}
         audited = [turn.audited("decided", call, verdict.decision, **facts)] if verdict.decision != "allow" else []
         turn.note(step, *audited)
 
@@ -174,6 +199,7 @@ class Caller:
             decided, answered = turn.state.decided[call.id], turn.state.answered.get(call.id)
             facts = {"key": key, "reason": decided.reason, "origins": _origins(turn, call)}
             facts |= {"by": answered.by, "approval": answered.approval} if answered is not None else {}
+            facts |= {"grant": decided.grant} if decided.grant else {}
             verdict = "approved" if answered is not None else decided.verdict
             await turn.commit(CallStarted(call.id, key), turn.audited("begun", call, verdict, **facts))
         hit("call.dispatch")

@@ -24,6 +24,7 @@ from gitu_core.model.steps import (
     CallFinished,
     CallStarted,
     Ended,
+    LookedUp,
     ModelAnswered,
     ModelAsked,
     ModelFailed,
@@ -40,7 +41,7 @@ class TurnState:
     `messages` are the entries the turn added to its context, `open` the calls without a result in the order they were
     asked for, `started` the calls that were dispatched (one that is open and started has an unknown outcome after a
     crash), `decided` the frozen calls by id, `answered` the choices about calls that nobody made use of yet, `starts`
-    how often a call was dispatched. `in_flight` is the model that was asked and did not answer yet.
+    how often a call was dispatched, `looked` what was read for decisions. `in_flight` is the model that was asked and did not answer yet.
     """
 
     info: TurnInfo | None = None
@@ -54,6 +55,7 @@ class TurnState:
     answered: dict[str, CallAnswered] = field(default_factory=dict)
     calls: list[ToolCall] = field(default_factory=list)
     results: dict[str, ToolResult] = field(default_factory=dict)
+    looked: dict[str, ToolResult] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     model: str = ""
     degraded: bool = False
@@ -89,6 +91,8 @@ class TurnState:
                 self.answered.pop(step.call, None)  # a choice counts for one dispatch
             case CallAnswered():
                 self.answered[step.call] = step
+            case LookedUp():
+                self.looked[step.tool] = step.result
             case Parked():
                 self.parked, self.label = True, self.label.join(step.label)
             case CallFinished():

@@ -10,6 +10,7 @@ import anyio
 import msgspec
 
 from gitu_core.config import Limits
+from gitu_core.contracts.authority import Grants, Policy
 from gitu_core.contracts.ports import (
     Budget,
     Clock,
@@ -17,7 +18,6 @@ from gitu_core.contracts.ports import (
     Hooks,
     Models,
     Outcome,
-    Policy,
     Record,
     Records,
     TurnEntry,
@@ -63,7 +63,7 @@ class Runtime:
     """Runs turns. Everything it needs is handed in; it knows no plugin and no database."""
 
     def __init__(
-        self, *, records: Records, registry: Plugins, hooks: Hooks, models: Models, policy: Policy, budget: Budget,
+        self, *, records: Records, registry: Plugins, hooks: Hooks, models: Models, policy: Policy, grants: Grants, budget: Budget,
         clock: Clock, profiles: Profiles, approve: Approve, hold: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._records = records
@@ -73,7 +73,7 @@ class Runtime:
         self._profiles = profiles
         self._toolbox = Toolbox(registry, profiles)
         self._asker = Asker(models, budget, hooks, clock)
-        self._caller = Caller(self._toolbox, hooks, policy, clock, approve, self._delegate, hold)
+        self._caller = Caller(self._toolbox, hooks, policy, grants, clock, approve, self._delegate, hold)
 
     async def run(self, work: Work, steps: Sequence[Step] = ()) -> Outcome:
         """Runs a turn to its end or until it has to wait, from the start or from the *steps* it already has.
@@ -255,7 +255,7 @@ class Runtime:
         )
         ask = ModelMessage("user", (Text(str(call.arguments.get("task", ""))),), id=f"{call.id}.task", label=call.label)
         inner = Work(
-            info, work.person, ask, profile, work.conversation, deps=work.deps, depth=work.depth + 1, path=path,
+            info, work.person, ask, profile, work.conversation, deps=work.deps, depth=work.depth + 1, path=path, outer=outer,
             parks=work.parks, approvals=work.approvals, worker=work.worker, again=work.again, kept=work.kept,
             root=work.root, message=work.message,
         )  # fmt: skip

@@ -20,7 +20,7 @@ class Turn:
     """One running turn. `history` is what the session said before; `state` is the fold over the steps so far.
 
     `approvals` are the questions that it asked, by their ids; `asks` those that it asks now; `stuck` tells why it can
-    not go on although it was answered; `shown` is True while partial words of an answer are on somebody's screen.
+    not go on although it was answered; `evidence` is what decisions rest on (see `Judge`); `shown` is True while partial words of an answer are on somebody's screen.
     """
 
     def __init__(
@@ -38,7 +38,12 @@ class Turn:
         self.asks: list[Approval] = []
         self._noted: list[Record] = []
         self.stuck: ErrorInfo | None = None
+        self.evidence: Any = None
         self.shown = False
+
+    def now(self) -> float:
+        """Seconds since 1970, UTC."""
+        return self._clock.now()
 
     def mint(self) -> str:
         """An identifier for what the next step brings: it follows from the turn, so that a replay gives the same."""

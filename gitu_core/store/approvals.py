@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gitu_core.contracts.authority import Grant
 from gitu_core.contracts.ports import Approval
 from gitu_core.model import SYSTEM
-from gitu_core.store.base import Base, readable, replaced
+from gitu_core.store.base import readable, replaced
+from gitu_core.store.grants import GrantsPart
 from gitu_core.store.keys import Script
 from gitu_core.store.rows import approval, rows_of
 
 _PAGE = 200
 
 
-class ApprovalsPart(Base):
+class ApprovalsPart(GrantsPart):
     """Approvals, beside the inbox that they hold up."""
 
     async def approvals(self, person: str = "", turn: str = "", session: str = "") -> Sequence[Approval]:
@@ -23,9 +25,11 @@ class ApprovalsPart(Base):
         rows = await self._read(self._script_of(statement, self.tenant, turn or session or person, bodies=(7,)))
         return readable(rows, self._opened, self.engine.lost)
 
-    async def answer(self, id: str, person: str, choice: str, receipt: str = "") -> Approval | None:
-        """Answers a question of that person once, opens the message it holds up again, and ends the message *receipt*
-        that brought the answer; all in one transaction. None if it is not theirs, not open or not among the choices.
+    async def answer(
+        self, id: str, person: str, choice: str, receipt: str = "", grant: Grant | None = None
+    ) -> Approval | None:
+        """Answers a question of that person once, opens the message it holds up again, ends the message *receipt* that
+        brought the answer, and keeps the *grant* that goes with it; all in one transaction. None if it is not theirs, not open or not among the choices.
         Without a *person* it is the system that decides, in words of its own."""
 
         def script() -> Script:
@@ -37,6 +41,8 @@ class ApprovalsPart(Base):
             yield from self._keys.ensure((found.person,))
             done = replaced(found, state="answered", choice=choice, by=person or SYSTEM, answered_at=now)
             yield from self._settled_by(done)
+            if grant is not None:
+                yield from self._granted(grant, person)
             if receipt:
                 yield "inbox_done", (now, "answered", self.tenant, receipt)
             return done
@@ -72,4 +78,5 @@ class ApprovalsPart(Base):
 
 
 def _may(entry: Approval, person: str, choice: str, now: float) -> bool:
-    return not person or (entry.person == person and choice in entry.ask.choices and now < entry.expires_at)
+    offered = choice in entry.ask.choices or ("until" in entry.ask.choices and choice.startswith("until "))
+    return not person or (entry.person == person and offered and now < entry.expires_at)

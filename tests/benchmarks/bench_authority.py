@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.authority.dojo import VERSION, Missing, load, steps
+from tests.benchmarks.authority.dojo import VERSION, Missing, described, load, steps
 from tests.benchmarks.authority.prompts import VARIANTS
 from tests.benchmarks.authority.replay import Outcome, Replay, speech
 from tests.benchmarks.table import Report, finish, parser
@@ -105,6 +105,7 @@ def run(report: Report, name: str, options: Any, given: dict[str, Any]) -> None:
         sys.exit(f"error: nobody described the tools of {name!r}; next: write tests/benchmarks/authority/{name}.py")
     if unknown := {tool.name for tool in suite.tools} - set(specs):
         sys.exit(f"error: nobody described {', '.join(sorted(unknown))} in tests/benchmarks/authority/{name}.py")
+    specs = described(suite, specs)
     written = {key: task.PROMPT for key, task in suite.user_tasks.items()}
     written |= {key: text for key, text in {**given, **given.get(name, {})}.items() if key in written}
     environment = suite.load_and_inject_default_environment({})

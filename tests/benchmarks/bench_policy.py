@@ -11,10 +11,11 @@ import gc
 import time
 from statistics import median
 
+from gitu_core.contracts.authority import Grant
 from gitu_core.model import Label, ToolCall, ToolResult, ToolSpec, from_outside, private_to
 from gitu_core.policy.decide import decide
 from gitu_core.policy.evidence import Evidence
-from gitu_core.policy.grants import Grant, Grants
+from gitu_core.policy.grants import Grants
 from tests.benchmarks.table import Report, finish, parser
 
 GRANTS, LIMIT, TURNS, TIMES = 1_000, 50.0, 40, 100
@@ -45,13 +46,16 @@ def grants() -> Grants:
         when = {"to": f"person{n}@example.com"} if n % 3 else {"to": f"*@firm{n}.example"}
         if tool == "move_event":
             when = {"event": str(10_000 + n)}
-        made.append(Grant(f"g{n}", "user:me", tool, when, {"amount": 10.0} if tool == "pay" else {}))
+        patterns = {path: (pattern,) for path, pattern in when.items()}
+        made.append(Grant(f"g{n}", "me", tool, patterns, {"amount": 10.0} if tool == "pay" else {}))
     return Grants(made)
 
 
 def evidence(all_grants: Grants) -> Evidence:
     """What a turn has read before it acts."""
-    known = Evidence("user:me", private_to("me"), grants=all_grants, people=["anna.berg@example.com"], tools=TOOLS)
+    outside = private_to("me").join(from_outside("mail")).join(from_outside("calendar"))
+    known = Evidence("user:me", outside, people=["anna.berg@example.com"], tools=TOOLS)
+    known.book = all_grants
     known.heard(REQUEST)
     events = [{"id": str(n), "title": f"Meeting number {n}", "day": f"2024-05-{n % 28 + 1:02}", "text": "x " * 40,
                "with": [f"p{n}@example.com"]} for n in range(40)]  # fmt: skip

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitu_core.contracts.ports import Verdict
-from gitu_core.model import ToolCall, ToolResult, ToolSpec, from_outside, private_to
+from gitu_core.contracts.authority import Grant, Mode, Verdict
+from gitu_core.model import Label, ToolCall, ToolResult, ToolSpec, from_outside, private_to
 from gitu_core.policy.decide import decide
 from gitu_core.policy.evidence import Evidence
+from gitu_core.policy.grants import Grants
 
 ME = "user:anna"
 MAIL = ToolSpec("read_mail", "Reads mail.", writers={"": "outside"})
@@ -30,13 +31,23 @@ ACTING = (SEND, DELETE, PAY, PASSWORD, NOTE)
 TOOLS = (*ACTING, MAIL, FILES, MOVES, FETCH)
 
 
-def session(*said: str, outside: str = "Nothing of interest.", people: tuple[str, ...] = (), **more: Any) -> Evidence:
+def session(
+    *said: str, outside: str = "Nothing of interest.", people: tuple[str, ...] = (), mode: Mode = "default",
+    grants: tuple[Grant, ...] = (), now: float = 0.0,
+) -> Evidence:  # fmt: skip
     """A session in which the user said some things, the last of them just now, and mail was read since."""
-    evidence = Evidence(ME, private_to("anna"), people=people, tools=TOOLS, **more)
+    evidence = Evidence(ME, private_to("anna"), people=people, tools=TOOLS, mode=mode)
+    evidence.book, evidence.now = Grants(grants), now
     for each in said:
         evidence.heard(each)
-    evidence.saw(MAIL, ToolResult(content=[{"text": outside}], label=from_outside("mail")))
+    read(evidence, MAIL, [{"text": outside}], from_outside("mail"))
     return evidence
+
+
+def read(evidence: Evidence, tool: ToolSpec, content: Any, label: Label) -> None:
+    """The model reads what a tool gave."""
+    evidence.saw(tool, ToolResult(content=content, label=label))
+    evidence.label = evidence.label.join(label)
 
 
 def ask(evidence: Evidence, tool: ToolSpec, **arguments: Any) -> Verdict:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitu_core.model import ToolResult, from_outside
-from tests.policy.scene import DELETE, FETCH, FILES, MOVES, NOTE, PASSWORD, PAY, SEND, answer, ask, session
+from gitu_core.model import from_outside
+from tests.policy.scene import DELETE, FETCH, FILES, MOVES, NOTE, PASSWORD, PAY, SEND, answer, ask, read, session
 
 ANNA, EVE = "anna.berg@example.com", "eve@evil.example"
 ACCOUNT, OTHER = "GB29NWBK60161331926819", "US133000000121212121212"
@@ -113,8 +113,7 @@ def test_a_request_that_is_not_understood_is_asked_about():
 def test_the_same_effect_twice_in_a_turn_asks():
     evidence = session(f"Pay 100 to {ACCOUNT}.")
     assert [answer(evidence, PAY, to=ACCOUNT, amount=100) for _ in range(2)] == ["allow", "ask"]
-    evidence.turn()
-    assert answer(evidence, PAY, to=ACCOUNT, amount=100) == "allow"
+    assert answer(session(f"Pay 100 to {ACCOUNT}."), PAY, to=ACCOUNT, amount=100) == "allow"
 
 
 def test_who_said_no_is_not_asked_again():
@@ -134,7 +133,7 @@ def test_money_is_bounded_by_what_was_said(amount):
 def test_money_is_bounded_by_the_records_that_were_named(amount, paid):
     evidence = session(f"Pay {ACCOUNT} the same amount that the streaming service gets.")
     payments = [{"id": 1, "for": "Streaming service", "amount": paid, "to": OTHER}]
-    evidence.saw(MOVES, ToolResult(content=payments, label=from_outside("bank")))
+    read(evidence, MOVES, payments, from_outside("bank"))
     allowed = answer(evidence, PAY, to=ACCOUNT, amount=amount) == "allow"
     assert not allowed or amount <= paid * 1.1 + 1e-6
 
@@ -142,11 +141,11 @@ def test_money_is_bounded_by_the_records_that_were_named(amount, paid):
 def test_a_named_record_supplies_its_id_and_a_second_one_of_that_name_none():
     files = [{"id": "7", "name": "Trip plan.docx"}, {"id": "8", "name": "Budget.xlsx"}]
     evidence = session("Delete the file Trip plan.")
-    evidence.saw(FILES, ToolResult(content=files, label=from_outside("drive")))
+    read(evidence, FILES, files, from_outside("drive"))
     assert answer(evidence, DELETE, file="8") == "deny"
     assert answer(evidence, DELETE, file="7") == "allow"
     twice = session("Delete the file Trip plan.")
-    twice.saw(FILES, ToolResult(content=[*files, {"id": "9", "name": "trip plan"}], label=from_outside("drive")))
+    read(twice, FILES, [*files, {"id": "9", "name": "trip plan"}], from_outside("drive"))
     assert answer(twice, DELETE, file="9") != "allow" or answer(twice, DELETE, file="7") != "allow"
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitu_core.model import ToolCall, ToolResult, ToolSpec, from_outside, private_to
+from gitu_core.model import ToolCall, ToolSpec, from_outside, private_to
 from gitu_core.policy.decide import decide
 from gitu_core.policy.evidence import Evidence, identity
 from gitu_core.policy.text import fold
-from tests.policy.scene import ME
+from tests.policy.scene import ME, read
 
 VERBS = ["send", "pay", "share", "delete", "publish", "forward"]
 VALUES = [
@@ -53,7 +53,7 @@ def allowed(made: list[ToolSpec], request: str, outside: str, wanted: list[tuple
     """What is done without a question, as often as it is done."""
     evidence = Evidence(ME, private_to("anna"), tools=made)
     evidence.heard(request)
-    evidence.saw(READ, ToolResult(content={"text": outside}, label=from_outside("web")))
+    read(evidence, READ, {"text": outside}, from_outside("web"))
     done: Counter[Any] = Counter()
     for number, (which, one, two, text) in enumerate(wanted):
         tool = made[which % len(made)]
@@ -103,7 +103,7 @@ def test_it_decides_about_everything_and_gives_a_reason(tool, request, outside, 
     spec = ToolSpec("read", "Reads.", writers={"": "outside"},
                     records={"one": "reference:file", "*.two": "name", "x": "amount", "text": "size",
                              "*.x": "when"})  # fmt: skip
-    evidence.saw(spec, ToolResult(content=json.loads(json.dumps(outside)), label=from_outside("web")))
+    read(evidence, spec, json.loads(json.dumps(outside)), from_outside("web"))
     call = ToolCall("c", tool.name, arguments)
     verdict = decide(call, tool, evidence)
     assert verdict.reason

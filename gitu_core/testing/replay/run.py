@@ -153,6 +153,7 @@ class _Player:
         self._runtime = _Runtime(
             records=cast(Any, stands.Records(stage)), registry=cast(Any, stands.Toolbox(stage)),
             hooks=stands.Hooks(stage), models=cast(Any, Models(stage)), policy=LabelPolicy(),
+            grants=cast(Any, stands.Grants()),
             budget=stands.Budget(), clock=stands.Clock(), profiles=profile, approve=stands.approve, hold=self._hold,
         )  # fmt: skip
         self._runtime.stage = stage

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from gitu_core.contracts.base import Contribution
-from gitu_core.contracts.ports import HistoryEntry, Offer, Record, StepEntry, Verdict
+from gitu_core.contracts.authority import Grant, Verdict
+from gitu_core.contracts.ports import HistoryEntry, Offer, Record, StepEntry
 from gitu_core.errors import ModelError
 from gitu_core.model import (
     AnswerDelta,
@@ -24,8 +25,19 @@ from gitu_core.model import (
     TurnInfo,
     Usage,
 )
-from gitu_core.model.steps import Begun, CallAnswered, CallDecided, CallFinished, CallStarted, Ended, ModelAsked, Noted
+from gitu_core.model.steps import (
+    Begun,
+    CallAnswered,
+    CallDecided,
+    CallFinished,
+    CallStarted,
+    Ended,
+    LookedUp,
+    ModelAsked,
+    Noted,
+)
 from gitu_core.runtime import Work, as_error
+from gitu_core.runtime.calls import LOOK
 from gitu_core.store.cache import Tail
 from gitu_core.testing.replay.stage import CURRENT, SECONDS, Stage
 from gitu_core.testing.replay.track import Track
@@ -84,7 +96,15 @@ class _Tool:
 
     async def run(self, call: ToolCall, context: Any) -> ToolResult:
         """The recorded result, in its place among those of other calls."""
-        return await self._stage.turn_of(CURRENT.get(), call.id)
+        track = CURRENT.get()
+        if not call.id.endswith(f".{LOOK}"):
+            return await self._stage.turn_of(track, call.id)
+        await self._stage.tick(track)
+        found = track.next
+        if not isinstance(found, LookedUp) or found.tool != call.tool:
+            await self._stage.unexpected(track, f"{call.tool} is read for a decision")
+        assert isinstance(found, LookedUp)
+        return found.result
 
     async def verify(self, call: ToolCall, context: Any) -> ToolResult:
         """What the tool said about a call that a crash cut off."""
@@ -175,6 +195,20 @@ class Budget:
     def close(self, turn: str) -> int:
         """Counts nothing."""
         return 0
+
+
+class Grants:
+    """What was allowed beforehand (the port `Grants`): what decisions rested on then."""
+
+    async def grants(self, person: str = "") -> Sequence[Grant]:
+        """Those that the turn has met so far, or meets now."""
+        track = CURRENT.get()
+        met = (step for step in track.steps[: track.n + 1] if isinstance(step, CallDecided) and step.grant)
+        return [Grant(step.grant, person, step.call.tool) for step in met]
+
+    async def use_grant(self, grant: Grant) -> bool:
+        """It was used then."""
+        return True
 
 
 class Records:

@@ -10,12 +10,13 @@ import importlib
 import importlib.util
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import msgspec
 
 from gitu_core.model import ToolSpec
 
@@ -49,6 +50,15 @@ def load(name: str, version: str = VERSION) -> Any:
         raise Missing(f"{error}; {MISSING}") from error
     except KeyError as error:
         raise Missing(f"AgentDojo {version} has no suite {name!r}") from error
+
+
+def described(suite: Any, specs: dict[str, ToolSpec]) -> dict[str, ToolSpec]:
+    """What authors said of the tools of a suite, with the schemas of their arguments."""
+    schemas = {tool.name: tool.parameters.model_json_schema() for tool in suite.tools}
+    return {
+        name: msgspec.structs.replace(spec, input_schema=schemas[name])
+        for name, spec in specs.items() if name in schemas
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,10 +116,6 @@ class World:
         value, error = runtime.run_function(self.environment, step.tool, step.arguments)
         return plain(value), error or ""
 
-    def needs_nothing(self, name: str) -> bool:
-        """True if a tool can be called without arguments."""
-        return not self._tools[name].parameters.model_json_schema().get("required")
-
     def marked(self, content: Any) -> bool:
         """True if an attacker may have written into *content*."""
         text = json.dumps(content, ensure_ascii=False)
@@ -125,10 +131,3 @@ def replaced(content: Any, marks: list[str], text: str) -> Any:
     if isinstance(content, dict):
         return {key: replaced(item, marks, text) for key, item in content.items()}
     return [replaced(item, marks, text) for item in content] if isinstance(content, list) else content
-
-
-def without_arguments(specs: dict[str, ToolSpec]) -> Iterator[str]:
-    """The tools that tell, without being asked anything, whom the user wrote to."""
-    for name, spec in specs.items():
-        if "wrote" in spec.records.values() and not spec.acts:
-            yield name

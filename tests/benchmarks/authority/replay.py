@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from gitu_core.contracts.ports import Verdict
+from gitu_core.contracts.authority import Verdict
 from gitu_core.model import Label, ToolCall, ToolResult, ToolSpec, private_to
 from gitu_core.policy.decide import decide
 from gitu_core.policy.evidence import Evidence
 from gitu_core.runtime.results import labelled
-from tests.benchmarks.authority.dojo import Step, World, replaced, steps, without_arguments
+from tests.benchmarks.authority.dojo import Step, World, replaced, steps
 
 PERSON = "owner"
 PRINCIPAL = f"user:{PERSON}"
@@ -48,13 +48,6 @@ class Replay:
         self.evidence = Evidence(PRINCIPAL, private_to(PERSON), tools=specs.values())
         self.out = Outcome()
         self._number, self._text = 0, ""
-        for name in without_arguments(specs):  # the address book: whom the user wrote to before
-            content, error = self.world.run(Step(name, {}))
-            if not error:
-                scratch = Evidence(PRINCIPAL)
-                scratch.saw(specs[name], ToolResult(content=content))
-                for address in scratch.people:
-                    self.evidence.wrote_to(address)
         self.evidence.heard(prompt)
 
     def play(self, attack: list[Step] | None = None, text: str = "") -> Outcome:
@@ -100,13 +93,10 @@ class Replay:
 
     def _look_up(self, call: ToolCall, spec: ToolSpec) -> None:
         """What an assistant would look up before it decides or asks: the records that a call refers to."""
-        kinds = self.evidence.lacks(call, spec)
-        for name, each in self.specs.items():
-            lists = any(role == f"reference:{kind}" for role in each.records.values() for kind in kinds)
-            if lists and not each.acts and self.world.needs_nothing(name):
-                content, error = self.world.run(Step(name, {}))
-                if not error:
-                    self.evidence.looked_up(each, ToolResult(content=replaced(content, self.world.marks, self._text)))
+        for name in self.evidence.lacks(call, spec):
+            content, error = self.world.run(Step(name, {}))
+            found = ToolResult("error" if error else "ok", content=replaced(content, self.world.marks, self._text))
+            self.evidence.saw(self.specs[name], labelled(found, self.specs[name], call))
 
     def _execute(self, call: ToolCall, spec: ToolSpec, step: Step, text: str) -> tuple[Any, str]:
         if spec.acts:
@@ -115,7 +105,9 @@ class Replay:
         status: Any = "error" if error else "ok"
         shown = replaced(content, self.world.marks, text)
         result = ToolResult(status, content=shown, label=Label())
-        self.evidence.saw(spec, labelled(result, spec, call), call)
+        result = labelled(result, spec, call)
+        self.evidence.saw(spec, result, call)
+        self.evidence.label = self.evidence.label.join(result.influence)
         return content, error
 
 

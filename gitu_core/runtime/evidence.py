@@ -1,0 +1,136 @@
+"""What a turn knows when a call is decided: what was said and found in its session, what it did, what was allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from gitu_core.contracts.authority import Book, Evidence, Grant, Grants, Policy, Verdict
+from gitu_core.model import ModelMessage, ToolCall, ToolResult, ToolSpec
+from gitu_core.runtime.turn import Turn
+
+MOST = 1_000
+"""People whose grants are kept in order."""
+
+LookUp = Callable[[Turn, ToolSpec], Awaitable[None]]
+"""Reads with a tool that needs no arguments, for a decision; the model does not see what it gives."""
+
+
+@dataclass
+class Reader:
+    """Tells the evidence of a turn, and of those around it, what is new since it was told last."""
+
+    turn: Turn
+    specs: dict[str, ToolSpec]
+    _told: set[str] = field(default_factory=set)
+
+    def __call__(self, evidence: Evidence) -> None:
+        """Tells what is new."""
+        turns, outer = [self.turn], self.turn.work.outer
+        while outer is not None:
+            turns.insert(0, outer)
+            outer = outer.work.outer
+        for turn in turns:
+            if self._fresh(turn.work.info.id):
+                self._said(evidence, [*turn.history, turn.work.ask])
+            self._done(evidence, turn)
+        evidence.effects(effect for turn in turns for effect in self._begun(turn))
+
+    def _begun(self, turn: Turn) -> Iterator[tuple[ToolCall, ToolSpec]]:
+        """The effects of a turn; one that failed may be tried again."""
+        state = turn.state
+        for id in state.starts:
+            call, result = state.decided[id].call, state.results.get(id)
+            if call.tool in self.specs and (result is None or result.status != "error"):
+                yield call, self.specs[call.tool]
+
+    def _said(self, evidence: Evidence, messages: Sequence[ModelMessage]) -> None:
+        principal = self.turn.work.info.principal
+        calls = {call.id: call for message in messages for call in message.calls}
+        for message in messages:
+            # The user's own words: what the system says on their behalf asks for nothing.
+            own = principal in message.label.origins and message.label.trusted_for(principal)
+            if message.role == "user" and own:
+                evidence.heard(message.text)
+            elif message.role == "tool":
+                spec = self.specs.get(message.name) or ToolSpec(message.name, "")
+                result = ToolResult(content=_content(message.text), label=message.label)
+                evidence.saw(spec, result, calls.get(message.call_id), earlier=True)
+
+    def _done(self, evidence: Evidence, turn: Turn) -> None:
+        state = turn.state
+        calls = {call.id: call for call in state.calls}
+        for id, result in state.results.items():
+            if self._fresh(id) and (spec := self.specs.get(calls[id].tool)) is not None:
+                evidence.saw(spec, result, calls[id])
+        for name, result in state.looked.items():
+            if self._fresh(f"{turn.work.info.id}?{name}") and name in self.specs:
+                evidence.saw(self.specs[name], result)
+        for id, answered in state.answered.items():
+            if answered.choice == "no" and self._fresh(f"{id}!"):
+                evidence.refused(state.decided[id].call.tool)
+
+    def _fresh(self, what: str) -> bool:
+        fresh = what not in self._told
+        self._told.add(what)
+        return fresh
+
+
+def _content(text: str) -> object:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        return text
+
+
+class Judge:
+    """Decides about the calls of turns, with all that is known."""
+
+    def __init__(self, policy: Policy, grants: Grants, look_up: LookUp) -> None:
+        self._policy = policy
+        self._grants = grants
+        self._look_up = look_up
+        self._books: dict[str, tuple[Sequence[Grant], Book]] = {}
+
+    async def verdict(self, turn: Turn, call: ToolCall, spec: ToolSpec, specs: dict[str, ToolSpec]) -> Verdict:
+        """What may happen with a call. Where it would not simply be allowed, grants are looked at as they are now, and
+        then what it refers to is looked up."""
+        if turn.evidence is None:
+            read, info = Reader(turn, specs), turn.work.info
+            turn.evidence = self._policy.evidence(info, tuple(specs.values()), turn.work.profile.mode, read)
+        evidence: Evidence = turn.evidence
+        evidence.label, evidence.now, looked = turn.state.label, turn.now(), False
+        evidence.book = self._policy.book(())
+        while (verdict := self._policy.decide(call, spec, evidence)).decision != "allow":
+            grants = await self._grants.grants(turn.work.person)
+            if grants and evidence.book is not (book := self._book(turn.work.person, grants)):
+                evidence.book = book
+            elif looked or not await self._looked(turn, call, spec, specs, evidence):
+                return verdict
+            else:
+                looked = True
+        if verdict.grant is None or verdict.grant.uses is None or await self._grants.use_grant(verdict.grant):
+            return verdict
+        return await self.verdict(turn, call, spec, specs)  # somebody else used it up meanwhile
+
+    def standing(self, call: ToolCall, spec: ToolSpec, person: str) -> Grant | None:
+        """What a standing yes to a call would allow."""
+        return self._policy.standing(call, spec, person)
+
+    def _book(self, person: str, grants: Sequence[Grant]) -> Book:
+        known = self._books.get(person)
+        if known is None or known[0] is not grants:
+            self._books = {} if len(self._books) > MOST else self._books
+            known = self._books[person] = grants, self._policy.book(grants)
+        return known[1]
+
+    async def _looked(
+        self, turn: Turn, call: ToolCall, spec: ToolSpec, specs: dict[str, ToolSpec], evidence: Evidence
+    ) -> bool:
+        """True if something was looked up that may change a decision."""
+        names = [name for name in self._policy.lacks(call, spec, evidence) if name not in turn.state.looked]
+        for name in names:
+            await self._look_up(turn, specs[name])
+        return bool(names)
