@@ -11,13 +11,14 @@ from typing import Any
 from sqlalchemy import BigInteger, ClauseElement, Integer, Text, bindparam, func, select, text, update
 
 from gitu_core.store import tables as t
+from scripts import budget_queries, work_queries
 from scripts import phrases as q
-from scripts import work_queries
 
 
 def statements(dialect: str) -> dict[str, ClauseElement]:
     """All of them, by name."""
-    return {**_writes(dialect), **_reads(), **_ranges(), **_sums(), **work_queries.statements(dialect)}
+    return {**_writes(dialect), **_reads(), **_ranges(), **_sums(), **work_queries.statements(dialect),
+            **budget_queries.statements(dialect)}  # fmt: skip
 
 
 KEY = "id generation master wrapped person purpose"

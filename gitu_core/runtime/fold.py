@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+import msgspec
 
 from gitu_core.model import (
     UNLABELLED,
@@ -115,6 +118,20 @@ class TurnState:
         self.label = self.label.join(step.result.influence)
         if call is not None:
             self.messages.append(tool_message(call, step.result))
+
+    def repeats(self, most: int) -> ToolCall | None:
+        """A call that was made *most* times with the same arguments and gave the same result each time."""
+        if len(self.results) < most:
+            return None
+        seen = Counter[bytes]()
+        for call in self.calls:
+            if (result := self.results.get(call.id)) is not None:
+                same = call.tool, call.arguments, call.raw, result.status, result.text
+                key = msgspec.json.encode(same, order="deterministic")
+                seen[key] += 1
+                if seen[key] >= most:
+                    return call
+        return None
 
     @property
     def answer(self) -> ModelMessage | None:

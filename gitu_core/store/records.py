@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from gitu_core.contracts.ports import Accepted, HistoryEntry, InboxEntry, Landing, OutboxEntry, Record, StepEntry
+from gitu_core.contracts.ports import (
+    Accepted,
+    HistoryEntry,
+    Hold,
+    InboxEntry,
+    Landing,
+    OutboxEntry,
+    Record,
+    Settled,
+    Standing,
+    StepEntry,
+)  # fmt: skip
 from gitu_core.model import Message, Receipt, Usage
 from gitu_core.model.message import same_author
-from gitu_core.store.base import Base, readable, replaced
+from gitu_core.store.base import readable, replaced
+from gitu_core.store.budgets import BudgetsPart, settling
 from gitu_core.store.cache import Tail
 from gitu_core.store.keys import Script
 from gitu_core.store.rows import history_entry, inbox_entry, inbox_row, outbox_entry, rows_of, step_entry
@@ -21,7 +35,7 @@ _CHUNK, _PAGE = 256, 1000
 _NEVER = -1
 
 
-class RecordsPart(Base):
+class RecordsPart(BudgetsPart):
     """Inbox, history, journal, outbox and usage."""
 
     async def accept(self, entry: InboxEntry, lane: str = "", landing: Landing | None = None) -> Receipt:
@@ -47,11 +61,22 @@ class RecordsPart(Base):
 
         return Receipt(*await job.through(submit))
 
-    async def write(self, *records: Record, given: Any = None) -> None:
+    async def write(self, *records: Record, given: Any = None, hold: Hold | None = None) -> Sequence[Standing]:
         """Writes all records in one transaction; returns when they are committed. A cancelled call may still
-        have been written. Fails where the message that *given* stands for was not accepted as a new one."""
+        have been written. Fails where the message that *given* stands for was not accepted as a new one.
+
+        With *hold*, sets that aside behind them, on the same way to the disk, whoever else does so at that moment;
+        gives how full each envelope was before, up to the one that cannot bear it, if there is one."""
         rows, after = self._prepared(records)
-        await self._rows(rows, after=after, given=given)
+        if hold is None:
+            await self._rows(rows, after=after, given=given)
+            return ()
+        jobs = Job(rows, after=after, given=given, fenced=True), Job(script=partial(self._set_aside, hold), fenced=True)
+        for job in jobs:
+            self.engine.submit(job)
+        _, found = await asyncio.gather(*(job.future for job in jobs if job.future is not None))
+        standings: list[Standing] = found
+        return standings
 
     def post(self, *records: Record) -> None:
         """Writes all records in one transaction, later, after everything handed over before; does not wait.
@@ -217,11 +242,15 @@ class RecordsPart(Base):
     # ---- inside --------------------------------------------------------------------------------------------
 
     def _prepared(self, records: Sequence[Record]) -> tuple[list[Row], Callable[[Job], None] | None]:
-        rows = rows_of(records, self.tenant, self.clock.now())
+        plain = [each for each in records if not isinstance(each, Settled)]
+        rows = rows_of(plain, self.tenant, self.clock.now())
         news: dict[str, list[tuple[HistoryEntry, int]]] = {}
-        for record, row in zip(records, rows, strict=True):
+        for record, row in zip(plain, rows, strict=True):
             if isinstance(record, HistoryEntry):
                 news.setdefault(record.session, []).append((record, len(row.body or b"")))
+        if len(plain) < len(records):
+            # Ahead of usage by a turn that goes on, which knows less about it than what was set aside.
+            rows = [row for each in records if isinstance(each, Settled) for row in settling(each, self.tenant)] + rows
         if not news:
             return rows, None
         for session, entries in news.items():

@@ -52,6 +52,12 @@ class SessionsPart(Base):
         rows = await self._read(self._script_of(statement, self.tenant, *who, limit, bodies=(6,)))
         return [self._session(row) for row in rows]
 
+    async def conversation_of(self, person: str) -> Conversation | None:
+        """The conversation of a person that was bound to a session last. `Damaged` if it cannot be read."""
+        row = await self._read(lambda: self._first(1, "conversation_last", self.tenant, person))
+        seal = ("conversations", self.tenant, row[0], person) if row else ()
+        return unsealed(self._keys, row[1], Conversation, f"a conversation of {person}", *seal) if row else None
+
     async def update_session(
         self, id: str, *, title: str | None = None, profile: str | None = None, settings: dict[str, Any] | None = None
     ) -> Session:

@@ -22,10 +22,13 @@ from tests.store.make import inbox, outgoing, said, step
 
 pytestmark = pytest.mark.anyio
 
-NEXT = '''"""One more revision, only for this test."""
+HEAD = migrate.head()
+AFTER = f"{int(HEAD) + 1:04}"
+
+NEXT = f'''"""One more revision, only for this test."""
 from alembic import op
 from sqlalchemy import Column, Text
-revision, down_revision, branch_labels, depends_on = "0003", "0002", None, None
+revision, down_revision, branch_labels, depends_on = "{AFTER}", "{HEAD}", None, None
 def upgrade():
     op.add_column("@people", Column("nick", Text(), nullable=True))
     op.execute("UPDATE \\"@people\\" SET nick = 'none'")
@@ -92,19 +95,19 @@ async def test_the_way_down_and_up_again_works_with_data(opened: Callable[..., A
     await store.write(step(0), outgoing("o"))
     extra = tmp_path / "versions"
     extra.mkdir()
-    (extra / "v0003_next.py").write_text(NEXT)
+    (extra / f"v{AFTER}_next.py").write_text(NEXT)
     sql = store.engine.sql
-    assert migrate.head([extra]) == "0003"
+    assert migrate.head([extra]) == AFTER
 
     async def walk(start: str, target: str) -> None:
         ways = migrate.script(sql.dialect, start, target, [extra])
         await store._script(script(*ways))
 
-    await walk("0002", "0003")
+    await walk(HEAD, AFTER)
     assert (await store._script(script('SELECT nick FROM "@people"')))[0][0] == "none"
-    with pytest.raises(SchemaError, match=r"0003.*0002"):
+    with pytest.raises(SchemaError, match=rf"{AFTER}.*{HEAD}"):
         await opened(prefix="x_")
-    await walk("0003", "0001")
+    await walk(AFTER, "0001")
     with pytest.raises(StoreError):
         await store._script(script('SELECT epoch FROM "@workers"'))
     again = await opened(prefix="x_")
@@ -113,7 +116,7 @@ async def test_the_way_down_and_up_again_works_with_data(opened: Callable[..., A
     assert [id for id, _ in await open_messages(again)] == [receipt.id]
     assert await again.unsent() == [outgoing("o")]
     assert tuple((await again._script(script('SELECT channel FROM "@outbox"')))[0]) == ("",)
-    await walk("0002", "base")
+    await walk(HEAD, "base")
     fresh = await opened(prefix="x_")
     assert await fresh.steps("t") == []
 

@@ -1,0 +1,211 @@
+"""The envelopes of ``gitu.toml``: which of them a call draws on, when their periods begin, and how full they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta, tzinfo
+from fnmatch import translate
+from functools import partial
+from hashlib import blake2b
+from typing import NamedTuple
+
+import msgspec
+
+from gitu_core.config import Envelope
+from gitu_core.contracts.ports import Bill, Ledger, Slot, Standing, Used
+from gitu_core.model import NANO, Value
+
+DIMENSIONS = "user", "session", "plugin", "job", "model", "owner"
+"""What an envelope may be split by, in the order of `Used`."""
+
+NEVER = 1e12
+"""When a period ends that does not end, in seconds since 1970."""
+
+PLATFORM = "platform"
+
+
+class Line(Value, frozen=True):
+    """How full one envelope is: `whose` it is by dimension, what was used of it, what is set aside for calls that run,
+    and its limits (None = none), in nano-dollars and tokens. It begins anew at `until` (UTC; None = never)."""
+
+    budget: str
+    whose: dict[str, str]
+    period: str
+    cost: int
+    tokens: int
+    held_cost: int
+    held_tokens: int
+    cost_limit: int | None
+    tokens_limit: int | None
+    until: float | None
+    state: str = "ok"
+
+    @property
+    def title(self) -> str:
+        """Which one it is, in words."""
+        return " ".join([self.budget, *(f"{name} {value}" for name, value in self.whose.items())])
+
+
+class Period(NamedTuple):
+    """A day or a month by its name, from its first second to the first of the next."""
+
+    name: str
+    since: float
+    until: float
+
+
+def period_at(kind: str, at: float, zone: tzinfo) -> Period:
+    """The period of that *kind* at a time (UTC), as the calendar of *zone* has it."""
+    if kind == "total":
+        return Period("", 0.0, NEVER)
+    first = datetime.fromtimestamp(at, zone).date()
+    if kind == "month":
+        first = first.replace(day=1)
+    following = first + timedelta(1) if kind == "day" else (first + timedelta(31)).replace(day=1)
+    return Period(first.isoformat()[: 10 if kind == "day" else 7], _midnight(first, zone), _midnight(following, zone))
+
+
+def _midnight(day: date, zone: tzinfo) -> float:
+    return datetime.combine(day, time(), zone).timestamp()
+
+
+class Rule:
+    """One budget of ``gitu.toml``."""
+
+    def __init__(self, name: str, envelope: Envelope) -> None:
+        self.name, self.envelope = name, envelope
+        self.cost = None if envelope.cost is None else round(envelope.cost * NANO)
+        given = (envelope.users, envelope.sessions, envelope.plugins, envelope.jobs, envelope.models, envelope.owners)
+        self._wanted = [(n, re.compile("|".join(map(translate, each)))) for n, each in enumerate(given) if each]
+        self._split = [DIMENSIONS.index(each) for each in envelope.per]
+        # Only one person's usage can count where it is split by user; a session is one person's as well.
+        self.personal = bool({"user", "session"} & set(envelope.per))
+
+    def part(self, used: Used) -> tuple[str, ...] | None:
+        """Whose part of the budget usage counts to; None if to nobody's."""
+        owner = PLATFORM if used.owner == PLATFORM else f"{used.owner}:{used.person}"
+        who = (*used[:5], owner)
+        if not all(wanted.match(who[n]) for n, wanted in self._wanted):
+            return None
+        part = tuple(who[n] for n in self._split)
+        return part if all(part) else None
+
+    def counts(self, part: tuple[str, ...], used: Used) -> bool:
+        """True if usage counts to that part."""
+        return self.part(used) == part
+
+    def key(self, part: Sequence[str], period: str) -> str:
+        """The name of that part in that period, in the store."""
+        return json.dumps([self.name, period, *part], ensure_ascii=False)
+
+
+class Envelopes:
+    """All budgets. Days and months are those of *zone*."""
+
+    def __init__(self, budgets: Mapping[str, Envelope], zone: tzinfo) -> None:
+        self.rules = [Rule(name, each) for name, each in budgets.items()]
+        self.by_name = {rule.name: rule for rule in self.rules}
+        self.zone = zone
+        self._periods: dict[str, Period] = {}
+
+    @property
+    def mark(self) -> str:
+        """Changes when something else is counted than before: who and what, not how much of it."""
+        plain = Envelope()
+        same = {"cost": plain.cost, "tokens": plain.tokens, "warn": plain.warn, "on_exhausted": plain.on_exhausted}
+        which = [(rule.name, msgspec.structs.replace(rule.envelope, **same)) for rule in self.rules]  # type: ignore[arg-type]
+        return blake2b(msgspec.json.encode((str(self.zone), which)), digest_size=8).hexdigest() if which else ""
+
+    def slots(self, bill: Bill) -> tuple[Slot, ...]:
+        """The envelopes that a call draws on."""
+        found = []
+        for rule in self.rules:
+            if (part := rule.part(bill.used)) is not None:
+                period = self.period(rule, bill.at)
+                person = bill.used.person if rule.personal else ""
+                found.append(Slot(rule.key(part, period.name), period.since, period.until, rule.cost,
+                                  rule.envelope.tokens, partial(rule.counts, part), person))  # fmt: skip
+        return tuple(found)
+
+    def period(self, rule: Rule, at: float) -> Period:
+        """The period of a budget at a time."""
+        kind = rule.envelope.period
+        known = self._periods.get(kind)
+        if known is None or not known.since <= at < known.until:
+            known = self._periods[kind] = period_at(kind, at, self.zone)
+        return known
+
+    def rule(self, slot: Slot) -> Rule:
+        """The budget that an envelope is a part of."""
+        return self.by_name[json.loads(slot.key)[0]]
+
+    def title(self, slot: Slot, bill: Bill) -> str:
+        """Which envelope it is, in words for who makes that call: ``daily (yours, model acme/big)``."""
+        name, _, *part = json.loads(slot.key)
+        mine = {("user", bill.used.person): "yours", ("session", bill.used.session): "this session"}
+        named = zip(self.by_name[name].envelope.per, part, strict=True)
+        whose = ", ".join(mine.get(each, " ".join(each)) for each in named)
+        return f"{name} ({whose})" if whose else name
+
+    def when(self, until: float) -> str:
+        """When an envelope is free again, in words."""
+        return "" if until >= NEVER else datetime.fromtimestamp(until, self.zone).strftime("%Y-%m-%d %H:%M %Z")
+
+    def line(self, line: Line, mine: bool = False) -> str:
+        """How full an envelope is, in words; *mine*: for whose it is."""
+        parts = []
+        if line.cost_limit is not None:
+            parts.append(f"{money(line.cost)} of {money(line.cost_limit)}")
+        if line.tokens_limit is not None:
+            parts.append(f"{line.tokens:,} of {line.tokens_limit:,} tokens")
+        again = f"; begins anew on {self.when(line.until)}" if line.until else ""
+        return f"{line.budget if mine and [*line.whose] == ['user'] else line.title}, {line.period}: {' and '.join(parts)} used{again}"
+
+    async def report(self, ledger: Ledger, now: float, person: str = "") -> list[Line]:
+        """How full the envelopes are that were used in their present period; of one *person*, only their own."""
+        rules = [rule for rule in self.rules if not person or rule.personal]
+        held = {key: (cost, tokens) for key, cost, tokens in await ledger.held()}
+        lines: list[Line] = []
+        for rule in rules:
+            period = self.period(rule, now)
+            used = await ledger.used(period.since, period.until, person)
+            lines += _lines(rule, period, used, held, person)
+        return lines
+
+
+def _lines(
+    rule: Rule, period: Period, used: Iterable[Used], held: Mapping[str, tuple[int, int]], person: str
+) -> Iterable[Line]:  # fmt: skip
+    per = rule.envelope.per
+    spent: dict[tuple[str, ...], tuple[int, int]] = {} if per else {(): (0, 0)}
+    for each in used:
+        if (part := rule.part(each)) is not None:
+            cost, tokens = spent.get(part, (0, 0))
+            spent[part] = cost + each.cost, tokens + each.tokens
+    for key in held:  # a first call may be on its way
+        name, label, *rest = json.loads(key)
+        if (name, label, len(rest)) == (rule.name, period.name, len(per)):
+            spent.setdefault(tuple(rest), (0, 0))
+    for part, (cost, tokens) in sorted(spent.items()):
+        whose = dict(zip(per, part, strict=True))
+        if person and whose.get("user", person) != person:
+            continue
+        aside = held.get(rule.key(part, period.name), (0, 0))
+        fullness = fraction(Standing(cost, tokens), rule.cost, rule.envelope.tokens)
+        first = min(rule.envelope.warn, default=1.0)
+        state = "used up" if fullness >= 1 else "warning" if fullness >= first else "ok"
+        yield Line(rule.name, whose, period.name or "total", cost, tokens, *aside, rule.cost, rule.envelope.tokens,
+                   None if period.until >= NEVER else period.until, state)  # fmt: skip
+
+
+def fraction(standing: Standing, cost: int | None, tokens: int | None) -> float:
+    """How much of its limits was spent of an envelope: 1 = all of it."""
+    parts = [(standing.cost, cost), (standing.tokens, tokens)]
+    return max((used / limit if limit else float(used > 0) for used, limit in parts if limit is not None), default=0.0)
+
+
+def money(nano: int) -> str:
+    """An amount, for people."""
+    return "<$0.0001" if 0 < nano < NANO / 10_000 else f"${nano / NANO:,.4f}".rstrip("0").rstrip(".")

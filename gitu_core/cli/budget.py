@@ -1,0 +1,54 @@
+"""``gitu budget``: how full the envelopes are."""
+
+from __future__ import annotations
+
+import argparse
+
+import anyio
+import msgspec
+
+from gitu_core.budget import Line, money
+from gitu_core.cli.common import assistant
+from gitu_core.cli.show import answers_only, as_json, table
+from gitu_core.wiring import House
+
+HEAD = "budget", "whose", "period", "used", "set aside", "limit", "full", "state", "begins anew"
+
+
+def arguments(name: str, command: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    command.add_argument("--user", default="", help="only the envelopes of this user")
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command; 1 if an envelope is used up."""
+    return anyio.run(_run, options)
+
+
+async def _run(options: argparse.Namespace) -> int:
+    with answers_only():
+        async with assistant(options) as gitu:
+            house = gitu.house
+            lines = await house.budgets(options.user)
+    if options.json:
+        print(as_json([{"title": each.title, **msgspec.to_builtins(each)} for each in lines]))
+    elif not house.settings.budgets:
+        print("no budget is set: see [budgets.NAME] in docs/configuration.md")
+    else:
+        print(table(HEAD, [row for each in lines for row in _rows(each, house)]))
+    return 1 if any(each.state == "used up" for each in lines) else 0
+
+
+def _rows(line: Line, house: House) -> list[tuple[str, ...]]:
+    whose = ", ".join(f"{name} {value}" for name, value in line.whose.items()) or "everybody"
+    again = house.envelopes.when(line.until) if line.until else "never"
+    found = []
+    for used, held, limit, say in (
+        (line.cost, line.held_cost, line.cost_limit, money),
+        (line.tokens, line.held_tokens, line.tokens_limit, "{:,} tokens".format),
+    ):
+        if limit is not None:
+            full = f"{used / limit:.0%}" if limit else "100%"
+            found.append((line.budget, whose, line.period, say(used), say(held), say(limit), full, line.state, again))
+    return found

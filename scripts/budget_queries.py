@@ -1,0 +1,81 @@
+"""The queries about budgets: how full envelopes are, what is set aside in them, what was used."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, ClauseElement, func, select, update
+
+from gitu_core.store import tables as t
+from scripts import phrases as q
+
+ROW = "id person session turn plugin model owner input_tokens output_tokens cost at job"
+
+
+def statements(dialect: str) -> dict[str, ClauseElement]:
+    """All of them, by name."""
+    return {**_envelopes(dialect), **_holds(dialect), **_ledger()}
+
+
+def _envelopes(dialect: str) -> dict[str, ClauseElement]:
+    envelopes, holds = t.ENVELOPES, t.HOLDS
+    columns, held = envelopes.c, holds.c
+    # On PostgreSQL its row lets one worker at a time count; on SQLite every transaction does, and nothing is changed.
+    gate = q.change(envelopes, "tenant", cost=q.ZERO).where(columns.key == q.EMPTY)
+    if dialect == "postgresql":
+        nothing = {"key": q.EMPTY, "person": q.EMPTY, "until": q.ZERO, "cost": q.ZERO, "tokens": q.ZERO}
+        gate = q.insert(dialect, envelopes, **nothing).on_conflict_do_update(
+            index_elements=["tenant", "key"], set_={"cost": q.ZERO}
+        )
+    taken = update(envelopes).where(columns.tenant == held.tenant, columns.key == held.envelope)
+    one = q.where(holds, "tenant id")
+    plus_cost, plus_tokens = q.number("plus_cost"), q.number("plus_tokens")
+    tokens = held.input_tokens + held.output_tokens
+
+    def aside(amount: ClauseElement) -> ClauseElement:
+        mine = select(func.coalesce(func.sum(amount), q.ZERO).cast(BigInteger))
+        return mine.where(held.tenant == columns.tenant, held.envelope == columns.key).scalar_subquery()
+
+    return {
+        "budget_gate": gate,
+        "envelope": select(columns.cost, columns.tokens, aside(held.cost), aside(tokens)).where(
+            *q.where(envelopes, "tenant key")
+        ),
+        "envelope_add": q.insert(dialect, envelopes).on_conflict_do_nothing(),
+        "envelope_spend": taken.values(cost=columns.cost + plus_cost, tokens=columns.tokens + plus_tokens).where(*one),
+        "envelope_charge": taken.values(cost=columns.cost + held.cost, tokens=columns.tokens + tokens).where(*one),
+        "envelopes_drop": envelopes.delete().where(*q.where(envelopes, "tenant"), columns.until < q.moment("before")),
+    }
+
+
+def _holds(dialect: str) -> dict[str, ClauseElement]:
+    holds, held = t.HOLDS, t.HOLDS.c
+    names = ROW.split()
+    charged = (
+        select(held.tenant, *(held[name] for name in names), q.ZERO).distinct().where(*q.where(holds, "tenant id"))
+    )
+    tokens = func.sum(held.input_tokens + held.output_tokens).cast(BigInteger)
+    return {
+        "hold_add": q.insert(dialect, holds).on_conflict_do_nothing(),
+        "hold_drop": holds.delete().where(*q.where(holds, "tenant id")),
+        "holds_of": select(held.id).distinct().where(*q.where(holds, "tenant worker")),
+        "held": select(held.envelope, func.sum(held.cost).cast(BigInteger), tokens)
+        .where(*q.where(holds, "tenant"))
+        .group_by(held.envelope),
+        "usage_charge": q.into(dialect, t.USAGE)
+        .from_select(["tenant", *names, "cached_tokens"], charged)
+        .on_conflict_do_nothing(),
+    }  # fmt: skip
+
+
+def _ledger() -> dict[str, ClauseElement]:
+    usage, spoken = t.USAGE, t.CONVERSATIONS
+    c = usage.c
+    who = (c[name] for name in ("person", "session", "plugin", "job", "model", "owner"))
+    rows = select(*who, c.cost, c.input_tokens + c.output_tokens)
+    window = c.at >= q.moment("since"), c.at < q.moment("until")
+    return {
+        "used": rows.where(*q.where(usage, "tenant"), *window),
+        "used_by": rows.where(*q.where(usage, "tenant person"), *window),
+        "conversation_last": q.first(
+            q.pick(spoken, "conversation body", "tenant person").order_by(spoken.c.bound_at.desc()), q.ONE
+        ),
+    }
