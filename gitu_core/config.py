@@ -171,33 +171,32 @@ def from_dict(raw: dict[str, Any]) -> Settings:
     if unknown:
         name = min(unknown)
         raise ConfigError(f"there is no setting {name!r}", hint="see docs/configuration.md", field=name)
-    for budget, words in (raw.get("budgets") or {}).items() if isinstance(raw.get("budgets"), dict) else ():
-        known = [name for name in Envelope.__struct_fields__ if name != "extra"]
-        for name in sorted(set(words) - set(known)) if isinstance(words, dict) else ():
-            raise ConfigError(f"a budget has no setting {name!r}", field=f"budgets.{budget}.{name}",
-                              hint=nearest(name, known, "see docs/configuration.md"))  # fmt: skip
     try:
-        return checked(msgspec.convert(raw, Settings))
+        settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$.")
         field = path.rstrip("`") or "gitu.toml"
         raise ConfigError(f"{field}: {message}", hint="correct gitu.toml", field=field) from error
+    known = [name for name in Envelope.__struct_fields__ if name != "extra"]
+    for budget, name in [(budget, name) for budget, words in raw.get("budgets", {}).items() for name in words]:
+        if name not in known:
+            raise ConfigError(f"a budget has no setting {name!r}", field=f"budgets.{budget}.{name}",
+                              hint=nearest(name, known, "see docs/configuration.md"))  # fmt: skip
+    return checked(settings)
 
 
 def checked(settings: Settings) -> Settings:
     """The same settings. `ConfigError` names what of budgets and time zone cannot be meant."""
     zone_of(settings.timezone)
     for name, each in settings.budgets.items():
-        wrong = {
-            "cost": each.cost is not None and not (0 <= each.cost < math.inf) and "must be an amount of US dollars",
-            "tokens": each.tokens is not None and each.tokens < 0 and "must be a number of tokens",
-            "warn": any(not 0 < part < 1 for part in each.warn) and "must be parts between 0 and 1",
-            "per": len(set(each.per)) < len(each.per) and "names something twice",
-        }
-        if each.cost is None and each.tokens is None:
-            wrong["cost"] = "or tokens must be set: a budget without either limits nothing"
-        for field, what in wrong.items():
-            if what:
+        for field, wrong, what in (
+            ("cost", each.cost is None and each.tokens is None, "or tokens must be set, or it limits nothing"),
+            ("cost", not 0 <= (each.cost or 0) < math.inf, "must be an amount of US dollars"),
+            ("tokens", (each.tokens or 0) < 0, "must be a number of tokens"),
+            ("warn", any(not 0 < part < 1 for part in each.warn), "must be parts between 0 and 1"),
+            ("per", len(set(each.per)) < len(each.per), "names something twice"),
+        ):
+            if wrong:
                 field = f"budgets.{name}.{field}"
                 raise ConfigError(f"{field} {what}", hint="correct gitu.toml", field=field)
     return settings

@@ -14,12 +14,13 @@ import msgspec
 from anyio.abc import TaskGroup
 
 from gitu_core.blocking import BLOCK, models_blocked
-from gitu_core.budget import Alert, Envelopes, Governor, Line
+from gitu_core.budget import Envelopes, Governor, Line
 from gitu_core.clock import SystemClock
 from gitu_core.config import Profile, SecretSource, leaves_machine, plugin_config, zone_of
 from gitu_core.contracts import Dispatcher, Host
+from gitu_core.contracts.budgets import Settled
 from gitu_core.contracts.host import Entry
-from gitu_core.contracts.ports import Session, Store
+from gitu_core.contracts.ports import Record, Session, Store, UsageEntry
 from gitu_core.contracts.scope import acting, person_of
 from gitu_core.errors import ConfigError, GituError, InputError, NotReady, PluginError, StoreError
 from gitu_core.facets import CORE, PluginHost, StateVersions
@@ -87,7 +88,7 @@ class House:
         self.models = Models(self.registry, self.settings, self.clock, self.secrets.has, forbidden=self._forbidden)
         self.turns = Turns(self.registry.hooks, self.clock, self.profile, options.approve, self.store, options.deps)
         self.envelopes = Envelopes(self.settings.budgets, zone_of(self.settings.timezone))
-        self.budget = Governor(self._cost_limit, self.envelopes, self.store.post, self._alert)
+        self.budget = Governor(self._cost_limit, self.envelopes, self.store.post, self._tell)
         self.runtime = Runtime(
             records=self.store, registry=self.registry, hooks=self.registry.hooks, models=self.models,
             policy=LabelPolicy(), budget=self.budget, clock=self.clock, profiles=self.profile,
@@ -167,7 +168,7 @@ class House:
                 if self.settings.budgets:
                     await self.store.recount(self.clock.now() - HOUSEKEEPING)
             except StoreError as error:
-                log.warning("idle sessions could not be ended: %s", error)
+                log.warning("nobody could tidy up: %s", error)
             await self.clock.sleep(HOUSEKEEPING)
 
     # ---- what the parts need from each other ----------------------------------------------------
@@ -195,16 +196,17 @@ class House:
             await self.store.recount()
             await self.store.kv_put(CORE, Entry("budgets", mark))
 
-    def _alert(self, alert: Alert) -> None:
+    def _tell(self, *what: Any) -> None:
         with suppress(RuntimeError):  # everything closes: it is said at the next call
-            self._group.start_soon(self.tell, alert.id, alert.text, alert.person, alert.conversation)
+            self._group.start_soon(self.tell, *what)
 
     async def tell(self, id: str, text: str, person: str, where: Conversation | None = None) -> None:
-        """Tells a person something once under one id, in the conversation given, else where they spoke last."""
+        """Tells a person something once under one id, in the conversation given, else where they spoke last; never
+        where others read it."""
         try:
-            if where is None and person:
+            if person and (where is None or where.kind == "group"):
                 where = await self.store.conversation_of(person)
-            if where is not None and where.channel != APP:
+            if where is not None and where.channel != APP and where.kind == "direct":
                 await self.notify(Outgoing(id, id, where, (Text(text),), label=by_system()))
         except GituError as error:
             log.warning("%s could not be told: %s", person, error)
@@ -288,10 +290,23 @@ class House:
         job = f"{plugin}/{call.call}" if call.call and not call.turn else ""
         info = TurnInfo(turn, call.session or f"{call.principal}.{id}", id, call.principal, profile.name,
                         plugin=plugin, job=job)  # fmt: skip
-        outcome = await self.runtime.run(Work(info, person_of(call.principal), ask, profile, schema=schema, depth=1))
+        work = Work(info, person_of(call.principal), ask, profile, schema=schema, depth=1)
+        try:
+            outcome = await self.runtime.run(work)
+        except BaseException as error:  # it was cut off: what it used is paid for, and nothing stays set aside
+            with suppress(StoreError):
+                self.store.post(*self._cut_off(work, error))
+            raise
         self.store.post(*outcome.records)
         self.raise_failure(outcome.reply)
         return outcome.reply.text if schema is None else outcome.reply.data
+
+    def _cut_off(self, work: Work, error: BaseException) -> Sequence[Record]:
+        """What is left to be written of a turn that nobody goes on with."""
+        if not isinstance(error, StoreError):
+            return self.runtime.cancelled(work).records
+        noted = work.turn.noted() if work.turn is not None else ()  # of its steps some may be missing
+        return [each for each in noted if isinstance(each, Settled | UsageEntry)]
 
     async def notify(self, outgoing: Outgoing) -> None:
         """Says something of the assistant's own accord, under one id once; where its channel does not run, as soon as

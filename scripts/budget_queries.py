@@ -75,7 +75,7 @@ def _ledger() -> dict[str, ClauseElement]:
     return {
         "used": rows.where(*q.where(usage, "tenant"), *window),
         "used_by": rows.where(*q.where(usage, "tenant person"), *window),
-        "conversation_last": q.first(
-            q.pick(spoken, "conversation body", "tenant person").order_by(spoken.c.bound_at.desc()), q.ONE
+        "conversations_of": q.first(
+            q.pick(spoken, "conversation body", "tenant person").order_by(spoken.c.bound_at.desc())
         ),
     }

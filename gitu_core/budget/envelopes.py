@@ -7,14 +7,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
 from fnmatch import translate
-from functools import partial
 from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
 
 from gitu_core.config import Envelope
-from gitu_core.contracts.ports import Bill, Ledger, Slot, Standing, Used
+from gitu_core.contracts.budgets import Bill, Ledger, Slot, Standing, Used
 from gitu_core.model import NANO, Value
 
 DIMENSIONS = "user", "session", "plugin", "job", "model", "owner"
@@ -23,12 +22,10 @@ DIMENSIONS = "user", "session", "plugin", "job", "model", "owner"
 NEVER = 1e12
 """When a period ends that does not end, in seconds since 1970."""
 
-PLATFORM = "platform"
-
 
 class Line(Value, frozen=True):
-    """How full one envelope is: `whose` it is by dimension, what was used of it, what is set aside for calls that run,
-    and its limits (None = none), in nano-dollars and tokens. It begins anew at `until` (UTC; None = never)."""
+    """How full one envelope is: `whose` it is by dimension, what was used of it and what is set aside for calls that
+    run, and its limits (None = none), in nano-dollars and tokens. It begins anew at `until` (UTC; None = never)."""
 
     budget: str
     whose: dict[str, str]
@@ -40,12 +37,12 @@ class Line(Value, frozen=True):
     cost_limit: int | None
     tokens_limit: int | None
     until: float | None
-    state: str = "ok"
+    state: str
 
     @property
     def title(self) -> str:
         """Which one it is, in words."""
-        return " ".join([self.budget, *(f"{name} {value}" for name, value in self.whose.items())])
+        return " ".join([self.budget, *map(" ".join, self.whose.items())])
 
 
 class Period(NamedTuple):
@@ -61,8 +58,7 @@ def period_at(kind: str, at: float, zone: tzinfo) -> Period:
     if kind == "total":
         return Period("", 0.0, NEVER)
     first = datetime.fromtimestamp(at, zone).date()
-    if kind == "month":
-        first = first.replace(day=1)
+    first = first if kind == "day" else first.replace(day=1)
     following = first + timedelta(1) if kind == "day" else (first + timedelta(31)).replace(day=1)
     return Period(first.isoformat()[: 10 if kind == "day" else 7], _midnight(first, zone), _midnight(following, zone))
 
@@ -85,16 +81,9 @@ class Rule:
 
     def part(self, used: Used) -> tuple[str, ...] | None:
         """Whose part of the budget usage counts to; None if to nobody's."""
-        owner = PLATFORM if used.owner == PLATFORM else f"{used.owner}:{used.person}"
-        who = (*used[:5], owner)
-        if not all(wanted.match(who[n]) for n, wanted in self._wanted):
-            return None
+        who = (*used[:5], used.owner if used.owner == "platform" else f"{used.owner}:{used.person}")
         part = tuple(who[n] for n in self._split)
-        return part if all(part) else None
-
-    def counts(self, part: tuple[str, ...], used: Used) -> bool:
-        """True if usage counts to that part."""
-        return self.part(used) == part
+        return part if all(part) and all(wanted.match(who[n]) for n, wanted in self._wanted) else None
 
     def key(self, part: Sequence[str], period: str) -> str:
         """The name of that part in that period, in the store."""
@@ -105,29 +94,28 @@ class Envelopes:
     """All budgets. Days and months are those of *zone*."""
 
     def __init__(self, budgets: Mapping[str, Envelope], zone: tzinfo) -> None:
-        self.rules = [Rule(name, each) for name, each in budgets.items()]
-        self.by_name = {rule.name: rule for rule in self.rules}
+        self.rules = {name: Rule(name, each) for name, each in budgets.items()}
         self.zone = zone
         self._periods: dict[str, Period] = {}
 
     @property
     def mark(self) -> str:
         """Changes when something else is counted than before: who and what, not how much of it."""
-        plain = Envelope()
-        same = {"cost": plain.cost, "tokens": plain.tokens, "warn": plain.warn, "on_exhausted": plain.on_exhausted}
-        which = [(rule.name, msgspec.structs.replace(rule.envelope, **same)) for rule in self.rules]  # type: ignore[arg-type]
+        limits = {"cost", "tokens", "warn", "on_exhausted"}
+        plain = [(name, msgspec.to_builtins(rule.envelope)) for name, rule in self.rules.items()]
+        which = [(name, {key: raw[key] for key in sorted(set(raw) - limits)}) for name, raw in plain]
         return blake2b(msgspec.json.encode((str(self.zone), which)), digest_size=8).hexdigest() if which else ""
 
     def slots(self, bill: Bill) -> tuple[Slot, ...]:
         """The envelopes that a call draws on."""
-        found = []
-        for rule in self.rules:
-            if (part := rule.part(bill.used)) is not None:
-                period = self.period(rule, bill.at)
-                person = bill.used.person if rule.personal else ""
-                found.append(Slot(rule.key(part, period.name), period.since, period.until, rule.cost,
-                                  rule.envelope.tokens, partial(rule.counts, part), person))  # fmt: skip
-        return tuple(found)
+        return tuple(self._slot(rule, bill) for rule in self.rules.values() if rule.part(bill.used) is not None)
+
+    def _slot(self, rule: Rule, bill: Bill) -> Slot:
+        period, part = self.period(rule, bill.at), rule.part(bill.used)
+        return Slot(
+            rule.key(part or (), period.name), period.since, period.until, rule.cost, rule.envelope.tokens,
+            lambda used: rule.part(used) == part, bill.used.person if rule.personal else "",
+        )  # fmt: skip
 
     def period(self, rule: Rule, at: float) -> Period:
         """The period of a budget at a time."""
@@ -139,64 +127,51 @@ class Envelopes:
 
     def rule(self, slot: Slot) -> Rule:
         """The budget that an envelope is a part of."""
-        return self.by_name[json.loads(slot.key)[0]]
+        return self.rules[json.loads(slot.key)[0]]
 
     def title(self, slot: Slot, bill: Bill) -> str:
         """Which envelope it is, in words for who makes that call: ``daily (yours, model acme/big)``."""
         name, _, *part = json.loads(slot.key)
         mine = {("user", bill.used.person): "yours", ("session", bill.used.session): "this session"}
-        named = zip(self.by_name[name].envelope.per, part, strict=True)
+        named = zip(self.rules[name].envelope.per, part, strict=True)
         whose = ", ".join(mine.get(each, " ".join(each)) for each in named)
         return f"{name} ({whose})" if whose else name
 
-    def when(self, until: float) -> str:
-        """When an envelope is free again, in words."""
-        return "" if until >= NEVER else datetime.fromtimestamp(until, self.zone).strftime("%Y-%m-%d %H:%M %Z")
+    def when(self, until: float | None) -> str:
+        """When an envelope begins anew, in words; nothing if it never does."""
+        ends = until is not None and until < NEVER
+        return datetime.fromtimestamp(until or 0, self.zone).strftime("%Y-%m-%d %H:%M %Z") if ends else ""
 
     def line(self, line: Line, mine: bool = False) -> str:
         """How full an envelope is, in words; *mine*: for whose it is."""
-        parts = []
-        if line.cost_limit is not None:
-            parts.append(f"{money(line.cost)} of {money(line.cost_limit)}")
-        if line.tokens_limit is not None:
-            parts.append(f"{line.tokens:,} of {line.tokens_limit:,} tokens")
-        again = f"; begins anew on {self.when(line.until)}" if line.until else ""
-        return f"{line.budget if mine and [*line.whose] == ['user'] else line.title}, {line.period}: {' and '.join(parts)} used{again}"
+        title = line.budget if mine and [*line.whose] == ["user"] else line.title
+        used = amounts(line.cost, line.tokens, line.cost_limit, line.tokens_limit)
+        return f"{title}, {line.period}: {used} used{anew(self.when(line.until))}"
 
     async def report(self, ledger: Ledger, now: float, person: str = "") -> list[Line]:
         """How full the envelopes are that were used in their present period; of one *person*, only their own."""
-        rules = [rule for rule in self.rules if not person or rule.personal]
-        held = {key: (cost, tokens) for key, cost, tokens in await ledger.held()}
-        lines: list[Line] = []
-        for rule in rules:
-            period = self.period(rule, now)
-            used = await ledger.used(period.since, period.until, person)
-            lines += _lines(rule, period, used, held, person)
+        held, lines = {key: (cost, tokens) for key, cost, tokens in await ledger.held()}, list[Line]()
+        for rule in self.rules.values():
+            if rule.personal or not person:
+                period = self.period(rule, now)
+                used = await ledger.used(period.since, period.until, person)
+                found = _lines(rule, period, used, held)
+                lines += [each for each in found if each.whose.get("user", person) == person or not person]
         return lines
 
 
-def _lines(
-    rule: Rule, period: Period, used: Iterable[Used], held: Mapping[str, tuple[int, int]], person: str
-) -> Iterable[Line]:  # fmt: skip
-    per = rule.envelope.per
+def _lines(rule: Rule, period: Period, used: Sequence[Used], held: Mapping[str, tuple[int, int]]) -> Iterable[Line]:
+    per, envelope = rule.envelope.per, rule.envelope
     spent: dict[tuple[str, ...], tuple[int, int]] = {} if per else {(): (0, 0)}
     for each in used:
         if (part := rule.part(each)) is not None:
             cost, tokens = spent.get(part, (0, 0))
             spent[part] = cost + each.cost, tokens + each.tokens
-    for key in held:  # a first call may be on its way
-        name, label, *rest = json.loads(key)
-        if (name, label, len(rest)) == (rule.name, period.name, len(per)):
-            spent.setdefault(tuple(rest), (0, 0))
     for part, (cost, tokens) in sorted(spent.items()):
-        whose = dict(zip(per, part, strict=True))
-        if person and whose.get("user", person) != person:
-            continue
-        aside = held.get(rule.key(part, period.name), (0, 0))
-        fullness = fraction(Standing(cost, tokens), rule.cost, rule.envelope.tokens)
-        first = min(rule.envelope.warn, default=1.0)
-        state = "used up" if fullness >= 1 else "warning" if fullness >= first else "ok"
-        yield Line(rule.name, whose, period.name or "total", cost, tokens, *aside, rule.cost, rule.envelope.tokens,
+        full = fraction(Standing(cost, tokens), rule.cost, envelope.tokens)
+        state = "used up" if full >= 1 else "warning" if full >= min(envelope.warn, default=1.0) else "ok"
+        yield Line(rule.name, dict(zip(per, part, strict=True)), period.name or "total", cost, tokens,
+                   *held.get(rule.key(part, period.name), (0, 0)), rule.cost, envelope.tokens,
                    None if period.until >= NEVER else period.until, state)  # fmt: skip
 
 
@@ -206,6 +181,21 @@ def fraction(standing: Standing, cost: int | None, tokens: int | None) -> float:
     return max((used / limit if limit else float(used > 0) for used, limit in parts if limit is not None), default=0.0)
 
 
+def amounts(cost: int, tokens: int, cost_limit: int | None, tokens_limit: int | None, of: bool = True) -> str:
+    """Amounts for people, of what has a limit; with *of*, of how much."""
+    parts = []
+    if cost_limit is not None:
+        parts.append(money(cost) + (f" of {money(cost_limit)}" if of else ""))
+    if tokens_limit is not None:
+        parts.append(f"{tokens:,}" + (f" of {tokens_limit:,}" if of else "") + " tokens")
+    return " and ".join(parts)
+
+
+def anew(when: str) -> str:
+    """The end of a sentence about an envelope."""
+    return f"; it begins anew on {when}" if when else ""
+
+
 def money(nano: int) -> str:
-    """An amount, for people."""
+    """An amount of money, for people."""
     return "<$0.0001" if 0 < nano < NANO / 10_000 else f"${nano / NANO:,.4f}".rstrip("0").rstrip(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
 import anyio
 import msgspec
@@ -40,15 +41,13 @@ async def _run(options: argparse.Namespace) -> int:
     return 1 if any(each.state == "used up" for each in lines) else 0
 
 
-def _rows(line: Line, house: House) -> list[tuple[str, ...]]:
-    whose = ", ".join(f"{name} {value}" for name, value in line.whose.items()) or "everybody"
-    again = house.envelopes.when(line.until) if line.until else "never"
-    found = []
+def _rows(line: Line, house: House) -> Iterator[tuple[str, ...]]:
+    whose, again = ", ".join(map(" ".join, line.whose.items())), house.envelopes.when(line.until)
     for used, held, limit, say in (
         (line.cost, line.held_cost, line.cost_limit, money),
         (line.tokens, line.held_tokens, line.tokens_limit, "{:,} tokens".format),
     ):
         if limit is not None:
             full = f"{used / limit:.0%}" if limit else "100%"
-            found.append((line.budget, whose, line.period, say(used), say(held), say(limit), full, line.state, again))
-    return found
+            amounts = say(used), say(held), say(limit), full
+            yield (line.budget, whose or "everybody", line.period, *amounts, line.state, again or "never")

@@ -5,14 +5,15 @@ A room names here what it needs, so that no room imports its neighbour.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from gitu_core.contracts.base import Contribution
+from gitu_core.contracts.budgets import Hold, Ledger, Settled, Standing
 from gitu_core.contracts.host import Entry
 from gitu_core.contracts.timers import TimerStore
 from gitu_core.model.base import Value
@@ -182,89 +183,7 @@ class UsageEntry(Value, frozen=True):
     job: str = ""
 
 
-class Settled(Value, frozen=True):
-    """What was set aside under this id is free again, because the call was paid for: with `usage`, or, without one,
-    with all that was set aside. Written together with the call's own `UsageEntry`; a second time it changes nothing."""
-
-    id: str
-    usage: Usage | None = None
-
-
 Record = HistoryEntry | StepEntry | TurnEntry | OutboxEntry | InboxDone | UsageEntry | Approval | Settled
-
-
-class Standing(NamedTuple):
-    """How full an envelope is: what was spent, and what is set aside for calls that run; cost in nano-dollars."""
-
-    cost: int = 0
-    tokens: int = 0
-    held_cost: int = 0
-    held_tokens: int = 0
-
-
-class Used(NamedTuple):
-    """Usage by whom and what for, as it stands in the ledger."""
-
-    person: str
-    session: str
-    plugin: str
-    job: str
-    model: str
-    owner: str
-    cost: int = 0
-    tokens: int = 0
-
-
-class Bill(Value, frozen=True, gc=True):
-    """A call that will cost something: for whom, what for, on whose key, and the most it may use. `id` is that of its
-    `UsageEntry`, `at` when it is made (UTC), `priced` False where nobody knows the cost. Its user is told in
-    `conversation` about budgets. A call of a tool or of speech has a bill as one of a model has."""
-
-    id: str
-    used: Used
-    worst: Usage
-    at: float
-    turn: str = ""
-    priced: bool = True
-    conversation: Conversation | None = None
-
-
-class Slot(Value, frozen=True, gc=True):
-    """An envelope as one call meets it: `key` names it, whose it is and its period, from `since` to `until` (UTC), in
-    which `counts` tells what was spent from it; only usage of `person` can be, where given. Limits: None = none."""
-
-    key: str
-    since: float
-    until: float
-    cost: int | None
-    tokens: int | None
-    counts: Callable[[Used], bool]
-    person: str = ""
-
-    def bears(self, standing: Standing, worst: Usage) -> bool:
-        """True if a call that may use *worst* still fits. One that costs nothing always does, as far as money goes."""
-        cost = standing.cost + standing.held_cost + worst.cost
-        tokens = standing.tokens + standing.held_tokens + worst.input_tokens + worst.output_tokens
-        fits = self.cost is None or not worst.cost or cost <= self.cost
-        return fits and (self.tokens is None or tokens <= self.tokens)
-
-
-class Hold(Value, frozen=True, gc=True):
-    """The worst case of a call, to be set aside in every one of the envelopes `slots`, or in none."""
-
-    bill: Bill
-    slots: tuple[Slot, ...]
-
-
-@dataclass(eq=False)
-class Ticket:
-    """A call that is paid for before it is made: `own` stands for what its turn sets aside, `hold` for what has to be
-    written before it counts; `standings` is how full its envelopes were then."""
-
-    own: str = ""
-    hold: Hold | None = None
-    standings: Sequence[Standing] = field(default_factory=tuple)
-    settled: bool = False
 
 
 @dataclass
@@ -335,13 +254,14 @@ class Records(Protocol):
         With *lane*, claims that lane in the same transaction; `mine` tells whether it is this worker's. *landing* is
         told when it is on disk or could not be written, also where the caller was cancelled meanwhile."""
 
-    async def write(self, *records: Record, given: Any = None, hold: Hold | None = None) -> Sequence[Standing]:
+    async def write(self, *records: Record, given: Any = None) -> None:
         """Writes all records in one transaction; returns when they are committed. Fails where the message that *given*
-        stands for (see `Landing`) was not accepted as a new one.
+        stands for (see `Landing`) was not accepted as a new one."""
 
-        With *hold*, sets that aside behind them, on the same way to the disk, whoever else does so at that moment;
-        gives how full each envelope was before, up to the one that cannot bear it, if there is one: then nothing is set
-        aside, and the call stands in the ledger as one that used nothing."""
+    async def set_aside(self, hold: Hold, *records: Record, given: Any = None) -> Sequence[Standing]:
+        """Writes all records like `write` and sets *hold* aside behind them, on the same way to the disk, whoever else
+        does so at that moment. Gives how full each envelope was before, up to the one that cannot bear it, if there is
+        one: then nothing is set aside, and the call stands in the ledger as one that used nothing."""
 
     def post(self, *records: Record) -> None:
         """Writes all records in one transaction, later, after everything handed over before; does not wait."""
@@ -428,27 +348,13 @@ class Sessions(Protocol):
         """Sessions, the last active first, of one person where given."""
 
     async def conversation_of(self, person: str) -> Conversation | None:
-        """The conversation of a person that was bound to a session last."""
+        """The conversation with one person alone that was bound to a session last."""
 
     async def end_session(self, id: str) -> None:
         """Ends a session; its conversations get a new one at the next message."""
 
     async def end_idle(self, before: float) -> int:
         """Ends every session that was last active before *before*; gives how many."""
-
-
-class Ledger(Protocol):
-    """What was used, and what is set aside in envelopes."""
-
-    async def used(self, since: float, until: float, person: str = "") -> Sequence[Used]:
-        """All usage of that time, of one person where given."""
-
-    async def held(self) -> Sequence[tuple[str, int, int]]:
-        """What is set aside in each envelope (its key): cost and tokens."""
-
-    async def recount(self, ended: float = ...) -> None:
-        """Forgets the envelopes that *ended* before a time, or all: those that are met again are counted anew from the
-        ledger."""
 
 
 class PluginState(Protocol):
@@ -568,28 +474,3 @@ class Policy(Protocol):
 
     def decide(self, call: ToolCall, tool: ToolSpec, context: Label, turn: TurnInfo) -> Verdict:
         """What may happen. *context* is the join of the labels of all the model has seen."""
-
-
-class Budget(Protocol):
-    """Pays for calls before they are made. Amounts are nano-dollars. Only setting aside may take time; the rest is told
-    and is never cut off by a cancellation."""
-
-    async def reserve(self, turn: TurnInfo, bill: Bill) -> Ticket:
-        """Sets the worst case aside. What has to be written for that is the ticket's `hold`; what came of it is for
-        `admit`. `LimitReached` if it cannot be borne."""
-
-    def admit(self, ticket: Ticket, standings: Sequence[Standing]) -> None:
-        """The hold was written. `LimitReached` if an envelope could not bear it."""
-
-    def settle(self, ticket: Ticket, usage: Usage) -> Sequence[Record]:
-        """Replaces the reservation by what it really cost; gives what is to be written together with that."""
-
-    def release(self, ticket: Ticket) -> None:
-        """Gives the reservation back: nothing was used. Does nothing to one that was settled."""
-
-    def resume(self, turn: TurnInfo, spent: int, lost: str = "") -> Sequence[Record]:
-        """A turn goes on that has *spent* something already, its worst case for the call *lost* (its bill's id)
-        included; gives what is to be written with that."""
-
-    def close(self, turn: str) -> int:
-        """Forgets a turn that ended; gives what it spent."""

@@ -127,8 +127,7 @@ class TurnState:
         for call in self.calls:
             if (result := self.results.get(call.id)) is not None:
                 same = call.tool, call.arguments, call.raw, result.status, result.text
-                key = msgspec.json.encode(same, order="deterministic")
-                seen[key] += 1
+                seen[key := msgspec.json.encode(same, order="deterministic")] += 1
                 if seen[key] >= most:
                     return call
         return None

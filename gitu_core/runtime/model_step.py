@@ -10,7 +10,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from gitu_core.contracts.ports import Bill, Budget, Clock, Hooks, Models, Ticket
+from gitu_core.contracts.budgets import Budget, Ticket
+from gitu_core.contracts.ports import Clock, Hooks, Models
 from gitu_core.errors import Cancelled, Denied, GituError, LimitReached, NoModel, StoreError, StreamBroken
 from gitu_core.failpoints import hit
 from gitu_core.model import (
@@ -114,8 +115,7 @@ class Asker:
             label = join_all(message.label for message in request.messages)
         size = candidate.info, tokens_of(request.messages, request.tools), request.max_tokens or 0
         estimate, parts = worst_cost(*size), Assembler()
-        bill = turn.bill(candidate, worst_case(*size), estimate is not None)
-        ticket = await self._budget.reserve(info, bill)
+        ticket = await self._budget.reserve(info, turn.bill(candidate, worst_case(*size), estimate is not None))
         try:
             # On disk before it is asked: a crash from here on costs this call, and none that came before it.
             digest = digest_of(candidate, request)
@@ -125,9 +125,9 @@ class Asker:
             await turn.work.emit(ModelChosen(candidate.model, str(last.details.get("model", "")) if last else ""))
             began = self._clock.monotonic()
             await self._read(turn, candidate, request, parts)
-            await self._answered(turn, candidate, parts, ticket, bill, self._clock.monotonic() - began)
+            await self._answered(turn, candidate, parts, ticket, self._clock.monotonic() - began)
         except BaseException as error:  # cancellation too: what was read so far has to be paid for
-            await self._failed(turn, candidate, request, parts, ticket, bill, error)
+            await self._failed(turn, candidate, request, parts, ticket, error)
             raise
         finally:
             self._budget.release(ticket)  # does nothing when it was settled
@@ -146,15 +146,15 @@ class Asker:
             raise StreamBroken(f"{candidate.model} stopped before its answer was complete", hint="ask again")
 
     async def _answered(
-        self, turn: Turn, candidate: Candidate, parts: Assembler, ticket: Ticket, bill: Bill, seconds: float
-    ) -> None:  # fmt: skip
+        self, turn: Turn, candidate: Candidate, parts: Assembler, ticket: Ticket, seconds: float
+    ) -> None:
         assert parts.finish is not None
         usage, info = parts.finish.usage, turn.work.info
         hit("model.after")
         message = parts.message(turn.mint(), turn.state.label)
         reason, last_resort = parts.finish.reason, candidate.last_resort
         step = ModelAnswered(message, usage, candidate.model, reason, seconds, last_resort=last_resort)
-        used = turn.used(candidate.model, candidate.owner, usage, bill.at)
+        used = turn.used(candidate.model, candidate.owner, usage, ticket.at)
         turn.note(step, used, *self._budget.settle(ticket, usage))
         self._models.report(candidate, None)
         if self._hooks.wants("gitu_model_called"):
@@ -166,7 +166,7 @@ class Asker:
                                hint="raise profiles.<name>.limits.output_tokens")  # fmt: skip
 
     async def _failed(
-        self, turn: Turn, candidate: Candidate, request: ModelRequest, parts: Assembler, ticket: Ticket, bill: Bill,
+        self, turn: Turn, candidate: Candidate, request: ModelRequest, parts: Assembler, ticket: Ticket,
         error: BaseException,
     ) -> None:  # fmt: skip
         """Pays for what was read before it went wrong, by estimate, cancelled or not; tells routing what went wrong."""
@@ -177,7 +177,7 @@ class Asker:
             error.details.setdefault("model", candidate.model)
         # One that was cut off is no failure, but a probe that ends so decides nothing either.
         self._models.report(candidate, error if isinstance(error, GituError) else Cancelled("it was cut off"))
-        more = (turn.used(candidate.model, candidate.owner, usage, bill.at),) if usage != Usage() else ()
+        more = (turn.used(candidate.model, candidate.owner, usage, ticket.at),) if usage != Usage() else ()
         settled = self._budget.settle(ticket, usage)
         turn.note(ModelFailed(candidate.model, error_info(error), usage), *more, *settled)
 

@@ -10,8 +10,8 @@ import anyio
 import msgspec
 
 from gitu_core.config import Limits
+from gitu_core.contracts.budgets import Budget
 from gitu_core.contracts.ports import (
-    Budget,
     Clock,
     HistoryEntry,
     Hooks,

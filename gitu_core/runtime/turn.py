@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gitu_core.contracts.ports import (
-    Approval,
-    Bill,
-    Clock,
-    Hold,
-    Record,
-    Records,
-    Standing,
-    StepEntry,
-    UsageEntry,
-    Used,
-)  # fmt: skip
+from gitu_core.contracts.budgets import Bill, Hold, Standing, Used
+from gitu_core.contracts.ports import Approval, Clock, Record, Records, StepEntry, UsageEntry
 from gitu_core.model import Candidate, ErrorInfo, ModelMessage, Usage
 from gitu_core.model.steps import Step
 from gitu_core.runtime.fold import TurnState
@@ -82,7 +72,10 @@ class Turn:
         """Records a step, with all that was noted before it, and waits until it is on disk; sets *hold* aside on the
         way there."""
         entry = self.entry(step)
-        return await self._records.write(*self.noted(), entry, given=self.work.given, hold=hold)
+        if hold is not None:
+            return await self._records.set_aside(hold, *self.noted(), entry, given=self.work.given)
+        await self._records.write(*self.noted(), entry, given=self.work.given)
+        return ()
 
     def bill(self, candidate: Candidate, worst: Usage, priced: bool) -> Bill:
         """What asking a model in the next step may cost. Its id is that of the usage recorded in the step after that,

@@ -7,9 +7,10 @@ that no two calls share the same money. A worker that ends leaves its rows behin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from gitu_core.contracts.ports import Hold, Settled, Slot, Standing, Used
+from gitu_core.contracts.budgets import Hold, Settled, Slot, Standing, Used
+from gitu_core.contracts.ports import Record
 from gitu_core.store.base import Base
 from gitu_core.store.keys import Script, ScriptOf
 from gitu_core.store.writer import Row
@@ -45,7 +46,7 @@ class BudgetsPart(Base):
             rows = yield "envelope", (self.tenant, slot.key)
         return Standing(*rows[0])
 
-    def _set_aside(self, hold: Hold) -> ScriptOf[list[Standing]]:
+    def _held(self, hold: Hold) -> ScriptOf[list[Standing]]:
         """Sets a call aside in all of its envelopes, or in none; gives how full they were, up to the one that cannot
         bear it."""
         yield "budget_gate", (self.tenant,)
@@ -68,15 +69,18 @@ class BudgetsPart(Base):
     def _charge(self, worker: str) -> Script:
         """Pays all that a worker which ended had set aside: nobody knows what its calls came to."""
         for (id,) in (yield "holds_of", (self.tenant, worker)):
-            for row in settling(Settled(id), self.tenant):
+            for row in settling([Settled(id)], self.tenant):
                 yield row.statement, row.params
 
 
-def settling(settled: Settled, tenant: str) -> list[Row]:
-    """The rows that end what was set aside under an id."""
-    used, id = settled.usage, settled.id
-    if used is None:
-        paid = [Row("envelope_charge", (tenant, id)), Row("usage_charge", (tenant, id))]
-    else:
-        paid = [Row("envelope_spend", (used.cost, used.input_tokens + used.output_tokens, tenant, id))]
-    return [Row("budget_gate", (tenant,)), *paid, Row("hold_drop", (tenant, id))]
+def settling(records: Iterable[Record], tenant: str) -> Iterator[Row]:
+    """The rows that end what was set aside, for those of *records* that say so."""
+    for each in records:
+        if isinstance(each, Settled):
+            used, one = each.usage, (tenant, each.id)
+            yield Row("budget_gate", (tenant,))
+            if used is None:
+                yield from (Row("envelope_charge", one), Row("usage_charge", one))
+            else:
+                yield Row("envelope_spend", (used.cost, used.input_tokens + used.output_tokens, *one))
+            yield Row("hold_drop", one)

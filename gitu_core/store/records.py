@@ -5,20 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
-from gitu_core.contracts.ports import (
-    Accepted,
-    HistoryEntry,
-    Hold,
-    InboxEntry,
-    Landing,
-    OutboxEntry,
-    Record,
-    Settled,
-    Standing,
-    StepEntry,
-)  # fmt: skip
+from gitu_core.contracts.budgets import Hold, Settled, Standing
+from gitu_core.contracts.ports import Accepted, HistoryEntry, InboxEntry, Landing, OutboxEntry, Record, StepEntry
 from gitu_core.model import Message, Receipt, Usage
 from gitu_core.model.message import same_author
 from gitu_core.store.base import readable, replaced
@@ -61,22 +51,22 @@ class RecordsPart(BudgetsPart):
 
         return Receipt(*await job.through(submit))
 
-    async def write(self, *records: Record, given: Any = None, hold: Hold | None = None) -> Sequence[Standing]:
+    async def write(self, *records: Record, given: Any = None) -> None:
         """Writes all records in one transaction; returns when they are committed. A cancelled call may still
-        have been written. Fails where the message that *given* stands for was not accepted as a new one.
-
-        With *hold*, sets that aside behind them, on the same way to the disk, whoever else does so at that moment;
-        gives how full each envelope was before, up to the one that cannot bear it, if there is one."""
+        have been written. Fails where the message that *given* stands for was not accepted as a new one."""
         rows, after = self._prepared(records)
-        if hold is None:
-            await self._rows(rows, after=after, given=given)
-            return ()
-        jobs = Job(rows, after=after, given=given, fenced=True), Job(script=partial(self._set_aside, hold), fenced=True)
+        await self._rows(rows, after=after, given=given)
+
+    async def set_aside(self, hold: Hold, *records: Record, given: Any = None) -> Sequence[Standing]:
+        """Writes all records like `write` and sets *hold* aside behind them, on the same way to the disk, whoever else
+        does so at that moment. Gives how full each envelope was before, up to the one that cannot bear it, if there is
+        one: then nothing is set aside, and the call stands in the ledger as one that used nothing."""
+        rows, after = self._prepared(records)
+        jobs = Job(rows, after=after, given=given, fenced=True), Job(script=partial(self._held, hold), fenced=True)
         for job in jobs:
             self.engine.submit(job)
-        _, found = await asyncio.gather(*(job.future for job in jobs if job.future is not None))
-        standings: list[Standing] = found
-        return standings
+        _, standings = await asyncio.gather(*(job.future for job in jobs if job.future is not None))
+        return cast(Sequence[Standing], standings)
 
     def post(self, *records: Record) -> None:
         """Writes all records in one transaction, later, after everything handed over before; does not wait.
@@ -250,7 +240,7 @@ class RecordsPart(BudgetsPart):
                 news.setdefault(record.session, []).append((record, len(row.body or b"")))
         if len(plain) < len(records):
             # Ahead of usage by a turn that goes on, which knows less about it than what was set aside.
-            rows = [row for each in records if isinstance(each, Settled) for row in settling(each, self.tenant)] + rows
+            rows = [*settling(records, self.tenant), *rows]
         if not news:
             return rows, None
         for session, entries in news.items():

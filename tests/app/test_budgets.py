@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import anyio
 import pytest
 
@@ -160,6 +163,40 @@ async def test_envelopes_cost_no_commit_of_their_own(home, monkeypatch):
     assert counts[0] == counts[1] == 10
 
 
+KILLED = """
+import os, sys, anyio
+from tests.app.test_budgets import Envelope, Gitu, model, settings
+
+def die(request):
+    os._exit(9)
+
+async def main():
+    async with Gitu(model=model(die), config=settings(sys.argv[1], all=Envelope(cost=0.001))) as gitu:
+        await gitu.send("hi", user="ana", key="k")
+
+anyio.run(main)
+"""
+
+
+async def test_a_process_that_dies_while_a_model_is_asked_pays_for_that_call_once(home):
+    child = [sys.executable, "-c", KILLED, str(home)]
+    ended = await anyio.run_process(child, check=False, cwd=Path(__file__).parents[2])
+    assert ended.returncode == 9, ended.stderr
+    async with Gitu(model=model(), config=settings(home, all=Envelope(cost=0.001))) as gitu:
+        store = gitu.house.store
+        assert await store.held() == []
+        lost = (await store.usage("ana")).cost
+        assert lost > 100_000
+        reply = await gitu.send("hi", user="ana", key="k")  # the same turn goes on
+        assert reply.status == "ok"
+        assert (await store.usage("ana")).cost == reply.usage.cost
+        assert lost < reply.usage.cost < lost + 50_000
+        (line,) = await gitu.house.budgets()
+        assert line.cost == reply.usage.cost
+        standing = await store._read(store._script_of("envelope", store.tenant, f'["all", "{line.period}"]'))
+        assert tuple(standing[0]) == (line.cost, line.tokens, 0, 0)
+
+
 # ---- cheaper --------------------------------------------------------------------------------------
 
 
@@ -248,7 +285,7 @@ async def test_a_refused_turn_says_which_budget_and_the_command_shows_ones_own(h
         await adapter.talk("hi", user="bob")
         shown = await adapter.talk("/budget")
         assert shown.startswith("daily, ")
-        assert "of $1 used; begins anew on" in shown
+        assert "of $1 used; it begins anew on" in shown
         assert "bob" not in shown
         assert "all" not in shown
 
@@ -363,18 +400,19 @@ async def test_timers_that_set_each_other_without_end_are_stopped_and_their_pers
 
 async def test_any_call_can_be_set_aside_without_a_turn(home):
     """As a call of a tool or of speech that costs something does it."""
-    from gitu_core.contracts.ports import Bill, UsageEntry, Used
+    from gitu_core.contracts.budgets import Bill, Used
+    from gitu_core.contracts.ports import UsageEntry
     from gitu_core.model import TurnInfo
 
     async with Gitu(model=model(), config=settings(home, speech=Envelope(models=("voice/*",), cost=0.001))) as gitu:
         store, budget = gitu.house.store, gitu.house.budget
         bill = Bill("x", Used("ana", "s", "voice", "", "voice/say", "platform"), Usage(cost=700_000), 5.0, "t")
         ticket = await budget.reserve(TurnInfo("t", "s", "m", "user:ana"), bill)
-        budget.admit(ticket, await store.write(hold=ticket.hold))
+        budget.admit(ticket, await store.set_aside(ticket.hold))
         assert [cost for _, cost, _ in await store.held()] == [700_000]
         second = await budget.reserve(TurnInfo("t", "s", "m", "user:ana"), Bill("y", *list(_fields(bill))[1:]))
         with pytest.raises(LimitReached, match="speech"):
-            budget.admit(second, await store.write(hold=second.hold))
+            budget.admit(second, await store.set_aside(second.hold))
         usage = Usage(cost=600_000)
         entry = UsageEntry("x", "ana", "s", "t", "voice/say", "platform", usage, 5.0, "voice")
         await store.write(entry, *budget.settle(ticket, usage))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gitu_core.budget import Envelopes, Governor, money, period_at
 from gitu_core.config import Envelope, Settings, from_dict
-from gitu_core.contracts.ports import Bill, Settled, Standing, Used
+from gitu_core.contracts.budgets import Bill, Settled, Standing, Used
 from gitu_core.errors import ConfigError, LimitReached
 from gitu_core.model import NANO, TurnInfo, Usage
 from gitu_core.options import Options, configure
@@ -115,7 +115,7 @@ def test_every_moment_is_in_one_period_and_the_next_follows_without_a_gap(now, k
 
 def test_a_clock_that_jumps_finds_the_period_it_lands_in():
     envelopes = Envelopes({"d": Envelope(period="day", cost=1)}, UTC)
-    (rule,) = envelopes.rules
+    (rule,) = envelopes.rules.values()
     now = at("2026-05-05T10:00:00")
     for jump in (0, 86_400, -86_400, 40 * 86_400, 0):
         there = datetime.fromtimestamp(now + jump, UTC)
@@ -179,7 +179,11 @@ def governor(**envelope):
     said: list[str] = []
     written: list[object] = []
     envelopes = Envelopes({"b": Envelope(**{"period": "day", **envelope})}, UTC)
-    return Governor(lambda turn: None, envelopes, written.append, lambda alert: said.append(alert.text)), said, written
+    return (
+        Governor(lambda turn: None, envelopes, written.append, lambda id, text, *where: said.append(text)),
+        said,
+        written,
+    )
 
 
 async def test_the_refusal_tells_which_how_much_until_when_and_what_to_do():

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from gitu_core.contracts.budgets import Bill, Hold, Slot, Standing, Used
 from gitu_core.contracts.host import Entry
-from gitu_core.contracts.ports import Approval, Bill, Hold, Slot, Standing, StepEntry, UsageEntry, Used
+from gitu_core.contracts.ports import Approval, StepEntry, UsageEntry
 from gitu_core.contracts.timers import Timer
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.model import Ask, Usage, from_outside
@@ -41,7 +42,7 @@ async def filled(store: Store, large: bytes = b"large" * 14_000) -> None:
     steps = (CallAnswered("c", "a", "yes", "ana", "00"), Parked(("c",), from_outside("x")), Resumed("w"))
     await store.write(asked, *(StepEntry("t2", n, each, "s", "ana", 1.0) for n, each in enumerate(steps)))
     await store.put_timer(Timer("p", "k", 5.0, {"a": 1}, "ana"))
-    await store.write(hold=hold())
+    await store.set_aside(hold())
 
 
 def hold(id: str = "h") -> Hold:
@@ -141,4 +142,4 @@ async def test_a_database_of_an_earlier_version_loads(version: str, tmp_path: Pa
             assert [(each.key, each.data, each.person) for each in timers] == [("k", {"a": 1}, "ana")]
         if version >= "0003":
             assert await store.held() == [('["b", "", "ana"]', 5, 30)]
-            assert await store.write(hold=hold("h2")) == [Standing(7, 0, 5, 30)]
+            assert await store.set_aside(hold("h2")) == [Standing(7, 0, 5, 30)]

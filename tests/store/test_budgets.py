@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gitu_core.contracts.ports import Bill, Hold, Settled, Slot, Standing, UsageEntry, Used
+from gitu_core.contracts.budgets import Bill, Hold, Settled, Slot, Standing, Used
+from gitu_core.contracts.ports import UsageEntry
 from gitu_core.errors import LeaseLost
 from gitu_core.model import Conversation, Usage
 from gitu_core.store import Store
@@ -33,7 +34,7 @@ def usage(id: str, cost: int, person: str = "ana", model: str = "m", at: float =
 
 async def borne(store: Store, call: Hold) -> bool:
     """Sets a call aside; True if all its envelopes can bear it."""
-    standings = await store.write(hold=call)
+    standings = await store.set_aside(call)
     return call.slots[len(standings) - 1].bears(standings[-1], call.bill.worst)
 
 
@@ -51,7 +52,7 @@ async def test_workers_that_ask_at_the_same_moment_never_share_the_same_money(op
     for n, call in enumerate(begun):
         await stores[n % 3].write(usage(call.bill.id, 40), Settled(call.bill.id, Usage(3, 4, cost=40)))
     assert await stores[1].held() == []
-    assert (await stores[2].write(hold=hold("last")))[0] == Standing(400, 70)
+    assert (await stores[2].set_aside(hold("last")))[0] == Standing(400, 70)
     assert (await stores[0].usage()).cost == 400
 
 
@@ -62,7 +63,7 @@ async def test_a_refused_call_sets_nothing_aside_and_stands_in_the_ledger_with_n
     assert await store.held() == [("all", 700, 7)]
     await store.write(usage("b", 400), Settled("b"))  # a crash before its turn knew: it goes on, and is not charged
     assert (await store.usage()).cost == 0
-    assert (await store.write(hold=hold("c", 1)))[0] == Standing(0, 0, 700, 7)
+    assert (await store.set_aside(hold("c", 1)))[0] == Standing(0, 0, 700, 7)
 
 
 async def test_an_envelope_is_counted_from_the_ledger_where_nobody_did(store: Store) -> None:
@@ -70,13 +71,13 @@ async def test_an_envelope_is_counted_from_the_ledger_where_nobody_did(store: St
     mine = Slot("mine", 0.0, 9.0, None, None, lambda used: used.model == "m", "ana")
     every = Slot("every", 0.0, 20.0, None, None, lambda used: True)
     call = Hold(hold("e").bill, (mine, every))
-    assert await store.write(hold=call) == [Standing(10, 7), Standing(150, 28)]
+    assert await store.set_aside(call) == [Standing(10, 7), Standing(150, 28)]
     await store.write(usage("e", 5), Settled("e", Usage(3, 4, cost=5)))
     call = Hold(hold("f").bill, (mine, every))
-    before = await store.write(hold=call)
+    before = await store.set_aside(call)
     await store.write(Settled("f", Usage()))
     await store.recount()
-    assert await store.write(hold=call) == before == [Standing(15, 14), Standing(155, 35)]
+    assert await store.set_aside(call) == before == [Standing(15, 14), Standing(155, 35)]
     assert [(each.person, each.job, each.cost, each.tokens) for each in await store.used(9.0, 20.0)] == [
         ("ana", "p/j", 40, 7)
     ]
@@ -84,7 +85,7 @@ async def test_an_envelope_is_counted_from_the_ledger_where_nobody_did(store: St
 
 
 async def test_only_envelopes_that_ended_are_forgotten(store: Store) -> None:
-    await store.write(hold=hold("a", 5, "x", "y"))
+    await store.set_aside(hold("a", 5, "x", "y"))
     count = store._script_of("envelope", store.tenant, "x")
     await store.recount(9.0)
     assert await store._read(count)
@@ -96,12 +97,12 @@ async def test_what_a_dead_worker_had_set_aside_is_paid_once_by_whoever_takes_ov
     dead, other = await opened(), await opened()
     await dead.join("host 1")
     await other.join("host 2")
-    await dead.write(hold=hold("a", 300, "all", "each"))
-    await other.write(hold=hold("b", 50))
+    await dead.set_aside(hold("a", 300, "all", "each"))
+    await other.set_aside(hold("b", 50))
     (worker,) = await other.others()
     assert await other.take_over(worker)
     assert await other.held() == [("all", 50, 7)]
-    assert await other.write(hold=hold("c", 1)) == [Standing(300, 7, 50, 7)]
+    assert await other.set_aside(hold("c", 1)) == [Standing(300, 7, 50, 7)]
     # The turn goes on, and tells by its own estimate what it lost; the one that was taken over says nothing any more.
     await other.write(usage("a", 300), Settled("a"))
     with pytest.raises(LeaseLost):
@@ -109,13 +110,13 @@ async def test_what_a_dead_worker_had_set_aside_is_paid_once_by_whoever_takes_ov
     assert [(each.person, each.plugin, each.job, each.cost, each.tokens) for each in await other.used(0.0, 9.0)] == [
         ("ana", "p", "p/j", 300, 7)
     ]
-    assert await other.write(hold=hold("d", 1)) == [Standing(300, 7, 51, 14)]
+    assert await other.set_aside(hold("d", 1)) == [Standing(300, 7, 51, 14)]
 
 
 async def test_a_worker_that_leaves_leaves_nothing_set_aside(opened: Callable[..., Any]) -> None:
     store = await opened()
     await store.join("host 1")
-    await store.write(hold=hold("a", 300))
+    await store.set_aside(hold("a", 300))
     await store.leave()
     assert await store.held() == []
     assert (await store.usage()).cost == 300

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from gitu_core.contracts.base import Contribution
-from gitu_core.contracts.ports import Bill, HistoryEntry, Hold, Offer, Record, Standing, StepEntry, Ticket, Verdict
+from gitu_core.contracts.budgets import Bill, Hold, Standing, Ticket
+from gitu_core.contracts.ports import HistoryEntry, Offer, Record, StepEntry, Verdict
 from gitu_core.errors import ModelError
 from gitu_core.model import (
     AnswerDelta,
@@ -188,14 +189,18 @@ class Records:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
 
-    async def write(self, *records: Record, given: Any = None, hold: Hold | None = None) -> Sequence[Standing]:
+    async def set_aside(self, hold: Hold, *records: Record, given: Any = None) -> Sequence[Standing]:
+        """Compares what was written; nothing is set aside here."""
+        await self.write(*records)
+        return ()
+
+    async def write(self, *records: Record, given: Any = None) -> None:
         """Compares what was written."""
         self._stage.take(records)
         track, last = CURRENT.get(), records[-1]
         leaves = isinstance(last, StepEntry) and isinstance(last.step, ModelAsked | CallStarted)
         if leaves or not self._stage.delegates(track):
             await self._stage.tick(track)
-        return ()
 
     def post(self, *records: Record) -> None:
         """Compares what was written."""
