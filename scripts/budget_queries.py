@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ClauseElement, func, select, update
+from sqlalchemy import ClauseElement, select, update
 
 from gitu_core.store import tables as t
 from scripts import phrases as q
@@ -18,30 +18,25 @@ def statements(dialect: str) -> dict[str, ClauseElement]:
 def _envelopes(dialect: str) -> dict[str, ClauseElement]:
     envelopes, holds = t.ENVELOPES, t.HOLDS
     columns, held = envelopes.c, holds.c
-    # On PostgreSQL its row lets one worker at a time count; on SQLite every transaction does, and nothing is changed.
-    gate = q.change(envelopes, "tenant", cost=q.ZERO).where(columns.key == q.EMPTY)
-    if dialect == "postgresql":
-        nothing = {"key": q.EMPTY, "person": q.EMPTY, "until": q.ZERO, "cost": q.ZERO, "tokens": q.ZERO}
-        gate = q.insert(dialect, envelopes, **nothing).on_conflict_do_update(
-            index_elements=["tenant", "key"], set_={"cost": q.ZERO}
-        )
+    nothing = {"key": q.EMPTY, "person": q.EMPTY}
+    nothing |= dict.fromkeys(("until", "cost", "tokens", "held_cost", "held_tokens"), q.ZERO)
+    gate = q.insert(dialect, envelopes, **nothing)
     taken = update(envelopes).where(columns.tenant == held.tenant, columns.key == held.envelope)
-    one = q.where(holds, "tenant id")
+    cost, tokens, one = held.cost, held.input_tokens + held.output_tokens, q.where(holds, "tenant worker id")
     plus_cost, plus_tokens = q.number("plus_cost"), q.number("plus_tokens")
-    tokens = held.input_tokens + held.output_tokens
-
-    def aside(amount: ClauseElement) -> ClauseElement:
-        mine = select(func.coalesce(func.sum(amount), q.ZERO).cast(BigInteger))
-        return mine.where(held.tenant == columns.tenant, held.envelope == columns.key).scalar_subquery()
-
+    back = {"held_cost": columns.held_cost - cost, "held_tokens": columns.held_tokens - tokens}
+    aside = {"held_cost": columns.held_cost + plus_cost, "held_tokens": columns.held_tokens + plus_tokens}
     return {
-        "budget_gate": gate,
-        "envelope": select(columns.cost, columns.tokens, aside(held.cost), aside(tokens)).where(
-            *q.where(envelopes, "tenant key")
+        # Its row lets one worker at a time count on PostgreSQL, so that none waits for another one crosswise.
+        "budget_gate": gate.on_conflict_do_update(index_elements=["tenant", "key"], set_={"cost": q.ZERO}),
+        "envelope_hold": q.change(envelopes, "tenant key", **aside).returning(
+            columns.cost, columns.tokens, columns.held_cost, columns.held_tokens
         ),
         "envelope_add": q.insert(dialect, envelopes).on_conflict_do_nothing(),
-        "envelope_spend": taken.values(cost=columns.cost + plus_cost, tokens=columns.tokens + plus_tokens).where(*one),
-        "envelope_charge": taken.values(cost=columns.cost + held.cost, tokens=columns.tokens + tokens).where(*one),
+        "envelope_spend": taken.values(
+            cost=columns.cost + plus_cost, tokens=columns.tokens + plus_tokens, **back
+        ).where(*one),
+        "envelope_charge": taken.values(cost=columns.cost + cost, tokens=columns.tokens + tokens, **back).where(*one),
         "envelopes_drop": envelopes.delete().where(*q.where(envelopes, "tenant"), columns.until < q.moment("before")),
     }
 
@@ -50,16 +45,16 @@ def _holds(dialect: str) -> dict[str, ClauseElement]:
     holds, held = t.HOLDS, t.HOLDS.c
     names = ROW.split()
     charged = (
-        select(held.tenant, *(held[name] for name in names), q.ZERO).distinct().where(*q.where(holds, "tenant id"))
+        select(held.tenant, *(held[name] for name in names), q.ZERO)
+        .distinct()
+        .where(*q.where(holds, "tenant worker id"))
     )
-    tokens = func.sum(held.input_tokens + held.output_tokens).cast(BigInteger)
+    tokens = held.input_tokens + held.output_tokens
     return {
-        "hold_add": q.insert(dialect, holds).on_conflict_do_nothing(),
-        "hold_drop": holds.delete().where(*q.where(holds, "tenant id")),
+        "hold_add": q.insert(dialect, holds).on_conflict_do_nothing().returning(held.id),
+        "hold_drop": holds.delete().where(*q.where(holds, "tenant worker id")),
         "holds_of": select(held.id).distinct().where(*q.where(holds, "tenant worker")),
-        "held": select(held.envelope, func.sum(held.cost).cast(BigInteger), tokens)
-        .where(*q.where(holds, "tenant"))
-        .group_by(held.envelope),
+        "holds": select(held.envelope, held.cost, tokens).where(*q.where(holds, "tenant")),
         "usage_charge": q.into(dialect, t.USAGE)
         .from_select(["tenant", *names, "cached_tokens"], charged)
         .on_conflict_do_nothing(),

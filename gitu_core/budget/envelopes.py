@@ -19,6 +19,9 @@ from gitu_core.model import NANO, Value
 DIMENSIONS = "user", "session", "plugin", "job", "model", "owner"
 """What an envelope may be split by, in the order of `Used`."""
 
+REMEMBERED = 4_096
+"""Of how many callers it is remembered which envelopes they draw on."""
+
 NEVER = 1e12
 """When a period ends that does not end, in seconds since 1970."""
 
@@ -97,6 +100,7 @@ class Envelopes:
         self.rules = {name: Rule(name, each) for name, each in budgets.items()}
         self.zone = zone
         self._periods: dict[str, Period] = {}
+        self._known: dict[Used, tuple[Slot, ...]] = {}
 
     @property
     def mark(self) -> str:
@@ -108,13 +112,19 @@ class Envelopes:
 
     def slots(self, bill: Bill) -> tuple[Slot, ...]:
         """The envelopes that a call draws on."""
-        return tuple(self._slot(rule, bill) for rule in self.rules.values() if rule.part(bill.used) is not None)
+        known = self._known.get(bill.used)
+        if known is None or not all(slot.since <= bill.at < slot.until for slot in known):
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            found = (self._slot(rule, bill) for rule in self.rules.values() if rule.part(bill.used) is not None)
+            known = self._known[bill.used] = tuple(found)
+        return known
 
     def _slot(self, rule: Rule, bill: Bill) -> Slot:
-        period, part = self.period(rule, bill.at), rule.part(bill.used)
+        period, part, person = self.period(rule, bill.at), rule.part(bill.used) or (), bill.used.person
         return Slot(
-            rule.key(part or (), period.name), period.since, period.until, rule.cost, rule.envelope.tokens,
-            lambda used: rule.part(used) == part, bill.used.person if rule.personal else "",
+            rule.name, part, rule.key(part, period.name), period.since, period.until, rule.cost, rule.envelope.tokens,
+            lambda used: rule.part(used) == part, person if rule.personal else "",
         )  # fmt: skip
 
     def period(self, rule: Rule, at: float) -> Period:
@@ -127,15 +137,14 @@ class Envelopes:
 
     def rule(self, slot: Slot) -> Rule:
         """The budget that an envelope is a part of."""
-        return self.rules[json.loads(slot.key)[0]]
+        return self.rules[slot.budget]
 
     def title(self, slot: Slot, bill: Bill) -> str:
         """Which envelope it is, in words for who makes that call: ``daily (yours, model acme/big)``."""
-        name, _, *part = json.loads(slot.key)
         mine = {("user", bill.used.person): "yours", ("session", bill.used.session): "this session"}
-        named = zip(self.rules[name].envelope.per, part, strict=True)
+        named = zip(self.rule(slot).envelope.per, slot.part, strict=True)
         whose = ", ".join(mine.get(each, " ".join(each)) for each in named)
-        return f"{name} ({whose})" if whose else name
+        return f"{slot.budget} ({whose})" if whose else slot.budget
 
     def when(self, until: float | None) -> str:
         """When an envelope begins anew, in words; nothing if it never does."""

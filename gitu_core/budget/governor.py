@@ -57,7 +57,6 @@ class Governor:
         if ticket.hold is None:
             return
         ticket.standings, bill, last = standings, ticket.hold.bill, ticket.hold.slots[len(standings) - 1]
-        self._warn(ticket.hold, standings, Usage())
         if not last.bears(standings[-1], bill.worst):
             ticket.settled = True  # nothing is set aside
             self._turns.release(ticket.own)
@@ -94,11 +93,10 @@ class Governor:
         """Tells what part of its envelopes is used once a call used *usage*, where that is a part to be told."""
         for slot, standing in zip(hold.slots, standings, strict=False):
             now = Standing(standing.cost + usage.cost, standing.tokens + usage.input_tokens + usage.output_tokens)
-            used = fraction(now, slot.cost, slot.tokens)
-            passed = max((part for part in self._envelopes.rule(slot).envelope.warn if part <= used), default=None)
-            if passed is not None:
+            used, warn = fraction(now, slot.cost, slot.tokens), self._envelopes.rule(slot).envelope.warn
+            if warn and used >= min(warn):
+                passed, title = max(part for part in warn if part <= used), self._envelopes.title(slot, hold.bill)
                 spent = amounts(now.cost, now.tokens, slot.cost, slot.tokens) + anew(self._envelopes.when(slot.until))
-                title = self._envelopes.title(slot, hold.bill)
                 self._tell(slot, f"{passed:g}", f"{passed:.0%} of the budget {title} is used: {spent}.", hold.bill)
 
     def _used_up(self, slot: Slot, standing: Standing, bill: Bill) -> LimitReached:

@@ -60,9 +60,12 @@ class Bill(Value, frozen=True, gc=True):
 
 
 class Slot(Value, frozen=True, gc=True):
-    """An envelope as one call meets it: `key` names it, whose it is and its period, from `since` to `until` (UTC), in
-    which `counts` tells what was spent from it; only usage of `person` can be, where given. Limits: None = none."""
+    """An envelope as one call meets it: a `part` of a `budget`, under `key` in its period, from `since` to `until`
+    (UTC), in which `counts` tells what was spent from it; only usage of `person` can be, where given. Limits: None =
+    none."""
 
+    budget: str
+    part: tuple[str, ...]
     key: str
     since: float
     until: float

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from gitu_core.contracts.budgets import Hold, Settled, Standing
 from gitu_core.contracts.ports import Accepted, HistoryEntry, InboxEntry, Landing, OutboxEntry, Record, StepEntry
 from gitu_core.model import Message, Receipt, Usage
 from gitu_core.model.message import same_author
 from gitu_core.store.base import readable, replaced
-from gitu_core.store.budgets import BudgetsPart, settling
+from gitu_core.store.budgets import BudgetsPart
 from gitu_core.store.cache import Tail
 from gitu_core.store.keys import Script
 from gitu_core.store.rows import history_entry, inbox_entry, inbox_row, outbox_entry, rows_of, step_entry
@@ -62,11 +61,10 @@ class RecordsPart(BudgetsPart):
         does so at that moment. Gives how full each envelope was before, up to the one that cannot bear it, if there is
         one: then nothing is set aside, and the call stands in the ledger as one that used nothing."""
         rows, after = self._prepared(records)
-        jobs = Job(rows, after=after, given=given, fenced=True), Job(script=partial(self._held, hold), fenced=True)
-        for job in jobs:
-            self.engine.submit(job)
-        _, standings = await asyncio.gather(*(job.future for job in jobs if job.future is not None))
-        return cast(Sequence[Standing], standings)
+        script, late = partial(self._held, hold), hold.bill.id
+        job = Job(rows, script, after=after, given=given, fenced=True, late=late)
+        standings: Sequence[Standing] = await self._wait(job)
+        return standings
 
     def post(self, *records: Record) -> None:
         """Writes all records in one transaction, later, after everything handed over before; does not wait.
@@ -240,7 +238,7 @@ class RecordsPart(BudgetsPart):
                 news.setdefault(record.session, []).append((record, len(row.body or b"")))
         if len(plain) < len(records):
             # Ahead of usage by a turn that goes on, which knows less about it than what was set aside.
-            rows = [*settling(records, self.tenant), *rows]
+            rows = [*self._settling(records, self._me()), *rows]
         if not news:
             return rows, None
         for session, entries in news.items():

@@ -57,11 +57,10 @@ USAGE = _table(
     "usage", "tenant* id* person session turn plugin model owner"
     " input_tokens:big output_tokens:big cached_tokens:big cost:big at:time job=''",
     index("usage_of", "tenant person at"), index("usage_at", "tenant at"))
-ENVELOPES = _table("envelopes", "tenant* key* person until:time cost:big tokens:big")
+ENVELOPES = _table("envelopes", "tenant* key* person until:time cost:big tokens:big held_cost:big held_tokens:big")
 HOLDS = _table(
-    "holds", "tenant* id* envelope* worker person session turn plugin job model owner"
-    " input_tokens:big output_tokens:big cost:big at:time",
-    index("holds_in", "tenant envelope"), index("holds_of", "tenant worker id"))
+    "holds", "tenant* worker* id* envelope* person session turn plugin job model owner"
+    " input_tokens:big output_tokens:big cost:big at:time")
 PLUGIN_STATE = _table(
     "plugin_state", "tenant* plugin* key* person updated_at:time body:bytes",
     index("plugin_state_of", "tenant person plugin key"))

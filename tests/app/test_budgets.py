@@ -193,7 +193,9 @@ async def test_a_process_that_dies_while_a_model_is_asked_pays_for_that_call_onc
         assert lost < reply.usage.cost < lost + 50_000
         (line,) = await gitu.house.budgets()
         assert line.cost == reply.usage.cost
-        standing = await store._read(store._script_of("envelope", store.tenant, f'["all", "{line.period}"]'))
+        standing = await store._script(
+            store._script_of("envelope_hold", 0, 0, store.tenant, f'["all", "{line.period}"]')
+        )
         assert tuple(standing[0]) == (line.cost, line.tokens, 0, 0)
 
 

@@ -250,6 +250,8 @@ class Machine(RuleBasedStateMachine):
         for key in self.keys():
             spent, aside = self.spent.get(key, [0, 0]), self.aside(key)
             assert held.get(key, (0, 0)) == aside
+            counted = process.store._script_of("envelope_hold", 0, 0, process.store.tenant, key)
+            assert [tuple(row) for row in self.run(process.store._script(counted))] in ([], [(*spent, *aside)])
             for used, more, limit in zip(spent, aside, LIMITS[key.split('"')[1]], strict=True):
                 assert limit is None or used + more <= limit, key
         for line in lines:

@@ -48,7 +48,9 @@ async def filled(store: Store, large: bytes = b"large" * 14_000) -> None:
 def hold(id: str = "h") -> Hold:
     """A call of ana's that may use 5 nano-dollars and 30 tokens, set aside in her envelope of 100."""
     bill = Bill(id, Used("ana", "s", "p", "p/j", "m", "platform"), Usage(10, 20, cost=5), 1.0, "t")
-    return Hold(bill, (Slot('["b", "", "ana"]', 0.0, 9.0, 100, None, lambda used: used.person == "ana", "ana"),))
+    return Hold(
+        bill, (Slot("b", ("ana",), '["b", "", "ana"]', 0.0, 9.0, 100, None, lambda used: used.person == "ana", "ana"),)
+    )
 
 
 def _worker(store: Store) -> Any:

@@ -23,7 +23,9 @@ LIMIT = 1000
 def hold(id: str, cost: int = 100, *names: str, person: str = "ana", limit: int = LIMIT) -> Hold:
     """A call that may use so much, in the envelopes named."""
     bill = Bill(id, Used(person, "s", "p", "p/j", "m", "platform"), Usage(3, 4, cost=cost), 5.0, "t")
-    slots = tuple(Slot(name, 0.0, 9.0, limit, None, lambda used: used.model == "m") for name in names or ("all",))
+    slots = tuple(
+        Slot(name, (), name, 0.0, 9.0, limit, None, lambda used: used.model == "m") for name in names or ("all",)
+    )
     return Hold(bill, slots)
 
 
@@ -48,8 +50,8 @@ async def test_workers_that_ask_at_the_same_moment_never_share_the_same_money(op
     assert sum(found) == LIMIT // 100
     held = {key: cost for key, cost, _ in await stores[0].held()}
     assert held["all"] == LIMIT
-    begun = [call for call, yes in zip(calls, found, strict=True) if yes]
-    for n, call in enumerate(begun):
+    begun = [(n, call) for n, (call, yes) in enumerate(zip(calls, found, strict=True)) if yes]
+    for n, call in begun:
         await stores[n % 3].write(usage(call.bill.id, 40), Settled(call.bill.id, Usage(3, 4, cost=40)))
     assert await stores[1].held() == []
     assert (await stores[2].set_aside(hold("last")))[0] == Standing(400, 70)
@@ -68,8 +70,8 @@ async def test_a_refused_call_sets_nothing_aside_and_stands_in_the_ledger_with_n
 
 async def test_an_envelope_is_counted_from_the_ledger_where_nobody_did(store: Store) -> None:
     await store.write(usage("a", 10), usage("b", 20, model="x"), usage("c", 40, at=10.0), usage("d", 80, "bob"))
-    mine = Slot("mine", 0.0, 9.0, None, None, lambda used: used.model == "m", "ana")
-    every = Slot("every", 0.0, 20.0, None, None, lambda used: True)
+    mine = Slot("b", (), "mine", 0.0, 9.0, None, None, lambda used: used.model == "m", "ana")
+    every = Slot("b", (), "every", 0.0, 20.0, None, None, lambda used: True)
     call = Hold(hold("e").bill, (mine, every))
     assert await store.set_aside(call) == [Standing(10, 7), Standing(150, 28)]
     await store.write(usage("e", 5), Settled("e", Usage(3, 4, cost=5)))
@@ -86,11 +88,11 @@ async def test_an_envelope_is_counted_from_the_ledger_where_nobody_did(store: St
 
 async def test_only_envelopes_that_ended_are_forgotten(store: Store) -> None:
     await store.set_aside(hold("a", 5, "x", "y"))
-    count = store._script_of("envelope", store.tenant, "x")
+    count = store._script_of("envelope_hold", 0, 0, store.tenant, "x")
     await store.recount(9.0)
-    assert await store._read(count)
+    assert await store._script(count)
     await store.recount(9.5)
-    assert not await store._read(count)
+    assert not await store._script(count)
 
 
 async def test_what_a_dead_worker_had_set_aside_is_paid_once_by_whoever_takes_over(opened: Callable[..., Any]) -> None:

@@ -18,10 +18,9 @@ depends_on = None
 def upgrade() -> None:
     """Adds the tables. Envelopes are counted from the usage that is there when a call first meets them."""
     # fmt: off
-    create("envelopes", "tenant* key* person until:time cost:big tokens:big")
-    create("holds", "tenant* id* envelope* worker person session turn plugin job model owner"
-           " input_tokens:big output_tokens:big cost:big at:time",
-           index("holds_in", "tenant envelope"), index("holds_of", "tenant worker id"))
+    create("envelopes", "tenant* key* person until:time cost:big tokens:big held_cost:big held_tokens:big")
+    create("holds", "tenant* worker* id* envelope* person session turn plugin job model owner"
+           " input_tokens:big output_tokens:big cost:big at:time")
     extend("usage", "job=''")
     extend("conversations", "", index("conversations_of", "tenant person bound_at"))
     # fmt: on
