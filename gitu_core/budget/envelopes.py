@@ -99,7 +99,6 @@ class Envelopes:
     def __init__(self, budgets: Mapping[str, Envelope], zone: tzinfo) -> None:
         self.rules = {name: Rule(name, each) for name, each in budgets.items()}
         self.zone = zone
-        self._periods: dict[str, Period] = {}
         self._known: dict[Used, tuple[Slot, ...]] = {}
 
     @property
@@ -129,20 +128,12 @@ class Envelopes:
 
     def period(self, rule: Rule, at: float) -> Period:
         """The period of a budget at a time."""
-        kind = rule.envelope.period
-        known = self._periods.get(kind)
-        if known is None or not known.since <= at < known.until:
-            known = self._periods[kind] = period_at(kind, at, self.zone)
-        return known
-
-    def rule(self, slot: Slot) -> Rule:
-        """The budget that an envelope is a part of."""
-        return self.rules[slot.budget]
+        return period_at(rule.envelope.period, at, self.zone)
 
     def title(self, slot: Slot, bill: Bill) -> str:
         """Which envelope it is, in words for who makes that call: ``daily (yours, model acme/big)``."""
         mine = {("user", bill.used.person): "yours", ("session", bill.used.session): "this session"}
-        named = zip(self.rule(slot).envelope.per, slot.part, strict=True)
+        named = zip(self.rules[slot.budget].envelope.per, slot.part, strict=True)
         whose = ", ".join(mine.get(each, " ".join(each)) for each in named)
         return f"{slot.budget} ({whose})" if whose else slot.budget
 

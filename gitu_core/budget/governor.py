@@ -47,7 +47,7 @@ class Governor:
         if unknown is not None:
             message = f"the budget {self._envelopes.title(unknown, bill)} is in money and nobody knows what this costs"
             hint = "give the model's prices in the provider's configuration, or choose another model"
-            then = self._envelopes.rule(unknown).envelope.on_exhausted
+            then = self._envelopes.rules[unknown.budget].envelope.on_exhausted
             raise LimitReached(message, hint=hint, limit="budget", then=then)
         own = await self._turns.reserve(turn, bill.worst.cost if bill.priced else None)
         return Ticket(own, Hold(bill, slots) if slots else None, bill.at)
@@ -93,7 +93,7 @@ class Governor:
         """Tells what part of its envelopes is used once a call used *usage*, where that is a part to be told."""
         for slot, standing in zip(hold.slots, standings, strict=False):
             now = Standing(standing.cost + usage.cost, standing.tokens + usage.input_tokens + usage.output_tokens)
-            used, warn = fraction(now, slot.cost, slot.tokens), self._envelopes.rule(slot).envelope.warn
+            used, warn = fraction(now, slot.cost, slot.tokens), self._envelopes.rules[slot.budget].envelope.warn
             if warn and used >= min(warn):
                 passed, title = max(part for part in warn if part <= used), self._envelopes.title(slot, hold.bill)
                 spent = amounts(now.cost, now.tokens, slot.cost, slot.tokens) + anew(self._envelopes.when(slot.until))
@@ -101,7 +101,7 @@ class Governor:
 
     def _used_up(self, slot: Slot, standing: Standing, bill: Bill) -> LimitReached:
         rule, title, until = (
-            self._envelopes.rule(slot),
+            self._envelopes.rules[slot.budget],
             self._envelopes.title(slot, bill),
             self._envelopes.when(slot.until),
         )

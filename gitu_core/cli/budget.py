@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 
 import anyio
 import msgspec
 
-from gitu_core.budget import Line, money
+from gitu_core.budget import Line, amounts
 from gitu_core.cli.common import assistant
 from gitu_core.cli.show import answers_only, as_json, table
 from gitu_core.wiring import House
 
-HEAD = "budget", "whose", "period", "used", "set aside", "limit", "full", "state", "begins anew"
+HEAD = "budget", "whose", "period", "used", "set aside", "state", "begins anew"
 
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
@@ -37,17 +36,12 @@ async def _run(options: argparse.Namespace) -> int:
     elif not house.settings.budgets:
         print("no budget is set: see [budgets.NAME] in docs/configuration.md")
     else:
-        print(table(HEAD, [row for each in lines for row in _rows(each, house)]))
+        print(table(HEAD, [_row(each, house) for each in lines]))
     return 1 if any(each.state == "used up" for each in lines) else 0
 
 
-def _rows(line: Line, house: House) -> Iterator[tuple[str, ...]]:
+def _row(line: Line, house: House) -> tuple[str, ...]:
     whose, again = ", ".join(map(" ".join, line.whose.items())), house.envelopes.when(line.until)
-    for used, held, limit, say in (
-        (line.cost, line.held_cost, line.cost_limit, money),
-        (line.tokens, line.held_tokens, line.tokens_limit, "{:,} tokens".format),
-    ):
-        if limit is not None:
-            full = f"{used / limit:.0%}" if limit else "100%"
-            amounts = say(used), say(held), say(limit), full
-            yield (line.budget, whose or "everybody", line.period, *amounts, line.state, again or "never")
+    used = amounts(line.cost, line.tokens, line.cost_limit, line.tokens_limit)
+    held = amounts(line.held_cost, line.held_tokens, line.cost_limit, line.tokens_limit, of=False)
+    return line.budget, whose or "everybody", line.period, used, held, line.state, again or "never"
