@@ -11,7 +11,8 @@ import pytest
 from gitu_core import Gitu, tool
 from gitu_core.config import Envelope, Limits, Profile, Settings
 from gitu_core.errors import LimitReached, NotReady
-from gitu_core.model import Finish, ModelInfo, Usage
+from gitu_core.model import Finish, ModelInfo, RouteTask, Usage
+from gitu_core.routing.cooldown import TRIP
 from gitu_core.store import sqlite
 from gitu_core.testing import FunctionModel, RecordingAdapter, ScriptedModel, call
 from tests.app.around import on, until
@@ -348,6 +349,37 @@ async def test_silent_work_of_a_plugin_counts_for_its_person_plugin_and_job_and_
         assert lines["plugin"].whose == {"plugin": plugin}
         assert lines["plugin"].cost == lines["job"].cost <= 200_000
         assert lines["user"].cost > lines["job"].cost
+
+
+# ---- breakers ----
+
+
+async def test_a_provider_that_is_left_alone_shows_in_the_status(home):
+    async with Gitu(model=model(), config=settings(home)) as gitu:
+        house = gitu.house
+        assert not [line for line in await house.status() if "breaker" in line]
+        (candidate, *_) = await house.models.plan(RouteTask(), ())
+        for _ in range(TRIP):
+            house.models.report(candidate, NotReady("down"))
+        assert "provider function: breaker open (not_ready)" in await house.status()
+
+
+async def test_what_a_plugin_asked_is_given_back_when_its_call_is_cut_off(home):
+    asks, started = Asks(), anyio.Event()
+
+    async def slow(request):
+        started.set()
+        await anyio.sleep(30)
+
+    async with Gitu(model=model(slow), plugins=[asks], config=settings(home, all=Envelope(cost=0.001))) as gitu:
+        await gitu.house.registry.get("tool", "begin")
+        async with anyio.create_task_group() as group:
+            group.start_soon(asks.host.model.complete, "think")
+            await started.wait()
+            assert await gitu.house.store.held() != []
+            group.cancel_scope.cancel()
+        assert await gitu.house.store.held() == []
+        assert await gitu.house.store.check() == []
 
 
 # ---- loops ----------------------------------------------------------------------------------------
