@@ -19,6 +19,8 @@ cost = 1.0
 
 [secrets]                                # a name and where to find it: env:NAME or file:/path
 EXAMPLE_KEY = "env:MY_KEY"
+[channels.example]                       # who may talk there, and whether it may approve and link
+access = "paired"
 [people.anna.secrets]                    # the keys that a person brings
 EXAMPLE_KEY = "env:ANNAS_KEY"
 """
@@ -34,6 +36,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from gitu_core.contracts.adapter import Access
 from gitu_core.errors import AuthFailed, ConfigError, nearest
 from gitu_core.manifest import Manifest
 from gitu_core.model.base import Value
@@ -94,6 +97,15 @@ class Envelope(Value, frozen=True):
     on_exhausted: Literal["stop", "cheaper"] = "stop"
 
 
+class ChannelRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the operator says about a channel: who may talk there (`access`, see `Channel`), and whether what comes from
+    there may approve and link (`trust`: ``full``) or is for talk alone (``talk``). What is not said is as the channel
+    says of itself."""
+
+    access: Access | None = None
+    trust: Literal["full", "talk"] | None = None
+
+
 class Settings(Value, frozen=True):
     """Everything that a ``gitu.toml`` may say."""
 
@@ -114,6 +126,7 @@ class Settings(Value, frozen=True):
     plugins: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     secrets: dict[str, str] = msgspec.field(default_factory=dict)
     people: dict[str, dict[str, dict[str, str]]] = msgspec.field(default_factory=dict)
+    channels: dict[str, ChannelRules] = msgspec.field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

@@ -17,7 +17,7 @@ from gitu_core.blocking import BLOCK, models_blocked
 from gitu_core.budget import Envelopes, Governor, Line
 from gitu_core.clock import SystemClock
 from gitu_core.config import Profile, SecretSource, leaves_machine, plugin_config, zone_of
-from gitu_core.contracts import Dispatcher, Host
+from gitu_core.contracts import Channel, Dispatcher, Host
 from gitu_core.contracts.budgets import Settled
 from gitu_core.contracts.host import Entry
 from gitu_core.contracts.ports import Record, Session, Store, UsageEntry
@@ -25,7 +25,7 @@ from gitu_core.contracts.scope import acting, person_of
 from gitu_core.errors import ConfigError, GituError, InputError, NotReady, PluginError, StoreError
 from gitu_core.facets import CORE, PluginHost, StateVersions
 from gitu_core.failpoints import hit
-from gitu_core.gateway import APP, Channels, Gateway, Job, Keeper, LocalDispatcher
+from gitu_core.gateway import APP, Channels, Gateway, Identity, Job, Keeper, LocalDispatcher
 from gitu_core.gateway import Options as JobOptions
 from gitu_core.manifest import Manifest
 from gitu_core.model import (
@@ -94,8 +94,9 @@ class House:
             policy=LabelPolicy(), budget=self.budget, clock=self.clock, profiles=self.profile,
             approve=self.turns.approve, hold=self._hold,
         )  # fmt: skip
+        identity = Identity(self.store, self.settings.channels, self._channel, self.notify, self.clock)
         self.gateway = Gateway(
-            records=self.store, workers=self.store, people=self.store, sessions=self.store, hooks=self.registry.hooks,
+            records=self.store, workers=self.store, identity=identity, sessions=self.store, hooks=self.registry.hooks,
             turns=self.turns, clock=self.clock, local=LocalDispatcher(self.settings.max_turns), profile="default",
             status=self.status, spent=self.spent, hold=self._hold,
         )  # fmt: skip
@@ -326,6 +327,14 @@ class House:
             self.gateway.outbox.forget(entry)
 
     # ---- channels -------------------------------------------------------------------------------
+
+    def _channel(self, name: str) -> Channel | None:
+        """What a channel is like, also where it does not run here."""
+        adapter, _ = self.gateway.adapter(name)
+        if adapter is not None:
+            return adapter.channel
+        found = (each.contribution.spec for each in self.registry.offers("adapter") if each.contribution.name == name)
+        return next((msgspec.convert(spec, Channel) for spec in found), None)
 
     def channel_names(self, foreground: bool) -> list[str]:
         """The enabled channels that take over the terminal, or those that run in the background."""

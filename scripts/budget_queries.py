@@ -71,6 +71,9 @@ def _ledger() -> dict[str, ClauseElement]:
         "used": rows.where(*q.where(usage, "tenant"), *window),
         "used_by": rows.where(*q.where(usage, "tenant person"), *window),
         "conversations_of": q.first(
-            q.pick(spoken, "conversation body", "tenant person").order_by(spoken.c.bound_at.desc())
+            q.pick(spoken, "conversation body", "tenant person")
+            .where(spoken.c.bound_at > q.ZERO)
+            .order_by(spoken.c.bound_at.desc())
         ),
+        "conversations_left": q.change(spoken, "tenant person channel", bound_at=q.ZERO),
     }

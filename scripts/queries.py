@@ -11,13 +11,14 @@ from typing import Any
 from sqlalchemy import BigInteger, ClauseElement, Integer, Text, bindparam, func, select, text, update
 
 from gitu_core.store import tables as t
-from scripts import budget_queries, work_queries
+from scripts import budget_queries, people_queries, work_queries
 from scripts import phrases as q
 
 
 def statements(dialect: str) -> dict[str, ClauseElement]:
     """All of them, by name."""
-    return {**_writes(dialect), **_reads(), **_ranges(), **_sums(), **work_queries.statements(dialect),
+    own = {**_writes(dialect), **_reads(), **_ranges(), **_sums()}
+    return {**own, **people_queries.statements(dialect), **work_queries.statements(dialect),
             **budget_queries.statements(dialect)}  # fmt: skip
 
 
@@ -25,18 +26,13 @@ KEY = "id generation master wrapped person purpose"
 
 
 def _writes(dialect: str) -> dict[str, ClauseElement]:
-    inbox, sessions, accounts = t.INBOX, t.SESSIONS, t.ACCOUNTS
+    inbox, sessions = t.INBOX, t.SESSIONS
     n: Any = bindparam("plus", type_=Integer())
     latest = func.max if dialect == "sqlite" else func.greatest
     return {
         "key_add": q.insert(dialect, t.KEYS)
         .on_conflict_do_nothing()
         .returning(*(t.KEYS.c[name] for name in KEY.split())),
-        "person_add": q.insert(dialect, t.PEOPLE).on_conflict_do_nothing(),
-        "account_add": q.insert(dialect, accounts)
-        .on_conflict_do_nothing()
-        .returning(accounts.c.person, accounts.c.last_used),
-        "account_used": q.change(t.ACCOUNTS, "tenant channel account", "last_used"),
         "session_add": q.insert(dialect, sessions),
         "session_set": q.change(sessions, "tenant id", "body"),
         "session_bump": update(sessions)
@@ -73,17 +69,12 @@ def _writes(dialect: str) -> dict[str, ClauseElement]:
 def _reads() -> dict[str, ClauseElement]:
     keys, inbox, messages, outbox = t.KEYS, t.INBOX, t.MESSAGES, t.OUTBOX
     session = "id person created_at active_at ended_at messages body"
-    sessions, conversations, people, accounts = t.SESSIONS.c, t.CONVERSATIONS.c, t.PEOPLE.c, t.ACCOUNTS.c
+    sessions, conversations = t.SESSIONS.c, t.CONVERSATIONS.c
     row = "n id person session body"
     said, n = q.pick(messages, "n person turn tokens at body", "tenant session"), messages.c.n
     return {
         "keys_current": q.first(q.pick(keys, KEY, "tenant person purpose").order_by(keys.c.generation.desc()), q.ONE),
         "key_by_id": q.pick(keys, KEY, "tenant id"),
-        "person": q.pick(t.PEOPLE, "id enabled created_at body", "tenant id"),
-        "person_of": select(people.id, people.enabled, people.created_at, people.body, accounts.last_used)
-        .where(*q.where(t.ACCOUNTS, "tenant channel account"))
-        .where(people.tenant == accounts.tenant, people.id == accounts.person),
-        "account": q.pick(t.ACCOUNTS, "person last_used", "tenant channel account"),
         "session": q.pick(t.SESSIONS, session, "tenant id"),
         "session_of": q.pick(t.SESSIONS, session, "")
         .where(*q.where(t.CONVERSATIONS, "tenant conversation"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ClauseElement, bindparam, func, null, select, text
+from sqlalchemy import ClauseElement, bindparam, exists, func, null, select, text
 
 from gitu_core.store import tables as t
 from scripts import phrases as q
@@ -13,7 +13,8 @@ _WAITING = text("state = 'pending'")
 
 def statements(dialect: str) -> dict[str, ClauseElement]:
     """All of them, by name."""
-    return {**_workers(dialect), **_lanes(dialect), **_messages(), **_approvals(dialect), **_timers(dialect)}
+    parts = (_workers(dialect), _lanes(dialect), _messages(), _approvals(dialect), _timers(dialect), _audit(dialect))
+    return {name: statement for part in parts for name, statement in part.items()}
 
 
 def _workers(dialect: str) -> dict[str, ClauseElement]:
@@ -71,13 +72,36 @@ def _approvals(dialect: str) -> dict[str, ClauseElement]:
     approvals = t.APPROVALS
     row = "id person session turn message kind digest body"
     columns, waiting = approvals.c, q.pick(approvals, row, "tenant").where(_WAITING)
+    people = t.PEOPLE.c
+    # What was asked of somebody who is switched off waits until they are back.
+    off = exists().where(people.tenant == columns.tenant, people.id == columns.person, people.enabled == q.ZERO)
+    due = waiting.where(columns.expires_at <= q.moment("now"), ~off)
     return {
         "approval_put": q.upsert(dialect, approvals, "tenant id", "state choice expires_at answered_at body"),
         "approval_locked": q.pick(approvals, row, "tenant id").with_for_update(),
         "approvals_of_turn": q.pick(approvals, row, "tenant turn").order_by(columns.id),
         "approvals_pending": q.pick(approvals, row, "tenant person").where(_WAITING).order_by(columns.created_at),
         "approvals_in": q.pick(approvals, row, "tenant session").where(_WAITING),
-        "approvals_due": q.first(waiting.where(columns.expires_at <= q.moment("now")).order_by(columns.expires_at)),
+        "approvals_due": q.first(due.order_by(columns.expires_at)),
+    }
+
+
+def _audit(dialect: str) -> dict[str, ClauseElement]:
+    audit, head = t.AUDIT, t.AUDIT_HEAD
+    row = "n id person session turn at kind subject outcome digest hash body"
+    latest, n = audit.c.n.desc(), audit.c.n
+    return {
+        "audit_begin": q.insert(dialect, head).on_conflict_do_nothing(),
+        "audit_head": q.pick(head, "n hash", "tenant").with_for_update(),
+        "audit_end": q.pick(head, "n hash", "tenant"),
+        "audit_move": q.change(head, "tenant", "n hash"),
+        "audit_known": q.pick(audit, "n", "tenant id"),
+        "audit_add": q.insert(dialect, audit),
+        "audit_page": q.first(q.pick(audit, row, "tenant").where(n > q.number("above")).order_by(n)),
+        "audit_last": q.first(q.pick(audit, row, "tenant").order_by(latest)),
+        "audit_of": q.first(q.pick(audit, row, "tenant person").order_by(latest)),
+        "audit_one": q.first(q.pick(audit, row, "tenant id")),
+        "audit_of_turn": q.first(q.pick(audit, row, "tenant turn").order_by(latest)),
     }
 
 

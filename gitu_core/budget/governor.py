@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from gitu_core.budget.envelope import TurnBudget
 from gitu_core.budget.envelopes import Envelopes, amounts, anew, fraction
+from gitu_core.contracts.audit import AuditEntry
 from gitu_core.contracts.budgets import Bill, Hold, Settled, Slot, Standing, Ticket
 from gitu_core.contracts.ports import Record
 from gitu_core.errors import LimitReached
@@ -60,22 +61,25 @@ class Governor:
         if not last.bears(standings[-1], bill.worst):
             ticket.settled = True  # nothing is set aside
             self._turns.release(ticket.own)
-            raise self._used_up(last, standings[-1], bill)
+            error = self._used_up(last, standings[-1], bill)
+            ticket.noted = (audited(f"{bill.id}.budget", last, error.details["then"], bill, error.message),)
+            raise error
 
     def settle(self, ticket: Ticket, usage: Usage) -> Sequence[Record]:
-        """Replaces the reservation by what it really cost; gives what is to be written together with that."""
+        """Replaces the reservation by what it really cost; gives what is to be written together with that, also for one
+        that was refused."""
         self._turns.settle(ticket.own, usage)
         if ticket.hold is None or ticket.settled:
-            return ()
+            noted, ticket.noted = ticket.noted, ()
+            return noted
         ticket.settled = True
-        self._warn(ticket.hold, ticket.standings, usage)
-        return (Settled(ticket.hold.bill.id, usage),)
+        return (Settled(ticket.hold.bill.id, usage), *self._warn(ticket.hold, ticket.standings, usage))
 
     def release(self, ticket: Ticket) -> None:
         """Gives the reservation back: nothing was used. Does nothing to one that was settled."""
         self._turns.release(ticket.own)
-        for settled in self.settle(ticket, Usage()):
-            self._post(settled)
+        for record in self.settle(ticket, Usage()):
+            self._post(record)
 
     def resume(self, turn: TurnInfo, spent: int, lost: str = "") -> Sequence[Record]:
         """A turn goes on that has *spent* something already, its worst case for the call *lost* (its bill's id)
@@ -89,15 +93,20 @@ class Governor:
 
     # ---- what is said ---------------------------------------------------------------------------
 
-    def _warn(self, hold: Hold, standings: Sequence[Standing], usage: Usage) -> None:
-        """Tells what part of its envelopes is used once a call used *usage*, where that is a part to be told."""
+    def _warn(self, hold: Hold, standings: Sequence[Standing], usage: Usage) -> list[Record]:
+        """Tells what part of its envelopes is used once a call used *usage*, where that is a part to be told; gives
+        what the audit keeps of it."""
+        noted = list[Record]()
         for slot, standing in zip(hold.slots, standings, strict=False):
             now = Standing(standing.cost + usage.cost, standing.tokens + usage.input_tokens + usage.output_tokens)
             used, warn = fraction(now, slot.cost, slot.tokens), self._envelopes.rules[slot.budget].envelope.warn
             if warn and used >= min(warn):
                 passed, title = max(part for part in warn if part <= used), self._envelopes.title(slot, hold.bill)
                 spent = amounts(now.cost, now.tokens, slot.cost, slot.tokens) + anew(self._envelopes.when(slot.until))
-                self._tell(slot, f"{passed:g}", f"{passed:.0%} of the budget {title} is used: {spent}.", hold.bill)
+                text = f"{passed:.0%} of the budget {title} is used: {spent}."
+                if id := self._tell(slot, f"{passed:g}", text, hold.bill):
+                    noted.append(audited(id, slot, "warning", hold.bill, text))
+        return noted
 
     def _used_up(self, slot: Slot, standing: Standing, bill: Bill) -> LimitReached:
         rule, title, until = (
@@ -120,11 +129,20 @@ class Governor:
         left = None if slot.cost is None else max(0, slot.cost - standing.cost - standing.held_cost)
         return LimitReached(message, hint=hint, limit="budget", budget=title, until=until, left=left, then=then)
 
-    def _tell(self, slot: Slot, what: str, text: str, bill: Bill) -> None:
+    def _tell(self, slot: Slot, what: str, text: str, bill: Bill) -> str:
+        """Tells a person something about an envelope, once; gives the id under which it was told, if it was."""
         id = f"gitu.budget.{blake2b(slot.key.encode(), digest_size=12).hexdigest()}.{what}"
-        if id not in self._told:
-            if len(self._told) >= REMEMBERED:
-                self._told.clear()
-            self._told.add(id)
-            log.warning("%s %s", slot.key, text)
-            self._say(id, text, bill.used.person, bill.conversation)
+        if id in self._told:
+            return ""
+        if len(self._told) >= REMEMBERED:
+            self._told.clear()
+        self._told.add(id)
+        log.warning("%s %s", slot.key, text)
+        self._say(id, text, bill.used.person, bill.conversation)
+        return id
+
+
+def audited(id: str, slot: Slot, outcome: str, bill: Bill, reason: str) -> AuditEntry:
+    """What the audit keeps of an envelope at a call. What was recorded under its id before is not recorded again."""
+    used, facts = bill.used, {"reason": reason, "model": bill.used.model, "owner": bill.used.owner}
+    return AuditEntry("budget", slot.budget, outcome, used.person, used.session, bill.turn, facts, bill.at, id)

@@ -90,6 +90,12 @@ async def _inside(gitu: Gitu) -> AsyncIterator[Finding]:
         carrier = await house.gateway.dispatcher.health()
         yield Finding(f"dispatcher {house.gateway.dispatcher.name}", "ok" if carrier.state == "ok" else "warning",
                       carrier.detail, carrier.hint)  # fmt: skip
+    for name in (*house.channel_names(foreground=True), *house.channel_names(foreground=False)):
+        access, full = house.gateway.identity.access(name), house.gateway.identity.vouches(name)
+        exposed = access == "open" and name not in house.channel_names(foreground=True)
+        detail = f"{access}{'' if full else ', its senders can be forged'}{', whoever reaches it' if exposed else ''}"
+        yield Finding(f"channel {name}", "warning" if exposed else "ok", detail,
+                      f'to let only users in, set access = "paired" in [channels.{name}]')  # fmt: skip
     await house.registry.check(begin=True)
     for plugin in house.registry.plugins():
         if plugin.state in ("enabled", "disabled"):

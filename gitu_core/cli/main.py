@@ -19,10 +19,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("serve", "work on the messages of channels that run in other processes"),
     "sessions": ("talk", "list the last sessions"),
     "budget": ("budget", "show how full the budgets are"),
+    "users": ("users", "list, pair, link, unlink, enable and disable users, say how far they are trusted"),
     "outbox": ("outbox", "list, send again or drop what was not delivered"),
     "plugins": ("plugins", "list, enable and disable plugins"),
     "manifest": ("plugins", "print or write a plugin's manifest from its code"),
     "doctor": ("doctor", "check the installation and say what to do"),
+    "audit": ("audit", "list what was done on whose word, or verify that the record is whole"),
+    "trace": ("audit", "tell how an effect came about, back to the person"),
     "backup": ("care", "write a consistent copy of the data"),
     "restore": ("care", "put a copy back into an empty home"),
 }

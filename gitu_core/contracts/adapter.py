@@ -24,6 +24,10 @@ from gitu_core.model import Conversation, Delivery, Health, Message, Outgoing, R
 
 __all__ = ["Adapter", "Channel", "Inbox"]
 
+Access = Literal["open", "paired", "closed"]
+"""Who may talk on a channel: anybody, who becomes a user by it; accounts that were linked or paired, others being told
+how; only accounts that the operator linked."""
+
 
 class Channel(Value, frozen=True):
     """What a channel can do.
@@ -31,7 +35,10 @@ class Channel(Value, frozen=True):
     `delivery`: ``idempotent`` (the channel drops a key it has seen), ``verifiable`` (it can be asked), ``blind``
     (neither). `max_text` is in characters, 0 = no limit. `streams`: partial answers are handed to `show`. `edits`: what
     was sent can be changed; where it does not stream, an answer is sent early and changed while it grows. `foreground`:
-    it takes over the terminal this process was started from, so that only `gitu chat` runs it.
+    it takes over the terminal this process was started from, so that only `gitu chat` runs it. `trusted`: nobody can
+    speak there in another one's name; what comes from any other channel counts as content from outside, and can neither
+    approve nor link. `access`: who may talk where the settings say nothing; None = ``open`` for a `foreground` channel,
+    else ``paired``.
     """
 
     name: str
@@ -44,6 +51,7 @@ class Channel(Value, frozen=True):
     media: frozenset[str] = frozenset()
     trusted: bool = False
     foreground: bool = False
+    access: Access | None = None
 
 
 @contract("inbox")
@@ -51,7 +59,8 @@ class Inbox(Protocol):
     """What the gateway offers to an adapter."""
 
     async def accept(self, message: Message) -> Receipt:
-        """Commits *message*, then returns. Waits while the queue is deep. `InputError`: it can never be accepted."""
+        """Commits *message*, then returns. Waits while the queue is deep. `InputError`: it can never be accepted. From
+        somebody who may not talk there it is dropped, and the receipt has no id."""
 
     async def finished(self, id: str) -> None:
         """Waits until the work that the message with this receipt id caused has ended and was answered."""

@@ -92,12 +92,14 @@ class Hold(Value, frozen=True, gc=True):
 @dataclass(eq=False)
 class Ticket:
     """A call that is paid for before it is made: `own` stands for what its turn sets aside, `hold` for what has to be
-    written before it counts, `at` when it was made; `standings` is how full its envelopes were then."""
+    written before it counts, `at` when it was made; `standings` is how full its envelopes were then; `noted` what the
+    audit keeps of one that was refused, to be written with the step that ends it."""
 
     own: str = ""
     hold: Hold | None = None
     at: float | None = None
     standings: Sequence[Standing] = ()
+    noted: Sequence[Record] = ()
     settled: bool = False
 
 
@@ -127,7 +129,8 @@ class Budget(Protocol):
         """The hold was written. `LimitReached` if an envelope could not bear it."""
 
     def settle(self, ticket: Ticket, usage: Usage) -> Sequence[Record]:
-        """Replaces the reservation by what it really cost; gives what is to be written together with that."""
+        """Replaces the reservation by what it really cost; gives what is to be written together with that, also for one
+        that was refused."""
 
     def release(self, ticket: Ticket) -> None:
         """Gives the reservation back: nothing was used. Does nothing to one that was settled."""

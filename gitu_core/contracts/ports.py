@@ -12,14 +12,20 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from gitu_core.contracts.audit import Audit, AuditEntry
 from gitu_core.contracts.base import Contribution
 from gitu_core.contracts.budgets import Hold, Ledger, Settled, Standing
 from gitu_core.contracts.host import Entry
+from gitu_core.contracts.people import Linked as Linked
+from gitu_core.contracts.people import Linking as Linking
+from gitu_core.contracts.people import People as People
+from gitu_core.contracts.people import Person as Person
+from gitu_core.contracts.people import Speaker as Speaker
 from gitu_core.contracts.timers import TimerStore
 from gitu_core.model.base import Value
 from gitu_core.model.chat import Candidate, ModelEvent, ModelMessage, ModelRequest, RouteTask, Usage
 from gitu_core.model.label import Label
-from gitu_core.model.message import Account, Ask, BlobRef, Conversation, Message, Outgoing, Receipt
+from gitu_core.model.message import Ask, BlobRef, Conversation, Message, Outgoing, Receipt
 from gitu_core.model.steps import Step
 from gitu_core.model.tooling import ToolCall, ToolSpec
 from gitu_core.model.turn import Reply, TurnInfo
@@ -42,16 +48,6 @@ class Clock(Protocol):
 
 
 # ---- records: what is written, each an own row, any number in one transaction ------------------
-
-
-class Person(Value, frozen=True):
-    """A user. `settings` is a free document."""
-
-    id: str
-    name: str = ""
-    enabled: bool = True
-    settings: dict[str, Any] = msgspec.field(default_factory=dict)
-    created_at: float = 0.0
 
 
 class Session(Value, frozen=True):
@@ -183,7 +179,7 @@ class UsageEntry(Value, frozen=True):
     job: str = ""
 
 
-Record = HistoryEntry | StepEntry | TurnEntry | OutboxEntry | InboxDone | UsageEntry | Approval | Settled
+Record = HistoryEntry | StepEntry | TurnEntry | OutboxEntry | InboxDone | UsageEntry | Approval | AuditEntry | Settled
 
 
 @dataclass
@@ -322,13 +318,6 @@ class Records(Protocol):
         """The steps of every turn whose id begins with *prefix*, by turn and in order."""
 
 
-class People(Protocol):
-    """Users and their accounts."""
-
-    async def person_for(self, account: Account, person: str = "") -> Person:
-        """Who an account belongs to; created where nobody does, under the id *person* where given."""
-
-
 class Sessions(Protocol):
     """Sessions: get or create, end, clean up."""
 
@@ -385,7 +374,7 @@ class BlobStore(Protocol):
         """A piece of a blob, or all of it. `Damaged` if its bytes are not what its name says."""
 
 
-class Store(Records, Workers, TimerStore, People, Sessions, Ledger, PluginState, BlobStore, Protocol):
+class Store(Records, Workers, TimerStore, Audit, People, Sessions, Ledger, PluginState, BlobStore, Protocol):
     """The whole store."""
 
     async def open(self) -> None:

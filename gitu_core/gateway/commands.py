@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
-from gitu_core.contracts.ports import Records, Session, Sessions
-from gitu_core.model import Conversation
+from gitu_core.contracts.ports import InboxEntry, Records, Session, Sessions
+from gitu_core.gateway.identity import DOUBTFUL, Identity
+from gitu_core.model import Conversation, Part, Text
 
 HELP = {
     "help": "what you can say",
@@ -18,7 +19,14 @@ HELP = {
     "stop": "stop what runs",
     "budget": "what you may still use",
     "resend": "send again what did not reach you",
+    "questions": "what waits for your answer",
+    "accounts": "the accounts that speak for you",
+    "link": "a code for another account of yours; with a code, link this account",
+    "unlink": "take an account off, by its number",
 }
+
+PRIVATE = frozenset({"sessions", "budget", "questions", "accounts", "link", "unlink"})
+"""What is nobody else's business: not answered in a group, nor where somebody may speak in another one's name."""
 
 
 Status = Callable[[], Awaitable[Sequence[str]]]
@@ -34,22 +42,50 @@ class Commands:
     def __init__(
         self, sessions: Sessions, records: Records, status: Status, spent: Spent,
         stop: Callable[[Session], Awaitable[int]], resend: Callable[[Session, Conversation], Awaitable[int]],
+        identity: Identity,
     ) -> None:  # fmt: skip
         self._sessions = sessions
         self._records = records
         self._status, self._spent = status, spent
         self._stop = stop
         self._resend = resend
+        self._identity = identity
 
     @staticmethod
     def named(text: str) -> str:
         """The command that *text* is, or ``""``. Words that only begin with one are for the assistant."""
-        word = text.strip().lower()
-        return word[1:] if word.startswith("/") and word[1:] in HELP else ""
+        if not text.lstrip().startswith("/"):
+            return ""
+        word, _, more = text.strip()[1:].lower().partition(" ")
+        return word if word in HELP and (not more or word in ("link", "unlink")) else ""
 
-    async def answer(self, command: str, conversation: Conversation, session: Session) -> str:
+    @staticmethod
+    def hides(text: str) -> bool:
+        """True if what is answered to *text* is for the person's eyes only, and is kept nowhere: a code."""
+        return text.strip().lower() == "/link"
+
+    async def answer(self, command: str, entry: InboxEntry, session: Session) -> Sequence[Part]:
         """Does what the command asks and tells so."""
+        message, more = entry.message, entry.message.text.strip().partition(" ")[2].strip()
+        if command in PRIVATE:
+            if not await self._identity.trusts(entry):
+                return (Text(DOUBTFUL),)
+            if message.conversation.kind == "group" and not (command == "link" and more):
+                return (Text("That is for a private chat."),)
+        if command == "questions":
+            asked = [each.ask for each in await self._records.approvals(entry.person)]
+            return asked or (Text("Nothing waits for your answer."),)
+        return (Text(await self._said(command, more, entry, session)),)
+
+    async def _said(self, command: str, more: str, entry: InboxEntry, session: Session) -> str:
+        message, person = entry.message, entry.person
         match command:
+            case "accounts":
+                return "\n".join(await self._identity.accounts(person))
+            case "link":
+                return await (self._identity.typed(more, message) if more else self._identity.code(message, person))
+            case "unlink":
+                return await self._identity.unlink(person, more.lower())
             case "help":
                 return "\n".join(f"/{name} - {what}" for name, what in HELP.items())
             case "status":
@@ -58,10 +94,10 @@ class Commands:
                 since = f"{session.messages} messages, since {_when(session.created_at)}"
                 return f"session {session.id}, profile {session.profile}, {since}"
             case "sessions":
-                return "\n".join(map(_line, await self._sessions.sessions(session.person, limit=10)))
+                return "\n".join(map(_line, await self._sessions.sessions(person, limit=10)))
             case "new":
                 await self._stop(session)
-                fresh = await self._sessions.new_session(conversation, session.person, session.profile)
+                fresh = await self._sessions.new_session(message.conversation, person, session.profile)
                 return f"A new session begins: {fresh.id}"
             case "history":
                 entries = await self._records.history(session.id, max_tokens=20_000, max_messages=40)
@@ -72,7 +108,7 @@ class Commands:
             case "budget":
                 return "\n".join(await self._spent(session)) or "No budget of yours is set, or none was used yet."
             case _:
-                count = await self._resend(session, conversation)
+                count = await self._resend(session, message.conversation)
                 return f"{count} sent again." if count else "Everything reached you, as far as I know."
 
 

@@ -18,7 +18,6 @@ from gitu_core.contracts.ports import (
     InboxDone,
     InboxEntry,
     OutboxEntry,
-    People,
     Records,
     Session,
     Sessions,
@@ -26,10 +25,11 @@ from gitu_core.contracts.ports import (
 from gitu_core.contracts.ports import Workers as WorkersPort
 from gitu_core.errors import Denied, GituError, StoreError
 from gitu_core.failpoints import hit
-from gitu_core.gateway.answers import answer, recalled
+from gitu_core.gateway.answers import recalled
 from gitu_core.gateway.commands import Commands, Spent, Status
+from gitu_core.gateway.identity import Identity
 from gitu_core.gateway.intake import label_of, normalise
-from gitu_core.gateway.jobs import APP, Job, Options, Piece, closed, failed
+from gitu_core.gateway.jobs import APP, Job, Options, Piece, closed, dropped, failed
 from gitu_core.gateway.lanes import LocalDispatcher
 from gitu_core.gateway.outbox import Outbox
 from gitu_core.gateway.owned import Owned
@@ -61,19 +61,19 @@ class Gateway:
     """
 
     def __init__(
-        self, *, records: Records, workers: WorkersPort, people: People, sessions: Sessions, hooks: Hooks,
+        self, *, records: Records, workers: WorkersPort, identity: Identity, sessions: Sessions, hooks: Hooks,
         turns: TurnRunner, clock: Clock, local: LocalDispatcher, profile: str, status: Status,
         spent: Spent, hold: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._records = records
-        self._people = people
+        self.identity = identity
         self._sessions = sessions
         self._hooks = hooks
         self._clock = clock
         self.local = local
         self.dispatcher: Dispatcher = local
         self._profile = profile
-        self._commands = Commands(sessions, records, status, spent, self._stop_all, self._resend)
+        self._commands = Commands(sessions, records, status, spent, self._stop_all, self._resend, identity)
         self._lanes = Lanes(DEEP, DEEPEST)
         self._jobs: dict[str, Job] = {}
         self._followers: dict[str, list[Job]] = {}
@@ -82,9 +82,9 @@ class Gateway:
         self.shield = Shield()
         self.adapters: dict[str, Adapter] = {}
         self._left: dict[str, Adapter] = {}
-        self.questions = Questions(records)
+        self.questions = Questions(records, identity.trusts)
         self.outbox = Outbox(records, hooks, clock, self._wake, hold)
-        self.worker = Worker(records, hooks, turns, clock, self._lanes, self.outbox, self._adapter, self._finish)
+        self.worker = Worker(records, hooks, turns, clock, self._lanes, self.outbox, self.adapter, self._finish)
         self.owned = Owned(workers, self._waits, self._load, self.worker.work_off)
         self._workers = workers
         self.me = ""
@@ -101,13 +101,16 @@ class Gateway:
         options = options or Options()
         await self._lanes.room()
         try:
-            entry, session = await self._looked_at(message, person, options)
+            looked_at = await self._looked_at(message, person, options)
         except StoreError as error:
             if self._closed:
                 raise closed() from error
             raise
         if self._closed:
             raise closed()
+        if looked_at is None:
+            return dropped(message), False
+        entry, session = looked_at
         piece = Piece(Job.leave if options.waits else None)
         job = Job(entry.message.id, entry, options.profile or session.profile, options)
         # What the application sends is worked on where it waits: it may need objects that are only there.
@@ -132,14 +135,19 @@ class Gateway:
             raise piece.error
         return cast(Job, piece.job), piece.fresh
 
-    async def _looked_at(self, message: Message, person: str, options: Options) -> tuple[InboxEntry, Session]:
-        """The message as it will be committed, and the session it belongs to."""
-        message = normalise(message)
-        who = await self._people.person_for(message.sender, person)
-        if not who.enabled:
-            raise Denied(f"{message.sender.id} may not use this assistant", hint="ask its operator")
+    async def _looked_at(self, message: Message, person: str, options: Options) -> tuple[InboxEntry, Session] | None:
+        """The message as it will be committed, and the session it belongs to; None if its sender may not talk here."""
+        speaker = await self.identity.speaker(message, person)
+        if speaker is None or not self.identity.admits(speaker.person):
+            if message.conversation.channel == APP:
+                raise Denied(f"{message.sender.id} may not use this assistant", hint="ask its operator")
+            if words := await self.identity.turned_away(message, speaker):
+                self.shield.apart(partial(self.worker.tell, message, words))
+            return None
+        message, who = normalise(message), speaker.person
         session = await self._sessions.session_for(message.conversation, who.id, options.profile or self._profile)
-        at, label = message.at or self._clock.now(), label_of(message, who.id)
+        vouched = self.identity.vouches(message.conversation.channel, speaker.trust)
+        at, label = message.at or self._clock.now(), label_of(message, who.id, vouched)
         # Its id is given here: nobody outside may choose one that others have.
         message = msgspec.structs.replace(message, id=self._clock.new_id(), label=label, at=at)
         if self._hooks.wants("gitu_filter_message"):
@@ -266,15 +274,17 @@ class Gateway:
     async def _dispatch(self, job: Job, session: Session | None, here: bool = False) -> None:
         """Answers a question with it, does what it commands, or puts it into its lane."""
         message, lane = job.entry.message, job.entry.session
-        if message.action != "new" and await self._changed(job):
+        if off := job.entry.person in self.identity.off:
+            job.stop()
+        if not off and message.action != "new" and await self._changed(job):
             self._records.post(InboxDone(job.id))
             self._finish(job)
             return
         command = Commands.named(message.text)
-        if command and session is not None:
+        if command and session is not None and not off:
             await self._command(job, command, session)
             return
-        if (taken := await self.questions.take(job)) is not None:
+        if not off and (taken := await self.questions.take(job)) is not None:
             await self._answered(job, taken)
             return
         if here:
@@ -376,17 +386,15 @@ class Gateway:
 
     async def _command(self, job: Job, command: str, session: Session) -> None:
         try:
-            text = await self._commands.answer(command, job.entry.message.conversation, session)
-            job.reply = Reply(job.id, session.id, parts=(Text(text),))
+            parts = tuple(await self._commands.answer(command, job.entry, session))
+            job.reply = Reply(job.id, session.id, parts=parts)
         except BaseException as error:  # whatever it was, the person who gave the command is told, once
             if is_cancellation(error):
                 raise
             log.error("the command /%s failed", command, exc_info=error)
             job.reply = failed(job, error)
         try:
-            parts = answer(job, job.reply).parts
-            outcome = "done" if job.reply.error is None else "failed"
-            await self.worker.say(job, parts, InboxDone(job.id, outcome))
+            await self.worker.answered(job, job.reply, Commands.hides(job.entry.message.text))
         finally:
             self._finish(job)
 
@@ -397,7 +405,7 @@ class Gateway:
     async def resend(self, entries: Sequence[OutboxEntry]) -> int:
         """Sends once more what was not delivered, because a person says so; gives how many."""
         for each in entries:
-            await self.outbox.again(self._adapter(each.outgoing.conversation.channel)[0], each)
+            await self.outbox.again(self.adapter(each.outgoing.conversation.channel)[0], each)
         return len(entries)
 
     # ---- control --------------------------------------------------------------------------------
@@ -418,7 +426,7 @@ class Gateway:
             if not ended:
                 self._left[name] = adapter
 
-    def _adapter(self, channel: str) -> tuple[Adapter | None, bool]:
+    def adapter(self, channel: str) -> tuple[Adapter | None, bool]:
         """The adapter of a channel, and whether it receives."""
         running = self.adapters.get(channel)
         return (running, True) if running is not None else (self._left.get(channel), False)
@@ -457,6 +465,13 @@ class Gateway:
                 await self._recall(self._jobs.get(id) or Job(id, row.entry, self._profile), row.outcome)
             elif row.entry.message.conversation.channel == APP:
                 await self.reopened(row.entry.session, here=True)
+
+    async def look_at_people(self) -> None:
+        """Stops what runs, and drops what waits, of people who were switched off."""
+        off = await self.identity.look()
+        for job in list(self._jobs.values()) if off else ():
+            if job.entry.person in off:
+                job.stop()
 
     def stop(self, session: str) -> int:
         """Stops what runs and drops what waits in a session; gives how many turns."""

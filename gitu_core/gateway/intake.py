@@ -17,9 +17,11 @@ from gitu_core.model import (
     Text,
     check_name,
     clean_text,
+    from_outside,
     private_to,
     user,
 )  # fmt: skip
+from gitu_core.model.label import group
 
 MAX_TEXT = 1_000_000
 """The longest message, in characters. More belongs into a file."""
@@ -66,8 +68,12 @@ def _clean(part: Part) -> Part:
             return part
 
 
-def label_of(message: Message, person: str) -> Label:
-    """Who wrote a message and who may see it: what is said in private only its author, in a group whoever is there."""
-    if message.conversation.kind == "direct":
-        return message.label.join(private_to(person))
-    return message.label.join(Label(origins=frozenset((user(person),))))
+def label_of(message: Message, person: str, vouched: bool = True) -> Label:
+    """Who wrote a message and who may see it: what is said in private only its author, in a group whoever is there as
+    well. Where nobody vouches for its author, somebody outside may have written it in their name."""
+    where, label = message.conversation, message.label.join(private_to(person))
+    if where.kind == "group":
+        who = user(person)
+        here = Label(origins=frozenset((who,)), readers=frozenset((who, group(where.channel, where.id))))
+        label = message.label.join(here)
+    return label if vouched else label.join(from_outside(f"{where.channel}:{message.sender.id}"))

@@ -11,7 +11,7 @@ import anyio
 
 from gitu_core.contracts.ports import Approval, InboxEntry, Record
 from gitu_core.errors import GituError, NotReady
-from gitu_core.model import ErrorInfo, Receipt, Reply, TurnEvent, TurnFinished, TurnInfo
+from gitu_core.model import ErrorInfo, Message, Receipt, Reply, TurnEvent, TurnFinished, TurnInfo
 
 APP = "app"
 """The channel of the embedding application. It has no adapter: an answer is handed to whoever waits for it."""
@@ -182,6 +182,13 @@ def failed(job: Job, error: BaseException) -> Reply:
     return Reply(
         job.turn.id if job.turn else "", job.entry.session, "failed", error=info, label=job.entry.message.label
     )
+
+
+def dropped(message: Message) -> Job:
+    """The job of a message that is not kept: there is nothing to be done, and nothing to wait for."""
+    job = Job("", InboxEntry(message, "", ""), "")
+    job.finish()
+    return job
 
 
 def closed() -> NotReady:

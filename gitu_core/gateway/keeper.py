@@ -54,6 +54,7 @@ class Keeper:
         gateway = self._gateway
         gateway.me = self.id
         await self._look_at_workers()
+        await gateway.look_at_people()
         await gateway.outbox.look_for_unknown()
         for lane, _ in await self._records.waiting():
             gateway.owned.attend(lane)  # what comes now comes behind what waits there
@@ -96,6 +97,7 @@ class Keeper:
     async def _look_around(self, taken: bool) -> None:
         """Looks at everything but the other workers, of whom one was *taken* over."""
         gateway = self._gateway
+        await gateway.look_at_people()
         for each in await self._records.expire():
             hit("expire.after")
             await gateway.reopened(each.session)

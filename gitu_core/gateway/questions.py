@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from gitu_core.contracts.ports import Approval, Records
+from collections.abc import Awaitable, Callable
+
+from gitu_core.contracts.ports import Approval, InboxEntry, Records
 from gitu_core.failpoints import hit
 from gitu_core.gateway.jobs import Job
 from gitu_core.model import Answer, Message
@@ -12,6 +14,9 @@ NO = frozenset({"no", "n", "deny", "refuse"})
 BARE = YES | NO | {"retry", "leave"}
 CLOSED = "This question is closed: it was answered, nobody answered it in time, or it was not asked of you."
 
+FORGEABLE = "Messages from here could be forged, so that this does not count. Answer from another account of yours, \
+where /questions shows what I asked."
+
 LONGEST = 20
 """Characters of a message that may be a bare choice; what is longer is for the assistant."""
 
@@ -19,8 +24,9 @@ LONGEST = 20
 class Questions:
     """Finds out whether a message answers a question, and records the choice."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, trusts: Callable[[InboxEntry], Awaitable[bool]]) -> None:
         self._records = records
+        self._trusts = trusts
 
     async def take(self, job: Job) -> Approval | str | None:
         """The question that a message settles, or why its answer does not count; None if it is none.
@@ -45,6 +51,8 @@ class Questions:
             return CLOSED
         if not choice:
             return f"This does not answer the question. Possible answers: {', '.join(asked.ask.choices)}."
+        if not await self._trusts(job.entry):
+            return FORGEABLE
         hit("answer.before")
         settled = await self._records.answer(asked.id, person, choice, job.id)
         hit("answer.after")

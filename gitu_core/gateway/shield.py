@@ -21,11 +21,17 @@ class Shield:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, piece: Piece, work: Callable[[], Awaitable[None]]) -> None:
+    def start(self, piece: Piece, work: Callable[[], Awaitable[object]]) -> None:
         """Lets *work* run; the piece is done when it ended."""
         task = asyncio.get_running_loop().create_task(self._run(piece, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def apart(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Lets *work* run that nobody waits for; where it fails, the log says so."""
+        piece = Piece(None)
+        piece.leave()
+        self.start(piece, work)
 
     async def close(self) -> None:
         """Ends what still runs."""
@@ -33,7 +39,7 @@ class Shield:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _run(self, piece: Piece, work: Callable[[], Awaitable[None]]) -> None:
+    async def _run(self, piece: Piece, work: Callable[[], Awaitable[object]]) -> None:
         try:
             await work()
         except BaseException as error:  # it belongs to the caller, whatever it is

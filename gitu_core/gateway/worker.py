@@ -19,7 +19,7 @@ from gitu_core.gateway.questions import asked_as
 from gitu_core.gateway.queues import Lanes
 from gitu_core.gateway.work import TurnRunner
 from gitu_core.isolation import is_cancellation
-from gitu_core.model import Ask, Outgoing, Part, Reply, Text
+from gitu_core.model import Ask, Message, Outgoing, Part, Reply, Text
 
 log = logging.getLogger("gitu.gateway")
 
@@ -180,6 +180,22 @@ class Worker:
         message, key = job.entry.message, f"{job.id}.answer"
         outgoing = Outgoing(key, key, message.conversation, tuple(parts), cause=job.id, label=message.label)
         await self.hand_out(job, [outgoing], *records)
+
+    async def answered(self, job: Job, reply: Reply, hidden: bool) -> None:
+        """Says what a command is answered; what is *hidden* goes to the person's channel and is kept nowhere."""
+        parts, message = answer(job, reply).parts, job.entry.message
+        if hidden and reply.error is None:
+            told = message.conversation.channel == APP or await self.tell(message, reply.text)
+            parts = () if told else (Text("I could not tell you. Say it again."),)
+        done = InboxDone(job.id, "done" if reply.error is None else "failed")
+        await (self.say(job, parts, done) if parts else self.hand_out(job, (), done))
+
+    async def tell(self, message: Message, words: str) -> bool:
+        """Tells the sender of a message something, of which nothing is kept; False where its channel is not here."""
+        id, (adapter, _) = self._clock.new_id(), self._adapter_of(message.conversation.channel)
+        if adapter is not None:
+            await self._outbox.tell(adapter, Outgoing(id, id, message.conversation, (Text(words),)))
+        return adapter is not None
 
     async def _apologise(self, adapter: Adapter, job: Job, error: StoreError) -> None:
         """Tells that the work could not be recorded. The message stays open: it is taken up when the store works."""

@@ -34,6 +34,11 @@ def plugin(name: str) -> str:
     return f"plugin:{name}"
 
 
+def group(channel: str, conversation: str) -> str:
+    """The reader that stands for whoever is in a group."""
+    return f"group:{channel}:{conversation}"
+
+
 class Label(Value, frozen=True):
     """`origins`: every principal or outside source that influenced it. `readers`: who may see it; None = anyone."""
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 import msgspec
 
-from gitu_core.contracts.ports import Clock, Hooks, Policy
+from gitu_core.contracts.ports import Clock, Hooks, Policy, Verdict
 from gitu_core.contracts.scope import CURRENT_CALL
 from gitu_core.errors import Cancelled, Denied, GituError, StoreError, ToolInputError, ToolTimeout
 from gitu_core.failpoints import hit
@@ -139,14 +139,23 @@ class Caller:
         if self._hooks.wants("gitu_guard_call"):
             reason = await self._hooks.guard("gitu_guard_call", turn=info, call=call, tool=spec)
             if reason is not None:
-                turn.note(CallDecided(call, "deny", reason))
+                self._decided(turn, call, Verdict("deny", reason))
                 raise Denied(reason, hint="do it another way, or tell the user")
         verdict = self._policy.decide(call, spec, turn.state.label, info)
         if call.id not in turn.state.decided:
-            turn.note(CallDecided(call, verdict.decision, verdict.reason))
+            self._decided(turn, call, verdict)
         if verdict.decision == "deny":
             raise Denied(verdict.reason, hint="do it another way, or tell the user")
         return verdict.decision == "allow" or await self._consent.given(turn, call, spec, verdict)
+
+    @staticmethod
+    def _decided(turn: Turn, call: ToolCall, verdict: Verdict) -> None:
+        """Records a decision; the audit keeps what was not simply allowed. What was is there when it acts."""
+        step = CallDecided(call, verdict.decision, verdict.reason)
+        origins = _origins(turn, call)
+        facts = {"reason": verdict.reason, "sinks": verdict.sinks, "origins": origins}
+        audited = [turn.audited("decided", call, verdict.decision, **facts)] if verdict.decision != "allow" else []
+        turn.note(step, *audited)
 
     def _check(self, call: ToolCall, spec: ToolSpec) -> None:
         if call.raw is not None:
@@ -162,7 +171,11 @@ class Caller:
         key = f"{turn.work.info.id}.{call.id}"
         if spec.acts:
             hit("call.intent")
-            await turn.commit(CallStarted(call.id, key))
+            decided, answered = turn.state.decided[call.id], turn.state.answered.get(call.id)
+            facts = {"key": key, "reason": decided.reason, "origins": _origins(turn, call)}
+            facts |= {"by": answered.by, "approval": answered.approval} if answered is not None else {}
+            verdict = "approved" if answered is not None else decided.verdict
+            await turn.commit(CallStarted(call.id, key), turn.audited("begun", call, verdict, **facts))
         hit("call.dispatch")
         if spec.acts:
             await self._hold()
@@ -243,12 +256,17 @@ class Caller:
     async def _finish(
         self, turn: Turn, call: ToolCall, result: ToolResult, seconds: float, usage: Usage = NO_USAGE
     ) -> None:
-        turn.note(CallFinished(call.id, result, seconds, usage))
+        turn.finished(call, CallFinished(call.id, result, seconds, usage))
         hit("call.result")
         await turn.work.emit(ToolFinished(call, result, seconds))
         if self._hooks.wants("gitu_tool_called"):
             info = turn.work.info
             await self._hooks.observe("gitu_tool_called", turn=info, call=call, result=result, seconds=seconds)
+
+
+def _origins(turn: Turn, call: ToolCall) -> list[str]:
+    """Everybody who influenced a call."""
+    return sorted(turn.state.label.join(call.influence).origins)
 
 
 def delegate_of(turn: Turn, call: ToolCall) -> str:
@@ -271,4 +289,4 @@ def close_open(turn: Turn) -> None:
         else:
             stopped = Cancelled("the turn ended before this was done", hint="ask again")
             result = ToolResult("error", error=error_info(stopped), label=call.label)
-        turn.note(CallFinished(call.id, result))
+        turn.finished(call, CallFinished(call.id, result))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from hashlib import blake2b
 from typing import Any, Literal
 
 import msgspec
 
+from gitu_core.contracts.audit import AuditEntry
 from gitu_core.contracts.ports import Approval, Clock, Verdict
 from gitu_core.errors import Denied, ToolError
 from gitu_core.failpoints import hit
 from gitu_core.model import Ask, ToolCall, ToolSpec
 from gitu_core.model.steps import CallAnswered
 from gitu_core.runtime.failures import error_info
-from gitu_core.runtime.turn import Turn
+from gitu_core.runtime.turn import Turn, digest_of
 from gitu_core.runtime.work import Work
 
 Approve = Callable[[Work, ToolCall, ToolSpec, Verdict], Awaitable[str | None]]
@@ -46,7 +46,7 @@ class Consent:
                 self.ask(turn, call, "approve", question, APPROVE, describe_call(call, spec))
                 return False
             answered = CallAnswered(call.id, "", said, "app", digest_of(call))
-            turn.note(answered)
+            turn.note(answered, _audited(turn, call, answered))
         if answered.digest != digest_of(call):
             raise Denied("the arguments are not those that were approved", hint="ask again")
         if answered.choice != "yes":
@@ -107,13 +107,17 @@ class Consent:
         if found.state == "pending":
             return None
         answered = CallAnswered(call.id, found.id, found.choice or "expired", found.by, found.digest)
-        turn.note(answered)
+        turn.note(answered, _audited(turn, call, answered))
         return answered
 
     @staticmethod
     def _id(turn: Turn, call: ToolCall, kind: str) -> str:
         # A call that was dispatched again can get lost again: that is another question.
         return f"{call.id}.{kind}{turn.state.starts.get(call.id, 0) or ''}"
+
+
+def _audited(turn: Turn, call: ToolCall, answered: CallAnswered) -> AuditEntry:
+    return turn.audited("answered", call, answered.choice, by=answered.by, approval=answered.approval)
 
 
 def declined(choice: str) -> Denied:
@@ -125,12 +129,6 @@ def declined(choice: str) -> Denied:
 def asked_again(entry: Approval, now: float) -> Approval:
     """A question that was answered, and has to be asked once more."""
     return msgspec.structs.replace(entry, state="pending", choice="", expires_at=now + OPEN_FOR, created_at=now)
-
-
-def digest_of(call: ToolCall) -> str:
-    """What a choice is bound to: the tool and its exact arguments."""
-    exact = msgspec.json.encode([call.tool, call.arguments], order="deterministic")
-    return blake2b(exact, digest_size=16).hexdigest()
 
 
 def describe_call(call: ToolCall, tool: ToolSpec | None) -> str:

@@ -120,7 +120,7 @@ class Asker:
             # On disk before it is asked: a crash from here on costs this call, and none that came before it.
             digest = digest_of(candidate, request)
             asked = ModelAsked(candidate.model, candidate.credential, estimate, digest, label, filtered)
-            self._budget.admit(ticket, await turn.commit(asked, ticket.hold))
+            self._budget.admit(ticket, await turn.commit(asked, hold=ticket.hold))
             hit("model.before")
             await turn.work.emit(ModelChosen(candidate.model, str(last.details.get("model", "")) if last else ""))
             began = self._clock.monotonic()

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Any
 
+import msgspec
+
+from gitu_core.contracts.audit import AuditEntry
 from gitu_core.contracts.budgets import Bill, Hold, Standing, Used
 from gitu_core.contracts.ports import Approval, Clock, Record, Records, StepEntry, UsageEntry
-from gitu_core.model import Candidate, ErrorInfo, ModelMessage, Usage
-from gitu_core.model.steps import Step
+from gitu_core.model import Candidate, ErrorInfo, ModelMessage, ToolCall, Usage
+from gitu_core.model.steps import CallFinished, Step
 from gitu_core.runtime.fold import TurnState
 from gitu_core.runtime.work import Work
 
@@ -68,14 +73,30 @@ class Turn:
         self.work.kept += noted
         return noted
 
-    async def commit(self, step: Step, hold: Hold | None = None) -> Sequence[Standing]:
+    async def commit(self, step: Step, *more: Record, hold: Hold | None = None) -> Sequence[Standing]:
         """Records a step, with all that was noted before it, and waits until it is on disk; sets *hold* aside on the
-        way there."""
+        way there. Where it does not get there, nothing is to follow from it: it is not kept."""
         entry = self.entry(step)
         if hold is not None:
-            return await self._records.set_aside(hold, *self.noted(), entry, given=self.work.given)
-        await self._records.write(*self.noted(), entry, given=self.work.given)
+            return await self._records.set_aside(hold, *self.noted(), *more, entry, given=self.work.given)
+        await self._records.write(*self.noted(), *more, entry, given=self.work.given)
         return ()
+
+    def audited(self, kind: str, call: ToolCall, outcome: str, **facts: Any) -> AuditEntry:
+        """What the audit keeps of the next step, which is about *call*."""
+        info = self.work.info
+        facts = {"call": call.id, "principal": info.principal, "arguments": digest_of(call)} | facts
+        id, now = f"{self.mint()}.{kind}", self._clock.now()
+        return AuditEntry(kind, call.tool, outcome, self.work.person, info.session, info.id, facts, now, id)
+
+    def finished(self, call: ToolCall, step: CallFinished) -> None:
+        """Records that a call ended; the audit keeps how, where it acted."""
+        if call.id not in self.state.started:
+            self.note(step)
+        else:
+            cost = self.state.usage.cost + step.usage.cost
+            facts = {"key": self.state.started[call.id], "seconds": step.seconds, "cost": cost}
+            self.note(step, self.audited("effect", call, step.result.status, **facts))
 
     def bill(self, candidate: Candidate, worst: Usage, priced: bool) -> Bill:
         """What asking a model in the next step may cost. Its id is that of the usage recorded in the step after that,
@@ -92,3 +113,9 @@ class Turn:
         return UsageEntry(
             self.mint(), self.work.person, info.session, info.id, model, owner, usage, at, info.plugin, info.job
         )
+
+
+def digest_of(call: ToolCall) -> str:
+    """What a choice is bound to: the tool and its exact arguments."""
+    exact = msgspec.json.encode([call.tool, call.arguments], order="deterministic")
+    return blake2b(exact, digest_size=16).hexdigest()

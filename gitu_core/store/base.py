@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 
 from gitu_core.clock import SystemClock
-from gitu_core.contracts.ports import Clock, Person, Session
+from gitu_core.contracts.ports import Clock, Session, Speaker
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.store.cache import Lru, Tail
 from gitu_core.store.keys import Keyring, Master, Script, ScriptOf
@@ -43,7 +43,8 @@ class Base:
         self._loading: dict[str, list[list[bool]]] = {}
         self._bound: Lru[bytes, str] = Lru(REMEMBERED)
         self._sessions: Lru[str, Session] = Lru(REMEMBERED)
-        self._accounts: Lru[bytes, tuple[Person, float]] = Lru(REMEMBERED)
+        self._accounts: Lru[bytes, tuple[Speaker, float]] = Lru(REMEMBERED)
+        self._changes = 0  # of people and their accounts
         self._seen = 0
 
     @property

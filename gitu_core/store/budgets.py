@@ -56,8 +56,6 @@ class BudgetsPart(Base):
     def _held(self, hold: Hold) -> ScriptOf[list[Standing]]:
         """Sets a call aside in all of its envelopes, or in none; gives how full they were, up to the one that cannot
         bear it."""
-        if self.engine.dialect == "postgresql":
-            yield "budget_gate", (self.tenant,)
         bill, worst, standings = hold.bill, hold.bill.worst, list[Standing]()
         person, session, plugin, job, model, owner = bill.used[:6]
         amounts = worst.cost, worst.input_tokens + worst.output_tokens

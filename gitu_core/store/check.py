@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 
 from gitu_core.errors import GituError
-from gitu_core.store.base import Base
+from gitu_core.store.audit import AuditPart
 from gitu_core.store.blobs import blob_file
 from gitu_core.store.codec import bound
 from gitu_core.store.sql import compiled
 
 BOUND = {
-    "people": "id", "accounts": "channel account person", "sessions": "id person",
+    "people": "id", "accounts": "channel account person", "codes": "code kind person", "sessions": "id person",
     "conversations": "conversation person", "inbox": "id person session", "messages": "session person turn tokens at",
     "turns": "id session person", "steps": "turn n session person at", "outbox": "id person session",
     "approvals": "id person session turn message kind digest", "timers": "owner key person",
@@ -24,7 +24,7 @@ BOUND = {
 _GAPS = 'SELECT turn FROM "@steps" GROUP BY tenant, turn HAVING count(*) <> max(n) + 1'
 
 
-class CheckPart(Base):
+class CheckPart(AuditPart):
     """The self-examination of the store."""
 
     async def check(self) -> Sequence[str]:
@@ -42,6 +42,7 @@ class CheckPart(Base):
                 found += [problem for row in mine if (problem := self._problem(table, row))]
             for row in await self._read(self._script_of(_GAPS)):
                 found.append(f"turn {row[0]}: a step is missing")
+            found += [f"audit: {problem}" for problem in (await self.audit_verify()).problems]
         except GituError as error:
             found.append(str(error))
         return found

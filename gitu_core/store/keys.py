@@ -212,6 +212,16 @@ class Keyring:
             raise Damaged(f"the key of {what} does not exist any more", hint="it was erased", what=what)
         return _opened(self._cipher(secret), envelope, bound, what)
 
+    def has(self, envelope: bytes) -> bool:
+        """True if the key that opens an envelope was loaded; False after `load` if it is gone."""
+        return self._known(envelope[1 : 1 + _ID]) is not None
+
+    def mac(self, purpose: str, data: bytes) -> bytes:
+        """A digest of *data* for one purpose that nobody can make without the master key; 32 bytes."""
+        if not self._index:
+            self._index = self._unwrapped(self._index_row)
+        return hashlib.blake2b(data, key=self._index, person=purpose.encode(), digest_size=32).digest()
+
     def digest(self, *names: str) -> bytes:
         """A digest of identifiers that nobody can try out without the master key; 16 bytes, always the
         same."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gitu_core.contracts import ports
+from gitu_core.contracts.audit import AuditEntry
 from gitu_core.contracts.ports import Approval, HistoryEntry, InboxEntry, OutboxEntry, StepEntry
 from gitu_core.model import Message, ModelMessage, Step, TurnInfo
 from gitu_core.store.codec import bound, encoded, unsealed
@@ -71,9 +72,15 @@ def _usage(entry: ports.UsageEntry, tenant: str, now: float) -> Row:
     return Row("usage_add", (*who, *amounts, float(entry.at), entry.job))
 
 
+def _audit(entry: AuditEntry, tenant: str, now: float) -> Row:
+    who = (tenant, entry.id, entry.person, entry.session, entry.turn, float(entry.at))
+    columns = (*who, entry.kind, entry.subject, entry.outcome)
+    return Row("audit_add", columns, entry.person, encoded(entry.facts), bound("audit", tenant, entry.id, entry.person))
+
+
 _MAKERS: dict[type, Make] = {
     HistoryEntry: _history, StepEntry: _step, ports.TurnEntry: _turn, OutboxEntry: _outbox, ports.InboxDone: _done,
-    ports.UsageEntry: _usage, Approval: _approval,
+    ports.UsageEntry: _usage, Approval: _approval, AuditEntry: _audit,
 }  # fmt: skip
 
 

@@ -18,14 +18,15 @@ class SessionsPart(Base):
 
     async def session_for(self, conversation: Conversation, person: str, profile: str = "default") -> Session:
         """The open session that a conversation is bound to; created and bound where there is none. Two
-        callers at once get the same session."""
+        callers at once get the same session. In private it is the person's own: where the account moved to another
+        person, what was said before stays with the one who said it."""
         key = self._conversation_key(conversation)
         if self._remembers():
             known = self._sessions.get(self._bound.get(key) or "")
-            if known is not None and known.ended_at is None:
+            if known is not None and _fits(known, conversation, person):
                 return known
         found = await self.engine.read(lambda: self._bound_session(key))
-        if found is None or found.ended_at is not None:
+        if found is None or not _fits(found, conversation, person):
             found = await self._script(lambda: self._bind(conversation, key, person, profile, False), person)
         return self._remember(key, found)
 
@@ -130,9 +131,9 @@ class SessionsPart(Base):
         if not mine:
             rows = yield "conversation_locked", (self.tenant, key)
             old = (yield from self._one("session_locked", rows[0][0])) if rows[0][0] else None
-            if old is not None and old.ended_at is None:
-                if not anew:
-                    return old
+            if old is not None and not anew and _fits(old, conversation, person):
+                return old
+            if old is not None and anew:
                 yield "session_end", (now, self.tenant, old.id)
             yield "conversation_bind", (person, session.id, now, body, self.tenant, key)
         yield "session_add", (self.tenant, session.id, person, now, now, None, 0, self._sealed(session))
@@ -141,3 +142,8 @@ class SessionsPart(Base):
     def _sealed(self, session: Session) -> bytes:
         data = encoded(session, Session)
         return self._keys.seal(session.person, data, bound("sessions", self.tenant, session.id, session.person))
+
+
+def _fits(session: Session, conversation: Conversation, person: str) -> bool:
+    """True if a person who speaks in a conversation goes on in a session that it is bound to."""
+    return session.ended_at is None and (session.person == person or conversation.kind == "group")

@@ -14,7 +14,7 @@ from gitu_core.store.base import Engine
 from gitu_core.store.blobs import BlobsPart
 from gitu_core.store.check import CheckPart
 from gitu_core.store.keys import Keyring, Script
-from gitu_core.store.people import PeoplePart
+from gitu_core.store.links import LinksPart
 from gitu_core.store.plugin_state import PluginStatePart
 from gitu_core.store.records import RecordsPart
 from gitu_core.store.schema import prepare, revision
@@ -23,7 +23,7 @@ from gitu_core.store.sql import Sql
 from gitu_core.store.timers import TimersPart
 
 
-class Store(RecordsPart, ApprovalsPart, TimersPart, PeoplePart, SessionsPart, PluginStatePart, BlobsPart, CheckPart):
+class Store(RecordsPart, ApprovalsPart, TimersPart, LinksPart, SessionsPart, PluginStatePart, BlobsPart, CheckPart):
     """Everything that is kept, in SQLite or PostgreSQL. Used from the event loop that opened it.
 
     :param url: ``sqlite:///path`` or ``postgresql://user@host/database``; empty for ``<home>/gitu.db``, or

@@ -27,8 +27,16 @@ def _table(name: str, words: str, *indexes: Index) -> Table:
 KEYS = _table(
     "keys", "tenant* id:bytes* person purpose generation:int master wrapped:bytes created_at:time",
     index("keys_of", "tenant person purpose generation", unique=True))
-PEOPLE = _table("people", "tenant* id* enabled:small created_at:time body:bytes")
-ACCOUNTS = _table("accounts", "tenant* channel* account:bytes* person created_at:time last_used:time body:bytes")
+PEOPLE = _table(
+    "people", "tenant* id* enabled:small created_at:time body:bytes",
+    index("people_off", "tenant id", where="enabled = 0"))
+ACCOUNTS = _table(
+    "accounts", "tenant* channel* account:bytes* person created_at:time last_used:time trust='' body:bytes",
+    index("accounts_of", "tenant person created_at"))
+CODES = _table(
+    "codes", "tenant* code:bytes* digest:bytes owner:bytes kind person tries:int expires_at:time body:bytes",
+    index("codes_of", "tenant owner", unique=True),
+    index("codes_due", "tenant expires_at"))
 SESSIONS = _table(
     "sessions", "tenant* id* person created_at:time active_at:time ended_at:time? messages:int body:bytes",
     index("sessions_of", "tenant person active_at"),
@@ -73,6 +81,13 @@ APPROVALS = _table(
     index("approvals_pending", "tenant person created_at", where="state = 'pending'"),
     index("approvals_due", "tenant expires_at", where="state = 'pending'"),
     index("approvals_of", "tenant turn id"))
+AUDIT = _table(
+    "audit",
+    "tenant* n:big* id person session turn at:time kind subject outcome digest:bytes hash:bytes body:bytes?",
+    index("audit_id", "tenant id", unique=True),
+    index("audit_turn", "tenant turn n"),
+    index("audit_person", "tenant person n"))
+AUDIT_HEAD = _table("audit_head", "tenant* n:big hash:bytes")
 TIMERS = _table(
     "timers", "tenant* owner* key* person state worker attempt:int due_at:time body:bytes",
     index("timers_due", "tenant owner due_at", where="state = 'armed'"),

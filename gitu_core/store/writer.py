@@ -16,6 +16,7 @@ import msgspec
 
 from gitu_core.errors import LeaseLost, StoreError
 from gitu_core.failpoints import hit
+from gitu_core.store.chain import chained
 from gitu_core.store.keys import Keyring, Script
 
 MAX_JOBS = 1000
@@ -23,6 +24,13 @@ MAX_JOBS = 1000
 
 LINGER = 0.05
 """Seconds that a record which nobody waits for stays with us, for company on its way to disk."""
+
+CROSSED = "40001", "40P01"
+"""What PostgreSQL says (its SQLSTATE) of a transaction that it ended because two waited for each other. Nothing of it
+was written, and the other one goes on."""
+
+AGAIN = 5
+"""How often such a transaction is tried again."""
 
 LOG = logging.getLogger("gitu.store")
 
@@ -157,8 +165,9 @@ def lose(error: Exception, lost: list[Exception]) -> None:
         lost.append(error)
 
 
-def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None) -> Law:
-    """Commits *jobs*; leaves a result or an error in each. Those that are fenced fail where *fence* does not hold."""
+def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None, tries: int = AGAIN) -> Law:
+    """Commits *jobs*; leaves a result or an error in each. Those that are fenced fail where *fence* does not hold. What
+    a server gave up because others stood in its way is tried again, *tries* times."""
     people = frozenset().union(*(job.people for job in jobs))
     try:
         if keys.lacks(people):
@@ -181,6 +190,9 @@ def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None) -> La
         yield Operation("rollback")
         keys.forget(people)
         free = [job for job in jobs if not job.fenced]
+        if tries and isinstance(error, StoreError) and error.details.get("kind") in CROSSED:
+            yield from commit(jobs, keys, fence, tries - 1)
+            return
         if isinstance(error, LeaseLost) and free:
             yield from commit(free, keys)
             jobs = [job for job in jobs if job.fenced]
@@ -251,15 +263,21 @@ def _bulk(jobs: Sequence[Job], keys: Keyring) -> Law:
     if accepting:
         yield from _accept(list(accepting), keys)
     groups: dict[str, list[tuple[Any, ...]]] = {"turn_put": []}
+    audited: list[Row] = []
     for job in jobs:
         new = job.given is None or (job.given.result is not None and job.given.result[1])
         job.error = None if new else StoreError("its message was not accepted as a new one", hint="send it again")
         if new and job not in accepting:
             for row in job.rows:
-                groups.setdefault(row.statement, []).append(_sealed(row, keys))
+                if row.statement == "audit_add":
+                    audited.append(row)
+                else:
+                    groups.setdefault(row.statement, []).append(_sealed(row, keys))
     for statement, sets in groups.items():
         if sets:
             yield Operation("many", statement, sets)
+    if audited:
+        yield from script_law(chained(audited, keys))
 
 
 def _sealed(row: Row, keys: Keyring) -> tuple[Any, ...]:

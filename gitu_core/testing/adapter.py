@@ -9,6 +9,7 @@ from typing import Any, Literal
 import anyio
 
 from gitu_core.contracts import Channel, Inbox
+from gitu_core.contracts.adapter import Access
 from gitu_core.errors import GituError
 from gitu_core.model import (
     Account,
@@ -41,10 +42,11 @@ class RecordingAdapter:
         delivery: Literal["idempotent", "verifiable", "blind"] = "idempotent",
         streams: bool = False,
         trusted: bool = True,
+        access: Access = "open",
         patience: float = 5.0,
         **channel: Any,
     ) -> None:
-        self.channel = Channel(name=name, delivery=delivery, streams=streams, trusted=trusted, **channel)
+        self.channel = Channel(name=name, delivery=delivery, streams=streams, trusted=trusted, access=access, **channel)
         self.sent: list[Outgoing] = []
         self.tries: list[Outgoing] = []
         self.screen: dict[str, str] = {}
@@ -67,19 +69,22 @@ class RecordingAdapter:
         *,
         user: str = "ana",
         conversation: str = "",
+        group: str = "",
         key: str = "",
         parts: tuple[Part, ...] = (),
         **fields: Any,
     ) -> Receipt:
         """*user* says *text* (or *parts*); gives the receipt.
 
-        Without *conversation* it is the user's own chat. The same *key* again is the same message; *fields*
+        Without *conversation* or *group* it is the user's own chat. The same *key* again is the same message; *fields*
         are further fields of `Message`.
         """
         inbox = await self._ready()
         message = Message(
             key=key or f"{self.channel.name}-{next(self._keys)}",
-            conversation=Conversation(channel=self.channel.name, id=conversation or user),
+            conversation=Conversation(
+                channel=self.channel.name, id=group or conversation or user, kind="group" if group else "direct"
+            ),
             sender=Account(channel=self.channel.name, id=user, name=user.capitalize()),
             parts=parts or (Text(text),),
             **fields,

@@ -66,7 +66,7 @@ class CountingAdapter:
         edits: bool = False,
         then: str = "",
     ) -> None:
-        self.channel = Channel(name=name, delivery=delivery, trusted=True, edits=edits)
+        self.channel = Channel(name=name, delivery=delivery, trusted=True, edits=edits, access="open")
         self.world = world
         self._answers, self._then = answers, then
         self._taken: set[str] = set()

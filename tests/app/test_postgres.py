@@ -11,7 +11,8 @@ import pytest
 pytest.importorskip("asyncpg", reason='no driver for PostgreSQL: pip install "gitu-core[postgres]"')
 
 from gitu_core import Gitu, tool
-from gitu_core.testing import FunctionModel, ScriptedModel, call
+from gitu_core.testing import FunctionModel, RecordingAdapter, ScriptedModel, call
+from tests.app.around import ECHO, on, slow, until
 from tests.store.conftest import new_database, postgres  # noqa: F401 - the fixture
 
 pytestmark = pytest.mark.anyio
@@ -101,3 +102,25 @@ async def test_a_schema_and_a_prefix_of_its_own_keep_two_assistants_apart(databa
         assert await second.sessions() == []
         found = await tables(database)
     assert found["one"] == found["public"] > 5
+
+
+async def test_a_person_is_the_same_one_to_two_assistants_and_switched_off_in_both(database: str, home: Path) -> None:
+    started = anyio.Event()
+    one, two = RecordingAdapter("one"), RecordingAdapter("two", access="paired")
+    where: dict[str, Any] = {"database": database, "home": home}
+    async with on(one, ECHO, **where) as first, on(two, slow(30, started), **where) as second:
+        code = next(word for word in (await one.talk("/link")).split() if len(word) == 11 and word[5] == "-")
+        await two.say("hello", user="ana2")
+        await two.say(f"/link {code}", user="ana2")
+        await until(lambda: len(two.sent) == 2)
+        assert "linked" in two.sent[1].text
+        await two.say("work", user="ana2")
+        await started.wait()
+        (person,) = {each.person for each in await second.sessions()}
+        await first.house.store.change_person(person, enabled=False)
+        await until(lambda: two.sent[-1].text == "Stopped.")
+        assert (await two.say("more", user="ana2")).id == ""
+        assert (await one.say("more")).id == ""
+        await first.house.store.change_person(person, enabled=True)
+        assert await one.talk("/unlink 2") == "Ana2 on two does not speak for you any more."
+        assert (await two.say("more", user="ana2")).id == ""

@@ -97,12 +97,12 @@ async def test_a_yes_that_was_said_before_the_question_does_not_count_however_la
 async def test_in_a_group_whoever_stops_ends_the_questions_of_all(command):
     adapter = RecordingAdapter()
     async with on(adapter, MODEL, tools=[mail, web]) as gitu:
-        await adapter.talk("hello", user="ana", conversation="group")
-        await adapter.talk("go", user="bob", conversation="group")
-        await adapter.talk(command, user="carla", conversation="group")
+        await adapter.talk("hello", user="ana", group="group")
+        await adapter.talk("go", user="bob", group="group")
+        await adapter.talk(command, user="carla", group="group")
         await until(lambda: any("denied: the user stopped it" in each.text for each in adapter.sent))
         assert await gitu.house.store.approvals(session=(await gitu.sessions())[0].id) == []
-        said = await adapter.talk("", user="bob", conversation="group", parts=(Answer(adapter.asks[0].id, "yes"),))
+        said = await adapter.talk("", user="bob", group="group", parts=(Answer(adapter.asks[0].id, "yes"),))
         assert said == CLOSED
     assert SENT == []
 

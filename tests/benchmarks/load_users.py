@@ -73,7 +73,7 @@ class Crowd:
     *seconds* seconds; then it waits at most *patience* seconds for what is still to come, and ends."""
 
     def __init__(self, users: int, every: float, seconds: float, patience: float) -> None:
-        self.channel = Channel(CHANNEL, delivery="idempotent", trusted=True)
+        self.channel = Channel(CHANNEL, delivery="idempotent", trusted=True, access="open")
         self.book = Book()
         self.began = asyncio.Event()
         self._silence = asyncio.Event()

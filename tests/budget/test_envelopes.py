@@ -198,6 +198,9 @@ async def test_the_refusal_tells_which_how_much_until_when_and_what_to_do():
     assert failed.value.details == {
         "limit": "budget", "budget": "b (yours)", "until": "2027-01-16 00:00 UTC", "left": 600_000, "then": "stop"
     }  # fmt: skip
+    (noted,) = budget.settle(ticket, Usage(cost=5))
+    assert (noted.kind, noted.subject, noted.outcome, noted.id) == ("budget", "b", "stop", "b.budget")
+    assert noted.facts["reason"] == text
     budget.release(ticket)
     assert not budget.settle(ticket, Usage(cost=5))
     assert written == []
@@ -212,11 +215,13 @@ async def test_a_price_that_nobody_knows_is_refused_where_money_is_limited_and_n
 
 async def test_each_part_is_told_once_a_period_and_the_highest_that_was_passed_at_once():
     budget, said, _ = governor(cost=1000 / NANO, warn=(0.5, 0.8))
+    warned = []
 
     async def call(spent, cost, at=1_800_000_000.0):
         ticket = await budget.reserve(TURN, bill(Usage(cost=cost), at))
         budget.admit(ticket, [Standing(spent)])
-        (settled,) = budget.settle(ticket, Usage(cost=cost))
+        settled, *noted = budget.settle(ticket, Usage(cost=cost))
+        warned.extend((each.outcome, each.id, each.facts["reason"]) for each in noted)
         assert settled == Settled("b", Usage(cost=cost))
 
     await call(0, 499)
@@ -228,6 +233,8 @@ async def test_each_part_is_told_once_a_period_and_the_highest_that_was_passed_a
     assert [text.partition(" ")[0] for text in said] == ["50%", "80%"]
     await call(0, 900, 1_800_000_000.0 + 86_400)
     assert [text.partition(" ")[0] for text in said] == ["50%", "80%", "80%"]
+    assert [(outcome, reason) for outcome, _, reason in warned] == [("warning", text) for text in said]
+    assert len({id for _, id, _ in warned}) == 3, "the audit keeps each of them"
 
 
 async def test_cheaper_is_no_way_out_where_tokens_are_what_is_missing():

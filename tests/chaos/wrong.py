@@ -33,8 +33,8 @@ def acts_first(world: World) -> None:
     """An effect is dispatched before it is on disk that it will be."""
     from gitu_core.runtime.turn import Turn
 
-    async def commit(self: Turn, step: Any, hold: Any = None) -> Any:
-        self.note(step)
+    async def commit(self: Turn, step: Any, *more: Any, hold: Any = None) -> Any:
+        self.note(step, *more)
         return ()
 
     Turn.commit = commit  # type: ignore[method-assign]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -38,7 +39,7 @@ async def slow_word() -> str:
 
 
 class Post:
-    channel = Channel(name="post", delivery="idempotent", trusted=True)
+    channel = Channel(name="post", delivery="idempotent", trusted=True, access="open")
 
     async def receive(self, inbox):
         seen = set()
@@ -100,6 +101,16 @@ def until(file: Path, process: subprocess.Popen[str]) -> None:
         assert process.poll() is None, process.stderr and process.stderr.read()
         assert time.monotonic() < end, f"{file.name} never came"
         time.sleep(0.01)
+
+
+def test_a_channel_that_anybody_can_use_is_pointed_out(cli: Cli) -> None:
+    def found() -> dict[str, str]:
+        findings = {each["what"]: each for each in json.loads(cli.run("doctor", "--json").stdout)}
+        return {key: findings["channel post"][key] for key in ("state", "detail")}
+
+    assert found() == {"state": "warning", "detail": "open, whoever reaches it"}
+    cli.configure('[plugins.post]\nenabled = true\n[channels.post]\naccess = "paired"\ntrust = "talk"\n')
+    assert found() == {"state": "ok", "detail": "paired, its senders can be forged"}
 
 
 def test_sigterm_finishes_what_runs_and_ends_with_zero(cli: Cli, box: Path) -> None:

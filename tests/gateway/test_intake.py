@@ -52,5 +52,8 @@ def test_what_is_said_in_private_is_for_its_author_alone_and_in_a_group_for_all(
     private = label_of(message(Text("x")), "anna")
     assert private.readers == {"user:anna"}
     group = label_of(message(Text("x"), conversation=Conversation("c", "1", kind="group")), "anna")
-    assert group.readers is None
+    assert group.readers == {"user:anna", "group:c:1"}
     assert group.origins == {"user:anna"}
+    forged = label_of(message(Text("x")), "anna", vouched=False)
+    assert forged.readers == {"user:anna"}
+    assert not forged.trusted_for("user:anna")

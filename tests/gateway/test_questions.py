@@ -6,7 +6,7 @@ import pytest
 
 from gitu_core.contracts.ports import Approval, HistoryEntry, InboxEntry
 from gitu_core.gateway.jobs import Job
-from gitu_core.gateway.questions import CLOSED, Questions
+from gitu_core.gateway.questions import CLOSED, FORGEABLE, Questions
 from gitu_core.model import Account, Answer, Ask, Conversation, Message, Text, user_message
 
 pytestmark = pytest.mark.anyio
@@ -51,10 +51,15 @@ YES_OR_NO = Ask("q", "May I?", ("yes", "no"))
 AGAIN = Ask("r", "Again?", ("retry", "leave"))
 
 
+async def trusts(entry):
+    """Everybody is who they say they are, but for those who are forged."""
+    return "forged" not in entry.message.conversation.id
+
+
 async def take(asked: Asked, *parts, person: str = "anna", conversation: Conversation = HERE, **how):
     message = Message("k", conversation, Account("c", "a"), parts)
     job = Job("receipt", InboxEntry(message, person, "s"), "default", **{"at": 2.0, **how})
-    return await Questions(asked).take(job)
+    return await Questions(asked, trusts).take(job)
 
 
 @pytest.mark.parametrize("words", ["yes", "Yes.", " y ", "OK", "no", "N"])
@@ -112,3 +117,10 @@ async def test_what_cannot_be_an_answer_costs_no_look_up():
     for words in ("hello", "yes, and buy milk", "a long message " * 100):
         assert await take(asked, Text(words)) is None
     assert asked.reads == 0
+
+
+async def test_an_answer_from_where_anybody_can_speak_in_anybodys_name_counts_for_nothing():
+    asked, forged = Asked(YES_OR_NO), Conversation("c", "forged")
+    assert await take(asked, Answer("q", "yes"), conversation=forged) == FORGEABLE
+    assert await take(asked, Text("hello"), conversation=forged) is None
+    assert asked.chosen == []

@@ -11,7 +11,8 @@ from gitu_core.contracts.ports import Approval, Verdict
 from gitu_core.errors import Denied
 from gitu_core.model import Ask, ToolCall, ToolSpec
 from gitu_core.model.steps import CallAnswered
-from gitu_core.runtime.consent import APPROVE, Consent, asked_again, digest_of
+from gitu_core.runtime.consent import APPROVE, Consent, asked_again
+from gitu_core.runtime.turn import digest_of
 
 pytestmark = pytest.mark.anyio
 
@@ -24,9 +25,16 @@ def turn(*rows: Approval, answered: CallAnswered | None = None):
     """As much of a turn as a question needs."""
     state = SimpleNamespace(answered={"c": answered} if answered else {}, starts={}, started={})
     noted: list[object] = []
+    kept: list[object] = []
+
+    def note(step: object, *more: object) -> None:
+        noted.append(step)
+        kept.extend(more)
+
     return SimpleNamespace(
-        approvals={each.id: each for each in rows}, state=state, noted=noted, note=noted.append, asks=[], work=None
-    )
+        approvals={each.id: each for each in rows}, state=state, noted=noted, note=note, asks=[], work=None, kept=kept,
+        audited=lambda kind, call, outcome, **facts: (kind, call.tool, outcome, facts),
+    )  # fmt: skip
 
 
 def row(state: str, choice: str = "") -> Approval:

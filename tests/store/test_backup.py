@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gitu_core.contracts.audit import AuditEntry
 from gitu_core.contracts.budgets import Bill, Hold, Slot, Standing, Used
 from gitu_core.contracts.host import Entry
 from gitu_core.contracts.ports import Approval, StepEntry, UsageEntry
@@ -29,6 +30,7 @@ async def filled(store: Store, large: bytes = b"large" * 14_000) -> None:
     """Writes something into every table."""
     person = await store.person_for(ANA, person="ana")
     session = await store.session_for(ROOM, person.id)
+    await store.make_code(ANA, ROOM, person.id)
     await store.accept(inbox("k"))
     used = UsageEntry(
         id="u", person="ana", session="s", turn="t", model="m", owner="platform", usage=Usage(cost=7), at=1.0
@@ -42,6 +44,8 @@ async def filled(store: Store, large: bytes = b"large" * 14_000) -> None:
     steps = (CallAnswered("c", "a", "yes", "ana", "00"), Parked(("c",), from_outside("x")), Resumed("w"))
     await store.write(asked, *(StepEntry("t2", n, each, "s", "ana", 1.0) for n, each in enumerate(steps)))
     await store.put_timer(Timer("p", "k", 5.0, {"a": 1}, "ana"))
+    facts = {"call": "c", "reason": "she said so"}
+    await store.write(AuditEntry("effect", "mail", "ok", "ana", "s", "t", facts, 1.0, "t_3.effect"))
     await store.set_aside(hold())
 
 
@@ -142,6 +146,11 @@ async def test_a_database_of_an_earlier_version_loads(version: str, tmp_path: Pa
             await store.join("host 2")
             timers, _ = await store.take_timers(["p"], 10, ())
             assert [(each.key, each.data, each.person) for each in timers] == [("k", {"a": 1}, "ana")]
-        if version >= "0003":
+        if version >= "0004":
+            assert [(each.n, each.subject, each.facts["reason"]) for each in await store.audit()] == [
+                (1, "mail", "she said so")
+            ]
+            assert [each.account for each in await store.accounts("ana")] == [ANA]
+        if version >= "0005":
             assert await store.held() == [('["b", "", "ana"]', 5, 30)]
             assert await store.set_aside(hold("h2")) == [Standing(7, 0, 5, 30)]

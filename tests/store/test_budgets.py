@@ -11,9 +11,11 @@ import pytest
 from gitu_core.contracts.budgets import Bill, Hold, Settled, Slot, Standing, Used
 from gitu_core.contracts.ports import UsageEntry
 from gitu_core.errors import LeaseLost
-from gitu_core.model import Conversation, Usage
+from gitu_core.model import Account, Conversation, Usage, new_id
 from gitu_core.store import Store
 from tests.store.make import ANA, ROOM
+
+OTHER, CHAT, DESK = Account("terminal", "tab"), Conversation("terminal", "tab"), Conversation("mail", "ana")
 
 pytestmark = pytest.mark.anyio
 
@@ -135,6 +137,25 @@ async def test_the_conversation_in_which_a_person_spoke_last(store: Store) -> No
     assert await store.conversation_of("ana") == later
 
 
+async def test_a_chat_of_an_account_that_left_is_not_where_a_person_spoke_last(store: Store) -> None:
+    mail = Account("mail", "ana")
+    for account, chat in ((mail, DESK), (OTHER, CHAT)):
+        await store.person_for(account, person="ana")
+        await store.session_for(chat, "ana")
+        store.clock = _Later()  # type: ignore[assignment]
+    assert await store.conversation_of("ana") == CHAT
+    await store.unlink(OTHER, "ana")
+    assert await store.conversation_of("ana") == DESK
+    await store.person_for(OTHER, person="bob")
+    await store.session_for(CHAT, "bob")
+    await store.person_for(ANA, person="bob")
+    assert await store.conversation_of("bob") == CHAT
+    await store.link(OTHER, "ana")
+    assert await store.conversation_of("bob") is None
+    await store.session_for(CHAT, "ana")
+    assert await store.conversation_of("ana") == CHAT
+
+
 class _Later:
     """A clock that is ahead."""
 
@@ -143,5 +164,5 @@ class _Later:
         return 9e9
 
     def new_id(self) -> str:
-        """Some id."""
-        return "later"
+        """An id that nothing else has."""
+        return new_id()

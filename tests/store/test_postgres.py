@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from gitu_core.errors import StoreError
+from gitu_core.model import Account
 from gitu_core.store import Store
 from gitu_core.store import postgres as engine
 from tests.app.around import until
@@ -98,3 +99,19 @@ async def test_a_write_that_waits_for_a_lock_too_long_is_told_and_works_again_af
     finally:
         await connection.close()
     assert [entry.n for entry in await store.steps("t")] == [0, 1]
+
+
+async def test_two_processes_that_wait_for_each_other_both_come_to_their_end(
+    opened: Callable[..., Any], url: str
+) -> None:
+    store, other = await opened(), await opened()
+    ids = [(await store.person_for(Account("test", name))).id for name in ("ana", "bob")]
+
+    def script(first: str, second: str) -> Any:
+        yield "person_locked", (store.tenant, first)
+        yield "SELECT pg_sleep(0.3)", ()
+        yield "person_locked", (store.tenant, second)
+        return first
+
+    scripts = [where._script(lambda way=way: script(*way)) for where, way in ((store, ids), (other, ids[::-1]))]
+    assert await asyncio.gather(*scripts) == ids

@@ -23,8 +23,8 @@ from gitu_core.model import (
     ToolResult,
 )  # fmt: skip
 from gitu_core.model.steps import CallAnswered, CallDecided, CallFinished, ModelAnswered
-from gitu_core.runtime.consent import digest_of
 from gitu_core.runtime.fold import tool_message
+from gitu_core.runtime.turn import digest_of
 from gitu_core.testing.replay.file import Export, Recorded, RecordedTurn, Said
 from gitu_core.testing.replay.redact import Redactor
 

@@ -1,7 +1,7 @@
 """Budgets: what envelopes hold and what is set aside in them; on whose timer or rule a call was made.
 
-Revision ID: 0003
-Revises: 0002
+Revision ID: 0005
+Revises: 0004
 """
 
 from alembic import op
@@ -9,8 +9,8 @@ from alembic import op
 from gitu_core.store.columns import index
 from gitu_core.store.migrations import create, extend
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
