@@ -122,6 +122,13 @@ def crosses_off_first(world: World) -> None:
     Timers._fired = crossed_off  # type: ignore[method-assign]
 
 
+def keeps_what_it_set_aside(world: World) -> None:
+    """A call is paid for, and what was set aside for it stays so."""
+    from gitu_core.budget import Governor
+
+    Governor.settle = lambda self, ticket, usage: ()  # type: ignore[method-assign]
+
+
 def sleeps_long(world: World) -> None:
     """A restart takes its time."""
     if world.events("started"):
