@@ -94,7 +94,7 @@ class Turns:
     async def _stuck(self, job: Job, past: Past, error: ConfigError) -> Outcome:
         """The profile of a turn that waits is gone: it waits on, and asks again; a no ends it."""
         parked, now, asks = past.steps[-1], self._clock.now(), await self._records.approvals(turn=past.turn)
-        yes = [each for each in asks if (each.choice == "retry" or is_yes(each.choice)) and each.call not in past.finished]
+        yes = [each for each in asks if is_yes(each.choice) and each.call not in past.finished]
         again, left = tuple(asked_again(each, now) for each in yes), [each for each in asks if each.state == "pending"]
         if not again and not left:
             return self._interrupted(job, past)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitu_core.contracts.authority import Evidence, Verdict
 from gitu_core.model import Label, ToolCall, ToolSpec, TurnInfo, from_outside, private_to
 from gitu_core.policy import LabelPolicy
 
@@ -16,8 +19,18 @@ FETCH = ToolSpec("fetch", "Gets a page.", roles={"url": "url"})
 POLICY = LabelPolicy()
 
 
-def decide(tool: ToolSpec, context: Label, **arguments: object) -> str:
-    return POLICY.decide(ToolCall("c", tool.name, dict(arguments)), tool, context, TURN).decision
+def judged(call: ToolCall, tool: ToolSpec, context: Label, said: str = "") -> Verdict:
+    def read(evidence: Evidence) -> None:
+        if said:
+            evidence.heard(said)
+
+    evidence = POLICY.evidence(TURN, [tool], "default", {TURN.principal}, read)
+    evidence.label = context
+    return POLICY.decide(call, tool, evidence)
+
+
+def decide(tool: ToolSpec, context: Label, said: str = "", **arguments: Any) -> str:
+    return judged(ToolCall("c", tool.name, arguments), tool, context, said).decision
 
 
 def test_reading_is_free_whatever_was_read_before():
@@ -28,13 +41,23 @@ def test_acting_is_allowed_where_only_the_user_spoke():
     assert decide(SEND, private_to("anna"), to="b") == "allow"
 
 
-@pytest.mark.parametrize(
-    "context", [from_outside("web"), private_to("bob"), private_to("anna").join(from_outside("x"))]
-)
+@pytest.mark.parametrize("context", [from_outside("web"), private_to("anna").join(from_outside("x"))])
 def test_acting_after_outside_content_is_asked_and_the_source_is_named(context):
-    verdict = POLICY.decide(ToolCall("c", "send", {"to": "b"}), SEND, context, TURN)
+    verdict = judged(ToolCall("c", "send", {"to": "b"}), SEND, context)
     assert verdict.decision == "ask"
     assert any(origin in verdict.reason for origin in context.origins - {"user:anna"})
+
+
+def test_what_was_said_is_read_when_it_matters():
+    assert decide(SEND, from_outside("web"), "Send it to b@x.example, please.", to="b@x.example") == "allow"
+    assert decide(SEND, from_outside("web"), "Send it to b@x.example, please.", to="eve@x.example") == "ask"
+
+
+@pytest.mark.parametrize("tool", [SEND, FETCH])
+def test_what_the_principal_may_not_read_does_not_leave(tool):
+    verdict = judged(ToolCall("c", tool.name, {"to": "b", "url": "https://b.example"}), tool, private_to("bob"))
+    assert verdict.decision == "deny"
+    assert "user:bob" in verdict.reason
 
 
 def test_a_read_that_sends_data_to_a_chosen_place_counts_as_acting():
@@ -44,7 +67,7 @@ def test_a_read_that_sends_data_to_a_chosen_place_counts_as_acting():
 
 def test_a_call_is_judged_by_its_own_label_too():
     call = ToolCall("c", "send", {"to": "b"}, label=from_outside("web"))
-    assert POLICY.decide(call, SEND, private_to("anna"), TURN).decision == "ask"
+    assert judged(call, SEND, private_to("anna")).decision == "ask"
 
 
 @given(st.frozensets(st.sampled_from(["system", "user:anna", "user:bob", "outside:web", "plugin:x"])))

@@ -53,6 +53,7 @@ CONTRACT_NAMES = [
     "Answer",
     "AnswerDelta",
     "Ask",
+    "AskItem",
     "Asking",
     "BlobRef",
     "Blobs",

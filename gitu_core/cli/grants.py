@@ -23,11 +23,11 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
     command.add_argument("words", nargs="*", help="add: USER TOOL, a pattern like mail.*; revoke: ID")
     command.add_argument("--user", default="", help="with list: only those of this user")
     command.add_argument("--when", action="append", default=[], metavar="ARGUMENT=PATTERN",
-                         help="with add: an argument has to fit, for instance to=*@firm.example; again for another pattern")  # fmt: skip
+                         help="with add: an argument has to fit; again for another pattern")  # fmt: skip
     command.add_argument("--most", action="append", default=[], metavar="ARGUMENT=NUMBER",
                          help="with add: an amount may be this large, and not larger")  # fmt: skip
     command.add_argument("--days", type=float, default=None, help="with add: how long it counts (default: for ever)")
-    command.add_argument("--uses", type=int, default=None, help="with add: how often it counts (default: without limit)")
+    command.add_argument("--uses", type=int, default=None, help="with add: how often it counts (default: always)")
     command.add_argument("--json", action="store_true", help="print JSON")
 
 

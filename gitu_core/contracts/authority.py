@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -14,6 +15,10 @@ from gitu_core.model.turn import TurnInfo
 
 Mode = Literal["default", "confirm", "read-only"]
 """``confirm`` asks before every effect, ``read-only`` has none."""
+
+
+_ESCAPED = re.compile(r"\[([*?[])\]")
+"""A character of a pattern that stands for itself."""
 
 
 class Grant(Value, frozen=True):
@@ -38,7 +43,8 @@ class Grant(Value, frozen=True):
 
     def __str__(self) -> str:
         """What it allows, in a line."""
-        parts = [f"{path}: {' or '.join(patterns)}" for path, patterns in self.when.items()]
+        plain = {path: [_ESCAPED.sub(r"\1", each) for each in patterns] for path, patterns in self.when.items()}
+        parts = [f"{path}: {' or '.join(patterns)}" for path, patterns in plain.items()]
         parts += [f"{path}: at most {most:g}" for path, most in self.most.items()]
         return f"{self.tool} ({', '.join(parts) or 'whatever its arguments'})"
 
@@ -61,21 +67,25 @@ Book = Any
 
 
 class Evidence(Protocol):
-    """What is known when a call is decided. `label` joins the labels of all that the model has seen, `now` is in seconds
-    since 1970, UTC, `book` holds what was allowed beforehand."""
+    """What is known when a call is decided. `label` joins the labels of all that the model has seen, `now` is in
+    seconds since 1970, UTC, `book` holds what was allowed beforehand."""
 
     label: Label
     now: float
     book: Book
 
-    def heard(self, text: str) -> None:
-        """A person that is trusted said something; the last is what is asked for now."""
+    def heard(self, text: str) -> bool:
+        """A person that is trusted said something. True if that is what is asked for now, False if it only agrees with
+        what was asked for before."""
+
+    def unasked(self) -> None:
+        """What leads to the calls now was not said by a person that is trusted: nothing is asked for."""
 
     def saw(self, tool: ToolSpec, result: ToolResult, call: ToolCall | None = None, *, earlier: bool = False) -> None:
         """What a call gave: of this turn, or of an *earlier* one of the session. Without a call it was looked up."""
 
     def effects(self, begun: Iterable[tuple[ToolCall, ToolSpec]]) -> None:
-        """All effects of this turn that began and are not known to have failed."""
+        """All effects that began since what is asked for now was said, and are not known to have failed."""
 
     def refused(self, tool: str) -> None:
         """A person said no to a call of this tool in this turn."""
@@ -85,9 +95,11 @@ class Policy(Protocol):
     """Decides about calls: pure, fast, total; never asks a model."""
 
     def evidence(
-        self, turn: TurnInfo, tools: Sequence[ToolSpec], mode: Mode, read: Callable[[Evidence], None]
-    ) -> Evidence:
-        """What a turn knows. *read* tells what is new since it was called last; it is called where that matters."""
+        self, turn: TurnInfo, tools: Sequence[ToolSpec], mode: Mode, readers: Collection[str],
+        read: Callable[[Evidence], None],
+    ) -> Evidence:  # fmt: skip
+        """What a turn knows. *readers* are the principal, and the group that is talked to; *read* tells what is new
+        since it was called last; it is called where that matters."""
 
     def decide(self, call: ToolCall, tool: ToolSpec, evidence: Evidence) -> Verdict:
         """What may happen, and why."""
@@ -116,4 +128,3 @@ class Grants(Protocol):
 
     async def revoke_grant(self, id: str, person: str = "", by: str = "") -> Grant | None:
         """Takes a grant back, of *person* where given, and gives it; None if there is none."""
-

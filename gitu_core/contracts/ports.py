@@ -15,6 +15,7 @@ import msgspec
 from gitu_core.contracts.audit import Audit, AuditEntry
 from gitu_core.contracts.authority import Grant, Grants
 from gitu_core.contracts.base import Contribution
+from gitu_core.contracts.budgets import Hold, Ledger, Settled, Standing
 from gitu_core.contracts.host import Entry
 from gitu_core.contracts.people import Linked as Linked
 from gitu_core.contracts.people import Linking as Linking
@@ -27,7 +28,6 @@ from gitu_core.model.chat import Candidate, ModelEvent, ModelMessage, ModelReque
 from gitu_core.model.label import Label
 from gitu_core.model.message import Ask, BlobRef, Conversation, Message, Outgoing, Receipt
 from gitu_core.model.steps import Step
-from gitu_core.model.tooling import ToolCall, ToolSpec
 from gitu_core.model.turn import Reply, TurnInfo
 
 
@@ -178,9 +178,10 @@ class UsageEntry(Value, frozen=True):
     usage: Usage
     at: float
     plugin: str = ""
+    job: str = ""
 
 
-Record = HistoryEntry | StepEntry | TurnEntry | OutboxEntry | InboxDone | UsageEntry | Approval | AuditEntry
+Record = HistoryEntry | StepEntry | TurnEntry | OutboxEntry | InboxDone | UsageEntry | Approval | AuditEntry | Settled
 
 
 @dataclass
@@ -255,6 +256,11 @@ class Records(Protocol):
         """Writes all records in one transaction; returns when they are committed. Fails where the message that *given*
         stands for (see `Landing`) was not accepted as a new one."""
 
+    async def set_aside(self, hold: Hold, *records: Record, given: Any = None) -> Sequence[Standing]:
+        """Writes all records like `write` and sets *hold* aside behind them, on the same way to the disk, whoever else
+        does so at that moment. Gives how full each envelope was before, up to the one that cannot bear it, if there is
+        one: then nothing is set aside, and the call stands in the ledger as one that used nothing."""
+
     def post(self, *records: Record) -> None:
         """Writes all records in one transaction, later, after everything handed over before; does not wait."""
 
@@ -291,8 +297,8 @@ class Records(Protocol):
         self, id: str, person: str, choice: str, receipt: str = "", grant: Grant | None = None
     ) -> Approval | None:
         """Answers a question of that person once, opens the message it holds up again, ends the message *receipt* that
-        brought the answer, and keeps the *grant* that goes with it; all in one transaction. None if it is not theirs, not open or not among the choices.
-        Without a *person* it is the system that decides, in words of its own."""
+        brought the answer, and keeps the *grant* that goes with it; all in one transaction. None if it is not theirs,
+        not open or not among the choices. Without a *person* it is the system that decides, in words of its own."""
 
     async def expire(self) -> Sequence[Approval]:
         """Ends the questions that nobody answered in time and opens the messages that they hold up."""
@@ -334,6 +340,9 @@ class Sessions(Protocol):
     async def sessions(self, person: str = "", limit: int = 50) -> Sequence[Session]:
         """Sessions, the last active first, of one person where given."""
 
+    async def conversation_of(self, person: str) -> Conversation | None:
+        """The conversation with one person alone that was bound to a session last."""
+
     async def end_session(self, id: str) -> None:
         """Ends a session; its conversations get a new one at the next message."""
 
@@ -369,7 +378,7 @@ class BlobStore(Protocol):
         """A piece of a blob, or all of it. `Damaged` if its bytes are not what its name says."""
 
 
-class Store(Records, Workers, TimerStore, Audit, Grants, People, Sessions, PluginState, BlobStore, Protocol):
+class Store(Records, Workers, TimerStore, Audit, Grants, People, Sessions, Ledger, PluginState, BlobStore, Protocol):
     """The whole store."""
 
     async def open(self) -> None:
@@ -443,23 +452,3 @@ class Models(Protocol):
 
     def report(self, candidate: Candidate, error: Exception | None) -> None:
         """Tells how it went, for cool-down and recovery."""
-
-
-class Budget(Protocol):
-    """Pays for calls before they are made. Amounts are nano-dollars. Only setting aside may take time; the rest is told
-    and is never cut off by a cancellation."""
-
-    async def reserve(self, turn: TurnInfo, estimate: int | None) -> str:
-        """Sets the worst case aside; gives a ticket. `LimitReached` if an envelope cannot bear it."""
-
-    def settle(self, ticket: str, usage: Usage) -> None:
-        """Replaces the reservation by what it really cost."""
-
-    def release(self, ticket: str) -> None:
-        """Gives the reservation back: nothing was used."""
-
-    def resume(self, turn: TurnInfo, spent: int) -> None:
-        """A turn goes on that has *spent* something already."""
-
-    def close(self, turn: str) -> int:
-        """Forgets a turn that ended; gives what it spent."""

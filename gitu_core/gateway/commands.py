@@ -17,34 +17,44 @@ HELP = {
     "new": "begin a new session",
     "history": "what was said in this session",
     "stop": "stop what runs",
+    "budget": "what you may still use",
     "resend": "send again what did not reach you",
     "questions": "what waits for your answer",
+    "grants": "what I may do without asking you",
+    "revoke": "ask me again about something, by its number in /grants, or about all",
     "accounts": "the accounts that speak for you",
     "link": "a code for another account of yours; with a code, link this account",
     "unlink": "take an account off, by its number",
 }
 
-PRIVATE = frozenset({"sessions", "questions", "accounts", "link", "unlink"})
+PRIVATE = frozenset({"sessions", "budget", "questions", "grants", "revoke", "accounts", "link", "unlink"})
 """What is nobody else's business: not answered in a group, nor where somebody may speak in another one's name."""
 
 
 Status = Callable[[], Awaitable[Sequence[str]]]
 """Tells how the assistant is, in lines."""
 
+Spent = Callable[[Session], Awaitable[Sequence[str]]]
+"""Tells what the person of a session may still use, in lines."""
+
+Permits = Callable[[str, str], Awaitable[str]]
+"""Tells what a person allowed, or takes back what they name."""
+
 
 class Commands:
     """Answers commands."""
 
     def __init__(
-        self, sessions: Sessions, records: Records, status: Status, stop: Callable[[Session], Awaitable[int]],
-        resend: Callable[[Session, Conversation], Awaitable[int]], identity: Identity,
+        self, sessions: Sessions, records: Records, status: Status, spent: Spent,
+        stop: Callable[[Session], Awaitable[int]], resend: Callable[[Session, Conversation], Awaitable[int]],
+        identity: Identity, permits: Permits,
     ) -> None:  # fmt: skip
         self._sessions = sessions
         self._records = records
-        self._status = status
+        self._status, self._spent = status, spent
         self._stop = stop
         self._resend = resend
-        self._identity = identity
+        self._identity, self._permits = identity, permits
 
     @staticmethod
     def named(text: str) -> str:
@@ -52,7 +62,7 @@ class Commands:
         if not text.lstrip().startswith("/"):
             return ""
         word, _, more = text.strip()[1:].lower().partition(" ")
-        return word if word in HELP and (not more or word in ("link", "unlink")) else ""
+        return word if word in HELP and (not more or word in ("link", "unlink", "revoke")) else ""
 
     @staticmethod
     def hides(text: str) -> bool:
@@ -75,12 +85,10 @@ class Commands:
     async def _said(self, command: str, more: str, entry: InboxEntry, session: Session) -> str:
         message, person = entry.message, entry.person
         match command:
-            case "accounts":
-                return "\n".join(await self._identity.accounts(person))
-            case "link":
-                return await (self._identity.typed(more, message) if more else self._identity.code(message, person))
-            case "unlink":
-                return await self._identity.unlink(person, more.lower())
+            case "accounts" | "link" | "unlink":
+                return await self._identified(command, more, entry)
+            case "grants" | "revoke":
+                return await self._permits(person, more.lower() if command == "revoke" else "")
             case "help":
                 return "\n".join(f"/{name} - {what}" for name, what in HELP.items())
             case "status":
@@ -100,9 +108,19 @@ class Commands:
                 return "\n".join(said) or "Nothing was said yet."
             case "stop":
                 return "Stopped." if await self._stop(session) else "Nothing runs."
+            case "budget":
+                return "\n".join(await self._spent(session)) or "No budget of yours is set, or none was used yet."
             case _:
                 count = await self._resend(session, message.conversation)
                 return f"{count} sent again." if count else "Everything reached you, as far as I know."
+
+    async def _identified(self, command: str, more: str, entry: InboxEntry) -> str:
+        message, person = entry.message, entry.person
+        if command == "accounts":
+            return "\n".join(await self._identity.accounts(person))
+        if command == "unlink":
+            return await self._identity.unlink(person, more.lower())
+        return await (self._identity.typed(more, message) if more else self._identity.code(message, person))
 
 
 def _line(session: Session) -> str:

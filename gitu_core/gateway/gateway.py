@@ -11,6 +11,7 @@ from typing import cast
 import msgspec
 
 from gitu_core.contracts import Adapter, Dispatcher
+from gitu_core.contracts.authority import Grants
 from gitu_core.contracts.ports import (
     Approval,
     Clock,
@@ -26,13 +27,14 @@ from gitu_core.contracts.ports import Workers as WorkersPort
 from gitu_core.errors import Denied, GituError, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.answers import recalled
-from gitu_core.gateway.commands import Commands, Status
+from gitu_core.gateway.commands import Commands, Spent, Status
 from gitu_core.gateway.identity import Identity
 from gitu_core.gateway.intake import label_of, normalise
 from gitu_core.gateway.jobs import APP, Job, Options, Piece, closed, dropped, failed
 from gitu_core.gateway.lanes import LocalDispatcher
 from gitu_core.gateway.outbox import Outbox
 from gitu_core.gateway.owned import Owned
+from gitu_core.gateway.permits import permits
 from gitu_core.gateway.questions import Questions
 from gitu_core.gateway.queues import Lanes
 from gitu_core.gateway.shield import Shield
@@ -63,7 +65,7 @@ class Gateway:
     def __init__(
         self, *, records: Records, workers: WorkersPort, identity: Identity, sessions: Sessions, hooks: Hooks,
         turns: TurnRunner, clock: Clock, local: LocalDispatcher, profile: str, status: Status,
-        hold: Callable[[], Awaitable[None]],
+        spent: Spent, grants: Grants, hold: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._records = records
         self.identity = identity
@@ -73,7 +75,8 @@ class Gateway:
         self.local = local
         self.dispatcher: Dispatcher = local
         self._profile = profile
-        self._commands = Commands(sessions, records, status, self._stop_all, self._resend, identity)
+        permitted = partial(permits, grants, clock)
+        self._commands = Commands(sessions, records, status, spent, self._stop_all, self._resend, identity, permitted)
         self._lanes = Lanes(DEEP, DEEPEST)
         self._jobs: dict[str, Job] = {}
         self._followers: dict[str, list[Job]] = {}
@@ -82,7 +85,7 @@ class Gateway:
         self.shield = Shield()
         self.adapters: dict[str, Adapter] = {}
         self._left: dict[str, Adapter] = {}
-        self.questions = Questions(records, identity.trusts)
+        self.questions = Questions(records, identity.trusts, clock)
         self.outbox = Outbox(records, hooks, clock, self._wake, hold)
         self.worker = Worker(records, hooks, turns, clock, self._lanes, self.outbox, self.adapter, self._finish)
         self.owned = Owned(workers, self._waits, self._load, self.worker.work_off)

@@ -62,7 +62,7 @@ class Questions:
         if not await self._trusts(job.entry):
             return FORGEABLE
         hit("answer.before")
-        grant = granted(asked, choice, now, self._clock.new_id())
+        grant = granted(asked, choice, self._clock)
         settled = await self._records.answer(asked.id, person, choice, job.id, grant)
         hit("answer.after")
         return settled or CLOSED
@@ -104,12 +104,13 @@ def _chosen(word: str, choices: tuple[str, ...], now: float) -> str:
     return ""
 
 
-def granted(asked: Approval, choice: str, now: float, id: str) -> Grant | None:
+def granted(asked: Approval, choice: str, clock: Clock) -> Grant | None:
     """What a choice allows beyond the call that was asked about."""
-    limits = {"session": asked.session} if choice == "session" else {"expires_at": _end_of(choice)}
     if asked.grant is None or not (choice in ("session", "always") or choice.startswith(UNTIL)):
         return None
-    return msgspec.structs.replace(asked.grant, id=id, made_at=now, cause=asked.id, **limits)
+    session, until = asked.session if choice == "session" else "", _end_of(choice)
+    made = {"id": clock.new_id(), "made_at": clock.now(), "cause": asked.id}
+    return msgspec.structs.replace(asked.grant, session=session, expires_at=until, **made)
 
 
 def _end_of(choice: str) -> float | None:

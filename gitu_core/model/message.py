@@ -8,8 +8,8 @@ from gitu_core.model.base import Value
 from gitu_core.model.label import UNLABELLED, Label
 
 __all__ = [
-    "Account", "Answer", "Ask", "BlobRef", "Conversation", "Delivery", "Location", "Media", "Message", "Opaque",
-    "Outgoing", "Part", "Reaction", "Receipt", "Text", "text_of",
+    "Account", "Answer", "Ask", "AskItem", "BlobRef", "Conversation", "Delivery", "Location", "Media", "Message",
+    "Opaque", "Outgoing", "Part", "Reaction", "Receipt", "Text", "text_of",
 ]  # fmt: skip
 
 

@@ -12,9 +12,10 @@ from gitu_core.model.label import UNLABELLED, Label
 from gitu_core.model.tooling import ErrorInfo, ToolCall, ToolResult
 from gitu_core.model.turn import Reply, TurnInfo
 
-STEPS_VERSION = 2
+STEPS_VERSION = 3
 """1: the first. 2: a turn can wait for a person (`Parked`, `CallAnswered`) and goes on after a crash (`Resumed`); ids
-follow from the turn's. A stored turn names the version that wrote it."""
+follow from the turn's. 3: decisions say where values came from and rest on what was looked up. A stored turn names the
+version that wrote it."""
 
 
 class Begun(Value, frozen=True, tag="begun", tag_field="type"):
@@ -24,7 +25,7 @@ class Begun(Value, frozen=True, tag="begun", tag_field="type"):
     info: TurnInfo
     ask: str
     label: Label = UNLABELLED
-    version: int = STEPS_VERSION
+    version: int = 0
     seen: str = ""
 
 
@@ -133,6 +134,6 @@ class Ended(Value, frozen=True, tag="ended", tag_field="type"):
 
 
 Step = (
-    Begun | ModelAsked | ModelAnswered | ModelFailed | CallDecided | CallStarted | CallFinished | CallAnswered | LookedUp
-    | Parked | Resumed | Noted | Ended
+    Begun | ModelAsked | ModelAnswered | ModelFailed | CallDecided | CallStarted | CallFinished | CallAnswered
+    | LookedUp | Parked | Resumed | Noted | Ended
 )  # fmt: skip

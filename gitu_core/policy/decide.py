@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, cast
 
 from gitu_core.contracts import authority
@@ -18,6 +18,7 @@ from gitu_core.policy.wish import Wish
 
 __all__ = ["LabelPolicy", "decide"]
 
+_A = {"email": "an address", "url": "a link", "account": "an account"}
 _READS = Verdict("allow", "it only reads")
 _READING = Wish("yes", reads=True)
 _TRUSTED = Verdict("allow", "only people you trust wrote what led to it")
@@ -38,7 +39,7 @@ def decide(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> Verdict:
     if evidence.mode == "read-only" and acts:
         return Verdict("deny", f"this session only looks; {tool.name} acts", paths)
     influence = evidence.label.join(call.influence)
-    if not influence.readable_by(evidence.principal) and (tool.audience == "others" or _leaves(tool, sinks)):
+    if not any(map(influence.readable_by, evidence.readers)) and (tool.audience == "others" or _leaves(tool, sinks)):
         return Verdict("deny", f"it would tell what only {', '.join(sorted(influence.readers or ()))} may know", paths)
     trusted = influence.trusted_for(evidence.principal)
     grant = evidence.book.find(tool.name, call.arguments, evidence, trusted)
@@ -68,12 +69,12 @@ def _after_outside(
             )
         doubts = _unclear(call, tool, wish, evidence)
     # What is neither clearly asked for nor going where the user said would only spend their attention.
-    strict = acts and wish.asked in ("likely", "unclear") and evidence.understood and not wish.delegated
+    strict = acts and wish.asked in ("likely", "unclear") and evidence.understood and not (wish.delegated or wish.guessed)
     for role, value in sinks:
         found = trace(role, value, wish, evidence)
         sources[role.path] = f"{sources[role.path]}; {found.words}" if role.path in sources else found.words
         if found.how != "ok":
-            doubts.append(f"{role.path} {value!r}: {found.words}")
+            doubts.append(f"{role.path}: {found.words}")
             denied |= strict or found.how == "no"
     if acts and not sinks:
         loose = unanchored(call, tool, wish, evidence)
@@ -122,12 +123,12 @@ def _slipped_in(call: ToolCall, places: set[str], evidence: Evidence, sources: d
     for path, text in all_strings(call.arguments):
         if path.removesuffix(".*") in places or path in places:
             continue
-        bad = [key for kind, key in scan(text) if not evidence.trusts(kind, key)]
+        bad = {key: _A[kind] for kind, key in scan(text) if not evidence.trusts(kind, key)}
         if evidence.secrets:
-            bad += [f"the secret from {evidence.secrets[word]}" for word in pieces(text) if word in evidence.secrets]
+            bad |= {word: f"a secret from {evidence.secrets[word]}" for word in pieces(text) if word in evidence.secrets}
         if bad:
-            doubts.append(f"{path} carries {', '.join(dict.fromkeys(bad))}, which you did not write")
-            sources[path] = "written by somebody else, in part"
+            doubts.append(f"{path} carries {' and '.join(dict.fromkeys(bad.values()))} that you did not write")
+            sources[path] = f"not from you: {', '.join(bad)}"
     return doubts
 
 
@@ -135,10 +136,11 @@ class LabelPolicy:
     """Decides by labels, roles and what the user said (the port `Policy`)."""
 
     def evidence(
-        self, turn: TurnInfo, tools: Sequence[ToolSpec], mode: Mode, read: Callable[[authority.Evidence], None]
-    ) -> authority.Evidence:
+        self, turn: TurnInfo, tools: Sequence[ToolSpec], mode: Mode, readers: Collection[str],
+        read: Callable[[authority.Evidence], None],
+    ) -> authority.Evidence:  # fmt: skip
         """What a turn knows."""
-        made = Evidence(turn.principal, mode=mode, tools=tools, session=turn.session, read=read)
+        made = Evidence(turn.principal, mode=mode, tools=tools, session=turn.session, readers=readers, read=read)
         return cast(authority.Evidence, made)
 
     def decide(self, call: ToolCall, tool: ToolSpec, evidence: authority.Evidence) -> Verdict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -40,14 +40,17 @@ class Evidence:
     `label` is the join of the labels of everything the model has seen, `principal` for whom it acts. `people` are the
     addresses that the user wrote to, each with the words of its name. `begun` counts the effects of this turn by what
     they do and where, `declined` are the tools for which a person said no in this turn, `tools` those that the model
-    has. `read` tells, when it matters, what is new. Of what was heard, wishes and names are found out on first use.
+    has. `readers` is as whom the principal reads; `read` tells, when it matters, what is new. Of what was heard, wishes
+    and names are found out on first use.
     """
 
     def __init__(
         self, principal: str, label: Label = UNLABELLED, *, mode: Mode = "default", people: Iterable[str] = (),
-        tools: Iterable[ToolSpec] = (), session: str = "", read: Callable[[Evidence], None] | None = None,
+        tools: Iterable[ToolSpec] = (), session: str = "", readers: Collection[str] = (),
+        read: Callable[[Evidence], None] | None = None,
     ) -> None:  # fmt: skip
         self.principal, self.label, self.mode, self.session = principal, label, mode, session
+        self.readers = frozenset((principal, *readers))
         self.now, self.book, self._read = 0.0, _NO_GRANTS, read
         self.tools = {tool.name: tool for tool in tools}
         self.people: dict[str, frozenset[str]] = {}
@@ -73,13 +76,20 @@ class Evidence:
         if self._read is not None:
             self._read(self)
 
-    def heard(self, text: str) -> None:
+    def heard(self, text: str) -> bool:
         """A trusted person said *text*; it is the current request, unless it only agrees with the one before."""
         new = text_of(text)
         self.said.append(new)
-        if self.request is None or not is_assent(text):
+        fresh = self.request is None or not is_assent(text)
+        if fresh:
             self.request = new
         self._wishes = None
+        self._namings.clear()
+        return fresh
+
+    def unasked(self) -> None:
+        """Nothing is asked for by anybody who may."""
+        self.request, self._wishes = None, None
         self._namings.clear()
 
     def wrote_to(self, address: str) -> None:
@@ -94,7 +104,7 @@ class Evidence:
         self.begun[key] = self.begun.get(key, 0) + 1
 
     def effects(self, begun: Iterable[tuple[ToolCall, ToolSpec]]) -> None:
-        """All effects of this turn that began."""
+        """All effects that began since the request was said."""
         self.begun.clear()
         for call, tool in begun:
             self.began(call, tool)

@@ -69,7 +69,8 @@ class _Shelf:
             fixed = [_fixed(each) for each in patterns]
             if all(text for _, text in fixed):
                 for by_end, text in fixed:
-                    self._ends.setdefault(path, {}).setdefault((by_end, len(text)), {}).setdefault(text, []).append(grant)
+                    ends = self._ends.setdefault(path, {}).setdefault((by_end, len(text)), {})
+                    ends.setdefault(text, []).append(grant)
                 return
         self._rest.append(grant)
 

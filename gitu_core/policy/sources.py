@@ -61,9 +61,9 @@ def unanchored(call: ToolCall, tool: ToolSpec, wish: Wish, evidence: Evidence) -
         for text in (str(each) for each in follow(call.arguments, role.path)):
             own = {stem(word) for word in words(text)} - COMMON
             if role.base == "title" and 2 * len(own & said) < len(own):
-                doubts.append(f"{role.path} {text!r}: not in your words")
+                doubts.append(f"{role.path}: not in your words")
             elif role.base == "when" and days and not same_day(days, {text[:10]}):
-                doubts.append(f"{role.path} {text!r}: not a day that you said")
+                doubts.append(f"{role.path}: not a day that you said")
     return doubts
 
 
@@ -99,11 +99,11 @@ def _typed(value: tuple[str, str], wish: Wish, request: Text, evidence: Evidence
         return Finding("ok", "you said it earlier")
     twin = next((each for each, _ in request.of_kind(kind) if look_alike(each) == look_alike(key)), None)
     if twin:
-        return Finding("no", f"it only looks like {twin}, which you said")
+        return Finding("no", "it only looks like one that you said")
     source = evidence.outside.get(value)
     where = f"it comes from what {source} found" if source else "nobody you trust said it"
     if kind == "account" and pool and not wish.open and wish.asked == "yes" and _settled(pool, wish, request):
-        return Finding("no", f"you said {pool[0][0]}; {where}")
+        return Finding("no", f"you said another one; {where}")
     if kind == "account" and source and value not in evidence.pointed:
         return Finding("no", f"{where}, to which you did not point; say it yourself")
     return Finding("ask", where)

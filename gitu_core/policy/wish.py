@@ -53,7 +53,7 @@ class Wish(NamedTuple):
     `asked`: ``yes``, ``no``, ``maybe`` where the words are there and do not clearly ask, ``likely`` where it wants
     something with such a thing, or ``unclear``; `clauses` are where it was asked; `reply` if it answers somebody;
     `open` if it leaves room for more than it names ("all", "everyone"); `delegated` if it tells to do what somebody
-    else wrote; `reads` if the call only reads.
+    else wrote; `reads` if the call only reads; `guessed` if nobody said how people ask for it.
     """
 
     asked: Literal["yes", "maybe", "likely", "no", "unclear"]
@@ -62,6 +62,7 @@ class Wish(NamedTuple):
     open: bool = False
     delegated: bool = False
     reads: bool = False
+    guessed: bool = False
 
 
 _OPEN = WORDS["open"]
@@ -73,11 +74,13 @@ def is_assent(text: str) -> bool:
 
 
 class Phrases(NamedTuple):
-    """How people ask for one tool: what goes with each verb, the words for its things, the types of its values."""
+    """How people ask for one tool: what goes with each verb, the words for its things, the types of its values; whether
+    nobody said so, and its name has to do."""
 
     rests: dict[str, list[frozenset[str]]]
     nouns: frozenset[str]
     kinds: frozenset[str]
+    guessed: bool
 
 
 @lru_cache(2_000)
@@ -88,7 +91,8 @@ def _phrases(name: str, asked: tuple[str, ...], roles: frozenset[str]) -> Phrase
         head, *rest = fold(phrase).split() or [""]
         rests.setdefault(stem(head), []).append(frozenset(map(stem, rest)))
         nouns.update(stem(word) for word in rest if word not in _FUNCTION)
-    return Phrases(rests, frozenset(nouns), frozenset(kind for role in roles for kind in _FITTING.get(role, ())))
+    return Phrases(rests, frozenset(nouns), frozenset(kind for role in roles for kind in _FITTING.get(role, ())),
+                   not asked)  # fmt: skip
 
 
 class Wishes:
@@ -125,6 +129,8 @@ class Wishes:
         if full:
             return base._replace(asked="yes", clauses=frozenset(request.tokens[at].clause for at in full))
         if not negated:
+            if phrases.guessed:
+                return base._replace(asked="unclear", guessed=True)
             if weak - self._explained and not self._delegated:
                 return base._replace(asked="maybe")
             if not self._delegated and _longing(request, self._explained, phrases):

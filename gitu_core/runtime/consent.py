@@ -60,7 +60,8 @@ class Consent:
             said = None if self._waits(turn, call, "approve") else await self._approve(turn.work, call, spec, verdict)
             if said is None:
                 hit("park.before")
-                question, choices = f"May I use {spec.name}? {verdict.reason}.", APPROVE + (STANDING if standing else ())
+                question = f"May I use {spec.name}? {verdict.reason}."
+                choices = APPROVE + (STANDING if standing else ())
                 items = described(call, verdict.sources)
                 told = [*_consequences(spec), *_lines(items), *_history(turn)]
                 told += [f"a yes that holds for longer allows: {standing}"] if standing else []
@@ -93,7 +94,7 @@ class Consent:
         kind: Kind = "retry" if call.id in turn.state.started else "approve"
         found = turn.approvals.get(self._id(turn, call, kind))
         if found is not None and found.state != "pending":
-            if found.choice != "retry" and not is_yes(found.choice):
+            if not is_yes(found.choice):
                 answered = self._arrived(turn, call, kind)
                 return answered.choice if answered is not None else ""
             turn.asks.append(asked_again(found, self._clock.now()))
@@ -155,7 +156,7 @@ def asked_again(entry: Approval, now: float) -> Approval:
 
 def is_yes(choice: str) -> bool:
     """True for a choice that lets a call be run."""
-    return choice in ("yes", *STANDING) or choice.startswith("until ")
+    return choice in ("yes", "retry", *STANDING) or choice.startswith("until ")
 
 
 def described(call: ToolCall, sources: Mapping[str, str] = NOTHING) -> tuple[AskItem, ...]:

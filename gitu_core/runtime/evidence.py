@@ -9,7 +9,9 @@ import msgspec
 
 from gitu_core.contracts.authority import Book, Evidence, Grant, Grants, Policy, Verdict
 from gitu_core.model import ModelMessage, ToolCall, ToolResult, ToolSpec
+from gitu_core.model.label import group
 from gitu_core.runtime.turn import Turn
+from gitu_core.runtime.work import Work
 
 MOST = 1_000
 """People whose grants are kept in order."""
@@ -25,6 +27,7 @@ class Reader:
     turn: Turn
     specs: dict[str, ToolSpec]
     _told: set[str] = field(default_factory=set)
+    _past: list[tuple[ToolCall, ToolSpec]] = field(default_factory=list)
 
     def __call__(self, evidence: Evidence) -> None:
         """Tells what is new."""
@@ -34,9 +37,10 @@ class Reader:
             outer = outer.work.outer
         for turn in turns:
             if self._fresh(turn.work.info.id):
-                self._said(evidence, [*turn.history, turn.work.ask])
+                self._said(evidence, turn.history)
+                self._asked(evidence, turn.work.ask, turn.work.outer is not None)
             self._done(evidence, turn)
-        evidence.effects(effect for turn in turns for effect in self._begun(turn))
+        evidence.effects([*self._past, *(effect for turn in turns for effect in self._begun(turn))])
 
     def _begun(self, turn: Turn) -> Iterator[tuple[ToolCall, ToolSpec]]:
         """The effects of a turn; one that failed may be tried again."""
@@ -47,17 +51,30 @@ class Reader:
                 yield call, self.specs[call.tool]
 
     def _said(self, evidence: Evidence, messages: Sequence[ModelMessage]) -> None:
-        principal = self.turn.work.info.principal
+        """What was said and found before. What was done since the last words of the user counts for what they say next,
+        where that only agrees with it."""
         calls = {call.id: call for message in messages for call in message.calls}
         for message in messages:
-            # The user's own words: what the system says on their behalf asks for nothing.
-            own = principal in message.label.origins and message.label.trusted_for(principal)
-            if message.role == "user" and own:
-                evidence.heard(message.text)
+            if message.role == "user" and self._own(message):
+                self._past = [] if evidence.heard(message.text) else self._past
             elif message.role == "tool":
-                spec = self.specs.get(message.name) or ToolSpec(message.name, "")
+                spec, call = self.specs.get(message.name) or ToolSpec(message.name, ""), calls.get(message.call_id)
                 result = ToolResult(content=_content(message.text), label=message.label)
-                evidence.saw(spec, result, calls.get(message.call_id), earlier=True)
+                evidence.saw(spec, result, call, earlier=True)
+                if call is not None and spec.acts and not message.text.startswith(("error: ", "denied: ")):
+                    self._past.append((call, spec))
+
+    def _asked(self, evidence: Evidence, ask: ModelMessage, inner: bool) -> None:
+        """What is asked for now. The task of a turn inside of another one is the model's; its user asked before."""
+        if self._own(ask):
+            self._past = [] if evidence.heard(ask.text) else self._past
+        elif not inner:
+            evidence.unasked()
+
+    def _own(self, message: ModelMessage) -> bool:
+        """True for the user's own words: what the system says on their behalf asks for nothing."""
+        principal = self.turn.work.info.principal
+        return principal in message.label.origins and message.label.trusted_for(principal)
 
     def _done(self, evidence: Evidence, turn: Turn) -> None:
         state = turn.state
@@ -76,6 +93,14 @@ class Reader:
         fresh = what not in self._told
         self._told.add(what)
         return fresh
+
+
+def readers(work: Work) -> set[str]:
+    """As whom the principal of a turn reads: as themselves, and as one of the group that is talked to."""
+    found, where = {work.info.principal}, work.conversation
+    if where is not None and where.kind == "group":
+        found.add(group(where.channel, where.id))
+    return found
 
 
 def _content(text: str) -> object:
@@ -98,8 +123,9 @@ class Judge:
         """What may happen with a call. Where it would not simply be allowed, grants are looked at as they are now, and
         then what it refers to is looked up."""
         if turn.evidence is None:
-            read, info = Reader(turn, specs), turn.work.info
-            turn.evidence = self._policy.evidence(info, tuple(specs.values()), turn.work.profile.mode, read)
+            read, work = Reader(turn, specs), turn.work
+            mode, tools = work.profile.mode, tuple(specs.values())
+            turn.evidence = self._policy.evidence(work.info, tools, mode, readers(work), read)
         evidence: Evidence = turn.evidence
         evidence.label, evidence.now, looked = turn.state.label, turn.now(), False
         evidence.book = self._policy.book(())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+import msgspec
 
 from gitu_core.model import (
     UNLABELLED,
@@ -41,7 +44,8 @@ class TurnState:
     `messages` are the entries the turn added to its context, `open` the calls without a result in the order they were
     asked for, `started` the calls that were dispatched (one that is open and started has an unknown outcome after a
     crash), `decided` the frozen calls by id, `answered` the choices about calls that nobody made use of yet, `starts`
-    how often a call was dispatched, `looked` what was read for decisions. `in_flight` is the model that was asked and did not answer yet.
+    how often a call was dispatched, `looked` what was read for decisions. `in_flight` is the model that was asked and
+    did not answer yet.
     """
 
     info: TurnInfo | None = None
@@ -83,6 +87,19 @@ class TurnState:
                 self.failures.append(step.error)
             case ModelAnswered():
                 self._answered(step)
+            case CallDecided() | CallStarted() | CallAnswered() | LookedUp():
+                self._judged(step)
+            case Parked():
+                self.parked, self.label = True, self.label.join(step.label)
+            case CallFinished():
+                self._finished(step)
+            case Noted():
+                self.messages.append(step.message)
+            case Ended():
+                self.reply = step.reply
+
+    def _judged(self, step: CallDecided | CallStarted | CallAnswered | LookedUp) -> None:
+        match step:
             case CallDecided():
                 self.decided[step.call.id] = step
             case CallStarted():
@@ -93,14 +110,6 @@ class TurnState:
                 self.answered[step.call] = step
             case LookedUp():
                 self.looked[step.tool] = step.result
-            case Parked():
-                self.parked, self.label = True, self.label.join(step.label)
-            case CallFinished():
-                self._finished(step)
-            case Noted():
-                self.messages.append(step.message)
-            case Ended():
-                self.reply = step.reply
 
     def _answered(self, step: ModelAnswered) -> None:
         self.in_flight = None
@@ -119,6 +128,19 @@ class TurnState:
         self.label = self.label.join(step.result.influence)
         if call is not None:
             self.messages.append(tool_message(call, step.result))
+
+    def repeats(self, most: int) -> ToolCall | None:
+        """A call that was made *most* times with the same arguments and gave the same result each time."""
+        if len(self.results) < most:
+            return None
+        seen = Counter[bytes]()
+        for call in self.calls:
+            if (result := self.results.get(call.id)) is not None:
+                same = call.tool, call.arguments, call.raw, result.status, result.text
+                seen[key := msgspec.json.encode(same, order="deterministic")] += 1
+                if seen[key] >= most:
+                    return call
+        return None
 
     @property
     def answer(self) -> ModelMessage | None:

@@ -11,8 +11,8 @@ import msgspec
 
 from gitu_core.config import Limits
 from gitu_core.contracts.authority import Grants, Policy
+from gitu_core.contracts.budgets import Budget
 from gitu_core.contracts.ports import (
-    Budget,
     Clock,
     HistoryEntry,
     Hooks,
@@ -38,7 +38,7 @@ from gitu_core.model import (
     user_message,
 )  # fmt: skip
 from gitu_core.model.measure import tokens_of
-from gitu_core.model.steps import Begun, Ended, ModelFailed, Noted, Parked, Resumed, Step
+from gitu_core.model.steps import STEPS_VERSION, Begun, Ended, ModelFailed, Noted, Parked, Resumed, Step
 from gitu_core.runtime.calls import NO_USAGE, WAITS, Caller, close_open
 from gitu_core.runtime.consent import Approve
 from gitu_core.runtime.failures import error_info, main_cause
@@ -63,8 +63,8 @@ class Runtime:
     """Runs turns. Everything it needs is handed in; it knows no plugin and no database."""
 
     def __init__(
-        self, *, records: Records, registry: Plugins, hooks: Hooks, models: Models, policy: Policy, grants: Grants, budget: Budget,
-        clock: Clock, profiles: Profiles, approve: Approve, hold: Callable[[], Awaitable[None]],
+        self, *, records: Records, registry: Plugins, hooks: Hooks, models: Models, policy: Policy, grants: Grants,
+        budget: Budget, clock: Clock, profiles: Profiles, approve: Approve, hold: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._records = records
         self._hooks = hooks
@@ -89,7 +89,7 @@ class Runtime:
             await self._resume(turn)
         else:
             label = join_all((by_system(), work.ask.label, *[message.label for message in history]))
-            begun = Begun(work.info, work.ask.id, label, seen=history[-1].id if history else "")
+            begun = Begun(work.info, work.ask.id, label, STEPS_VERSION, history[-1].id if history else "")
             turn.note(begun, TurnEntry(work.info, work.person, "running", turn.started_at))
             if self._hooks.wants("gitu_turn_started"):
                 await self._hooks.observe("gitu_turn_started", turn=work.info)
@@ -98,7 +98,7 @@ class Runtime:
             reply = await self._bounded(turn, work.profile.limits)
         if self._hooks.wants("gitu_filter_outgoing") or self._hooks.wants("gitu_guard_outgoing"):
             await turn.save()
-        work.turn = None  # each holds the other, and with it all that the turn had in hand
+        work.turn = turn.evidence = None  # each holds the other, and with it all that the turn had in hand
         return self._outcome(turn, reply)
 
     async def _history(self, work: Work, seen: str | None) -> list[ModelMessage]:
@@ -121,15 +121,17 @@ class Runtime:
         its answer went with the process."""
         hit("resume.before")
         state, asked = turn.state, turn.state.in_flight
-        if asked is not None:
+        if asked is None:
+            self._budget.resume(turn.work.info, state.usage.cost)
+        else:
             lost = error_info(Cancelled("the process ended before the model had answered", hint="it is asked again"))
             usage = Usage(cost=asked.estimate or 0)
             owner = "personal" if asked.credential.startswith("personal:") else "platform"
             used = turn.used(asked.model, owner, usage)
-            turn.note(ModelFailed(asked.model, lost, usage), used)
+            spent = (state.usage + usage).cost
+            turn.note(ModelFailed(asked.model, lost, usage), used, *self._budget.resume(turn.work.info, spent, used.id))
         if turn.work.worker is not None:
             turn.note(Resumed(turn.work.worker))
-        self._budget.resume(turn.work.info, state.usage.cost)
 
     async def _bounded(self, turn: Turn, limits: Limits) -> Reply:
         try:
@@ -175,6 +177,10 @@ class Runtime:
                 if state.open:
                     return self._waiting(turn)
                 continue
+            if (call := state.repeats(profile.limits.repeats)) is not None:
+                message = f"{call.tool} gave the same result {profile.limits.repeats} times for the same arguments"
+                raise LimitReached(message, hint="ask in another way, or raise profiles.<name>.limits.repeats",
+                                   limit="loop", tool=call.tool)  # fmt: skip
             if state.asked >= profile.limits.steps:
                 message = f"the turn asked a model {state.asked} times without coming to an answer"
                 raise LimitReached(message, hint="ask for less, or raise profiles.<name>.limits.steps", limit="steps")
@@ -251,13 +257,14 @@ class Runtime:
         limits = msgspec.structs.replace(profile.limits, output_tokens=min(profile.limits.output_tokens, left))
         profile = msgspec.structs.replace(profile, limits=limits)
         info = TurnInfo(
-            f"{work.info.id}.{call.id}", work.info.session, call.id, work.info.principal, name, work.info.channel
-        )
+            f"{work.info.id}.{call.id}", work.info.session, call.id, work.info.principal, name, work.info.channel,
+            work.info.plugin, work.info.job,
+        )  # fmt: skip
         ask = ModelMessage("user", (Text(str(call.arguments.get("task", ""))),), id=f"{call.id}.task", label=call.label)
         inner = Work(
-            info, work.person, ask, profile, work.conversation, deps=work.deps, depth=work.depth + 1, path=path, outer=outer,
-            parks=work.parks, approvals=work.approvals, worker=work.worker, again=work.again, kept=work.kept,
-            root=work.root, message=work.message,
+            info, work.person, ask, profile, work.conversation, deps=work.deps, depth=work.depth + 1, path=path,
+            outer=outer, parks=work.parks, approvals=work.approvals, worker=work.worker, again=work.again,
+            kept=work.kept, root=work.root, message=work.message,
         )  # fmt: skip
         outcome = await self._run_inner(inner)
         reply = outcome.reply

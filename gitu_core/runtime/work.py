@@ -30,12 +30,12 @@ async def silent(event: TurnEvent) -> None:
 @dataclass
 class Work:
     """One turn to run. `check` makes structured output of the model's JSON (raising `ValueError` if it does not fit),
-    `deps` is what the embedder hands to its own tools, `depth` how many profiles called each other to get here, `outer` the
-    turn that this one is run inside of, `turn` the turn once it runs; `scope` stops it. `parks`: where a yes is needed, the turn waits for it outside of memory;
-    `approvals` are the questions that it asked earlier, `worker` is who goes on with a turn that was cut off
-    (empty: the process that was in it, since the store failed), `again`
-    tells that there is something to go on with; `kept` collects what is recorded; `given` stands for a message that may
-    not be on disk yet (see `Landing`)."""
+    `deps` is what the embedder hands to its own tools, `depth` how many profiles called each other to get here, `outer`
+    the turn that this one is run inside of, `turn` the turn once it runs; `scope` stops it. `parks`: where a yes is
+    needed, the turn waits for it outside of memory; `approvals` are the questions that it asked earlier, `worker` is
+    who goes on with a turn that was cut off (empty: the process that was in it, since the store failed), `again` tells
+    that there is something to go on with; `kept` collects what is recorded; `given` stands for a message that may not
+    be on disk yet (see `Landing`)."""
 
     info: TurnInfo
     person: str

@@ -29,8 +29,8 @@ class ApprovalsPart(GrantsPart):
         self, id: str, person: str, choice: str, receipt: str = "", grant: Grant | None = None
     ) -> Approval | None:
         """Answers a question of that person once, opens the message it holds up again, ends the message *receipt* that
-        brought the answer, and keeps the *grant* that goes with it; all in one transaction. None if it is not theirs, not open or not among the choices.
-        Without a *person* it is the system that decides, in words of its own."""
+        brought the answer, and keeps the *grant* that goes with it; all in one transaction. None if it is not theirs,
+        not open or not among the choices. Without a *person* it is the system that decides, in words of its own."""
 
         def script() -> Script:
             row = yield from self._first(7, "approval_locked", self.tenant, id)

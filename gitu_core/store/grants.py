@@ -69,15 +69,16 @@ class GrantsPart(Base):
         """Keeps a grant; part of a script."""
         yield from self._keys.ensure((grant.person,))
         yield "grants_end", (self.tenant, self.clock.now())
-        body = self._keys.seal(grant.person, encoded(grant, Grant), bound("grants", self.tenant, grant.id, grant.person))
+        seal = bound("grants", self.tenant, grant.id, grant.person)
+        body = self._keys.seal(grant.person, encoded(grant, Grant), seal)
         yield "grant_add", (self.tenant, grant.id, grant.person, grant.uses, grant.expires_at, body)
         yield from self._told("granted", grant, by)
 
     def _told(self, kind: str, grant: Grant, by: str) -> Script:
         """The audit's entry about a grant. What it allows is content; how far it goes is not."""
         now = self.clock.now()
-        facts = {"by": by, "expires_at": grant.expires_at, "uses": grant.uses, "cause": grant.cause}
-        facts |= {"grant": grant.id, "arguments": sorted({*grant.when, *grant.most})}
+        facts = {"grant": grant.id, "by": by, "expires_at": grant.expires_at, "uses": grant.uses,
+                 "cause": grant.cause, "arguments": sorted({*grant.when, *grant.most})}  # fmt: skip
         id = f"{grant.id}.{kind}"
         entry = AuditEntry(kind, grant.tool, "standing", grant.person, grant.session, "", facts, now, id)
         yield from self._keys.ensure((grant.person,))
@@ -85,5 +86,5 @@ class GrantsPart(Base):
 
     def _grant(self, row: Any) -> Grant:
         id, person, uses, _, body = row
-        grant = unsealed(self._keys, bytes(body), Grant, f"the grant {id}", "grants", self.tenant, id, person)
+        grant: Grant = unsealed(self._keys, bytes(body), Grant, f"the grant {id}", "grants", self.tenant, id, person)
         return msgspec.structs.replace(grant, uses=uses)

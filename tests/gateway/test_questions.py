@@ -8,6 +8,7 @@ from gitu_core.contracts.ports import Approval, HistoryEntry, InboxEntry
 from gitu_core.gateway.jobs import Job
 from gitu_core.gateway.questions import CLOSED, FORGEABLE, Questions
 from gitu_core.model import Account, Answer, Ask, Conversation, Message, Text, user_message
+from gitu_core.testing import FakeClock
 
 pytestmark = pytest.mark.anyio
 HERE = Conversation("c", "1")
@@ -21,7 +22,7 @@ class Asked:
             ask.id: Approval(ask.id, "anna", "s", "t", "m", "call", "00", ask, 9e9, 1.0, conversation=HERE)
             for ask in asks
         }
-        self.chosen = []
+        self.chosen, self.granted = [], []
         self.reads = 0
         self.last, self.since, self.waiting = "t", False, ["receipt"]
 
@@ -39,11 +40,12 @@ class Asked:
     async def pending_in(self, session):
         return [(id, None) for id in self.waiting]
 
-    async def answer(self, id, person, choice, receipt=""):
+    async def answer(self, id, person, choice, receipt="", grant=None):
         found = self.open.get(id)
         if found is None or found.person != person or choice not in found.ask.choices:
             return None
         self.chosen.append((id, choice, receipt))
+        self.granted.append(grant)
         return self.open.pop(id)
 
 
@@ -59,7 +61,7 @@ async def trusts(entry):
 async def take(asked: Asked, *parts, person: str = "anna", conversation: Conversation = HERE, **how):
     message = Message("k", conversation, Account("c", "a"), parts)
     job = Job("receipt", InboxEntry(message, person, "s"), "default", **{"at": 2.0, **how})
-    return await Questions(asked, trusts).take(job)
+    return await Questions(asked, trusts, FakeClock()).take(job)
 
 
 @pytest.mark.parametrize("words", ["yes", "Yes.", " y ", "OK", "no", "N"])

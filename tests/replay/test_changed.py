@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gitu_core.contracts.ports import Verdict
+from gitu_core.contracts.authority import Verdict
 from gitu_core.policy import LabelPolicy
 from gitu_core.runtime import model_step
 from gitu_core.testing.replay.differ import Difference

@@ -79,7 +79,7 @@ async def test_secrets_are_taken_out_everywhere_and_the_rest_goes_the_same_way_a
     model = ScriptedModel(script)
     options = {"model": model, "tools": [mail, fails, crashes], "config": settings}
     async with Gitu(**options) as gitu:
-        await gitu.send([Text(f"my key is {KEY}"), Opaque({"type": "new", "key": KEY})], user="anna")
+        await gitu.send([Text(f"mail it, my key is {KEY}"), Opaque({"type": "new", "key": KEY})], user="anna")
         (asked,) = await gitu.approvals("anna")
         await gitu.send([Answer(asked.id, "yes")], user="anna")
         found = await export(gitu, (await gitu.sessions())[0].id)

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from gitu_core.clock import SystemClock
-from gitu_core.contracts.ports import Approval, Verdict
+from gitu_core.contracts.authority import Verdict
+from gitu_core.contracts.ports import Approval
 from gitu_core.errors import Denied
-from gitu_core.model import Ask, ToolCall, ToolSpec
+from gitu_core.model import NANO, Ask, ToolCall, ToolSpec, Usage
 from gitu_core.model.steps import CallAnswered
 from gitu_core.runtime.consent import APPROVE, Consent, asked_again
 from gitu_core.runtime.turn import digest_of
@@ -23,7 +24,8 @@ YES = CallAnswered("c", ID, "yes", "ana", digest_of(CALL))
 
 def turn(*rows: Approval, answered: CallAnswered | None = None):
     """As much of a turn as a question needs."""
-    state = SimpleNamespace(answered={"c": answered} if answered else {}, starts={}, started={})
+    answers = {"c": answered} if answered else {}
+    state = SimpleNamespace(answered=answers, starts={}, started={}, usage=Usage(cost=NANO // 50))
     noted: list[object] = []
     kept: list[object] = []
 
@@ -47,7 +49,7 @@ async def nobody(*_):
 
 
 def given(turn):
-    return Consent(SystemClock(), nobody).given(turn, CALL, ToolSpec("mail", "Mails."), Verdict("ask", "why"))
+    return Consent(SystemClock(), nobody).given(turn, CALL, ToolSpec("mail", "Mails."), Verdict("ask", "why"), None)
 
 
 async def test_a_yes_that_is_a_step_already_counts_and_is_noted_once():

@@ -33,8 +33,11 @@ PATIENCE = 4 * QUIET
 MEASURES = frozenset({"estimate", "usage"})
 """Fields that follow from the length of texts and from prices."""
 
-SETTLED = INPUT | {"state", "choice", "by", "answered_at", "created_at", "expires_at"}
-"""Fields of a question that tell what became of it, and when."""
+WORDS = frozenset({"reason", "sources", "question", "details", "items", "choices"})
+"""Fields in which decisions are put into words, and questions: before version 3 of the steps they knew less."""
+
+SETTLED = INPUT | {"state", "choice", "by", "answered_at", "created_at", "expires_at", "grant"}
+"""Fields of a question that tell what became of it, and when; what a standing yes allows follows from the call."""
 
 
 class Stage:
@@ -56,6 +59,9 @@ class Stage:
         # A text that was shortened has another length, and what a model costs may not be known any more.
         vague = export.redacted or any(info is None or info.input_price is None for info in infos)
         self._skip = INPUT | MEASURES if vague else INPUT
+        begun = self.root.steps[0] if self.root.steps else None
+        self._wordless = isinstance(begun, Begun) and begun.version < 3
+        self._skip |= WORDS if self._wordless else frozenset()
 
     @property
     def over(self) -> bool:
@@ -114,7 +120,8 @@ class Stage:
 
     def _question(self, asked: Approval) -> None:
         known = {each.id: each for each in self.root.recorded.approvals}
-        found = first_difference(known.get(asked.id, NOTHING), asked, f"approvals.{asked.id}", SETTLED)
+        skip = SETTLED | WORDS if self._wordless else SETTLED
+        found = first_difference(known.get(asked.id, NOTHING), asked, f"approvals.{asked.id}", skip)
         self.asked[asked.id] = asked
         if found is not None:
             self.differ(self.root, *found, n=len(self.root.entries))
