@@ -69,7 +69,8 @@ def _after_outside(
             )
         doubts = _unclear(call, tool, wish, evidence)
     # What is neither clearly asked for nor going where the user said would only spend their attention.
-    strict = acts and wish.asked in ("likely", "unclear") and evidence.understood and not (wish.delegated or wish.guessed)
+    vague = wish.asked in ("likely", "unclear") and not (wish.delegated or wish.guessed)
+    strict = acts and vague and evidence.understood
     for role, value in sinks:
         found = trace(role, value, wish, evidence)
         sources[role.path] = f"{sources[role.path]}; {found.words}" if role.path in sources else found.words
@@ -125,7 +126,8 @@ def _slipped_in(call: ToolCall, places: set[str], evidence: Evidence, sources: d
             continue
         bad = {key: _A[kind] for kind, key in scan(text) if not evidence.trusts(kind, key)}
         if evidence.secrets:
-            bad |= {word: f"a secret from {evidence.secrets[word]}" for word in pieces(text) if word in evidence.secrets}
+            found = (word for word in pieces(text) if word in evidence.secrets)
+            bad |= {word: f"a secret from {evidence.secrets[word]}" for word in found}
         if bad:
             doubts.append(f"{path} carries {' and '.join(dict.fromkeys(bad.values()))} that you did not write")
             sources[path] = f"not from you: {', '.join(bad)}"
