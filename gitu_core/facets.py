@@ -11,8 +11,9 @@ import msgspec
 from gitu_core.contracts.host import FACETS, Entry, Missing
 from gitu_core.contracts.scope import acting, person_of
 from gitu_core.contracts.timers import HOOK, Timer
-from gitu_core.errors import Denied, InputError, LimitReached
-from gitu_core.model import UNLABELLED, BlobRef, Conversation, Label, Outgoing, Part  # fmt: skip
+from gitu_core.contracts.authority import Grant
+from gitu_core.errors import Denied, InputError, NotReady, LimitReached
+from gitu_core.model import UNLABELLED, Ask, BlobRef, Conversation, Label, Outgoing, Part  # fmt: skip
 from gitu_core.model import plugin as plugin_principal
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class Parts(Protocol):
     async def notify(self, outgoing: Outgoing) -> None:
         """Says something of the assistant's own accord."""
 
+    async def question(self, person: str, kind: Any, ask: Ask, ends: float, grant: Grant | None = None) -> str:
+        """Asks a person something of a plugin's accord; gives its id."""
+
     async def tell(self, id: str, text: str, person: str) -> None:
         """Tells a person something, once under one id."""
 
@@ -47,6 +51,9 @@ SOON, LONGEST_CHAIN = 2.0, 100
 """Timers that set each other within so many seconds are a chain, which may be so long."""
 
 log = logging.getLogger("gitu")
+
+DAY, LOOK_AGAIN = 86_400.0, 0.5
+"""Seconds of a day, and between two looks for an answer."""
 
 PIECE = 1 << 20
 """The most bytes a plugin may write or read at once."""
@@ -185,6 +192,44 @@ class NotifyFacet(_Facet):
         return id
 
 
+class AskFacet(_Facet):
+    """Asks a person, in the plugin's name."""
+
+    async def ask(self, person: str, question: str, choices: Sequence[str], timeout: float = 300.0) -> str:
+        """The choice made on any of the person's channels."""
+        if len({each.lower() for each in choices if each}) != len(choices) or len(choices) < 2:
+            raise InputError("a question has two different choices at least", hint="name them")
+        clock = self._house.clock
+        ends, text = clock.now() + timeout, f"{self._plugin} asks: {question}"
+        id = await self._house.question(person, "ask", Ask(clock.new_id(), text, tuple(choices)), ends)
+        while clock.now() < ends:
+            (found,) = await self._house.store.approvals(turn=id)
+            if found.state == "answered":
+                return found.choice
+            await clock.sleep(LOOK_AGAIN)
+        raise NotReady(f"{person} did not answer in {timeout:g} s", hint="ask again later")
+
+    async def permission(
+        self, person: str, tool: str, reason: str, when: dict[str, Sequence[str]] | None = None,
+        most: dict[str, float] | None = None, days: float | None = None, uses: int | None = None,
+    ) -> str:  # fmt: skip
+        """Asks a person to allow calls of a tool beforehand."""
+        clock = self._house.clock
+        if not tool or (days is not None and not 0 < days < 36_500) or (uses is not None and uses < 1):
+            raise InputError("a permission names a tool, and counts for a day and a use at least", hint="correct it")
+        ends = None if days is None else clock.now() + days * DAY
+        patterns = {path: tuple(each) for path, each in (when or {}).items()}
+        grant = Grant("", person, tool, patterns, dict(most or {}), expires_at=ends, uses=uses)
+        text, limits = f"May {self._plugin} count on this without asking? {reason}", f"{grant}{span_of(days, uses)}"
+        ask = Ask(clock.new_id(), text, ("yes", "no"), f"a yes allows: {limits}")
+        return await self._house.question(person, "permit", ask, clock.now() + 7 * DAY, grant)
+
+
+def span_of(days: float | None, uses: int | None) -> str:
+    """How long and how often something counts, in words."""
+    return (f", for {days:g} days" if days is not None else "") + (f", {uses} times" if uses is not None else "")
+
+
 class ScheduleFacet(_Facet):
     """Durable timers."""
 
@@ -225,7 +270,7 @@ class AdminFacet(_Facet):
 
 _FACETS: dict[str, type[_Facet]] = {
     "log": LogFacet, "kv": KvFacet, "blobs": BlobsFacet, "secrets": SecretsFacet, "model": ModelFacet,
-    "notify": NotifyFacet, "schedule": ScheduleFacet, "admin": AdminFacet,
+    "notify": NotifyFacet, "ask": AskFacet, "schedule": ScheduleFacet, "admin": AdminFacet,
 }  # fmt: skip
 
 

@@ -25,12 +25,13 @@ from gitu_core.contracts.scope import acting, person_of
 from gitu_core.errors import ConfigError, GituError, InputError, NotReady, PluginError, StoreError
 from gitu_core.facets import CORE, PluginHost, StateVersions
 from gitu_core.failpoints import hit
-from gitu_core.gateway import APP, Channels, Gateway, Identity, Job, Keeper, LocalDispatcher
+from gitu_core.gateway import APP, Channels, Gateway, Identity, Job, Keeper, LocalDispatcher, asked_as
 from gitu_core.gateway import Options as JobOptions
 from gitu_core.manifest import Manifest
 from gitu_core.model import (
     NANO,
     Account,
+    Ask,
     Conversation,
     Message,
     ModelMessage,
@@ -211,6 +212,18 @@ class House:
                 await self.notify(Outgoing(id, id, where, (Text(text),), label=by_system()))
         except GituError as error:
             log.warning("%s could not be told: %s", person, error)
+
+    async def question(self, person: str, kind: Any, ask: Ask, ends: float, grant: Grant | None = None) -> str:
+        """Asks a person something of a plugin's accord, in private where they spoke last; gives its id."""
+        where = await self.store.conversation_of(person)
+        session = await self.store.session_of(where) if where is not None else None
+        lane, now = session.id if session is not None else "", self.clock.now()
+        entry = Approval(ask.id, person, lane, ask.id, "", "", "00", ask, ends, now, kind, where, grant)
+        await self.store.write(entry)
+        if where is not None and where.channel != APP:
+            id = asked_as(entry)
+            await self.notify(Outgoing(id, id, where, (ask,), label=by_system()))
+        return ask.id
 
     def _forbidden(self, manifest: Manifest) -> str:
         """Why a model provider must not be asked, or nothing. Tests keep assistants away from other machines."""

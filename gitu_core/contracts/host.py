@@ -152,6 +152,13 @@ class Asking(Protocol):
     async def ask(self, person: str, question: str, choices: Sequence[str], timeout: float = 300.0) -> str:
         """The choice made on any of the person's channels. `NotReady` when nobody answered in *timeout* seconds."""
 
+    async def permission(
+        self, person: str, tool: str, reason: str, when: dict[str, Sequence[str]] | None = None,
+        most: dict[str, float] | None = None, days: float | None = None, uses: int | None = None,
+    ) -> str:  # fmt: skip
+        """Asks a person to allow calls of *tool* beforehand, and does not wait: a yes counts whenever it comes, within
+        a week. *when* holds patterns and *most* the largest amounts of arguments. Gives the id of the question."""
+
 
 @contract("host.notify")
 class Notify(Protocol):

@@ -129,7 +129,8 @@ class OutboxEntry(Value, frozen=True):
 
 class Approval(Value, frozen=True):
     """A question that a turn waits for: may `call` be run (``approve``), or, where nobody knows what became of it, be
-    run again (``retry``)? `digest` is that of the exact arguments the choice is about; `turn` and `message` name the
+    run again (``retry``)? Or one that a plugin asks of its own accord: anything (``ask``), or for a `grant` (``permit``);
+    no message waits for those. `digest` is that of the exact arguments the choice is about; `turn` and `message` name the
     turn and the receipt of the message it answers; `grant` is what a standing yes would allow. Times are in seconds
     since 1970, UTC."""
 
@@ -143,7 +144,7 @@ class Approval(Value, frozen=True):
     ask: Ask
     expires_at: float
     created_at: float = 0.0
-    kind: Literal["approve", "retry"] = "approve"
+    kind: Literal["approve", "retry", "ask", "permit"] = "approve"
     conversation: Conversation | None = None
     grant: Grant | None = None
     state: Literal["pending", "answered", "expired"] = "pending"

@@ -307,6 +307,11 @@ class Gateway:
             await self.worker.say(job, job.reply.parts, InboxDone(job.id, "void"))
             self._finish(job)
             return
+        if not taken.message:  # a plugin asked
+            job.reply = Reply(job.id, job.entry.session, parts=(Text(f"Noted: {taken.choice}."),))
+            await self.worker.say(job, job.reply.parts)
+            self._finish(job)
+            return
         self._followers.setdefault(taken.message, []).append(job)
         await self.reopened(taken.session)
 

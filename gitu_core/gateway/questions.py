@@ -74,7 +74,8 @@ class Questions:
             return False
         last = await records.history(lane, 1 << 40, 1)
         open = [id for id, _ in await records.pending_in(lane)]  # what is worked on may have been shown in part
-        return bool(last) and last[-1].turn == asked.turn and open[:1] == [job.id]
+        shown = not asked.message or (bool(last) and last[-1].turn == asked.turn)
+        return shown and open[:1] == [job.id]
 
     @staticmethod
     def may_answer(message: Message) -> bool:
@@ -106,10 +107,12 @@ def _chosen(word: str, choices: tuple[str, ...], now: float) -> str:
 
 def granted(asked: Approval, choice: str, clock: Clock) -> Grant | None:
     """What a choice allows beyond the call that was asked about."""
+    made = {"id": clock.new_id(), "made_at": clock.now(), "cause": asked.id}
+    if asked.kind == "permit" and asked.grant is not None and choice == "yes":
+        return msgspec.structs.replace(asked.grant, **made)
     if asked.grant is None or not (choice in ("session", "always") or choice.startswith(UNTIL)):
         return None
     session, until = asked.session if choice == "session" else "", _end_of(choice)
-    made = {"id": clock.new_id(), "made_at": clock.now(), "cause": asked.id}
     return msgspec.structs.replace(asked.grant, session=session, expires_at=until, **made)
 
 
