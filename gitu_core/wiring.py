@@ -226,6 +226,11 @@ class House:
         options = JobOptions(schema, check, deps, profile, watch, True)
         return (await self.gateway.accept(message, person, options))[0]
 
+    async def person_of(self, user: str) -> str:
+        """The person whom the application calls *user*: another one, where that account was linked."""
+        known = await self.store.known(Account(APP, user))
+        return user if known is None else known.person.id
+
     def reply_of(self, job: Job) -> Reply:
         """The reply of a job that is done. Raises what kept it from having one."""
         if job.failure is not None:

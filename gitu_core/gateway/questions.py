@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from gitu_core.contracts.ports import Approval, InboxEntry, Records
 from gitu_core.failpoints import hit
 from gitu_core.gateway.jobs import Job
-from gitu_core.model import Answer, Message
+from gitu_core.model import Answer, Ask, Message
+from gitu_core.model.message import same_author
 
 YES = frozenset({"yes", "y", "ok", "allow", "approve"})
 NO = frozenset({"no", "n", "deny", "refuse"})
@@ -21,18 +22,34 @@ LONGEST = 20
 """Characters of a message that may be a bare choice; what is longer is for the assistant."""
 
 
+MOST_SHOWN = 1_000
+"""In how many conversations it is remembered which question of another one was shown there last."""
+
+
 class Questions:
     """Finds out whether a message answers a question, and records the choice."""
 
     def __init__(self, records: Records, trusts: Callable[[InboxEntry], Awaitable[bool]]) -> None:
         self._records = records
         self._trusts = trusts
+        self._shown: dict[tuple[str, ...], tuple[str, str, float]] = {}
+
+    def shown(self, job: Job, now: float) -> None:
+        """A command was answered. Where that showed one question, from somewhere else, a bare word answers it."""
+        asks = [part for part in job.reply.parts if isinstance(part, Ask)] if job.reply else []
+        where = _place(job.entry.message)
+        self._shown.pop(where, None)
+        if len(asks) == 1:
+            self._shown[where] = asks[0].id, f"{job.id}.answer", now
+        if len(self._shown) > MOST_SHOWN:
+            del self._shown[next(iter(self._shown))]
 
     async def take(self, job: Job) -> Approval | str | None:
         """The question that a message settles, or why its answer does not count; None if it is none.
 
-        A bare "yes" or "no" counts only where exactly one question is open for the person in this conversation, and was
-        the last thing that was said there: whatever was said since may have asked for a yes as well.
+        A bare "yes" or "no" counts only where exactly one question is open for the person in this conversation, or was
+        shown there, and was the last thing that was said there: whatever was said since may have asked for a yes as
+        well.
         """
         message, person = job.entry.message, job.entry.person
         if not self.may_answer(message):
@@ -42,7 +59,9 @@ class Questions:
         if answer is not None:
             mine = [each for each in mine if each.id == answer.ask]
         else:
-            mine = [each for each in mine if each.conversation == message.conversation]
+            shown = self._shown.get(_place(message), ("", "", 0.0))
+            here = [each for each in mine if each.conversation == message.conversation]
+            mine = here or [each for each in mine if each.id == shown[0] and shown[2] <= job.at]
         asked = mine[0] if len(mine) == 1 else None
         choice = _chosen(_word(answer.choice if answer else message.text), asked.ask.choices) if asked else ""
         if answer is None and not (asked and choice and await self._last(job, asked)):
@@ -61,16 +80,34 @@ class Questions:
     async def _last(self, job: Job, asked: Approval) -> bool:
         """True if nothing was said after a question but the message of a job, and that not before it."""
         lane, records = job.entry.session, self._records
-        if job.again or job.at < asked.created_at or await records.said_since(asked_as(asked), lane):
+        here = asked.conversation == job.entry.message.conversation
+        said = asked_as(asked) if here else self._shown[_place(job.entry.message)][1]
+        if job.again or job.at < asked.created_at or await records.said_since(said, lane):
             return False
         last = await records.history(lane, 1 << 40, 1)
+        here = not here or (bool(last) and last[-1].turn == asked.turn)
         open = [id for id, _ in await records.pending_in(lane)]  # what is worked on may have been shown in part
-        return bool(last) and last[-1].turn == asked.turn and open[:1] == [job.id]
+        return here and open[:1] == [job.id]
+
+    async def about(self, job: Job) -> list[Approval]:
+        """The questions that hold up the message which the one of a job names, and is by the same author."""
+        message, asked = job.entry.message, await self._records.approvals(job.entry.person)
+        found = {each.message: await self._records.accepted(each.message) for each in asked}
+        mine = {
+            id for id, row in found.items()
+            if row and row.entry.message.key == message.target and same_author(row.entry.message, message)
+        }  # fmt: skip
+        return [each for each in asked if each.message in mine]
 
     @staticmethod
     def may_answer(message: Message) -> bool:
         """True if a message may be an answer, by its words alone."""
         return _word(message.text) in BARE or any(isinstance(part, Answer) for part in message.parts)
+
+
+def _place(message: Message) -> tuple[str, ...]:
+    where = message.conversation
+    return where.channel, where.id, where.thread
 
 
 def asked_as(entry: Approval) -> str:

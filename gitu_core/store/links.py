@@ -16,14 +16,17 @@ from typing import Any
 
 import msgspec
 
+from gitu_core.contracts.audit import AuditEntry
 from gitu_core.contracts.ports import Linked, Linking, Person
 from gitu_core.errors import InputError
 from gitu_core.model import Account, Conversation
 from gitu_core.model.base import Value
 from gitu_core.store.base import V, readable, replaced
+from gitu_core.store.chain import chained
 from gitu_core.store.codec import bound, encoded, unsealed
 from gitu_core.store.keys import Script, ScriptOf
 from gitu_core.store.people import PeoplePart
+from gitu_core.store.rows import rows_of
 from gitu_core.store.writer import Job
 
 CODE_SECONDS = 600.0
@@ -81,6 +84,10 @@ class LinksPart(PeoplePart):
             yield from self._keys.ensure((id,))
             body = self._keys.seal(id, encoded(changed, Person), bound("people", self.tenant, id))
             yield "person_set", (int(changed.enabled), body, self.tenant, id)
+            if changed.enabled != found.enabled:
+                yield from self._audited(id, "user", "", "enabled" if changed.enabled else "disabled")
+            if changed.settings != found.settings:
+                yield from self._audited(id, "user", "settings", "changed")
             return changed
 
         return await self._changing(script)
@@ -107,6 +114,7 @@ class LinksPart(PeoplePart):
                 what = "this is the last account of its user, who could not talk to the assistant any more"
                 raise InputError(what, hint="say that it is the last one", field="last")
             yield "account_drop", where
+            yield from self._audited(row[0], "account", account.channel, "unlinked", person, account=account.id)
 
         await self._changing(script)
 
@@ -114,8 +122,10 @@ class LinksPart(PeoplePart):
         """Says how far an account is trusted: ``talk``, or nothing for as far as its channel."""
 
         def script() -> Script:
-            if not (yield "account_trust", (trust, self.tenant, account.channel, self._account_key(account))):
+            rows = yield "account_trust", (trust, self.tenant, account.channel, self._account_key(account))
+            if not rows:
                 raise _no_account(account)
+            yield from self._audited(rows[0][0], "account", account.channel, trust or "full", account=account.id)
 
         await self._changing(script)
 
@@ -146,14 +156,19 @@ class LinksPart(PeoplePart):
         return await self._script(script, person)
 
     async def redeem(self, code: str, account: Account) -> Linking | None:
-        """Links an account to the person that a code was shown to, once. None if it does not count."""
+        """Links an account to the person that a code was shown to, once. None if it does not count, or where it was
+        shown is an account of theirs no more."""
 
         def script() -> ScriptOf[Linking | None]:
             found = yield from self._taken(code, "link")
-            who = (yield from self._person(found[0])) if found else None
-            if found is None or who is None or not who.enabled:
+            if found is None:
                 return None
-            return replaced((yield from self._link(account, who.id)), place=found[1].place)
+            # Whoever had a stolen account, and a code shown there, must not come back with it.
+            shown = found[1].account
+            by = yield from self._account(shown.channel, self._account_key(shown))
+            if by is None or by[0].person.id != found[0] or by[0].trust or not by[0].person.enabled:
+                return None
+            return replaced((yield from self._link(account, found[0], found[0])), place=found[1].place)
 
         return await self._changing(script)
 
@@ -172,6 +187,8 @@ class LinksPart(PeoplePart):
                 return replaced((yield from self._link(account, person)), place=place)
             yield from self._keys.ensure((new,))
             who = yield from self._new_person(account, self._account_key(account), new, now, True)
+            if who.id == new:
+                yield from self._audited(new, "account", account.channel, "paired", account=account.id)
             return Linking(account=account, person=who, place=place)
 
         return await self._changing(script)
@@ -196,7 +213,17 @@ class LinksPart(PeoplePart):
             raise InputError(f"there is no user {id}", hint="list them with: gitu users", user=id)
         return found
 
-    def _link(self, account: Account, person: str) -> ScriptOf[Linking]:
+    def _audited(
+        self, person: str, kind: str, subject: str, outcome: str, by: str = "", **facts: Any
+    ) -> Script:  # fmt: skip
+        """Adds to the audit what becomes of a person in this transaction."""
+        now = self.clock.now()
+        facts = {"by": by or "operator"} | facts
+        entry = AuditEntry(kind, subject, outcome, person, facts=facts, at=now, id=f"{self.clock.new_id()}.{kind}")
+        yield from self._keys.ensure((person,))
+        yield from chained(rows_of((entry,), self.tenant, now), self._keys)
+
+    def _link(self, account: Account, person: str, by: str = "") -> ScriptOf[Linking]:
         channel, key, now = account.channel, self._account_key(account), self.clock.now()
         row = yield from self._first(None, "account_locked", self.tenant, channel, key)
         who = yield from self._there(person)
@@ -204,21 +231,24 @@ class LinksPart(PeoplePart):
             yield from self._keys.ensure((person,))
             body = self._keys.seal(person, encoded(account), bound("accounts", self.tenant, channel, key, person))
             yield "account_move", (self.tenant, channel, key, person, now, now, body)
+            if row is not None:
+                yield from self._audited(row[0], "account", channel, "unlinked", by, account=account.id)
+            yield from self._audited(person, "account", channel, "linked", by, account=account.id)
         return Linking(account=account, person=who, before=row[0] if row and row[0] != person else "")
 
     def _taken(self, text: str, kind: str) -> ScriptOf[tuple[str, Shown] | None]:
         """Uses up the code that *text* is: its person and what it knows. None if it does not count; that is a try, or
-        without a *kind* the end of it."""
+        without a *kind* it is its end if it is right."""
         code, secret = self._digests(text.upper().translate(_READ_AS))
         row = yield from self._first(5, "code_locked", self.tenant, code)
         if row is None:
             return None
-        right = compare_digest(bytes(row[0]), secret) and kind == row[1]
-        if not right and kind and row[3] + 1 < TRIES:
-            yield "code_tried", (self.tenant, code)
+        if not compare_digest(bytes(row[0]), secret) or kind not in ("", row[1]):
+            if kind:
+                yield "code_tried" if row[3] + 1 < TRIES else "code_drop", (self.tenant, code)
             return None
         yield "code_drop", (self.tenant, code)
-        if not right or row[4] <= self.clock.now():
+        if not kind or row[4] <= self.clock.now():
             return None
         seal = ("codes", self.tenant, code, kind, row[2])
         return row[2], unsealed(self._keys, row[5], Shown, "a code", *seal)
