@@ -97,9 +97,22 @@ class LinksPart(PeoplePart):
         rows = await self._read(self._script_of("accounts_of", self.tenant, person, bodies=(6,)))
         return readable(rows, self._linked, self.engine.lost)
 
-    async def link(self, account: Account, person: str) -> Linking:
-        """Gives an account to a person, whoever had it. `InputError` if there is no such person."""
-        return await self._changing(lambda: self._link(account, person))
+    async def link(self, account: Account, person: str, new: bool = False) -> Linking:
+        """Gives an account to a person, whoever had it. `InputError` if there is no such person; with *new*, they are
+        made, and it is one if somebody else has the account."""
+
+        def script() -> ScriptOf[Linking]:
+            key = self._account_key(account)
+            row = yield from self._first(None, "account_locked", self.tenant, account.channel, key)
+            if row is not None or not new:
+                if new and row and row[0] != person:
+                    raise InputError("the account belongs to another user", hint="link it to a user that is there")
+                return (yield from self._link(account, person))
+            who = yield from self._new_person(account, key, person, self.clock.now(), False)
+            yield from self._audited(person, "account", account.channel, "linked", account=account.id)
+            return Linking(account=account, person=who)
+
+        return await self._changing(script, *[person] * new)
 
     async def unlink(self, account: Account, person: str = "", last: bool = False) -> None:
         """Takes an account from its person, or from *person* only. `InputError` for the last one, unless *last*."""
@@ -199,10 +212,10 @@ class LinksPart(PeoplePart):
 
     # ---- inside --------------------------------------------------------------------------------------------
 
-    async def _changing(self, script: Callable[[], ScriptOf[V]]) -> V:
+    async def _changing(self, script: Callable[[], ScriptOf[V]], *people: str) -> V:
         """Runs a script that changes people or accounts, and forgets what is remembered of them."""
         try:
-            return await self._script(script)
+            return await self._script(script, *people)
         finally:
             self._changes += 1
             self._accounts.clear()

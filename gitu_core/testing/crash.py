@@ -31,7 +31,7 @@ from gitu_core.model.steps import ModelAnswered
 from gitu_core.store import Store
 from gitu_core.testing.crash_child import OWNER, STALLED, Case, rows_in
 from gitu_core.testing.faults import VARIABLE
-from gitu_core.testing.invariants import INVARIANTS, SOON, Evidence, Run, breaches, open_messages, resumed
+from gitu_core.testing.invariants import INVARIANTS, SOON, Evidence, Run, audit_gaps, breaches, open_messages, resumed
 from gitu_core.testing.world import World
 
 LIVES = 4
@@ -235,7 +235,7 @@ class Lives:
         async with self.store() as store:
             left = [f"message {id} is left in the inbox" for id, _ in await open_messages(store)]
             left += [f"timer {row[1]} is left" for row in await rows_in(store, "timers_of", OWNER)]
-            return list(await store.check()), left
+            return [*await store.check(), *await audit_gaps(store)], left
 
     def points_of(self, run: Run) -> dict[str, int]:
         """The points that were reached in one life, and how often."""

@@ -88,6 +88,13 @@ def test_settings_are_a_small_json_object(cli: Cli) -> None:
     assert "no user bob" in cli.run("users", "settings", "bob", status=1).stderr
 
 
+@pytest.mark.parametrize("words", [("", "test", "a"), ("ana", "", "a"), ("ana", "test", ""), ("ana", "test", "a\nb")])
+def test_what_is_no_name_makes_no_user(cli: Cli, words: tuple[str, ...]) -> None:
+    for more in ((), ("--new",)):
+        assert cli.run("users", "link", *words, *more, status=1).stderr
+    assert cli.run("users").stdout.count("\n") == 1
+
+
 @pytest.mark.parametrize("words", [("pair",), ("link", "a"), ("trust", "a", "b"), ("settings", "a", "{}", "x")])
 def test_what_is_missing_is_said(cli: Cli, words: tuple[str, ...]) -> None:
     assert f"say: gitu users {words[0]}" in cli.run("users", *words, status=1).stderr

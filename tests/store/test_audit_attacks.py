@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
+from gitu_core.contracts.audit import AuditEntry
+from gitu_core.contracts.ports import StepEntry
 from gitu_core.errors import ConfigError
+from gitu_core.model import ToolCall, ToolResult
+from gitu_core.model.steps import CallAnswered, CallDecided, CallFinished, CallStarted
 from gitu_core.store import Store
+from gitu_core.testing.invariants import audit_gaps
 from tests.store.test_audit import entry, run
 
 pytestmark = pytest.mark.anyio
@@ -73,6 +78,20 @@ async def test_what_is_added_while_somebody_verifies_is_no_problem(
     monkeypatch.setattr(store, "_read", adds)
     report = await store.audit_verify()
     assert (report.entries, report.problems) == (6, ())
+
+
+async def test_a_step_without_its_entry_and_an_entry_without_its_step_are_gaps(store: Store) -> None:
+    call = ToolCall("c", "mail")
+    steps = (CallDecided(call, "ask"), CallAnswered("c", "q", "yes"), CallStarted("c", "k"),
+             CallFinished("c", ToolResult("ok")))  # fmt: skip
+    kinds = ("decided", "answered", "begun", "effect")
+    for n, (step, kind) in enumerate(zip(steps, kinds, strict=True)):
+        await store.write(StepEntry("t", n, step, "s", "ana", 1.0))
+        assert await audit_gaps(store) == [f"turn t: that call c was {kind} is in the journal and not in the audit"]
+        await store.write(AuditEntry(kind, "mail", "", "ana", "s", "t", {"call": "c"}, 1.0, f"t_{n}"))
+        assert await audit_gaps(store) == []
+    await store.write(AuditEntry("begun", "mail", "", "ana", "s", "t", {"call": "d"}, 1.0, "t_9"))
+    assert await audit_gaps(store) == ["turn t: that call d was begun is in the audit and not in the journal"]
 
 
 async def test_without_its_master_key_the_record_cannot_be_verified_nor_written_anew(

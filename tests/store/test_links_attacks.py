@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gitu_core.errors import StoreError
+from gitu_core.errors import InputError, StoreError
 from gitu_core.model import Account
 from gitu_core.store import Store
 from gitu_core.testing import armed
@@ -102,3 +102,13 @@ async def test_two_processes_that_link_and_unlink_at_once_keep_one_chain(opened:
         owner = (await stores[0].known(each)).person.id
         last = [entry for entry in await stores[0].audit(limit=1000) if entry.facts.get("account") == each.id][-1]
         assert (last.person, last.outcome) == (owner, "linked")
+
+
+async def test_a_user_that_the_operator_makes_stands_in_the_audit(store: Store) -> None:
+    for _ in range(2):
+        assert (await store.link(OTHER, "ana", new=True)).person.id == "ana"
+    assert await kept(store) == [("ana", "mail", "linked", "operator")]
+    with pytest.raises(InputError, match="another user"):
+        await store.link(OTHER, "bob", new=True)
+    assert await store.person("bob") is None
+    assert await store.check() == []
