@@ -104,13 +104,14 @@ class LinksPart(PeoplePart):
         def script() -> ScriptOf[Linking]:
             key = self._account_key(account)
             row = yield from self._first(None, "account_locked", self.tenant, account.channel, key)
-            if row is not None or not new:
-                if new and row and row[0] != person:
-                    raise InputError("the account belongs to another user", hint="link it to a user that is there")
-                return (yield from self._link(account, person))
-            who = yield from self._new_person(account, key, person, self.clock.now(), False)
-            yield from self._audited(person, "account", account.channel, "linked", account=account.id)
-            return Linking(account=account, person=who)
+            made = row is None and new
+            if made:  # unless somebody faster has it by now
+                row = ((yield from self._new_person(account, key, person, self.clock.now(), False)).id,)
+            if new and row and row[0] != person:
+                raise InputError("the account belongs to another user", hint="link it to a user that is there")
+            if made:
+                yield from self._audited(person, "account", account.channel, "linked", account=account.id)
+            return (yield from self._link(account, person))
 
         return await self._changing(script, *[person] * new)
 

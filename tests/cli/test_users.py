@@ -76,6 +76,13 @@ def test_the_operator_links_switches_off_and_takes_away(cli: Cli) -> None:
     assert "belongs to nobody" in cli.run("users", "unlink", "post", "a2", "--last").stdout
     found = json.loads(cli.run("users", "--json").stdout)
     assert [(each["id"], each["enabled"], each["accounts"]) for each in found] == [("ana", True, []), ("bob", True, [])]
+    told = cli.run("audit").stdout
+    assert "by operator" in told
+    for word in ("account", "user", "linked", "unlinked", "talk", "disabled", "enabled"):
+        assert f" {word} " in told
+    assert cli.run("audit", "verify").stdout.endswith("it is whole\n")
+    id = json.loads(cli.run("audit", "--json").stdout)[0]["id"]
+    assert [line.strip() for line in cli.run("trace", id).stdout.splitlines()[1:]] == ["said by: operator", "about ana"]
 
 
 def test_settings_are_a_small_json_object(cli: Cli) -> None:

@@ -112,3 +112,15 @@ async def test_a_user_that_the_operator_makes_stands_in_the_audit(store: Store) 
         await store.link(OTHER, "bob", new=True)
     assert await store.person("bob") is None
     assert await store.check() == []
+
+
+async def test_of_two_who_make_a_user_of_one_account_one_does(opened: Callable[..., Any]) -> None:
+    one, two = await opened(), await opened()
+    for number in range(5):
+        both = [store.link(account(number), f"{name}{number}", True) for store, name in ((one, "ana"), (two, "bob"))]
+        done = await asyncio.gather(*both, return_exceptions=True)
+        assert sorted(type(each).__name__ for each in done) == ["InputError", "Linking"]
+        owner = [each.person.id for each in done if not isinstance(each, BaseException)]
+        assert [entry.person for entry in await one.audit() if entry.facts["account"] == f"a{number}"] == owner
+        assert [each.id for each in await one.people() if each.id.endswith(str(number))] == owner
+    assert await one.check() == []
