@@ -133,7 +133,7 @@ class Gitu:
 
     async def sessions(self, user: str = "") -> Sequence[Session]:
         """The sessions of a user, or of everybody, the last active first."""
-        return await self.house.store.sessions(user)
+        return await self.house.store.sessions(user and await self.house.person_of(user))
 
     async def history(self, session: str, max_messages: int = 500) -> Sequence[HistoryEntry]:
         """What was said in a session (its id), oldest first."""
@@ -145,7 +145,7 @@ class Gitu:
 
     async def approvals(self, user: str = "local") -> Sequence[Approval]:
         """The questions that a user has not answered. `send` the choice: ``[Answer(id, "yes")]``."""
-        return await self.house.store.approvals(user)
+        return await self.house.store.approvals(await self.house.person_of(user))
 
     def stop(self, session: str) -> int:
         """Stops what runs in a session; gives how many turns."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from gitu_core.contracts.authority import Grant
 from gitu_core.contracts.host import FACETS, Entry, Missing
 from gitu_core.contracts.scope import acting, person_of
 from gitu_core.contracts.timers import HOOK, Timer
-from gitu_core.contracts.authority import Grant
-from gitu_core.errors import Denied, InputError, NotReady, LimitReached
+from gitu_core.errors import Denied, InputError, LimitReached, NotReady
 from gitu_core.model import UNLABELLED, Ask, BlobRef, Conversation, Label, Outgoing, Part  # fmt: skip
 from gitu_core.model import plugin as plugin_principal
 

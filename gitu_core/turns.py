@@ -9,9 +9,10 @@ import msgspec
 
 from gitu_core.contracts import Adapter
 from gitu_core.contracts.authority import Verdict
-from gitu_core.contracts.ports import Clock, Hooks, Outcome, Record, Records, StepEntry, TurnEntry
+from gitu_core.contracts.ports import Clock, Hooks, InboxEntry, Outcome, Record, Records, StepEntry, TurnEntry
 from gitu_core.errors import ConfigError, Unknown
 from gitu_core.gateway import Gateway, Job, Past, turns_of
+from gitu_core.gateway.identity import plain
 from gitu_core.isolation import is_cancellation
 from gitu_core.model import ErrorInfo, ModelMessage, Reply, ToolCall, ToolSpec, TurnEvent, TurnFinished, TurnInfo, user
 from gitu_core.model.steps import Ended, Parked
@@ -72,7 +73,7 @@ class Turns:
         profile = self._profiles(job.profile)
         # The turn's id follows from the message, so that whoever finds the message finds what was done about it.
         info = job.turn = TurnInfo(id, entry.session, job.id, user(entry.person), profile.name, conversation.channel)
-        ask = ModelMessage("user", entry.message.parts, id=job.id, label=entry.message.label)
+        ask = ModelMessage("user", entry.message.parts, name=_speaker(entry), id=job.id, label=entry.message.label)
         emit = _emitter(job, adapter)
         deps = self._deps if options.deps is None else options.deps
         return Work(info, entry.person, ask, profile, conversation, emit, options.schema, options.check, deps,
@@ -138,6 +139,12 @@ class Turns:
             log.exception("the function that approves calls raised")
             return f"the application could not be asked: {type(error).__name__} was raised"
         return "yes" if said else "the application did not approve it"
+
+
+def _speaker(entry: InboxEntry) -> str:
+    """Who speaks in a group. Names are chosen freely; a part of the person's id keeps two of them apart."""
+    group = entry.message.conversation.kind == "group"
+    return f"{plain(entry.message.sender.name) or 'user'}_{entry.person[-4:]}" if group else ""
 
 
 def _emitter(job: Job, adapter: Adapter | None) -> Emit:

@@ -18,9 +18,10 @@ from gitu_core.budget import Envelopes, Governor, Line
 from gitu_core.clock import SystemClock
 from gitu_core.config import Profile, SecretSource, leaves_machine, plugin_config, zone_of
 from gitu_core.contracts import Channel, Dispatcher, Host
+from gitu_core.contracts.authority import Grant
 from gitu_core.contracts.budgets import Settled
 from gitu_core.contracts.host import Entry
-from gitu_core.contracts.ports import Record, Session, Store, UsageEntry
+from gitu_core.contracts.ports import Approval, Record, Session, Store, UsageEntry
 from gitu_core.contracts.scope import acting, person_of
 from gitu_core.errors import ConfigError, GituError, InputError, NotReady, PluginError, StoreError
 from gitu_core.facets import CORE, PluginHost, StateVersions
@@ -278,6 +279,11 @@ class House:
         schema, check = output_of(output) if output is not None else (None, None)
         options = JobOptions(schema, check, deps, profile, watch, True)
         return (await self.gateway.accept(message, person, options))[0]
+
+    async def person_of(self, user: str) -> str:
+        """The person whom the application calls *user*: another one, where that account was linked."""
+        known = await self.store.known(Account(APP, user))
+        return user if known is None else known.person.id
 
     def reply_of(self, job: Job) -> Reply:
         """The reply of a job that is done. Raises what kept it from having one."""

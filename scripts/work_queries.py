@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import ClauseElement, bindparam, exists, func, null, select, text
 
 from gitu_core.store import tables as t
@@ -68,14 +70,17 @@ def _messages() -> dict[str, ClauseElement]:
     }
 
 
+def _off(columns: Any) -> Any:
+    """Rows of people who are switched off: what was asked of them, and their timers, wait until they are back."""
+    people = t.PEOPLE.c
+    return exists().where(people.tenant == columns.tenant, people.id == columns.person, people.enabled == q.ZERO)
+
+
 def _approvals(dialect: str) -> dict[str, ClauseElement]:
     approvals = t.APPROVALS
     row = "id person session turn message kind digest body"
     columns, waiting = approvals.c, q.pick(approvals, row, "tenant").where(_WAITING)
-    people = t.PEOPLE.c
-    # What was asked of somebody who is switched off waits until they are back.
-    off = exists().where(people.tenant == columns.tenant, people.id == columns.person, people.enabled == q.ZERO)
-    due = waiting.where(columns.expires_at <= q.moment("now"), ~off)
+    due = waiting.where(columns.expires_at <= q.moment("now"), ~_off(columns))
     return {
         "approval_put": q.upsert(dialect, approvals, "tenant id", "state choice expires_at answered_at body"),
         "approval_locked": q.pick(approvals, row, "tenant id").with_for_update(),
@@ -111,7 +116,7 @@ def _timers(dialect: str) -> dict[str, ClauseElement]:
     claim = "tenant owner key worker attempt"
     columns = timers.c
     armed, running = q.constant("'armed'"), q.constant("'running'")
-    due = q.pick(timers, row, "tenant owner").where(_ARMED, columns.due_at <= q.moment("now")).order_by(columns.due_at)
+    due = q.pick(timers, row, "tenant owner").where(_ARMED, columns.due_at <= q.moment("now"), ~_off(columns))
     take = q.change(timers, "tenant owner key", "worker", state=running, attempt=columns.attempt + q.ONE)
     return {
         "timer_put": q.upsert(
@@ -120,13 +125,15 @@ def _timers(dialect: str) -> dict[str, ClauseElement]:
         ),
         "timer_delete": timers.delete().where(*q.where(timers, "tenant owner key")).returning(columns.key),
         # Whoever comes second on PostgreSQL takes the next ones.
-        "timers_due": q.first(due).with_for_update(skip_locked=True),
+        "timers_due": q.first(due.order_by(columns.due_at)).with_for_update(skip_locked=True),
         "timer_claim": take.where(_ARMED).returning(columns.attempt),
         "timer_done": timers.delete().where(*q.where(timers, claim)).returning(columns.key),
         "timer_again": q.change(timers, claim, "due_at", state=armed, worker=q.EMPTY).returning(columns.key),
         "timers_take": q.change(timers, "tenant worker", state=armed, worker=q.EMPTY)
         .where(_RUNNING)
         .returning(columns.owner, columns.key),
-        "timer_next": q.first(q.pick(timers, "due_at", "tenant owner").where(_ARMED).order_by(columns.due_at), q.ONE),
+        "timer_next": q.first(
+            q.pick(timers, "due_at", "tenant owner").where(_ARMED, ~_off(columns)).order_by(columns.due_at), q.ONE
+        ),
         "timers_of": q.pick(timers, row, "tenant owner").order_by(columns.key),
     }  # fmt: skip

@@ -85,6 +85,11 @@ async def _trace(options: argparse.Namespace) -> int:
 async def trace(store: Store, id: str, why: bool, content: bool) -> list[str]:
     """The chain from what *id* names back to whoever caused it, a line each. `InputError` if nothing is known by it."""
     turn = await _turn_of(store, id)
+    if not turn:
+        found = [each for each in await store.audit(limit=10_000) if each.id == id]
+        if not found:
+            raise InputError(f"nothing is known as {id}", hint="take an id from: gitu audit list, or gitu sessions")
+        return [*_line(found[0], (), True, content), f"about {found[0].person}"]
     steps = [entry.step for entry in await store.steps(turn)]
     begun = steps[0]
     assert isinstance(begun, Begun)
@@ -107,7 +112,7 @@ async def trace(store: Store, id: str, why: bool, content: bool) -> list[str]:
 
 
 async def _turn_of(store: Store, id: str) -> str:
-    """The turn that *id* names, or is a part of."""
+    """The turn that *id* names, or is a part of; empty where it is none's."""
     sent = await store.outgoing(id)
     names = [sent.outgoing.cause] if sent is not None else []
     names += [entry.turn for entry in await store.audit(id=id)]
@@ -117,7 +122,7 @@ async def _turn_of(store: Store, id: str) -> str:
             return name
         if under := await store.steps_under(turns_of(name)):
             return max(entry.turn for entry in under if "." not in entry.turn)
-    raise InputError(f"nothing is known as {id}", hint="take an id from: gitu audit list, or gitu sessions")
+    return ""
 
 
 def _line(entry: AuditEntry, steps: Sequence[Step], why: bool, content: bool) -> list[str]:

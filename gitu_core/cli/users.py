@@ -16,7 +16,7 @@ from gitu_core.cli.show import answers_only, as_json, table
 from gitu_core.contracts.ports import Linked, Person
 from gitu_core.errors import InputError, NotReady
 from gitu_core.gateway.identity import plain
-from gitu_core.model import Account, Outgoing, Text
+from gitu_core.model import Account, Outgoing, Text, check_name
 from gitu_core.wiring import House
 
 WORDS = {
@@ -83,10 +83,9 @@ async def _pair(house: House, options: argparse.Namespace, code: str) -> str:
 
 
 async def _link(house: House, options: argparse.Namespace, user: str, channel: str, id: str) -> str:
-    account = Account(channel, id)
-    if options.new and (await house.store.person_for(account, user)).id != user:
-        raise InputError(f"{id} on {channel} belongs to another user", hint="link it to a user that is there")
-    before = (await house.store.link(account, user)).before
+    for what, value in (("user", user), ("channel", channel), ("account", id)):
+        check_name(value, what)
+    before = (await house.store.link(Account(channel, id), user, options.new)).before
     return f"{id} on {channel} belongs to {user}{f', no more to {before}' if before else ''}"
 
 

@@ -11,9 +11,12 @@ from gitu_core.model.base import Value
 
 
 class AuditEntry(Value, frozen=True):
-    """Something that the audit keeps: what happened (`kind`), to what (`subject`: a tool, an account, an envelope…),
+    """Something that the audit keeps: what happened (`kind`), to what (`subject`: a tool, a channel, an envelope…),
     with which `outcome`. `facts` are sealed and go with the person when they are erased; the rest stays. They hold no
     content: arguments stand there by their digest. `n` and `hash` are its place in the chain, given when it is written.
+
+    About calls: ``decided``, ``answered``, ``begun``, ``effect``. About people: ``account`` (``linked``, ``paired``,
+    ``unlinked``, trusted in ``full`` or for ``talk``) and ``user`` (``enabled``, ``disabled``, ``changed``).
     """
 
     kind: str

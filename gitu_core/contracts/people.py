@@ -76,8 +76,8 @@ class People(Protocol):
     async def accounts(self, person: str) -> Sequence[Linked]:
         """The accounts of a person, oldest first."""
 
-    async def link(self, account: Account, person: str) -> Linking:
-        """Gives an account to a person, whoever had it."""
+    async def link(self, account: Account, person: str, new: bool = False) -> Linking:
+        """Gives an account to a person, whoever had it. With *new*, they are made."""
 
     async def unlink(self, account: Account, person: str = "", last: bool = False) -> None:
         """Takes an account from its person, or from *person* only. `InputError` for the last one, unless *last*."""

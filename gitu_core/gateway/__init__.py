@@ -9,5 +9,16 @@ from gitu_core.gateway.lanes import LocalDispatcher
 from gitu_core.gateway.past import Past, turns_of
 from gitu_core.gateway.questions import asked_as
 
-__all__ = ["APP", "Channels", "Gateway", "Identity", "Job", "Keeper", "LocalDispatcher", "Options", "Past", "asked_as",
-           "turns_of"]
+__all__ = [
+    "APP",
+    "Channels",
+    "Gateway",
+    "Identity",
+    "Job",
+    "Keeper",
+    "LocalDispatcher",
+    "Options",
+    "Past",
+    "asked_as",
+    "turns_of",
+]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from gitu_core.contracts.ports import InboxEntry, Records, Session, Sessions
 from gitu_core.gateway.identity import DOUBTFUL, Identity
+from gitu_core.gateway.intake import split
 from gitu_core.model import Conversation, Part, Text
 
 HELP = {
@@ -27,6 +28,11 @@ HELP = {
     "unlink": "take an account off, by its number",
 }
 
+ONCE = frozenset({"link", "unlink", "revoke"})
+"""What takes more words, and is not done again where nobody knows whether it was."""
+
+AGAIN = "I was interrupted, and do not do this twice: /accounts and /grants show whether it was done."
+
 PRIVATE = frozenset({"sessions", "budget", "questions", "grants", "revoke", "accounts", "link", "unlink"})
 """What is nobody else's business: not answered in a group, nor where somebody may speak in another one's name."""
 
@@ -46,7 +52,7 @@ class Commands:
 
     def __init__(
         self, sessions: Sessions, records: Records, status: Status, spent: Spent,
-        stop: Callable[[Session], Awaitable[int]], resend: Callable[[Session, Conversation], Awaitable[int]],
+        stop: Callable[[Session, str], Awaitable[int]], resend: Callable[[Session, Conversation], Awaitable[int]],
         identity: Identity, permits: Permits,
     ) -> None:  # fmt: skip
         self._sessions = sessions
@@ -59,10 +65,8 @@ class Commands:
     @staticmethod
     def named(text: str) -> str:
         """The command that *text* is, or ``""``. Words that only begin with one are for the assistant."""
-        if not text.lstrip().startswith("/"):
-            return ""
-        word, _, more = text.strip()[1:].lower().partition(" ")
-        return word if word in HELP and (not more or word in ("link", "unlink", "revoke")) else ""
+        word, more = split(text)
+        return word if word in HELP and (not more or word in ONCE) else ""
 
     @staticmethod
     def hides(text: str) -> bool:
@@ -71,7 +75,7 @@ class Commands:
 
     async def answer(self, command: str, entry: InboxEntry, session: Session) -> Sequence[Part]:
         """Does what the command asks and tells so."""
-        message, more = entry.message, entry.message.text.strip().partition(" ")[2].strip()
+        message, more = entry.message, split(entry.message.text)[1]
         if command in PRIVATE:
             if not await self._identity.trusts(entry):
                 return (Text(DOUBTFUL),)
@@ -99,7 +103,7 @@ class Commands:
             case "sessions":
                 return "\n".join(map(_line, await self._sessions.sessions(person, limit=10)))
             case "new":
-                await self._stop(session)
+                await self._stop(session, person)
                 fresh = await self._sessions.new_session(message.conversation, person, session.profile)
                 return f"A new session begins: {fresh.id}"
             case "history":
@@ -107,7 +111,7 @@ class Commands:
                 said = [f"{each.message.role}: {each.message.text}" for each in entries if each.message.text]
                 return "\n".join(said) or "Nothing was said yet."
             case "stop":
-                return "Stopped." if await self._stop(session) else "Nothing runs."
+                return "Stopped." if await self._stop(session, person) else "Nothing runs."
             case "budget":
                 return "\n".join(await self._spent(session)) or "No budget of yours is set, or none was used yet."
             case _:

@@ -27,15 +27,15 @@ from gitu_core.contracts.ports import Workers as WorkersPort
 from gitu_core.errors import Denied, GituError, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.answers import recalled
-from gitu_core.gateway.commands import Commands, Spent, Status
-from gitu_core.gateway.identity import Identity
+from gitu_core.gateway.commands import AGAIN, ONCE, Commands, Spent, Status
+from gitu_core.gateway.identity import Identity, named
 from gitu_core.gateway.intake import label_of, normalise
 from gitu_core.gateway.jobs import APP, Job, Options, Piece, closed, dropped, failed
 from gitu_core.gateway.lanes import LocalDispatcher
 from gitu_core.gateway.outbox import Outbox
 from gitu_core.gateway.owned import Owned
 from gitu_core.gateway.permits import permits
-from gitu_core.gateway.questions import Questions
+from gitu_core.gateway.questions import Questions, noted
 from gitu_core.gateway.queues import Lanes
 from gitu_core.gateway.shield import Shield
 from gitu_core.gateway.work import TurnRunner
@@ -140,6 +140,7 @@ class Gateway:
 
     async def _looked_at(self, message: Message, person: str, options: Options) -> tuple[InboxEntry, Session] | None:
         """The message as it will be committed, and the session it belongs to; None if its sender may not talk here."""
+        message = named(message)
         speaker = await self.identity.speaker(message, person)
         if speaker is None or not self.identity.admits(speaker.person):
             if message.conversation.channel == APP:
@@ -277,7 +278,7 @@ class Gateway:
     async def _dispatch(self, job: Job, session: Session | None, here: bool = False) -> None:
         """Answers a question with it, does what it commands, or puts it into its lane."""
         message, lane = job.entry.message, job.entry.session
-        if off := job.entry.person in self.identity.off:
+        if off := job.entry.person in self.identity.off or (job.again and await self.identity.left(job.entry)):
             job.stop()
         if not off and message.action != "new" and await self._changed(job):
             self._records.post(InboxDone(job.id))
@@ -302,18 +303,17 @@ class Gateway:
 
     async def _answered(self, job: Job, taken: Approval | str) -> None:
         """A question has its answer: its turn goes on. Whoever waits for the answer's work waits for that turn."""
-        if isinstance(taken, str):
-            job.reply = Reply(job.id, job.entry.session, parts=(Text(taken),), label=job.entry.message.label)
-            await self.worker.say(job, job.reply.parts, InboxDone(job.id, "void"))
-            self._finish(job)
-            return
-        if not taken.message:  # a plugin asked
-            job.reply = Reply(job.id, job.entry.session, parts=(Text(f"Noted: {taken.choice}."),))
-            await self.worker.say(job, job.reply.parts)
+        if isinstance(taken, str) or not taken.message:  # it does not count, or a plugin asked
+            told, done = (taken, (InboxDone(job.id, "void"),)) if isinstance(taken, str) else (noted(taken), ())
+            job.reply = Reply(job.id, job.entry.session, parts=(Text(told),), label=job.entry.message.label)
+            await self.worker.say(job, job.reply.parts, *done)
             self._finish(job)
             return
         self._followers.setdefault(taken.message, []).append(job)
         await self.reopened(taken.session)
+        here, asked = job.entry.message.conversation, taken.conversation
+        if asked is not None and asked != here and here.channel != APP:
+            await self.worker.say(job, (Text(noted(taken)),))
 
     async def reopened(self, lane: str, here: bool = False) -> None:
         """A message of *lane* on disk is to be worked off, *here* if it can be."""
@@ -372,29 +372,27 @@ class Gateway:
 
     async def _taken_back(self, job: Job) -> None:
         """The message whose turn waits for an answer is taken back: that is a no."""
-        message, asked = job.entry.message, await self._records.approvals(job.entry.person)
-        found = {each.message: await self._records.accepted(each.message) for each in asked}
-        mine = {
-            id for id, row in found.items()
-            if row and row.entry.message.key == message.target and same_author(row.entry.message, message)
-        }  # fmt: skip
-        await self._decline([each for each in asked if each.message in mine], "the user took the message back")
+        await self._decline(await self.questions.about(job), "the user took the message back")
 
     async def _decline(self, asked: Sequence[Approval], why: str) -> int:
         """Says no to questions; gives to how many."""
-        declined = [each for each in asked if await self._records.answer(each.id, "", why) is not None]
+        declined = await self.questions.decline(asked, why)
         for each in declined:
             await self.reopened(each.session)
         return len(declined)
 
-    async def _stop_all(self, session: Session) -> int:
-        """Stops what runs in a session, and declines what was asked there, of whomever; gives how much."""
-        asked, stopped = await self._records.approvals(session=session.id), self.stop(session.id)
+    async def _stop_all(self, session: Session, person: str) -> int:
+        """Stops what runs in a session, and declines what was asked there; gives how much. Whose session it is stops
+        everybody's, others what they began."""
+        whose = "" if session.person == person else person
+        asked, stopped = await self._records.approvals(session=session.id), self.stop(session.id, whose)
+        asked = [each for each in asked if whose in ("", each.person)]
         return stopped + await self._decline(asked, "the user stopped it")
 
     async def _command(self, job: Job, command: str, session: Session) -> None:
         try:
-            parts = tuple(await self._commands.answer(command, job.entry, session))
+            again = job.again and command in ONCE
+            parts = (Text(AGAIN),) if again else tuple(await self._commands.answer(command, job.entry, session))
             job.reply = Reply(job.id, session.id, parts=parts)
         except BaseException as error:  # whatever it was, the person who gave the command is told, once
             if is_cancellation(error):
@@ -403,6 +401,7 @@ class Gateway:
             job.reply = failed(job, error)
         try:
             await self.worker.answered(job, job.reply, Commands.hides(job.entry.message.text))
+            self.questions.shown(job, self._clock.now())
         finally:
             self._finish(job)
 
@@ -415,8 +414,6 @@ class Gateway:
         for each in entries:
             await self.outbox.again(self.adapter(each.outgoing.conversation.channel)[0], each)
         return len(entries)
-
-    # ---- control --------------------------------------------------------------------------------
 
     def _finish(self, job: Job) -> None:
         if self._jobs.get(job.id) is job:
@@ -475,15 +472,15 @@ class Gateway:
                 await self.reopened(row.entry.session, here=True)
 
     async def look_at_people(self) -> None:
-        """Stops what runs, and drops what waits, of people who were switched off."""
-        off = await self.identity.look()
-        for job in list(self._jobs.values()) if off else ():
-            if job.entry.person in off:
-                job.stop()
+        """Stops what runs, and drops what waits, of people who were switched off or lost the account it came from."""
+        jobs = list(self._jobs.values())
+        for number in await self.identity.look([job.entry for job in jobs]):
+            jobs[number].stop()
 
-    def stop(self, session: str) -> int:
-        """Stops what runs and drops what waits in a session; gives how many turns."""
+    def stop(self, session: str, person: str = "") -> int:
+        """Stops what runs and drops what waits in a session, of one person where given; gives how many turns."""
         jobs = [job for job in self._jobs.values() if job.queued and job.entry.session == session]
+        jobs = [job for job in jobs if person in ("", job.entry.person)]
         for job in jobs:
             job.stop()
         return len(jobs)

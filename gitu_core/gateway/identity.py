@@ -10,12 +10,14 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from gitu_core.config import ChannelRules
 from gitu_core.contracts import Channel
 from gitu_core.contracts.adapter import Access
 from gitu_core.contracts.ports import Clock, InboxEntry, People, Person, Speaker
 from gitu_core.errors import GituError, InputError
-from gitu_core.gateway.intake import normalise
+from gitu_core.gateway.intake import normalise, split
 from gitu_core.gateway.jobs import APP
 from gitu_core.model import Account, Conversation, Message, Outgoing, Text, check_name
 
@@ -29,8 +31,14 @@ MOST = 5
 CROWD = 60
 """How many unknown accounts of a channel are answered in that time, and how many codes they may type."""
 
+AT_ONCE = 50
+"""How many accounts a look asks about."""
+
 LONGEST = 40
 """Characters of what may be a code."""
+
+MAX_NAME = 60
+"""Characters of a person's name."""
 
 LINK = (
     "Type this on your other account, in a private chat with me, within 10 minutes:\n/link {}\n"
@@ -77,6 +85,7 @@ class Identity:
         self._clock = clock
         self._told, self._tries, self._made = Pace(clock, 1), Pace(clock, MOST), Pace(clock, MOST)
         self._crowd, self._guesses = Pace(clock, CROWD), Pace(clock, CROWD)
+        self._looks = 0
         self.off: frozenset[str] = frozenset()
         """The people who are switched off, as of the last look."""
 
@@ -118,10 +127,19 @@ class Identity:
             return False
         return self.vouches(entry.message.sender.channel, found.trust)
 
-    async def look(self) -> frozenset[str]:
-        """Looks who is switched off."""
+    async def left(self, entry: InboxEntry) -> bool:
+        """True if the account that a message came from is its person's no more: nothing goes on for it."""
+        found = await self._people.known(entry.message.sender)
+        return found is None or found.person.id != entry.person
+
+    async def look(self, entries: Sequence[InboxEntry] = ()) -> Sequence[int]:
+        """Looks who is switched off; gives which of *entries* are not to be worked on any more. Whether their accounts
+        are still their people's is asked of about `AT_ONCE` of them at each look."""
         self.off = frozenset(await self._people.disabled())
-        return self.off
+        self._looks += 1
+        every = 1 + len(entries) // AT_ONCE
+        gone = [number for number, each in enumerate(entries) if each.person in self.off]
+        return gone + [n for n in range(self._looks % every, len(entries), every) if await self.left(entries[n])]
 
     # ---- who may not ----------------------------------------------------------------------------
 
@@ -130,8 +148,8 @@ class Identity:
         where, sender = message.conversation, message.sender
         if who is None and self.access(where.channel) == "closed":
             return ""
-        word, _, code = message.text[: LONGEST + 1].strip().partition(" ")
-        if who is None and word.lower() == "/link" and code:
+        word, code = split(message.text[: LONGEST + 1])
+        if who is None and word == "link" and code:
             vouched, may = self.vouches(where.channel), self._guesses.allows(where.channel)
             return await self.typed(code, message) if vouched and may else ""
         told = where.kind == "direct" and self._told.allows(_key(sender)) and self._crowd.allows(where.channel)
@@ -185,7 +203,7 @@ class Identity:
         """Unlinks the account with a number, as `accounts` counts; ``NUMBER last`` for the last one."""
         number, _, last = which.partition(" ")
         found = await self._people.accounts(person)
-        if not number.isdecimal() or not 0 < int(number) <= len(found) or last not in ("", "last"):
+        if not number.isdecimal() or len(number) > 9 or not 0 < int(number) <= len(found) or last not in ("", "last"):
             return "Say which one: /unlink NUMBER, as /accounts counts them."
         account = found[int(number) - 1].account
         try:
@@ -204,6 +222,14 @@ def _name(account: Account) -> str:
     return f"{plain(account.name) or account.id} on {account.channel}"
 
 
+def named(message: Message) -> Message:
+    """A message whose sender's name is one that can be kept and shown."""
+    sender, name = message.sender, message.sender.name
+    if len(name) <= MAX_NAME and name.isprintable():
+        return message
+    return replace(message, sender=replace(sender, name=plain(name)))
+
+
 def plain(name: str) -> str:
     """A name that somebody chose, short and on one line, without what would steer a terminal."""
-    return "".join(filter(str.isprintable, name))[:60]
+    return "".join(filter(str.isprintable, name))[:MAX_NAME]

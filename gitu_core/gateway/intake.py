@@ -68,6 +68,12 @@ def _clean(part: Part) -> Part:
             return part
 
 
+def split(text: str) -> tuple[str, str]:
+    """The word after the slash that a text begins with, if it is one, and the words after it."""
+    word, *more = text.split(None, 1) or [""]
+    return word[1:].lower() if word.startswith("/") else "", more[0].strip() if more else ""
+
+
 def label_of(message: Message, person: str, vouched: bool = True) -> Label:
     """Who wrote a message and who may see it: what is said in private only its author, in a group whoever is there as
     well. Where nobody vouches for its author, somebody outside may have written it in their name."""

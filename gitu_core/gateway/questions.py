@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -11,7 +11,8 @@ from gitu_core.contracts.authority import Grant
 from gitu_core.contracts.ports import Approval, Clock, InboxEntry, Records
 from gitu_core.failpoints import hit
 from gitu_core.gateway.jobs import Job
-from gitu_core.model import Answer, Message
+from gitu_core.model import Answer, Ask, Message
+from gitu_core.model.message import same_author
 
 YES = frozenset({"yes", "y", "ok", "allow", "approve"})
 NO = frozenset({"no", "n", "deny", "refuse"})
@@ -26,6 +27,10 @@ LONGEST = 24
 """Characters of a message that may be a bare choice; what is longer is for the assistant."""
 
 
+MOST_SHOWN = 1_000
+"""In how many conversations it is remembered which question of another one was shown there last."""
+
+
 class Questions:
     """Finds out whether a message answers a question, and records the choice."""
 
@@ -33,12 +38,24 @@ class Questions:
         self._records = records
         self._trusts = trusts
         self._clock = clock
+        self._shown: dict[tuple[str, ...], tuple[str, str, float]] = {}
+
+    def shown(self, job: Job, now: float) -> None:
+        """A command was answered. Where that showed one question, from somewhere else, a bare word answers it."""
+        asks = [part for part in job.reply.parts if isinstance(part, Ask)] if job.reply else []
+        where = _place(job.entry.message)
+        self._shown.pop(where, None)
+        if len(asks) == 1:
+            self._shown[where] = asks[0].id, f"{job.id}.answer", now
+        if len(self._shown) > MOST_SHOWN:
+            del self._shown[next(iter(self._shown))]
 
     async def take(self, job: Job) -> Approval | str | None:
         """The question that a message settles, or why its answer does not count; None if it is none.
 
-        A bare "yes" or "no" counts only where exactly one question is open for the person in this conversation, and was
-        the last thing that was said there: whatever was said since may have asked for a yes as well.
+        A bare "yes" or "no" counts only where exactly one question is open for the person in this conversation, or was
+        shown there, and was the last thing that was said there: whatever was said since may have asked for a yes as
+        well.
         """
         message, person = job.entry.message, job.entry.person
         if not self.may_answer(message):
@@ -48,7 +65,9 @@ class Questions:
         if answer is not None:
             mine = [each for each in mine if each.id == answer.ask]
         else:
-            mine = [each for each in mine if each.conversation == message.conversation]
+            shown = self._shown.get(_place(message), ("", "", 0.0))
+            here = [each for each in mine if each.conversation == message.conversation]
+            mine = here or [each for each in mine if each.id == shown[0] and shown[2] <= job.at]
         asked = mine[0] if len(mine) == 1 else None
         now = self._clock.now()
         choice = _chosen(_word(answer.choice if answer else message.text), asked.ask.choices, now) if asked else ""
@@ -70,18 +89,39 @@ class Questions:
     async def _last(self, job: Job, asked: Approval) -> bool:
         """True if nothing was said after a question but the message of a job, and that not before it."""
         lane, records = job.entry.session, self._records
-        if job.again or job.at < asked.created_at or await records.said_since(asked_as(asked), lane):
+        here = asked.conversation == job.entry.message.conversation
+        said = asked_as(asked) if here else self._shown[_place(job.entry.message)][1]
+        if job.again or job.at < asked.created_at or await records.said_since(said, lane):
             return False
         last = await records.history(lane, 1 << 40, 1)
+        here = not here or (bool(last) and last[-1].turn == asked.turn)
         open = [id for id, _ in await records.pending_in(lane)]  # what is worked on may have been shown in part
-        shown = not asked.message or (bool(last) and last[-1].turn == asked.turn)
-        return shown and open[:1] == [job.id]
+        return (here or not asked.message) and open[:1] == [job.id]
+
+    async def about(self, job: Job) -> list[Approval]:
+        """The questions that hold up the message which the one of a job names, and is by the same author."""
+        message, asked = job.entry.message, await self._records.approvals(job.entry.person)
+        found = {each.message: await self._records.accepted(each.message) for each in asked}
+        mine = {
+            id for id, row in found.items()
+            if row and row.entry.message.key == message.target and same_author(row.entry.message, message)
+        }  # fmt: skip
+        return [each for each in asked if each.message in mine]
+
+    async def decline(self, asked: Sequence[Approval], why: str) -> list[Approval]:
+        """Says no to questions; gives those that were open."""
+        return [each for each in asked if await self._records.answer(each.id, "", why) is not None]
 
     @staticmethod
     def may_answer(message: Message) -> bool:
         """True if a message may be an answer, by its words alone."""
         word = _word(message.text)
         return word in BARE or word.startswith(UNTIL) or any(isinstance(part, Answer) for part in message.parts)
+
+
+def _place(message: Message) -> tuple[str, ...]:
+    where = message.conversation
+    return where.channel, where.id, where.thread
 
 
 def asked_as(entry: Approval) -> str:
@@ -103,6 +143,14 @@ def _chosen(word: str, choices: tuple[str, ...], now: float) -> str:
     if len(choices) == 2 or choices[:2] == ("yes", "no"):
         return choices[0] if word in YES else choices[1] if word in NO else ""
     return ""
+
+
+def noted(answered: Approval) -> str:
+    """What is said to an answer where its turn does not go on."""
+    more = (
+        f" What comes of it is told where I asked, on {answered.conversation.channel}." if answered.conversation else ""
+    )
+    return f"Noted: {answered.choice}.{more if answered.message else ''}"
 
 
 def granted(asked: Approval, choice: str, clock: Clock) -> Grant | None:

@@ -8,10 +8,13 @@ from typing import Any
 from gitu_core.contracts.audit import AuditEntry, AuditReport
 from gitu_core.errors import Damaged
 from gitu_core.store.base import Base, readable
-from gitu_core.store.chain import START, link, sealed_digest
+from gitu_core.store.chain import START, end, follows, sealed_digest
 from gitu_core.store.codec import bound, decoded
 
 _PAGE = 500
+_MOST = 20
+_LOWEST = -(1 << 62)
+"""Entries are counted from one; nobody may hide one below."""
 
 
 class AuditPart(Base):
@@ -28,32 +31,36 @@ class AuditPart(Base):
     async def audit_verify(self, noted: str = "") -> AuditReport:
         """Follows the chain from its first entry to its last. *noted* is where it ended once (`AuditReport.head`)."""
         problems: list[str] = []
-        heads = await self._read(self._script_of("audit_end", self.tenant))
-        last, head = (heads[0][0], bytes(heads[0][1])) if heads else (0, START)
-        n, before, erased, seen = 0, START, 0, not noted
-        while rows := await self._read(self._script_of("audit_page", self.tenant, n, _PAGE, bodies=(-1,))):
-            for row in rows:
-                if n == last:
-                    break  # added since
-                if row[0] != n + 1:
-                    problems.append(f"entry {n + 1}{f' to {row[0] - 1}' if row[0] > n + 2 else ''} is missing")
-                n = row[0]
-                columns, digest, hash = (self.tenant, *row[1:9]), bytes(row[9]), bytes(row[10])
-                if not problems and link(self._keys, before, n, columns, digest) != hash:
-                    problems.append(f"entry {n} ({row[1]}) is not what was written, or not where it was written")
-                before = hash
-                seen |= f"{n}:{hash.hex()}" == noted
-                found = self._body(row)
-                erased += found is None
-                if found is not None and sealed_digest(self._keys, found) != digest:
-                    problems.append(f"the facts of entry {n} ({row[1]}) are not those that were written")
-            if n == last:
+        at, n, before, how, erased, seen = _LOWEST, 0, START, "once", 0, noted in ("", "0:")
+        known: tuple[int, bytes] | None = None
+        while True:
+            while rows := await self._read(self._script_of("audit_page", self.tenant, at, _PAGE, bodies=(-1,))):
+                for row in rows:
+                    gap, at, found = row[0] > n + 1, row[0], self._body(row)
+                    how = "now" if gap else self._follows(before, row)
+                    problems += [f"entry {n + 1}{f' to {at - 1}' if at > n + 2 else ''} is missing"] if gap else []
+                    if not how:
+                        problems.append(f"entry {at} ({row[1]}) is not what was written, or not where it was written")
+                    if found is not None and sealed_digest(self._keys, found) != bytes(row[9]):
+                        problems.append(f"the facts of entry {at} ({row[1]}) are not those that were written")
+                    n, before, erased = max(n, at), bytes(row[10]), erased + (found is None)
+                    seen |= f"{n}:{before.hex()}" == noted
+            heads = await self._read(self._script_of("audit_end", self.tenant))
+            last = (heads[0][0], bytes(heads[0][1])) if heads else (0, START)
+            if last[0] <= n or last == known:
                 break
-        if n != last or (not problems and before != head):
-            problems.append(f"the chain ends at entry {n}, and it was {last} entries long")
+            known = last  # entries were added since, or are gone
+        if last[0] != n:
+            problems.append(f"the chain ends at entry {n}, and it was {last[0]} entries long")
+        elif last[1] not in (end(self._keys, before), *([before] if how == "once" else ())):
+            problems.append(f"the chain ends at entry {n}, which is not the end that was written")
         if not seen:
             problems.append(f"there is no entry {noted}: the chain was cut off, or is another one")
-        return AuditReport(last, erased, f"{last}:{head.hex()}", tuple(problems))
+        more = [f"{len(problems) - _MOST} more of this kind"] if len(problems) > _MOST else []
+        return AuditReport(n, erased, f"{n}:{before.hex()}", (*problems[:_MOST], *more))
+
+    def _follows(self, before: bytes, row: Any) -> str:
+        return follows(self._keys, before, bytes(row[10]), row[0], (self.tenant, *row[1:9]), bytes(row[9]))
 
     def _audit_entry(self, row: Any) -> AuditEntry:
         n, id, person, session, turn, at, kind, subject, outcome, _, hash, _ = row

@@ -9,11 +9,14 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 
 from gitu_core.clock import SystemClock
+from gitu_core.contracts.audit import AuditEntry
 from gitu_core.contracts.ports import Clock, Session, Speaker
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.store.cache import Lru, Tail
+from gitu_core.store.chain import chained
 from gitu_core.store.keys import Keyring, Master, Script, ScriptOf
 from gitu_core.store.postgres import PostgresEngine
+from gitu_core.store.rows import rows_of
 from gitu_core.store.sqlite import SqliteEngine
 from gitu_core.store.writer import LOG, Job, Row
 
@@ -100,6 +103,17 @@ class Base:
         if rows and body is not None:
             yield from self._keys.load([rows[0][body]])
         return rows[0] if rows else None
+
+    def _audited(
+        self, person: str, kind: str, subject: str, outcome: str, by: str = "", session: str = "", **facts: Any
+    ) -> Script:  # fmt: skip
+        """Adds to the audit what becomes of a person in this transaction; part of a script."""
+        now, id = self.clock.now(), f"{self.clock.new_id()}.{kind}"
+        entry = AuditEntry(
+            kind, subject, outcome, person, session, facts={"by": by or "operator", **facts}, at=now, id=id
+        )
+        yield from self._keys.ensure((person,))
+        yield from chained(rows_of((entry,), self.tenant, now), self._keys)
 
     # ---- what is remembered --------------------------------------------------------------------------------
 

@@ -16,9 +16,25 @@ START = b""
 """What the first entry follows."""
 
 
-def link(keys: Keyring, before: bytes, n: int, columns: Sequence[Any], digest: bytes) -> bytes:
-    """The digest of entry *n*: of its *columns*, its body's *digest* and the entry *before* it."""
-    return keys.mac("audit", before + bound(n, *columns, digest))
+def link(
+    keys: Keyring, before: bytes, n: int, columns: Sequence[Any], digest: bytes, kind: str = "audit entry"
+) -> bytes:  # fmt: skip
+    """The digest of entry *n*: of its *columns*, its body's *digest* and the end of the chain *before* it."""
+    return keys.mac(kind, before + bound(n, *columns, digest))
+
+
+def end(keys: Keyring, hash: bytes) -> bytes:
+    """The end of a chain whose last entry has the digest *hash*. It stands nowhere else, so that nobody can take the
+    end back to an earlier entry who did not keep a copy from then."""
+    return keys.mac("audit end", hash)
+
+
+def follows(keys: Keyring, before: bytes, hash: bytes, n: int, columns: Sequence[Any], digest: bytes) -> str:
+    """How entry *n* follows the one with the digest *before*: ``now``, ``once`` (as written when the end was no more
+    than the last digest), or not at all."""
+    if hash in [link(keys, each, n, columns, digest) for each in (end(keys, before), before)]:
+        return "now"
+    return "once" if hash == link(keys, before, n, columns, digest, "audit") else ""
 
 
 def sealed_digest(keys: Keyring, body: bytes) -> bytes:
@@ -38,8 +54,9 @@ def chained(rows: Sequence[Row], keys: Keyring) -> Script:
         if (yield "audit_known", row.params[:2]):
             continue
         n, digest = n + 1, sealed_digest(keys, row.body or b"")
-        before = link(keys, before, n, row.params, digest)
+        hash = link(keys, before, n, row.params, digest)
         body = keys.seal(row.person, row.body or b"", row.bound)
-        yield "audit_add", (tenant, n, *row.params[1:], digest, before, body)
+        yield "audit_add", (tenant, n, *row.params[1:], digest, hash, body)
+        before = end(keys, hash)
     if n > first:
         yield "audit_move", (n, before, tenant)

@@ -7,14 +7,11 @@ from typing import Any
 
 import msgspec
 
-from gitu_core.contracts.audit import AuditEntry
 from gitu_core.contracts.authority import Grant
 from gitu_core.store.base import Base, readable
 from gitu_core.store.cache import Lru
-from gitu_core.store.chain import chained
 from gitu_core.store.codec import bound, encoded, unsealed
 from gitu_core.store.keys import Script
-from gitu_core.store.rows import rows_of
 
 REMEMBERED = 1_000
 """People whose grants are remembered: those met last."""
@@ -76,13 +73,11 @@ class GrantsPart(Base):
 
     def _told(self, kind: str, grant: Grant, by: str) -> Script:
         """The audit's entry about a grant. What it allows is content; how far it goes is not."""
-        now = self.clock.now()
-        facts = {"grant": grant.id, "by": by, "expires_at": grant.expires_at, "uses": grant.uses,
-                 "cause": grant.cause, "arguments": sorted({*grant.when, *grant.most})}  # fmt: skip
-        id = f"{grant.id}.{kind}"
-        entry = AuditEntry(kind, grant.tool, "standing", grant.person, grant.session, "", facts, now, id)
-        yield from self._keys.ensure((grant.person,))
-        yield from chained(rows_of((entry,), self.tenant, now), self._keys)
+        facts = {"expires_at": grant.expires_at, "uses": grant.uses, "cause": grant.cause, "grant": grant.id}
+        arguments = sorted({*grant.when, *grant.most})
+        yield from self._audited(
+            grant.person, kind, grant.tool, "standing", by, grant.session, arguments=arguments, **facts
+        )
 
     def _grant(self, row: Any) -> Grant:
         id, person, uses, _, body = row

@@ -81,6 +81,10 @@ class LinksPart(PeoplePart):
             yield from self._keys.ensure((id,))
             body = self._keys.seal(id, encoded(changed, Person), bound("people", self.tenant, id))
             yield "person_set", (int(changed.enabled), body, self.tenant, id)
+            if changed.enabled != found.enabled:
+                yield from self._audited(id, "user", "", "enabled" if changed.enabled else "disabled")
+            if changed.settings != found.settings:
+                yield from self._audited(id, "user", "settings", "changed")
             return changed
 
         return await self._changing(script)
@@ -90,9 +94,23 @@ class LinksPart(PeoplePart):
         rows = await self._read(self._script_of("accounts_of", self.tenant, person, bodies=(6,)))
         return readable(rows, self._linked, self.engine.lost)
 
-    async def link(self, account: Account, person: str) -> Linking:
-        """Gives an account to a person, whoever had it. `InputError` if there is no such person."""
-        return await self._changing(lambda: self._link(account, person))
+    async def link(self, account: Account, person: str, new: bool = False) -> Linking:
+        """Gives an account to a person, whoever had it. `InputError` if there is no such person; with *new*, they are
+        made, and it is one if somebody else has the account."""
+
+        def script() -> ScriptOf[Linking]:
+            key = self._account_key(account)
+            row = yield from self._first(None, "account_locked", self.tenant, account.channel, key)
+            made = row is None and new
+            if made:  # unless somebody faster has it by now
+                row = ((yield from self._new_person(account, key, person, self.clock.now(), False)).id,)
+            if new and row and row[0] != person:
+                raise InputError("the account belongs to another user", hint="link it to a user that is there")
+            if made:
+                yield from self._audited(person, "account", account.channel, "linked", account=account.id)
+            return (yield from self._link(account, person))
+
+        return await self._changing(script, *[person] * new)
 
     async def unlink(self, account: Account, person: str = "", last: bool = False) -> None:
         """Takes an account from its person, or from *person* only. `InputError` for the last one, unless *last*."""
@@ -108,6 +126,7 @@ class LinksPart(PeoplePart):
                 raise InputError(what, hint="say that it is the last one", field="last")
             yield "account_drop", where
             yield from self._left(account, row[0])
+            yield from self._audited(row[0], "account", account.channel, "unlinked", person, account=account.id)
 
         await self._changing(script)
 
@@ -115,8 +134,10 @@ class LinksPart(PeoplePart):
         """Says how far an account is trusted: ``talk``, or nothing for as far as its channel."""
 
         def script() -> Script:
-            if not (yield "account_trust", (trust, self.tenant, account.channel, self._account_key(account))):
+            rows = yield "account_trust", (trust, self.tenant, account.channel, self._account_key(account))
+            if not rows:
                 raise _no_account(account)
+            yield from self._audited(rows[0][0], "account", account.channel, trust or "full", account=account.id)
 
         await self._changing(script)
 
@@ -147,14 +168,19 @@ class LinksPart(PeoplePart):
         return await self._script(script, person)
 
     async def redeem(self, code: str, account: Account) -> Linking | None:
-        """Links an account to the person that a code was shown to, once. None if it does not count."""
+        """Links an account to the person that a code was shown to, once. None if it does not count, or where it was
+        shown is an account of theirs no more."""
 
         def script() -> ScriptOf[Linking | None]:
             found = yield from self._taken(code, "link")
-            who = (yield from self._person(found[0])) if found else None
-            if found is None or who is None or not who.enabled:
+            if found is None:
                 return None
-            return replaced((yield from self._link(account, who.id)), place=found[1].place)
+            # Whoever had a stolen account, and a code shown there, must not come back with it.
+            shown = found[1].account
+            by = yield from self._account(shown.channel, self._account_key(shown))
+            if by is None or by[0].person.id != found[0] or by[0].trust or not by[0].person.enabled:
+                return None
+            return replaced((yield from self._link(account, found[0], found[0])), place=found[1].place)
 
         return await self._changing(script)
 
@@ -173,6 +199,8 @@ class LinksPart(PeoplePart):
                 return replaced((yield from self._link(account, person)), place=place)
             yield from self._keys.ensure((new,))
             who = yield from self._new_person(account, self._account_key(account), new, now, True)
+            if who.id == new:
+                yield from self._audited(new, "account", account.channel, "paired", account=account.id)
             return Linking(account=account, person=who, place=place)
 
         return await self._changing(script)
@@ -183,10 +211,10 @@ class LinksPart(PeoplePart):
 
     # ---- inside --------------------------------------------------------------------------------------------
 
-    async def _changing(self, script: Callable[[], ScriptOf[V]]) -> V:
+    async def _changing(self, script: Callable[[], ScriptOf[V]], *people: str) -> V:
         """Runs a script that changes people or accounts, and forgets what is remembered of them."""
         try:
-            return await self._script(script)
+            return await self._script(script, *people)
         finally:
             self._changes += 1
             self._accounts.clear()
@@ -197,7 +225,7 @@ class LinksPart(PeoplePart):
             raise InputError(f"there is no user {id}", hint="list them with: gitu users", user=id)
         return found
 
-    def _link(self, account: Account, person: str) -> ScriptOf[Linking]:
+    def _link(self, account: Account, person: str, by: str = "") -> ScriptOf[Linking]:
         channel, key, now = account.channel, self._account_key(account), self.clock.now()
         row = yield from self._first(None, "account_locked", self.tenant, channel, key)
         who = yield from self._there(person)
@@ -207,6 +235,8 @@ class LinksPart(PeoplePart):
             yield "account_move", (self.tenant, channel, key, person, now, now, body)
             if row is not None:
                 yield from self._left(account, row[0])
+                yield from self._audited(row[0], "account", channel, "unlinked", by, account=account.id)
+            yield from self._audited(person, "account", channel, "linked", by, account=account.id)
         return Linking(account=account, person=who, before=row[0] if row and row[0] != person else "")
 
     def _left(self, account: Account, person: str) -> Script:
@@ -216,17 +246,17 @@ class LinksPart(PeoplePart):
 
     def _taken(self, text: str, kind: str) -> ScriptOf[tuple[str, Shown] | None]:
         """Uses up the code that *text* is: its person and what it knows. None if it does not count; that is a try, or
-        without a *kind* the end of it."""
+        without a *kind* it is its end if it is right."""
         code, secret = self._digests(text.upper().translate(_READ_AS))
         row = yield from self._first(5, "code_locked", self.tenant, code)
         if row is None:
             return None
-        right = compare_digest(bytes(row[0]), secret) and kind == row[1]
-        if not right and kind and row[3] + 1 < TRIES:
-            yield "code_tried", (self.tenant, code)
+        if not compare_digest(bytes(row[0]), secret) or kind not in ("", row[1]):
+            if kind:
+                yield "code_tried" if row[3] + 1 < TRIES else "code_drop", (self.tenant, code)
             return None
         yield "code_drop", (self.tenant, code)
-        if not right or row[4] <= self.clock.now():
+        if not kind or row[4] <= self.clock.now():
             return None
         seal = ("codes", self.tenant, code, kind, row[2])
         return row[2], unsealed(self._keys, row[5], Shown, "a code", *seal)

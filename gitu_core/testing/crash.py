@@ -31,7 +31,7 @@ from gitu_core.model.steps import ModelAnswered
 from gitu_core.store import Store
 from gitu_core.testing.crash_child import OWNER, STALLED, Case, rows_in
 from gitu_core.testing.faults import VARIABLE
-from gitu_core.testing.invariants import INVARIANTS, SOON, Evidence, Run, breaches, open_messages, resumed
+from gitu_core.testing.invariants import INVARIANTS, SOON, Evidence, Run, audit_gaps, breaches, open_messages, resumed
 from gitu_core.testing.world import World
 
 LIVES = 4
@@ -237,7 +237,7 @@ class Lives:
             left = [f"message {id} is left in the inbox" for id, _ in await open_messages(store)]
             left += [f"timer {row[1]} is left" for row in await rows_in(store, "timers_of", OWNER)]
             left += [f"{tokens} tokens of {key} are still set aside" for key, _, tokens in await store.held()]
-            return [*await store.check(), *(await store.audit_verify()).problems], left
+            return [*await store.check(), *await audit_gaps(store)], left
 
     def points_of(self, run: Run) -> dict[str, int]:
         """The points that were reached in one life, and how often."""

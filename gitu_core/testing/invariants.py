@@ -6,7 +6,7 @@ I2  what is said is seen once; on a blind channel at most once; a timer rings on
     a warning about a budget is told once
 I3  an effect happens at most once, and what people are told about it is true
 I4  a model call whose answer was on disk is never made again, one in flight at most once a death
-I5  the database is whole, and so is the audit
+I5  the database is whole, and its audit holds what its journal does
 I6  work goes on soon after a restart
 """
 
@@ -17,9 +17,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from gitu_core.contracts.ports import InboxEntry, Store
+from gitu_core.model.steps import CallAnswered, CallDecided, CallFinished, CallStarted
 from gitu_core.testing.counting import answer_to
 from gitu_core.testing.world import PROGRESS, Happening, World
 
@@ -80,6 +81,40 @@ class Evidence:
 async def open_messages(store: Store) -> list[tuple[str, InboxEntry]]:
     """The messages that nobody has dealt with, each with its receipt id."""
     return [found for lane, _ in await store.waiting() for found in await store.pending_in(lane)]
+
+
+ABOUT_CALLS = ("decided", "answered", "begun", "effect")
+"""What the audit keeps of the calls of turns."""
+
+
+async def audit_gaps(store: Store) -> list[str]:
+    """What the journal and the audit do not agree on: each entry is written with its step, or neither is."""
+    entries = await store.audit(limit=1_000_000)
+    noted = Counter((each.turn, each.kind, each.facts.get("call")) for each in entries if each.kind in ABOUT_CALLS)
+    steps = Counter[tuple[str, str, Any]]()
+    for turn in {each.turn for each in entries if each.turn} | set(await _turns(store)):
+        started = set[str]()
+        for step in [entry.step for entry in await store.steps(turn)]:
+            match step:
+                case CallDecided(call=call, verdict=verdict) if verdict != "allow":
+                    steps[turn, "decided", call.id] += 1
+                case CallAnswered(call=call):
+                    steps[turn, "answered", call] += 1
+                case CallStarted(call=call):
+                    started.add(call)
+                    steps[turn, "begun", call] += 1
+                case CallFinished(call=call) if call in started:
+                    steps[turn, "effect", call] += 1
+    gaps = [(each, "is in the journal and not in the audit") for each in steps - noted]
+    gaps += [(each, "is in the audit and not in the journal") for each in noted - steps]
+    return [f"turn {turn}: that call {call} was {kind} {what}" for (turn, kind, call), what in gaps]
+
+
+async def _turns(store: Any) -> list[str]:
+    def script() -> Any:
+        return (yield 'SELECT DISTINCT turn FROM "@steps"', ())
+
+    return [row[0] for row in await store._read(script)]
 
 
 def lost(evidence: Evidence) -> list[str]:

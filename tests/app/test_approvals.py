@@ -164,7 +164,8 @@ async def test_a_turn_that_waits_survives_a_restart_and_may_be_answered_from_els
     async with on(again, MODEL, tools=[mail, web], home=tmp_path) as gitu:
         assert len(await gitu.approvals("nobody")) == 0
         receipt = await again.say(parts=(Answer(ask.id, "yes"),), conversation="elsewhere", key="answer")
-        assert (await again.reply()).text == "done: sent"
+        said = {(await again.reply()).text for _ in range(2)}
+        assert said == {"Noted: yes. What comes of it is told where I asked, on test.", "done: sent"}
         with anyio.fail_after(5):
             await again._inbox.finished(receipt.id)
     assert SENT == ["bob"]

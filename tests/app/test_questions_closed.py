@@ -95,13 +95,14 @@ async def test_a_yes_that_was_said_before_the_question_does_not_count_however_la
     assert SENT == []
 
 
+@pytest.mark.parametrize("who", ["ana", "bob"])
 @pytest.mark.parametrize("command", ["/stop", "/new"])
-async def test_in_a_group_whoever_stops_ends_the_questions_of_all(command):
+async def test_in_a_group_who_was_asked_and_whose_session_it_is_end_a_question(command, who):
     adapter = RecordingAdapter()
     async with on(adapter, MODEL, tools=[mail, web]) as gitu:
         await adapter.talk("hello", user="ana", group="group")
         await adapter.talk("go", user="bob", group="group")
-        await adapter.talk(command, user="carla", group="group")
+        await adapter.talk(command, user=who, group="group")
         await until(lambda: any("denied: the user stopped it" in each.text for each in adapter.sent))
         assert await gitu.house.store.approvals(session=(await gitu.sessions())[0].id) == []
         said = await adapter.talk("", user="bob", group="group", parts=(Answer(adapter.asks[0].id, "yes"),))

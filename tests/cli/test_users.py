@@ -76,6 +76,13 @@ def test_the_operator_links_switches_off_and_takes_away(cli: Cli) -> None:
     assert "belongs to nobody" in cli.run("users", "unlink", "post", "a2", "--last").stdout
     found = json.loads(cli.run("users", "--json").stdout)
     assert [(each["id"], each["enabled"], each["accounts"]) for each in found] == [("ana", True, []), ("bob", True, [])]
+    told = cli.run("audit").stdout
+    assert "by operator" in told
+    for word in ("account", "user", "linked", "unlinked", "talk", "disabled", "enabled"):
+        assert f" {word} " in told
+    assert cli.run("audit", "verify").stdout.endswith("it is whole\n")
+    id = json.loads(cli.run("audit", "--json").stdout)[0]["id"]
+    assert [line.strip() for line in cli.run("trace", id).stdout.splitlines()[1:]] == ["said by: operator", "about ana"]
 
 
 def test_settings_are_a_small_json_object(cli: Cli) -> None:
@@ -86,6 +93,13 @@ def test_settings_are_a_small_json_object(cli: Cli) -> None:
     for bad, why in (("{", "not JSON"), ("[1]", "JSON object"), (json.dumps({"a": "x" * 20_000}), "are allowed")):
         assert why in cli.run("users", "settings", "ana", bad, status=1).stderr
     assert "no user bob" in cli.run("users", "settings", "bob", status=1).stderr
+
+
+@pytest.mark.parametrize("words", [("", "test", "a"), ("ana", "", "a"), ("ana", "test", ""), ("ana", "test", "a\nb")])
+def test_what_is_no_name_makes_no_user(cli: Cli, words: tuple[str, ...]) -> None:
+    for more in ((), ("--new",)):
+        assert cli.run("users", "link", *words, *more, status=1).stderr
+    assert cli.run("users").stdout.count("\n") == 1
 
 
 @pytest.mark.parametrize("words", [("pair",), ("link", "a"), ("trust", "a", "b"), ("settings", "a", "{}", "x")])

@@ -53,11 +53,13 @@ async def ask(server: ModelServer, **options: Any) -> list[ModelEvent]:
 async def test_words_calls_and_usage_come_through() -> None:
     tools = (ToolSpec("basics.clock", "Tells the time."),)
     made = ModelMessage("assistant", calls=(ToolCall("c1", "basics.clock", {"place": "Rome"}),))
-    history = (user_message("hi"), made, ModelMessage("tool", (Text("12:00"),), call_id="c1"))
+    asked = ModelMessage("user", (Text("hi"),), name="Ana_1a2b")
+    history = (asked, made, ModelMessage("tool", (Text("12:00"),), call_id="c1"))
     async with ModelServer([Say("Hello!", usage=(10, 3, 4))], key=KEY) as server:
         events = await ask(server, max_tokens=9, messages=history, tools=tools)
         assert server.last.request.max_tokens == 9
         name = server.last.request.tools[0].function.name  # type: ignore[index]
+        assert b"Ana_1a2b" in server.last.body
     assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "Hello!"
     last = events[-1]
     assert isinstance(last, Finish)

@@ -47,6 +47,8 @@ async def message(entry: ModelMessage, blobs: Blobs) -> dict[str, Any]:
     if entry.role == "tool":
         return {"role": "tool", "tool_call_id": entry.call_id, "content": _words(entry.parts)}
     made: dict[str, Any] = {"role": entry.role, "content": _words(entry.parts)}
+    if entry.name and entry.role == "user":
+        made["name"] = safe_name(entry.name)
     if entry.role == "user" and any(isinstance(part, Media) and part.kind == "image" for part in entry.parts):
         made["content"] = [await _content(part, blobs) for part in entry.parts]
     if entry.calls:
