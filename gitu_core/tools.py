@@ -194,14 +194,15 @@ def tool(
     *, name: str | None = None, description: str | None = None, effects: Sequence[Effect] = ("read",),
     roles: Mapping[str, str] | None = None, writers: Mapping[str, str] | None = None, reversible: bool = False,
     verify: Callable[..., Any] | None = None, timeout: float = 30.0, output_limit: int = 100_000,
-    examples: Sequence[str] = (),
+    examples: Sequence[str] = (), private: bool | None = None,
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...  # fmt: skip
 def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Makes a typed function a tool. Parameters, their types and the docstring become its JSON Schema.
 
     `effects` say what it does to the world, `roles` what each argument is for, `writers` who wrote which part of the
     result, `verify` is a function of the same parameters that tells what became of an earlier call, `timeout` is in
-    seconds, `output_limit` in characters of JSON.
+    seconds, `output_limit` in characters of JSON. What a `private` tool gives is for the eyes of the person
+    it is called for.
     """
     if function is not None:
         return FunctionTool(function, {})

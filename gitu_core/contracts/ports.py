@@ -129,7 +129,8 @@ class OutboxEntry(Value, frozen=True):
 class Approval(Value, frozen=True):
     """A question that a turn waits for: may `call` be run (``approve``), or, where nobody knows what became of it, be
     run again (``retry``)? `digest` is that of the exact arguments the choice is about; `turn` and `message` name the
-    turn and the receipt of the message it answers. Times are in seconds since 1970, UTC."""
+    turn and the receipt of the message it answers. `shown` is all that is asked in a conversation where others may not
+    read `ask`. Times are in seconds since 1970, UTC."""
 
     id: str
     person: str
@@ -147,6 +148,7 @@ class Approval(Value, frozen=True):
     choice: str = ""
     by: str = ""
     answered_at: float | None = None
+    shown: str = ""
 
 
 class InboxDone(Value, frozen=True):

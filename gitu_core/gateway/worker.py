@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from gitu_core.contracts import Adapter
-from gitu_core.contracts.ports import Clock, Hooks, InboxDone, OutboxEntry, Outcome, Record, Records
+from gitu_core.contracts.ports import Approval, Clock, Hooks, InboxDone, OutboxEntry, Outcome, Record, Records
 from gitu_core.errors import Damaged, LeaseLost, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.answers import answer
@@ -138,7 +138,7 @@ class Worker:
         job.asks = outcome.asks or job.asks
         ids = [asked_as(each) for each in job.asks]
         said = [
-            Outgoing(id, id, where, (each.ask,), cause=reply.turn, label=reply.label)
+            Outgoing(id, id, where, (_shown(each),), cause=reply.turn, label=reply.label)
             for id, each in zip(ids, job.asks, strict=True)
         ]
         if reply.error is not None and ids:
@@ -225,3 +225,8 @@ class Worker:
             if reason is not None:
                 outgoing = msgspec.structs.replace(outgoing, parts=(Text(f"The answer was held back: {reason}"),))
         return outgoing
+
+
+def _shown(entry: Approval) -> Ask:
+    """A question as it is asked in its conversation."""
+    return Ask(entry.id, entry.shown, entry.ask.choices) if entry.shown else entry.ask

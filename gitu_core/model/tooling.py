@@ -35,7 +35,8 @@ class ToolSpec(Value, frozen=True, weakref=True, gc=True):
     `roles` maps an argument (dotted path) to its role: one of `SINK_ROLES` or `CONTENT_ROLES`; ``reference:<kind>``
     names a record of a kind. `writers` maps a part of the result (dotted path, ``*`` for items, ``""`` for all of it)
     to who wrote it: ``outside``, ``principal``, ``system``, or ``field:<path>`` for the field that names the author.
-    `timeout` is in seconds, `output_limit` in characters of the JSON result.
+    `timeout` is in seconds, `output_limit` in characters of the JSON result. `private`: what it gives is for the eyes
+    of the person on whose behalf it is called; None where its author does not say.
     """
 
     name: str
@@ -50,6 +51,7 @@ class ToolSpec(Value, frozen=True, weakref=True, gc=True):
     timeout: float = 30.0
     output_limit: int = 100_000
     examples: tuple[str, ...] = ()
+    private: bool | None = None
 
     @property
     def sinks(self) -> tuple[str, ...]:

@@ -24,8 +24,9 @@ from gitu_core.model import (
     Usage,
 )  # fmt: skip
 from gitu_core.model.steps import CallDecided, CallFinished, CallStarted
-from gitu_core.runtime.consent import Approve, Consent, declined
+from gitu_core.runtime.consent import Consent, declined
 from gitu_core.runtime.failures import error_info
+from gitu_core.runtime.readers import made_private, reader_of
 from gitu_core.runtime.results import failed, labelled, refiltered, sound
 from gitu_core.runtime.toolbox import DELEGATE, Toolbox, missing
 from gitu_core.runtime.turn import Turn
@@ -49,25 +50,26 @@ class CallContext:
     def __init__(self, info: CallInfo, work: Work) -> None:
         self.info = info
         self.deps = work.deps
-        self._emit = work.emit
+        self._emit, self._reader = work.emit, reader_of(work)
 
     async def progress(self, text: str, fraction: float | None = None) -> None:
         """Shows how far the work is."""
-        await self._emit(Progress(text, self.info.call, fraction))
+        if self.info.label.readable_by(self._reader):
+            await self._emit(Progress(text, self.info.call, fraction))
 
 
 class Caller:
     """Runs the tool calls of turns."""
 
     def __init__(
-        self, toolbox: Toolbox, hooks: Hooks, policy: Policy, clock: Clock, approve: Approve, delegate: Delegate,
+        self, toolbox: Toolbox, hooks: Hooks, policy: Policy, clock: Clock, consent: Consent, delegate: Delegate,
         hold: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._toolbox = toolbox
         self._hooks = hooks
         self._policy = policy
         self._clock = clock
-        self._consent = Consent(clock, approve)
+        self._consent = consent
         self._delegate = delegate
         self._hold = hold
         self._validators = Validators()
@@ -186,7 +188,7 @@ class Caller:
         hit("call.effect")
         if result is WAITS:
             return
-        result = labelled(result, spec, call)
+        result = labelled(result, spec, call, turn.work.info.principal)
         if self._hooks.wants("gitu_filter_result"):
             changed = await self._hooks.filter("gitu_filter_result", turn=turn.work.info, call=call, result=result)
             try:
@@ -230,7 +232,7 @@ class Caller:
         result = unknown(call)
         if call.id not in turn.state.answered and spec.verifiable:
             answer, _ = await self._outcome(turn, call, spec, self._verify(turn, call, spec))
-            result = labelled(answer, spec, call) if answer.status != "unknown" else result
+            result = labelled(answer, spec, call, turn.work.info.principal) if answer.status != "unknown" else result
         if result.status == "unknown":
             choice = self._consent.again(turn, call)
             if choice == "retry":
@@ -249,7 +251,7 @@ class Caller:
     def _context(self, turn: Turn, call: ToolCall, spec: ToolSpec, key: str) -> CallContext:
         work = turn.work
         deadline = self._clock.now() + spec.timeout
-        label = turn.state.label.join(call.label)
+        label = made_private(turn.state.label.join(call.influence), spec, work.info.principal)
         ids = work.info.id, work.info.session, work.info.principal
         return CallContext(CallInfo(call.id, key, *ids, deadline, label), work)
 

@@ -14,6 +14,7 @@ from gitu_core.failpoints import hit
 from gitu_core.model import Ask, ToolCall, ToolSpec
 from gitu_core.model.steps import CallAnswered
 from gitu_core.runtime.failures import error_info
+from gitu_core.runtime.readers import shown_of
 from gitu_core.runtime.turn import Turn, digest_of
 from gitu_core.runtime.work import Work
 
@@ -35,14 +36,16 @@ class Consent:
         self._clock = clock
         self._approve = approve
 
-    async def given(self, turn: Turn, call: ToolCall, spec: ToolSpec, verdict: Verdict) -> bool:
+    async def given(
+        self, turn: Turn, call: ToolCall, spec: ToolSpec, verdict: Verdict, question: str = ""
+    ) -> bool:  # fmt: skip
         """True for a yes; False where the turn has to wait for one. `Denied` for a no."""
         answered = self._arrived(turn, call, "approve")
         if answered is None:
             said = None if self._waits(turn, call, "approve") else await self._approve(turn.work, call, spec, verdict)
             if said is None:
                 hit("park.before")
-                question = f"May I use {spec.name}? {verdict.reason}."
+                question = question or f"May I use {spec.name}? {verdict.reason}."
                 self.ask(turn, call, "approve", question, APPROVE, describe_call(call, spec))
                 return False
             answered = CallAnswered(call.id, "", said, "app", digest_of(call))
@@ -92,7 +95,7 @@ class Consent:
         ask = Ask(id, question, choices, details)
         turn.asks.append(Approval(
             id, work.person, work.info.session, work.root, work.message, call.id, digest_of(call), ask, now + OPEN_FOR,
-            now, kind, work.conversation,
+            now, kind, work.conversation, shown=shown_of(turn, call, kind, question),
         ))  # fmt: skip
 
     def _waits(self, turn: Turn, call: ToolCall, kind: str) -> bool:

@@ -40,10 +40,11 @@ from gitu_core.model import (
 from gitu_core.model.measure import tokens_of
 from gitu_core.model.steps import Begun, Ended, ModelFailed, Noted, Parked, Resumed, Step
 from gitu_core.runtime.calls import NO_USAGE, WAITS, Caller, close_open
-from gitu_core.runtime.consent import Approve
+from gitu_core.runtime.consent import Approve, Consent
 from gitu_core.runtime.failures import error_info, main_cause
 from gitu_core.runtime.fold import TurnState, fold
 from gitu_core.runtime.model_step import Asker
+from gitu_core.runtime.readers import may_say, reader_of, taken_in
 from gitu_core.runtime.structured import read_data
 from gitu_core.runtime.toolbox import Plugins, Toolbox
 from gitu_core.runtime.turn import Turn
@@ -73,7 +74,8 @@ class Runtime:
         self._profiles = profiles
         self._toolbox = Toolbox(registry, profiles)
         self._asker = Asker(models, budget, hooks, clock)
-        self._caller = Caller(self._toolbox, hooks, policy, clock, approve, self._delegate, hold)
+        self._consent = Consent(clock, approve)
+        self._caller = Caller(self._toolbox, hooks, policy, clock, self._consent, self._delegate, hold)
 
     async def run(self, work: Work, steps: Sequence[Step] = ()) -> Outcome:
         """Runs a turn to its end or until it has to wait, from the start or from the *steps* it already has.
@@ -83,7 +85,7 @@ class Runtime:
         state = fold(steps)
         if state.reply is not None:
             return Outcome(state.reply)
-        history = await self._history(work, state.seen if steps else None)
+        history = taken_in(await self._history(work, state.seen if steps else None), work)
         turn = work.turn = Turn(work, state, history, self._clock, self._records, work.approvals)
         if steps:
             await self._resume(turn)
@@ -159,6 +161,9 @@ class Runtime:
         corrections = 0
         while True:
             answer = state.answer
+            if answer is not None and not await may_say(self._consent, turn, answer):
+                return self._waiting(turn)
+            answer = state.answer
             if answer is not None and turn.work.schema is None:
                 return self._reply(turn, "ok")
             if answer is not None and turn.work.schema is not None:
@@ -183,10 +188,14 @@ class Runtime:
     def _reply(self, turn: Turn, status: str, error: BaseException | None = None, data: object = None) -> Reply:
         state, info = turn.state, turn.work.info
         answer = state.answer if error is None else None
+        if answer is not None and not answer.label.readable_by(reader_of(turn.work)) and not turn.work.depth:
+            answer = None  # it waits for a yes, or nobody may say it
+        # What was allowed to be said is not as private any more as what the turn knows.
+        label = answer.label if answer is not None and not turn.work.depth else state.label
         return Reply(
             info.id, info.session, status, answer.parts if answer else (), data, tuple(state.calls),  # type: ignore[arg-type]
             tuple(state.results[call.id] for call in state.calls if call.id in state.results),
-            state.usage, state.model, None if error is None else error_info(error), state.label,
+            state.usage, state.model, None if error is None else error_info(error), label,
             tuple(state.failures), state.degraded,
         )  # fmt: skip
 
@@ -222,7 +231,8 @@ class Runtime:
         close_open(turn)
         state = turn.state
         results = tuple(state.results[call.id] for call in state.calls if call.id in state.results)
-        reply = msgspec.structs.replace(reply, results=results, label=state.label)
+        label = reply.label if reply.status == "ok" else state.label
+        reply = msgspec.structs.replace(reply, results=results, label=label)
         short = msgspec.structs.replace(reply, calls=(), results=(), data=None)
         records: list[Record] = turn.noted()
         if work.depth == 0:

@@ -55,11 +55,17 @@ class Toolbox:
         except msgspec.ValidationError as error:
             raise ManifestError(f"tool {offer.contribution.name}: {error}", plugin=offer.plugin,
                                 hint="rewrite the manifest with: gitu manifest") from error  # fmt: skip
-        # A tool that reaches the network and does not say who writes its results hands over what others wrote.
         manifest = self._registry.manifest(offer.plugin)
-        if spec.writers or manifest is None or not manifest.capabilities.network:
+        if manifest is None:
             return spec
-        return msgspec.structs.replace(spec, writers={"": "outside"})
+        needs = manifest.capabilities
+        # A tool that reaches the network and does not say who writes its results hands over what others wrote.
+        if not spec.writers and needs.network:
+            spec = msgspec.structs.replace(spec, writers={"": "outside"})
+        # One that reads with somebody's key or files, and does not say for whom, gives what is nobody else's business.
+        if spec.private is None and (needs.secrets or needs.files):
+            spec = msgspec.structs.replace(spec, private=True)
+        return spec
 
     async def get(self, name: str) -> Any:
         """The tool itself; activates its plugin on first use."""
