@@ -52,7 +52,8 @@ class Limits(Value, frozen=True):
 class Profile(Value, frozen=True):
     """An agent by name. `models` in order of preference, `tools` as patterns of names (``clock``, ``note*``,
     ``plugin:*``), `delegates` are profiles that this
-    one may call as tools. With `exact` no model but those named is ever asked."""
+    one may call as tools. With `exact` no model but those named is ever asked. What others wrote is `outside`: shown to
+    the model, or kept behind handles that it hands on unseen."""
 
     name: str = "default"
     description: str = ""
@@ -63,6 +64,7 @@ class Profile(Value, frozen=True):
     prefer: Literal["quality", "cost", "latency", "balanced"] = "balanced"
     temperature: float | None = None
     exact: bool = False
+    outside: Literal["shown", "handles"] = "shown"
     limits: Limits = Limits()
 
 

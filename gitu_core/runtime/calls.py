@@ -26,6 +26,7 @@ from gitu_core.model import (
 from gitu_core.model.steps import CallDecided, CallFinished, CallStarted
 from gitu_core.runtime.consent import Consent, declined
 from gitu_core.runtime.failures import error_info
+from gitu_core.runtime.handles import LOOK, filled, on, refused, set_aside
 from gitu_core.runtime.readers import made_private, reader_of
 from gitu_core.runtime.results import failed, labelled, refiltered, sound
 from gitu_core.runtime.toolbox import DELEGATE, Toolbox, missing
@@ -88,7 +89,8 @@ class Caller:
                     allowed.append(ready)
             except GituError as error:
                 result = ToolResult("denied" if isinstance(error, Denied) else "error", error=error_info(error))
-                await self._finish(turn, call, msgspec.structs.replace(result, label=call.label), 0.0)
+                result = msgspec.structs.replace(result, label=call.label)
+                await self._finish(turn, call, result, 0.0, handle=refused(turn, call, error))
         if not all(spec.acts for _, spec in allowed):
             await turn.save()
         if len(allowed) == 1:
@@ -124,6 +126,8 @@ class Caller:
 
     async def _frozen(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> ToolCall:
         """The call with the arguments that filters left; once it was decided about, nobody changes it any more."""
+        if call.id not in turn.state.decided:
+            call = filled(turn, call, delegate_of(turn, call) not in ("", LOOK))
         self._check(call, spec)
         if call.id in turn.state.decided or not self._hooks.wants("gitu_filter_call"):
             return call
@@ -188,14 +192,15 @@ class Caller:
         hit("call.effect")
         if result is WAITS:
             return
-        result = labelled(result, spec, call, turn.work.info.principal)
+        given, result = result, labelled(result, spec, call, turn.work.info.principal)
         if self._hooks.wants("gitu_filter_result"):
             changed = await self._hooks.filter("gitu_filter_result", turn=turn.work.info, call=call, result=result)
             try:
                 result = refiltered(sound(changed, spec), result)
             except GituError as error:  # a filter that breaks a result has not filtered it
                 log.warning("a filter made no result of what %s gave: %s", spec.name, error)
-        await self._finish(turn, call, result, self._clock.monotonic() - began, usage)
+        result, handle = set_aside(turn, call, spec, given, result)
+        await self._finish(turn, call, result, self._clock.monotonic() - began, usage, handle)
 
     async def _outcome(
         self, turn: Turn, call: ToolCall, spec: ToolSpec, work: Awaitable[tuple[ToolResult, Usage]]
@@ -229,17 +234,18 @@ class Caller:
 
     async def _recover(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> tuple[ToolCall, ToolSpec] | None:
         """A call that was dispatched and has no result: its tool is asked, else the person, else nobody knows."""
-        result = unknown(call)
+        result, handle, principal = unknown(call), "", turn.work.info.principal
         if call.id not in turn.state.answered and spec.verifiable:
             answer, _ = await self._outcome(turn, call, spec, self._verify(turn, call, spec))
-            result = labelled(answer, spec, call, turn.work.info.principal) if answer.status != "unknown" else result
+            if answer.status != "unknown":
+                result, handle = set_aside(turn, call, spec, answer, labelled(answer, spec, call, principal))
         if result.status == "unknown":
             choice = self._consent.again(turn, call)
             if choice == "retry":
                 return call, spec
             if not choice:
                 return None
-        await self._finish(turn, call, result, 0.0, NO_USAGE)
+        await self._finish(turn, call, result, 0.0, NO_USAGE, handle)
         return None
 
     async def _verify(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> tuple[ToolResult, Usage]:
@@ -256,9 +262,9 @@ class Caller:
         return CallContext(CallInfo(call.id, key, *ids, deadline, label), work)
 
     async def _finish(
-        self, turn: Turn, call: ToolCall, result: ToolResult, seconds: float, usage: Usage = NO_USAGE
+        self, turn: Turn, call: ToolCall, result: ToolResult, seconds: float, usage: Usage = NO_USAGE, handle: str = ""
     ) -> None:
-        turn.finished(call, CallFinished(call.id, result, seconds, usage))
+        turn.finished(call, CallFinished(call.id, result, seconds, usage, handle))
         hit("call.result")
         await turn.work.emit(ToolFinished(call, result, seconds))
         if self._hooks.wants("gitu_tool_called"):
@@ -272,7 +278,9 @@ def _origins(turn: Turn, call: ToolCall) -> list[str]:
 
 
 def delegate_of(turn: Turn, call: ToolCall) -> str:
-    """The profile that a call hands a task to, if it does."""
+    """The profile that a call hands a task to, if it does; `LOOK` for one that nobody but a model works on."""
+    if call.tool == LOOK and on(turn):
+        return LOOK
     name = call.tool.removeprefix(DELEGATE)
     return name if name != call.tool and name in turn.work.profile.delegates else ""
 

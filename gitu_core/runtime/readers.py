@@ -68,9 +68,10 @@ def shown_of(turn: Turn, call: ToolCall, kind: str, question: str) -> str:
 def in_sight(event: TurnEvent, reader: str) -> TurnEvent:
     """An event of a turn without what *reader* may not see of it."""
     if isinstance(event, ToolStarted) and not event.call.influence.readable_by(reader):
-        return ToolStarted(_bare(event.call))
+        return ToolStarted(ToolCall(event.call.id, event.call.tool))
     if isinstance(event, ToolFinished) and not event.result.influence.join(event.call.influence).readable_by(reader):
-        return ToolFinished(_bare(event.call), ToolResult(event.result.status), event.seconds)
+        bare = ToolCall(event.call.id, event.call.tool)
+        return ToolFinished(bare, ToolResult(event.result.status), event.seconds)
     if isinstance(event, TurnFinished):
         reply = event.reply
         seen = [reply.label, *(each.influence for each in reply.calls), *(each.influence for each in reply.results)]
@@ -78,10 +79,6 @@ def in_sight(event: TurnEvent, reader: str) -> TurnEvent:
             parts = () if reply.status == "waiting" else reply.parts
             return TurnFinished(msgspec.structs.replace(reply, calls=(), results=(), data=None, parts=parts))
     return event
-
-
-def _bare(call: ToolCall) -> ToolCall:
-    return ToolCall(call.id, call.tool)
 
 
 async def may_say(consent: Consent, turn: Turn, answer: ModelMessage) -> bool:

@@ -43,6 +43,7 @@ from gitu_core.runtime.calls import NO_USAGE, WAITS, Caller, close_open
 from gitu_core.runtime.consent import Approve, Consent
 from gitu_core.runtime.failures import error_info, main_cause
 from gitu_core.runtime.fold import TurnState, fold
+from gitu_core.runtime.handles import LOOK, on, quarantined, question
 from gitu_core.runtime.model_step import Asker
 from gitu_core.runtime.readers import may_say, reader_of, taken_in
 from gitu_core.runtime.structured import read_data
@@ -210,7 +211,9 @@ class Runtime:
         work, now, first = turn.work, self._clock.now(), not turn.state.parked
         records: list[Record] = [*turn.noted(), *turn.asks]
         if work.depth == 0 and first:
-            note = ModelMessage("assistant", (Text(f"(I wait for an answer: {reply.text})"),), id=turn.mint(),
+            # What is behind a handle stands in the question, and is not to be read by the model later.
+            about = ", ".join(call.tool for call in turn.state.open.values()) if on(turn) else ""
+            note = ModelMessage("assistant", (Text(f"(I wait for an answer: {about or reply.text})"),), id=turn.mint(),
                                 label=turn.state.label)  # fmt: skip
             records += self._kept(turn, [work.ask, note], now)
         records.append(turn.entry(Parked(tuple(turn.state.open), turn.state.label)))
@@ -252,7 +255,8 @@ class Runtime:
 
     async def _delegate(self, outer: Turn, name: str, call: ToolCall) -> tuple[ToolResult, Usage]:
         """Runs another profile on a task, on the envelope of the turn that asked for it; `WAITS` where it waits."""
-        work, profile = outer.work, self._profiles(name)
+        work, looks = outer.work, name == LOOK
+        profile = quarantined(work.profile) if looks else self._profiles(name)
         path = (*work.path, work.profile.name)
         if work.depth + 1 >= MAX_DEPTH or name in path:
             raise LimitReached(f"profile {name} would call itself, or too many call each other", limit="depth",
@@ -260,14 +264,16 @@ class Runtime:
         left = max(1, work.profile.limits.output_tokens - outer.state.usage.output_tokens)
         limits = msgspec.structs.replace(profile.limits, output_tokens=min(profile.limits.output_tokens, left))
         profile = msgspec.structs.replace(profile, limits=limits)
-        info = TurnInfo(
-            f"{work.info.id}.{call.id}", work.info.session, call.id, work.info.principal, name, work.info.channel
-        )
-        ask = ModelMessage("user", (Text(str(call.arguments.get("task", ""))),), id=f"{call.id}.task", label=call.label)
+        id, where = f"{work.info.id}.{call.id}", work.info
+        info = TurnInfo(id, where.session, call.id, where.principal, profile.name, where.channel)
+        task = Text(str(call.arguments.get("task", "")))
+        ask, schema, check = ModelMessage("user", (task,), id=f"{call.id}.task", label=call.label), None, None
+        if looks:
+            ask, schema, check = question(call)
         inner = Work(
-            info, work.person, ask, profile, work.conversation, deps=work.deps, depth=work.depth + 1, path=path,
-            parks=work.parks, approvals=work.approvals, worker=work.worker, again=work.again, kept=work.kept,
-            root=work.root, message=work.message,
+            info, work.person, ask, profile, work.conversation, schema=schema, check=check, deps=work.deps,
+            depth=work.depth + 1, path=path, parks=work.parks, approvals=work.approvals, worker=work.worker,
+            again=work.again, kept=work.kept, root=work.root, message=work.message,
         )  # fmt: skip
         outcome = await self._run_inner(inner)
         reply = outcome.reply
@@ -277,7 +283,10 @@ class Runtime:
             outer.stuck = outer.stuck or reply.error
             return WAITS, NO_USAGE
         status: Any = "ok" if reply.error is None else "error"
-        return ToolResult(status, reply.text or None, error=reply.error, label=reply.label), reply.usage
+        said: Any = reply.text or None
+        if schema is not None and reply.error is None:
+            said = read_data(reply.text, schema, check)
+        return ToolResult(status, said, error=reply.error, label=reply.label), reply.usage
 
     async def _run_inner(self, work: Work) -> Outcome:
         """Runs a turn inside another one; what it recorded is kept, however it ends."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitu_core import Gitu, Label, ToolResult, tool
+from gitu_core import Gitu, Label, Profile, ToolResult, tool
 from gitu_core.contracts.base import Contribution
 from gitu_core.contracts.ports import Offer
 from gitu_core.errors import Denied
@@ -237,14 +237,10 @@ async def test_a_tool_that_reads_with_somebodys_key_or_files_is_private_unless_i
             def manifest(self, id):
                 return Manifest(id=id, capabilities=capabilities) if capabilities is not None else None
 
-        return Toolbox(Plugins(), lambda name: None).specs(_Profile())[0]
+        return Toolbox(Plugins(), Profile).specs(Profile())[0]
 
     assert [spec(each, {}).private for each in (*needs, None)] == [True, True, None, None]
     assert [spec(each, {"private": False}).private for each in needs] == [False] * 3
-
-
-class _Profile:
-    tools, delegates = ("*",), ()
 
 
 # ---- what of a history may be read ---------------------------------------------------------------------------
