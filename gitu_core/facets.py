@@ -179,8 +179,7 @@ class NotifyFacet(_Facet):
         # Within a turn the policy decided about the call. What comes of a timer, nobody decided about.
         if not call.turn and not call.label.readable_by(reader):
             raise Denied("what led to this may not be read there", hint="say it where those are who may read it")
-        label = call.label
-        await self._house.notify(Outgoing(id, id, conversation, tuple(parts), label=label))
+        await self._house.notify(Outgoing(id, id, conversation, tuple(parts), label=call.label))
         return id
 
 

@@ -20,6 +20,7 @@ from gitu_core.gateway.queues import Lanes
 from gitu_core.gateway.work import TurnRunner
 from gitu_core.isolation import is_cancellation
 from gitu_core.model import Ask, Message, Outgoing, Part, Reply, Text
+from gitu_core.model.audience import audience, with_reader
 
 log = logging.getLogger("gitu.gateway")
 
@@ -137,8 +138,9 @@ class Worker:
         where, reply = job.entry.message.conversation, outcome.reply
         job.asks = outcome.asks or job.asks
         ids = [asked_as(each) for each in job.asks]
+        label = with_reader(reply.label, audience(where, ""))  # of what names a tool and nothing else
         said = [
-            Outgoing(id, id, where, (_shown(each),), cause=reply.turn, label=reply.label)
+            Outgoing(id, id, where, (_shown(each),), cause=reply.turn, label=label if each.shown else reply.label)
             for id, each in zip(ids, job.asks, strict=True)
         ]
         if reply.error is not None and ids:

@@ -89,8 +89,8 @@ class Caller:
                     allowed.append(ready)
             except GituError as error:
                 result = ToolResult("denied" if isinstance(error, Denied) else "error", error=error_info(error))
-                result = msgspec.structs.replace(result, label=call.label)
-                await self._finish(turn, call, result, 0.0, handle=refused(turn, call, error))
+                label, handle = refused(turn, call, error)
+                await self._finish(turn, call, msgspec.structs.replace(result, label=label), 0.0, handle=handle)
         if not all(spec.acts for _, spec in allowed):
             await turn.save()
         if len(allowed) == 1:

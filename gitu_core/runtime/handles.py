@@ -116,18 +116,18 @@ def _fits(pattern: list[str], path: tuple[str, ...]) -> bool:
     return path[0] == "*" and _fits(pattern, path[1:])
 
 
-def refused(turn: Turn, asked: ToolCall, error: GituError) -> str:
-    """What the model reads of an error that may tell what it must not read; nothing where it may read the error."""
+def refused(turn: Turn, asked: ToolCall, error: GituError) -> tuple[Label, str]:
+    """The label of an error before a call was made, and what the model reads of one that may tell what it must not
+    read; nothing where it may read the error."""
     if not on(turn) or error.details.get("handle"):
-        return ""
-    carries = f'"{HANDLE}' in _json(asked.arguments)
-    outside = any(origin.startswith("outside:") for origin in turn.state.label.join(asked.influence).origins)
-    if not carries and not (outside and isinstance(error, Denied)):
-        return ""
-    status = "denied" if isinstance(error, Denied) else "error"
+        return asked.label, ""
+    carries, denied = f'"{HANDLE}' in _json(asked.arguments), isinstance(error, Denied)
+    label = join_all((turn.state.label, asked.influence, *(each.influence for each in turn.state.handles.values())))
+    if not carries and not (denied and any(origin.startswith("outside:") for origin in label.origins)):
+        return asked.label, ""
     argument = str(error.details.get("path", "")).partition(".")[0]
-    told = {"tool": asked.tool, "status": status, "error": _code(error.code)}
-    return _json(told | ({"argument": argument} if argument in asked.arguments else {}))
+    told = {"tool": asked.tool, "status": "denied" if denied else "error", "error": _code(error.code)}
+    return label, _json(told | ({"argument": argument} if argument in asked.arguments else {}))
 
 
 def _code(code: str) -> str:

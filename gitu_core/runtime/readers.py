@@ -70,7 +70,7 @@ def in_sight(event: TurnEvent, reader: str) -> TurnEvent:
     if isinstance(event, ToolStarted) and not event.call.influence.readable_by(reader):
         return ToolStarted(ToolCall(event.call.id, event.call.tool))
     if isinstance(event, ToolFinished) and not event.result.influence.join(event.call.influence).readable_by(reader):
-        bare = ToolCall(event.call.id, event.call.tool)
+        bare = ToolCall(event.call.id, "")  # a tool that there is not has whatever name a model gave it
         return ToolFinished(bare, ToolResult(event.result.status), event.seconds)
     if isinstance(event, TurnFinished):
         reply = event.reply
@@ -90,7 +90,11 @@ async def may_say(consent: Consent, turn: Turn, answer: ModelMessage) -> bool:
     if reader == work.info.principal or not answer.label.readable_by(work.info.principal):
         raise Denied("the answer rests on what you may not see", hint="ask whoever may see it")
     call = ToolCall(answer.id, SAY.name, {"text": answer.text}, label=answer.label)
-    tools = ", ".join(sorted(_private(turn, reader)))
+    state = turn.state  # a tool that there is not has whatever name a model gave it
+    tools = ", ".join(sorted({
+        each.tool for each in state.calls
+        if each.id in state.decided and not state.results[each.id].influence.readable_by(reader)
+    }))  # fmt: skip
     reason = f"The answer rests on what only you may see{f' ({tools})' if tools else ''}"
     if call.id not in turn.state.decided:
         audited = turn.audited("decided", call, "ask", reason=reason, origins=sorted(answer.label.origins))
@@ -103,12 +107,3 @@ async def may_say(consent: Consent, turn: Turn, answer: ModelMessage) -> bool:
         parts, label = (Text(REFUSAL),), turn.work.ask.label
     turn.note(Noted(ModelMessage("assistant", parts, id=turn.mint(), label=label)))
     return True
-
-
-def _private(turn: Turn, reader: str) -> set[str]:
-    """The tools that gave what *reader* may not see."""
-    results = turn.state.results
-    return {
-        call.tool for call in turn.state.calls
-        if call.id in results and not results[call.id].influence.readable_by(reader)
-    }  # fmt: skip

@@ -283,6 +283,7 @@ async def test_neither_errors_nor_refusals_tell_what_was_not_to_be_read():
     reply, model = await told([call("page"), sends, "done"], Page(EVIL, label=evil), *post.tools, approve=lambda *_: 0)
     assert [each.status for each in reply.results] == ["ok", "error", "denied"]
     assert last(model.requests[2])["status"] == "denied"
+    assert all("outside:tool:page" in each.label.origins for each in reply.results), "errors quote it, handle or not"
     assert msgspec.json.decode(model.requests[2].messages[-2].text)["argument"] == "number"
     _, failing = await told([call("page"), "done"], Page(ToolError(EVIL)))
     assert last(failing.requests[1]) == {

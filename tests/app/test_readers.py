@@ -131,6 +131,15 @@ async def test_a_question_in_a_group_shows_no_arguments_that_the_group_may_not_r
     assert SENT == [SECRET]
 
 
+async def test_a_model_cannot_tell_it_by_the_name_of_a_tool_that_there_is_not():
+    script = {"user": call("inbox"), "inbox": call(SECRET), SECRET: "done"}
+    adapter = RecordingAdapter(streams=True)
+    model = FunctionModel(lambda request: script[request.messages[-1].name or request.messages[-1].role])
+    async with on(adapter, model, tools=[inbox]):
+        assert "(inbox). Shall I say it here?" in await in_group(adapter, "go")
+    assert revealed(adapter) == []
+
+
 async def test_where_code_of_the_application_approves_it_is_asked_about_the_exact_answer():
     asked = []
 
@@ -188,6 +197,7 @@ async def test_wherever_the_store_fails_a_held_answer_is_asked_about_and_said_on
             await in_group(adapter, parts=(Answer(adapter.asks[0].id, "yes"),))
             await until(lambda: adapter.sent[-1].text == f"found: {SECRET}")
     assert len(adapter.sent) == 2
+    assert all(each.label.readable_by("group:test:team") for each in adapter.sent)
 
 
 async def test_what_is_said_of_ones_own_accord_goes_to_no_wider_circle():
