@@ -12,6 +12,11 @@ steps = 12
 [plugins.example]                        # enabled = true, and what the plugin's schema allows
 enabled = true
 
+[budgets.daily]                          # what may be spent: a dollar a day for every user
+per = ["user"]
+period = "day"
+cost = 1.0
+
 [secrets]                                # a name and where to find it: env:NAME or file:/path
 EXAMPLE_KEY = "env:MY_KEY"
 [channels.example]                       # who may talk there, and whether it may approve and link
@@ -22,15 +27,17 @@ EXAMPLE_KEY = "env:ANNAS_KEY"
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from gitu_core.contracts.adapter import Access
-from gitu_core.errors import AuthFailed, ConfigError
+from gitu_core.errors import AuthFailed, ConfigError, nearest
 from gitu_core.manifest import Manifest
 from gitu_core.model.base import Value
 
@@ -39,7 +46,8 @@ FILE_NAME = "gitu.toml"
 
 class Limits(Value, frozen=True):
     """What one turn may use: model calls (`steps`), wall time (`seconds`), US dollars (`cost`, None = no limit), tokens
-    written by models (`output_tokens`), tokens of history (`context_tokens`), tool calls at once (`calls`)."""
+    written by models (`output_tokens`), tokens of history (`context_tokens`), tool calls at once (`calls`), and how
+    often the same tool call may give the same result (`repeats`)."""
 
     steps: int = 12
     seconds: float = 300.0
@@ -47,6 +55,7 @@ class Limits(Value, frozen=True):
     output_tokens: int = 16_000
     context_tokens: int = 32_000
     calls: int = 8
+    repeats: int = 5
 
 
 class Profile(Value, frozen=True):
@@ -66,6 +75,28 @@ class Profile(Value, frozen=True):
     exact: bool = False
     outside: Literal["shown", "handles"] = "shown"
     limits: Limits = Limits()
+
+
+class Envelope(Value, frozen=True):
+    """A budget: what the calls that it counts may use in a `period`, in US dollars (`cost`) and `tokens`.
+
+    It counts a call that fits all of `users` to `owners` (patterns; an empty one fits any), apart for each of `per`: a
+    user, a session, a plugin, a job, a model, or the owner of a key (``platform`` or ``personal:<user>``). Its user is
+    told when a part `warn` of it is used; when it is used up, `on_exhausted` tells what happens.
+    """
+
+    per: tuple[Literal["user", "session", "plugin", "job", "model", "owner"], ...] = ()
+    users: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ("platform",)
+    period: Literal["day", "month", "total"] = "month"
+    cost: float | None = None
+    tokens: int | None = None
+    warn: tuple[float, ...] = (0.8,)
+    on_exhausted: Literal["stop", "cheaper"] = "stop"
 
 
 class ChannelRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,8 +121,10 @@ class Settings(Value, frozen=True):
     idle_days: float = 30.0
     max_turns: int = 512
     lease_seconds: float = 10.0
+    timezone: str = "UTC"
     fallbacks: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     profiles: dict[str, Profile] = msgspec.field(default_factory=dict)
+    budgets: dict[str, Envelope] = msgspec.field(default_factory=dict)
     plugins: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     secrets: dict[str, str] = msgspec.field(default_factory=dict)
     people: dict[str, dict[str, dict[str, str]]] = msgspec.field(default_factory=dict)
@@ -154,11 +187,47 @@ def from_dict(raw: dict[str, Any]) -> Settings:
         name = min(unknown)
         raise ConfigError(f"there is no setting {name!r}", hint="see docs/configuration.md", field=name)
     try:
-        return msgspec.convert(raw, Settings)
+        settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$.")
         field = path.rstrip("`") or "gitu.toml"
         raise ConfigError(f"{field}: {message}", hint="correct gitu.toml", field=field) from error
+    known = [name for name in Envelope.__struct_fields__ if name != "extra"]
+    for budget, name in [(budget, name) for budget, words in raw.get("budgets", {}).items() for name in words]:
+        if name not in known:
+            raise ConfigError(f"a budget has no setting {name!r}", field=f"budgets.{budget}.{name}",
+                              hint=nearest(name, known, "see docs/configuration.md"))  # fmt: skip
+    return checked(settings)
+
+
+def checked(settings: Settings) -> Settings:
+    """The same settings. `ConfigError` names what of budgets and time zone cannot be meant."""
+    zone_of(settings.timezone)
+    for name, each in settings.budgets.items():
+        for field, wrong, what in (
+            ("cost", each.cost is None and each.tokens is None, "or tokens must be set, or it limits nothing"),
+            ("cost", not 0 <= (each.cost or 0) < math.inf, "must be an amount of US dollars"),
+            ("tokens", (each.tokens or 0) < 0, "must be a number of tokens"),
+            ("warn", any(not 0 < part < 1 for part in each.warn), "must be parts between 0 and 1"),
+            ("per", len(set(each.per)) < len(each.per), "names something twice"),
+        ):
+            if wrong:
+                field = f"budgets.{name}.{field}"
+                raise ConfigError(f"{field} {what}", hint="correct gitu.toml", field=field)
+    return settings
+
+
+def zone_of(name: str) -> tzinfo:
+    """The time zone of that name. `ConfigError` if nobody knows it."""
+    if name == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        hint = "use a name like Europe/Berlin; where the system knows none of them: pip install tzdata"
+        raise ConfigError(f"nobody knows the time zone {name!r}", hint=hint, field="timezone") from error
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@
     │   ├── NoModel            no candidate can serve the request
     │   ├── StreamBroken       the answer stopped before it was complete
     │   └── ContextOverflow    the request does not fit the model's window
-    ├── LimitReached           a turn hit its limit on steps, time, output or cost
+    ├── LimitReached           a turn hit its limit on steps, time, output or cost, or a budget
     ├── Denied                 the policy or a person said no
     ├── StoreError             the database cannot be used as it is
     │   ├── SchemaError        its schema is older or newer than this program
@@ -178,7 +178,7 @@ class ContextOverflow(ModelError, code="context_overflow"):
 
 
 class LimitReached(GituError, code="limit"):
-    """A turn hit a limit. `details["limit"]` names it: steps, time, output or cost."""
+    """A turn hit a limit. `details["limit"]` names it: steps, time, output, cost, depth, loop or budget."""
 
 
 class Denied(GituError, code="denied"):

@@ -11,7 +11,7 @@ import msgspec
 from gitu_core.contracts.host import FACETS, Entry, Missing
 from gitu_core.contracts.scope import acting, person_of
 from gitu_core.contracts.timers import HOOK, Timer
-from gitu_core.errors import Denied, InputError
+from gitu_core.errors import Denied, InputError, LimitReached
 from gitu_core.model import UNLABELLED, BlobRef, Conversation, Label, Outgoing, Part, user  # fmt: skip
 from gitu_core.model import plugin as plugin_principal
 from gitu_core.model.audience import audience
@@ -37,9 +37,17 @@ class Parts(Protocol):
     async def notify(self, outgoing: Outgoing) -> None:
         """Says something of the assistant's own accord."""
 
+    async def tell(self, id: str, text: str, person: str) -> None:
+        """Tells a person something, once under one id."""
+
 
 CORE = "gitu"
 """The owner of what the core itself keeps in the plugins' store; no plugin may have this id."""
+
+SOON, LONGEST_CHAIN = 2.0, 100
+"""Timers that set each other within so many seconds are a chain, which may be so long."""
+
+log = logging.getLogger("gitu")
 
 PIECE = 1 << 20
 """The most bytes a plugin may write or read at once."""
@@ -188,11 +196,20 @@ class ScheduleFacet(_Facet):
 
     async def at(self, when: float, key: str, data: dict[str, Any]) -> None:
         """Hands *data* back at *when*, on behalf of whom it was set for. `InputError` if it is not plain JSON, or if
-        the plugin could not take it."""
+        the plugin could not take it; `LimitReached` where timers set each other over and over."""
         if HOOK not in self._manifest.hooks:
             raise InputError(f"plugin {self._plugin} has no hook {HOOK}", hint=f"write async def {HOOK}(key, data)")
         call, due = acting(plugin_principal(self._plugin)), float(when)
-        await self._house.store.put_timer(Timer(self._plugin, key, due, data, person_of(call.principal), call.label))
+        soon = due - self._house.clock.now() < SOON
+        chain, person = call.chain + 1 if soon else 0, person_of(call.principal)
+        if chain > LONGEST_CHAIN:
+            what = f"timers of plugin {self._plugin} set each other {LONGEST_CHAIN} times, one soon after the other"
+            hint = f"let {SOON:g} s pass before the next one, or disable it: gitu plugins disable {self._plugin}"
+            log.error("%s; %r is not set", what, key)
+            day = int(self._house.clock.now() // 86_400)
+            await self._house.tell(f"gitu.loop.{self._plugin}.{key}.{day}", f"I stopped a loop: {what}.", person)
+            raise LimitReached(what, hint=hint, limit="loop", plugin=self._plugin)
+        await self._house.store.put_timer(Timer(self._plugin, key, due, data, person, call.label, chain=chain))
 
     async def cancel(self, key: str) -> bool:
         """Removes a timer; tells whether there was one."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from gitu_core.config import Profile, Settings, default_home, load
+from gitu_core.config import Profile, Settings, checked, default_home, load
 from gitu_core.contracts.ports import Clock
 from gitu_core.manifest import Manifest
 from gitu_core.tools import as_tool
@@ -48,7 +48,7 @@ def configure(options: Options) -> tuple[Settings, dict[str, Profile]]:
     if options.model:
         wanted = options.model if isinstance(options.model, str | Sequence) else options.model.name
         changes["model"] = (wanted,) if isinstance(wanted, str) else tuple(wanted)
-    settings = msgspec.structs.replace(settings, **changes)
+    settings = checked(msgspec.structs.replace(settings, **changes))
     profiles = {profile.name: profile for profile in options.profiles}
     if options.config is None:
         profiles.setdefault("default", _embedded(options))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from hashlib import sha256
 from typing import Any, cast
@@ -14,14 +14,16 @@ import msgspec
 from anyio.abc import TaskGroup
 
 from gitu_core.blocking import BLOCK, models_blocked
-from gitu_core.budget import TurnBudget
+from gitu_core.budget import Envelopes, Governor, Line
 from gitu_core.clock import SystemClock
-from gitu_core.config import Profile, SecretSource, leaves_machine, plugin_config
+from gitu_core.config import Profile, SecretSource, leaves_machine, plugin_config, zone_of
 from gitu_core.contracts import Channel, Dispatcher, Host
-from gitu_core.contracts.ports import Store
+from gitu_core.contracts.budgets import Settled
+from gitu_core.contracts.host import Entry
+from gitu_core.contracts.ports import Record, Session, Store, UsageEntry
 from gitu_core.contracts.scope import acting, person_of
 from gitu_core.errors import ConfigError, GituError, InputError, NotReady, PluginError, StoreError
-from gitu_core.facets import PluginHost, StateVersions
+from gitu_core.facets import CORE, PluginHost, StateVersions
 from gitu_core.failpoints import hit
 from gitu_core.gateway import APP, Channels, Gateway, Identity, Job, Keeper, LocalDispatcher
 from gitu_core.gateway import Options as JobOptions
@@ -38,6 +40,7 @@ from gitu_core.model import (
     Text,
     TurnEvent,
     TurnInfo,
+    by_system,
     new_id,
 )  # fmt: skip
 from gitu_core.model.base import MAX_NAME
@@ -84,16 +87,18 @@ class House:
         )  # fmt: skip
         self.models = Models(self.registry, self.settings, self.clock, self.secrets.has, forbidden=self._forbidden)
         self.turns = Turns(self.registry.hooks, self.clock, self.profile, options.approve, self.store, options.deps)
+        self.envelopes = Envelopes(self.settings.budgets, zone_of(self.settings.timezone))
+        self.budget = Governor(self._cost_limit, self.envelopes, self.store.post, self._tell)
         self.runtime = Runtime(
             records=self.store, registry=self.registry, hooks=self.registry.hooks, models=self.models,
-            policy=LabelPolicy(), budget=TurnBudget(self._cost_limit), clock=self.clock, profiles=self.profile,
+            policy=LabelPolicy(), budget=self.budget, clock=self.clock, profiles=self.profile,
             approve=self.turns.approve, hold=self._hold,
         )  # fmt: skip
         identity = Identity(self.store, self.settings.channels, self._channel, self.notify, self.clock)
         self.gateway = Gateway(
             records=self.store, workers=self.store, identity=identity, sessions=self.store, hooks=self.registry.hooks,
             turns=self.turns, clock=self.clock, local=LocalDispatcher(self.settings.max_turns), profile="default",
-            status=self.status, hold=self._hold,
+            status=self.status, spent=self.spent, hold=self._hold,
         )  # fmt: skip
         self.turns.runtime, self.turns.gateway = self.runtime, self.gateway
         self.channels = Channels(self.gateway, self.store, self.clock)
@@ -112,6 +117,7 @@ class House:
             await self.store.open()
             stack.push_async_callback(self.store.close)
             await self.keeper.begin()
+            await self._count()
             await self.registry.start(channels=False)
             stack.push_async_callback(self.registry.stop)
             if self.settings.dispatcher:
@@ -156,11 +162,14 @@ class House:
                 log.warning("%d messages of earlier runs were never answered; they are given up", given_up)
         except StoreError as error:
             log.warning("messages of earlier runs could not be given up: %s", error)
-        while self.settings.idle_days:
+        while self.settings.idle_days or self.settings.budgets:
             try:
-                await self.store.end_idle(self.clock.now() - self.settings.idle_days * 86_400)
+                if self.settings.idle_days:
+                    await self.store.end_idle(self.clock.now() - self.settings.idle_days * 86_400)
+                if self.settings.budgets:
+                    await self.store.recount(self.clock.now() - HOUSEKEEPING)
             except StoreError as error:
-                log.warning("idle sessions could not be ended: %s", error)
+                log.warning("nobody could tidy up: %s", error)
             await self.clock.sleep(HOUSEKEEPING)
 
     # ---- what the parts need from each other ----------------------------------------------------
@@ -181,6 +190,28 @@ class House:
         cost = self.profile(turn.profile).limits.cost
         return None if cost is None else int(cost * NANO)
 
+    async def _count(self) -> None:
+        """Has envelopes counted anew from the ledger where others were counted before."""
+        known, mark = await self.store.kv_get(CORE, "budgets"), self.envelopes.mark
+        if (known.value if known else "") != mark:
+            await self.store.recount()
+            await self.store.kv_put(CORE, Entry("budgets", mark))
+
+    def _tell(self, *what: Any) -> None:
+        with suppress(RuntimeError):  # everything closes: it is said at the next call
+            self._group.start_soon(self.tell, *what)
+
+    async def tell(self, id: str, text: str, person: str, where: Conversation | None = None) -> None:
+        """Tells a person something once under one id, in the conversation given, else where they spoke last; never
+        where others read it."""
+        try:
+            if person and (where is None or where.kind == "group"):
+                where = await self.store.conversation_of(person)
+            if where is not None and where.channel != APP and where.kind == "direct":
+                await self.notify(Outgoing(id, id, where, (Text(text),), label=by_system()))
+        except GituError as error:
+            log.warning("%s could not be told: %s", person, error)
+
     def _forbidden(self, manifest: Manifest) -> str:
         """Why a model provider must not be asked, or nothing. Tests keep assistants away from other machines."""
         if models_blocked() and leaves_machine(manifest, plugin_config(manifest, self.settings)):
@@ -199,6 +230,7 @@ class House:
         lines = [f"{running} turns run, {waiting} messages wait"]
         if (carrier := await self.gateway.dispatcher.health()).state != "ok":
             lines.append(f"dispatcher {self.gateway.dispatcher.name}: {carrier.state} {carrier.detail}".rstrip())
+        lines += [f"provider {name}: breaker {state} ({why})" for name, state, why in self.models.breakers()]
         lines += [
             f"channel {name}: {health.state} {health.detail}".rstrip() for name, health in self.channels.health.items()
         ]
@@ -209,6 +241,14 @@ class House:
                 lines.append(f"plugin {plugin.id}: {plugin.state}: {plugin.reason}")
         lines.append("plugins: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
         return lines
+
+    async def budgets(self, person: str = "") -> Sequence[Line]:
+        """How full the envelopes are that were used in their present period; of one *person*, only their own."""
+        return await self.envelopes.report(self.store, self.clock.now(), person)
+
+    async def spent(self, session: Session) -> Sequence[str]:
+        """What a person may still use, in lines."""
+        return [self.envelopes.line(each, mine=True) for each in await self.budgets(session.person)]
 
     # ---- what `Gitu` offers ---------------------------------------------------------------------
 
@@ -248,11 +288,27 @@ class House:
         profile = msgspec.structs.replace(base, tools=(), delegates=(), models=models, exact=exact, outside="shown")
         ask = ModelMessage("user", (Text(prompt),), id=f"{id}.ask", label=call.label)
         turn = f"{call.turn}.{id}" if call.turn else id
-        info = TurnInfo(turn, call.session or f"{call.principal}.{id}", id, call.principal, profile.name)
-        outcome = await self.runtime.run(Work(info, person_of(call.principal), ask, profile, schema=schema, depth=1))
+        plugin = principal.partition(":")[2]
+        job = f"{plugin}/{call.call}" if call.call and not call.turn else ""
+        info = TurnInfo(turn, call.session or f"{call.principal}.{id}", id, call.principal, profile.name,
+                        plugin=plugin, job=job)  # fmt: skip
+        work = Work(info, person_of(call.principal), ask, profile, schema=schema, depth=1)
+        try:
+            outcome = await self.runtime.run(work)
+        except BaseException as error:  # it was cut off: what it used is paid for, and nothing stays set aside
+            with suppress(StoreError):
+                self.store.post(*self._cut_off(work, error))
+            raise
         self.store.post(*outcome.records)
         self.raise_failure(outcome.reply)
         return outcome.reply.text if schema is None else outcome.reply.data
+
+    def _cut_off(self, work: Work, error: BaseException) -> Sequence[Record]:
+        """What is left to be written of a turn that nobody goes on with."""
+        if not isinstance(error, StoreError):
+            return self.runtime.cancelled(work).records
+        noted = work.turn.noted() if work.turn is not None else ()  # of its steps some may be missing
+        return [each for each in noted if isinstance(each, Settled | UsageEntry)]
 
     async def notify(self, outgoing: Outgoing) -> None:
         """Says something of the assistant's own accord, under one id once; where its channel does not run, as soon as

@@ -11,14 +11,15 @@ from typing import Any
 from sqlalchemy import BigInteger, ClauseElement, Integer, Text, bindparam, func, select, text, update
 
 from gitu_core.store import tables as t
-from scripts import people_queries, work_queries
+from scripts import budget_queries, people_queries, work_queries
 from scripts import phrases as q
 
 
 def statements(dialect: str) -> dict[str, ClauseElement]:
     """All of them, by name."""
     own = {**_writes(dialect), **_reads(), **_ranges(), **_sums()}
-    return {**own, **people_queries.statements(dialect), **work_queries.statements(dialect)}
+    return {**own, **people_queries.statements(dialect), **work_queries.statements(dialect),
+            **budget_queries.statements(dialect)}  # fmt: skip
 
 
 KEY = "id generation master wrapped person purpose"

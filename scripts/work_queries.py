@@ -100,6 +100,7 @@ def _audit(dialect: str) -> dict[str, ClauseElement]:
         "audit_page": q.first(q.pick(audit, row, "tenant").where(n > q.number("above")).order_by(n)),
         "audit_last": q.first(q.pick(audit, row, "tenant").order_by(latest)),
         "audit_of": q.first(q.pick(audit, row, "tenant person").order_by(latest)),
+        "audit_one": q.first(q.pick(audit, row, "tenant id")),
         "audit_of_turn": q.first(q.pick(audit, row, "tenant turn").order_by(latest)),
     }
 

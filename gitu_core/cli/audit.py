@@ -110,6 +110,7 @@ async def _turn_of(store: Store, id: str) -> str:
     """The turn that *id* names, or is a part of."""
     sent = await store.outgoing(id)
     names = [sent.outgoing.cause] if sent is not None else []
+    names += [entry.turn for entry in await store.audit(id=id)]
     names += [id, id.partition("_")[0]]
     for name in filter(None, names):
         if await store.steps(name):

@@ -111,6 +111,8 @@ async def _models(gitu: Gitu, *, ask: bool) -> AsyncIterator[Finding]:
     for name, missing in house.models.providers():
         hint = "set it in the environment, or name its place under [secrets] in gitu.toml" if missing else ""
         yield Finding(f"provider {name}", "unused" if missing else "ok", missing or "usable", hint)
+    for name, breaker, why in house.models.breakers():
+        yield Finding(f"breaker {name}", "warning", f"{breaker}: {why}", "wait: it is tried again by itself")
     profile = house.profile("default")
     try:
         plan = await house.models.plan(RouteTask(needs=frozenset({"text"})), profile.models, exact=profile.exact)
@@ -121,6 +123,9 @@ async def _models(gitu: Gitu, *, ask: bool) -> AsyncIterator[Finding]:
     yield Finding("model", "ok", plan[0].model + others)
     if ask:
         yield await _asked(gitu, plan[0])
+    for line in await house.budgets():
+        if line.state != "ok":
+            yield Finding(f"budget {line.title}", "warning", house.envelopes.line(line), "see: gitu budget")
 
 
 async def _asked(gitu: Gitu, candidate: Candidate) -> Finding:

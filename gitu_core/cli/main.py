@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "run the enabled channels until stopped"),
     "worker": ("serve", "work on the messages of channels that run in other processes"),
     "sessions": ("talk", "list the last sessions"),
+    "budget": ("budget", "show how full the budgets are"),
     "users": ("users", "list, pair, link, unlink, enable and disable users, say how far they are trusted"),
     "outbox": ("outbox", "list, send again or drop what was not delivered"),
     "plugins": ("plugins", "list, enable and disable plugins"),

@@ -14,7 +14,7 @@ COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "dim": 2, "bold": 1
 _STATE = {
     "ok": "green", "enabled": "green", "disabled": "dim", "unused": "dim", "queued": "dim", "degraded": "yellow",
     "unknown": "yellow", "warning": "yellow", "failed": "red", "quarantined": "red", "broken": "red", "dead": "red",
-    "incompatible": "red", "duplicate": "red",
+    "incompatible": "red", "duplicate": "red", "used up": "red",
 }  # fmt: skip
 
 

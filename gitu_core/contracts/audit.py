@@ -42,8 +42,8 @@ class AuditReport(Value, frozen=True):
 class Audit(Protocol):
     """What was done, on whose word; it is only ever added to."""
 
-    async def audit(self, turn: str = "", person: str = "", limit: int = 100) -> Sequence[AuditEntry]:
-        """The newest entries, oldest first, of one turn or person where given."""
+    async def audit(self, turn: str = "", person: str = "", limit: int = 100, id: str = "") -> Sequence[AuditEntry]:
+        """The newest entries, oldest first, of one turn or person where given, or the one with that *id*."""
 
     async def audit_verify(self, noted: str = "") -> AuditReport:
         """Follows the chain from its first entry to its last; *noted* is where it ended once."""

@@ -14,6 +14,7 @@ import msgspec
 
 from gitu_core.contracts.audit import Audit, AuditEntry
 from gitu_core.contracts.base import Contribution
+from gitu_core.contracts.budgets import Hold, Ledger, Settled, Standing
 from gitu_core.contracts.host import Entry
 from gitu_core.contracts.people import Linked as Linked
 from gitu_core.contracts.people import Linking as Linking
@@ -177,9 +178,10 @@ class UsageEntry(Value, frozen=True):
     usage: Usage
     at: float
     plugin: str = ""
+    job: str = ""
 
 
-Record = HistoryEntry | StepEntry | TurnEntry | OutboxEntry | InboxDone | UsageEntry | Approval | AuditEntry
+Record = HistoryEntry | StepEntry | TurnEntry | OutboxEntry | InboxDone | UsageEntry | Approval | AuditEntry | Settled
 
 
 @dataclass
@@ -253,6 +255,11 @@ class Records(Protocol):
     async def write(self, *records: Record, given: Any = None) -> None:
         """Writes all records in one transaction; returns when they are committed. Fails where the message that *given*
         stands for (see `Landing`) was not accepted as a new one."""
+
+    async def set_aside(self, hold: Hold, *records: Record, given: Any = None) -> Sequence[Standing]:
+        """Writes all records like `write` and sets *hold* aside behind them, on the same way to the disk, whoever else
+        does so at that moment. Gives how full each envelope was before, up to the one that cannot bear it, if there is
+        one: then nothing is set aside, and the call stands in the ledger as one that used nothing."""
 
     def post(self, *records: Record) -> None:
         """Writes all records in one transaction, later, after everything handed over before; does not wait."""
@@ -331,6 +338,9 @@ class Sessions(Protocol):
     async def sessions(self, person: str = "", limit: int = 50) -> Sequence[Session]:
         """Sessions, the last active first, of one person where given."""
 
+    async def conversation_of(self, person: str) -> Conversation | None:
+        """The conversation with one person alone that was bound to a session last."""
+
     async def end_session(self, id: str) -> None:
         """Ends a session; its conversations get a new one at the next message."""
 
@@ -366,7 +376,7 @@ class BlobStore(Protocol):
         """A piece of a blob, or all of it. `Damaged` if its bytes are not what its name says."""
 
 
-class Store(Records, Workers, TimerStore, Audit, People, Sessions, PluginState, BlobStore, Protocol):
+class Store(Records, Workers, TimerStore, Audit, People, Sessions, Ledger, PluginState, BlobStore, Protocol):
     """The whole store."""
 
     async def open(self) -> None:
@@ -455,23 +465,3 @@ class Policy(Protocol):
 
     def decide(self, call: ToolCall, tool: ToolSpec, context: Label, turn: TurnInfo) -> Verdict:
         """What may happen. *context* is the join of the labels of all the model has seen."""
-
-
-class Budget(Protocol):
-    """Pays for calls before they are made. Amounts are nano-dollars. Only setting aside may take time; the rest is told
-    and is never cut off by a cancellation."""
-
-    async def reserve(self, turn: TurnInfo, estimate: int | None) -> str:
-        """Sets the worst case aside; gives a ticket. `LimitReached` if an envelope cannot bear it."""
-
-    def settle(self, ticket: str, usage: Usage) -> None:
-        """Replaces the reservation by what it really cost."""
-
-    def release(self, ticket: str) -> None:
-        """Gives the reservation back: nothing was used."""
-
-    def resume(self, turn: TurnInfo, spent: int) -> None:
-        """A turn goes on that has *spent* something already."""
-
-    def close(self, turn: str) -> int:
-        """Forgets a turn that ended; gives what it spent."""

@@ -15,7 +15,7 @@ class Timer(Value, frozen=True):
     """Something to be handed back to a plugin, its `owner`, at `due_at` (seconds since 1970, UTC).
 
     `person` and `label` are those of the call that set it. `attempt` counts how often it was handed over; `worker` is
-    the one that has it in hand.
+    the one that has it in hand. `chain` counts the timers that set each other, one soon after the other, up to it.
     """
 
     owner: str
@@ -26,6 +26,7 @@ class Timer(Value, frozen=True):
     label: Label = UNLABELLED
     attempt: int = 0
     worker: str = ""
+    chain: int = 0
 
 
 class TimerStore(Protocol):

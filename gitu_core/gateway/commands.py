@@ -18,6 +18,7 @@ HELP = {
     "new": "begin a new session",
     "history": "what was said in this session",
     "stop": "stop what runs",
+    "budget": "what you may still use",
     "resend": "send again what did not reach you",
     "questions": "what waits for your answer",
     "accounts": "the accounts that speak for you",
@@ -25,24 +26,28 @@ HELP = {
     "unlink": "take an account off, by its number",
 }
 
-PRIVATE = frozenset({"sessions", "questions", "accounts", "link", "unlink"})
+PRIVATE = frozenset({"sessions", "budget", "questions", "accounts", "link", "unlink"})
 """What is nobody else's business: not answered in a group, nor where somebody may speak in another one's name."""
 
 
 Status = Callable[[], Awaitable[Sequence[str]]]
 """Tells how the assistant is, in lines."""
 
+Spent = Callable[[Session], Awaitable[Sequence[str]]]
+"""Tells what the person of a session may still use, in lines."""
+
 
 class Commands:
     """Answers commands."""
 
     def __init__(
-        self, sessions: Sessions, records: Records, status: Status, stop: Callable[[Session], Awaitable[int]],
-        resend: Callable[[Session, Conversation], Awaitable[int]], identity: Identity,
+        self, sessions: Sessions, records: Records, status: Status, spent: Spent,
+        stop: Callable[[Session], Awaitable[int]], resend: Callable[[Session, Conversation], Awaitable[int]],
+        identity: Identity,
     ) -> None:  # fmt: skip
         self._sessions = sessions
         self._records = records
-        self._status = status
+        self._status, self._spent = status, spent
         self._stop = stop
         self._resend = resend
         self._identity = identity
@@ -102,6 +107,8 @@ class Commands:
                 return "\n".join(said) or "Nothing was said yet."
             case "stop":
                 return "Stopped." if await self._stop(session) else "Nothing runs."
+            case "budget":
+                return "\n".join(await self._spent(session)) or "No budget of yours is set, or none was used yet."
             case _:
                 count = await self._resend(session, message.conversation)
                 return f"{count} sent again." if count else "Everything reached you, as far as I know."

@@ -26,7 +26,7 @@ from gitu_core.contracts.ports import Workers as WorkersPort
 from gitu_core.errors import Denied, GituError, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.answers import recalled
-from gitu_core.gateway.commands import Commands, Status
+from gitu_core.gateway.commands import Commands, Spent, Status
 from gitu_core.gateway.identity import Identity
 from gitu_core.gateway.intake import label_of, normalise
 from gitu_core.gateway.jobs import APP, Job, Options, Piece, closed, dropped, failed
@@ -63,7 +63,7 @@ class Gateway:
     def __init__(
         self, *, records: Records, workers: WorkersPort, identity: Identity, sessions: Sessions, hooks: Hooks,
         turns: TurnRunner, clock: Clock, local: LocalDispatcher, profile: str, status: Status,
-        hold: Callable[[], Awaitable[None]],
+        spent: Spent, hold: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._records = records
         self.identity = identity
@@ -73,7 +73,7 @@ class Gateway:
         self.local = local
         self.dispatcher: Dispatcher = local
         self._profile = profile
-        self._commands = Commands(sessions, records, status, self._stop_all, self._resend, identity)
+        self._commands = Commands(sessions, records, status, spent, self._stop_all, self._resend, identity)
         self._lanes = Lanes(DEEP, DEEPEST)
         self._jobs: dict[str, Job] = {}
         self._followers: dict[str, list[Job]] = {}

@@ -13,15 +13,20 @@ MARGIN = 4, 3
 """An estimate of tokens may be too low by this factor; the worst case counts it in."""
 
 
+def worst_case(info: ModelInfo, input_tokens: int, output_tokens: int = 0) -> Usage:
+    """The most that a call may use. *output_tokens* 0 = as many as the model can; the cost is 0 where nobody knows the
+    prices."""
+    longest = info.max_output or DEFAULT_OUTPUT
+    written, read = min(output_tokens or longest, longest), -(-input_tokens * MARGIN[0] // MARGIN[1])
+    return Usage(read, written, cost=math.ceil(read * (info.input_price or 0) + written * (info.output_price or 0)))
+
+
 def worst_cost(info: ModelInfo, input_tokens: int, output_tokens: int = 0) -> int | None:
     """The most that a call may cost; None where nobody knows the prices. *output_tokens* 0 = as many as the
     model can."""
     if info.input_price is None or info.output_price is None:
         return None
-    longest = info.max_output or DEFAULT_OUTPUT
-    written = min(output_tokens or longest, longest)
-    read = -(-input_tokens * MARGIN[0] // MARGIN[1])
-    return math.ceil(read * info.input_price + written * info.output_price)
+    return worst_case(info, input_tokens, output_tokens).cost
 
 
 def cost_of(info: ModelInfo, usage: Usage) -> int:

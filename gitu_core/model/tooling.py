@@ -88,7 +88,7 @@ class ToolCall(Value, frozen=True):
 
 class CallInfo(Value, frozen=True):
     """Where a call comes from. `key` is the same whenever the same effect is tried again; `deadline` is in seconds
-    since 1970, UTC."""
+    since 1970, UTC; `chain` counts the timers that set each other to get here."""
 
     call: str
     key: str
@@ -97,6 +97,7 @@ class CallInfo(Value, frozen=True):
     principal: str = ""
     deadline: float | None = None
     label: Label = UNLABELLED
+    chain: int = 0
 
 
 class ErrorInfo(Value, frozen=True):

@@ -19,7 +19,8 @@ __all__ = [
 
 
 class TurnInfo(Value, frozen=True):
-    """Which turn something belongs to. `cause` is the message, timer, rule or event that started it."""
+    """Which turn something belongs to. `cause` is the message, timer, rule or event that started it. Where a plugin
+    asks of its own accord, `plugin` names it, and `job` the timer or rule on whose behalf (``<plugin>/<key>``)."""
 
     id: str
     session: str
@@ -27,6 +28,8 @@ class TurnInfo(Value, frozen=True):
     principal: str
     profile: str = "default"
     channel: str = ""
+    plugin: str = ""
+    job: str = ""
 
 
 class Reply(Spoken, frozen=True, gc=True):

@@ -12,9 +12,9 @@ from gitu_core.contracts.ports import Clock
 from gitu_core.errors import AuthFailed, StoreError
 from gitu_core.manifest import Manifest
 from gitu_core.model import Candidate, ModelEvent, ModelRequest, RouteTask
-from gitu_core.routing.cooldown import Cooldown
+from gitu_core.routing.cooldown import TRIP, Cooldown
 from gitu_core.routing.guarded import EVENT_TIMEOUT, Watch, guarded, typed
-from gitu_core.routing.plan import Draft, pause_key
+from gitu_core.routing.plan import Draft, breaker, pause_key
 from gitu_core.routing.sources import Plugins, Sources
 
 
@@ -71,8 +71,8 @@ class Models:
         provider = await self._sources.provider(name)
         if request.model != model or request.credential != candidate.credential:
             request = msgspec.structs.replace(request, model=model, credential=candidate.credential)
-        self._cooldown.begin(pause_key(candidate))
-        self._cooldown.begin(candidate.credential)
+        for key in (pause_key(candidate), candidate.credential, breaker(name)):
+            self._cooldown.begin(key)
         try:
             return provider.stream(request)
         except StoreError as error:  # one of its own
@@ -85,14 +85,23 @@ class Models:
 
     def report(self, candidate: Candidate, error: Exception | None) -> None:
         """Tells how it went. A refused credential is left alone, whatever the model; else the model with its
-        key."""
+        key, and its provider where all else fails as well."""
+        provider = breaker(candidate.model.partition("/")[0])
+        if error is not None:
+            self._cooldown.failure(provider, error, TRIP)
         if error is None:
-            self._cooldown.success(pause_key(candidate))
-            self._cooldown.success(candidate.credential)
+            for key in (pause_key(candidate), candidate.credential, provider):
+                self._cooldown.success(key)
         elif isinstance(error, AuthFailed) and candidate.credential:
             self._cooldown.failure(candidate.credential, error)
         else:
             self._cooldown.failure(pause_key(candidate), error)
+
+    def breakers(self) -> Sequence[tuple[str, str, str]]:
+        """The providers whose breaker is not closed: name, ``open`` or ``half-open``, and what they failed with."""
+        names = [(source.name, breaker(source.name)) for source in self._sources.all()]
+        found = [(name, self._cooldown.state(key), self._cooldown.reason(key)) for name, key in names]
+        return [each for each in found if each[1] != "closed"]
 
     def providers(self) -> Sequence[tuple[str, str]]:
         """Every provider of an enabled plugin by name, and why it cannot be asked; empty where it can. Asks and

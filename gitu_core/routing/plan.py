@@ -34,6 +34,11 @@ def pause_key(candidate: Candidate) -> str:
     return f"{candidate.model} {candidate.credential}"
 
 
+def breaker(provider: str) -> str:
+    """What is left alone when a provider fails as a whole."""
+    return f"provider {provider}"
+
+
 def full_name(source: Source, info: ModelInfo) -> str:
     """``provider/model``."""
     return f"{source.name}/{info.id.removeprefix(source.name + '/') or info.id}"
@@ -126,6 +131,9 @@ class Draft:
         if missing := source.missing(self._held(source)):
             refused = [self._cooldown.left(f"platform:{name}") for name in (*source.required, *source.optional)]
             return "refused its key" if any(refused) else f"needs the secret {missing}"
+        if wait := self._cooldown.left(breaker(source.name)):
+            self._waits.append(wait)
+            return f"is left alone for {wait:.0f} s ({self._cooldown.reason(breaker(source.name))})"
         return ""
 
     def _usable(self, source: Source) -> bool:

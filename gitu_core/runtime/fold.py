@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+import msgspec
 
 from gitu_core.model import (
     UNLABELLED,
@@ -122,6 +125,19 @@ class TurnState:
         message = tool_message(call, step.result, step.handle)
         self.label = self.label.join(message.label)
         self.messages.append(message)
+
+    def repeats(self, most: int) -> ToolCall | None:
+        """A call that was made *most* times with the same arguments and gave the same result each time."""
+        if len(self.results) < most:
+            return None
+        seen = Counter[bytes]()
+        for call in self.calls:
+            if (result := self.results.get(call.id)) is not None:
+                same = call.tool, call.arguments, call.raw, result.status, result.text
+                seen[key := msgspec.json.encode(same, order="deterministic")] += 1
+                if seen[key] >= most:
+                    return call
+        return None
 
     @property
     def answer(self) -> ModelMessage | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from contextlib import aclosing
+from collections import deque
+from collections.abc import Sequence
+from contextlib import aclosing, suppress
 from hashlib import blake2b
 
 import msgspec
 
-from gitu_core.contracts.ports import Budget, Clock, Hooks, Models
+from gitu_core.contracts.budgets import Budget, Ticket
+from gitu_core.contracts.ports import Clock, Hooks, Models
 from gitu_core.errors import Cancelled, Denied, GituError, LimitReached, NoModel, StoreError, StreamBroken
 from gitu_core.failpoints import hit
 from gitu_core.model import (
@@ -23,7 +26,7 @@ from gitu_core.model import (
     join_all,
 )  # fmt: skip
 from gitu_core.model.measure import BYTES_A_TOKEN, tokens_of
-from gitu_core.model.prices import cost_of, worst_cost
+from gitu_core.model.prices import cost_of, worst_case, worst_cost
 from gitu_core.model.steps import ModelAnswered, ModelAsked, ModelFailed
 from gitu_core.runtime.assemble import Assembler
 from gitu_core.runtime.context import fit, system_message
@@ -59,20 +62,37 @@ class Asker:
         task = RouteTask(
             input_tokens=minimum, output_tokens=left, needs=_needs(turn, tools), prefer=profile.prefer, max_cost=None
         )
-        candidates = await self._models.plan(task, profile.models, turn.work.person, exact=profile.exact)
+        candidates = deque(await self._models.plan(task, profile.models, turn.work.person, exact=profile.exact))
         last: GituError | None = None
-        for candidate in candidates:
+        while candidates:
+            candidate = candidates.popleft()
             try:
                 request = self._request(turn, candidate, system, tools, left)
                 await self._try(turn, candidate, request, last)
-            except FINAL:
-                raise
+            except FINAL as error:
+                if error.details.get("then") != "cheaper" or profile.exact:
+                    raise
+                if last is None or "then" not in last.details:
+                    candidates = deque(await self._cheaper(turn, task, candidate, error))
+                last = error
+                log.info("%s: %s", candidate.model, error.message)
             except GituError as error:
                 last = error
                 log.info("%s failed with %s; trying the next", candidate.model, error.code)
             else:
                 return
         raise last or NoModel("no model can answer", hint="run: gitu doctor")
+
+    async def _cheaper(self, turn: Turn, task: RouteTask, refused: Candidate, error: GituError) -> Sequence[Candidate]:
+        """The models to ask in place of one that an envelope cannot bear: those that cost less and fit into what is
+        left of it, of the profile and then of the same provider."""
+        cheap = msgspec.structs.replace(task, prefer="cost", max_cost=error.details.get("left"))
+        found, most = dict[str, Candidate](), refused.estimate
+        for names in (turn.work.profile.models, (refused.model.partition("/")[0],)):
+            with suppress(GituError):
+                for each in await self._models.plan(cheap, names, turn.work.person):
+                    found.setdefault(each.model, each)
+        return [each for each in found.values() if most is None or each.estimate is None or each.estimate < most]
 
     def _request(
         self, turn: Turn, candidate: Candidate, system: ModelMessage, tools: tuple[ToolSpec, ...], left: int
@@ -94,13 +114,14 @@ class Asker:
             filtered = filtered_by(before, request)
             # Whatever the model is about to read influences the turn, a filter's additions included.
             label = join_all(message.label for message in request.messages)
-        estimate = worst_cost(candidate.info, tokens_of(request.messages, request.tools), request.max_tokens or 0)
-        ticket = await self._budget.reserve(info, estimate)
-        parts = Assembler()
+        size = candidate.info, tokens_of(request.messages, request.tools), request.max_tokens or 0
+        estimate, parts = worst_cost(*size), Assembler()
+        ticket = await self._budget.reserve(info, turn.bill(candidate, worst_case(*size), estimate is not None))
         try:
             # On disk before it is asked: a crash from here on costs this call, and none that came before it.
             digest = digest_of(candidate, request)
-            await turn.commit(ModelAsked(candidate.model, candidate.credential, estimate, digest, label, filtered))
+            asked = ModelAsked(candidate.model, candidate.credential, estimate, digest, label, filtered)
+            self._budget.admit(ticket, await turn.commit(asked, hold=ticket.hold))
             hit("model.before")
             await turn.work.emit(ModelChosen(candidate.model, str(last.details.get("model", "")) if last else ""))
             began = self._clock.monotonic()
@@ -126,16 +147,17 @@ class Asker:
         if parts.finish is None:
             raise StreamBroken(f"{candidate.model} stopped before its answer was complete", hint="ask again")
 
-    async def _answered(self, turn: Turn, candidate: Candidate, parts: Assembler, ticket: str, seconds: float) -> None:
+    async def _answered(
+        self, turn: Turn, candidate: Candidate, parts: Assembler, ticket: Ticket, seconds: float
+    ) -> None:
         assert parts.finish is not None
         usage, info = parts.finish.usage, turn.work.info
         hit("model.after")
         message = parts.message(turn.mint(), turn.state.label)
         reason, last_resort = parts.finish.reason, candidate.last_resort
         step = ModelAnswered(message, usage, candidate.model, reason, seconds, last_resort=last_resort)
-        used = turn.used(candidate.model, candidate.owner, usage)
-        turn.note(step, used)
-        self._budget.settle(ticket, usage)
+        used = turn.used(candidate.model, candidate.owner, usage, ticket.at)
+        turn.note(step, used, *self._budget.settle(ticket, usage))
         self._models.report(candidate, None)
         if self._hooks.wants("gitu_model_called"):
             await turn.save()
@@ -146,7 +168,7 @@ class Asker:
                                hint="raise profiles.<name>.limits.output_tokens")  # fmt: skip
 
     async def _failed(
-        self, turn: Turn, candidate: Candidate, request: ModelRequest, parts: Assembler, ticket: str,
+        self, turn: Turn, candidate: Candidate, request: ModelRequest, parts: Assembler, ticket: Ticket,
         error: BaseException,
     ) -> None:  # fmt: skip
         """Pays for what was read before it went wrong, by estimate, cancelled or not; tells routing what went wrong."""
@@ -155,11 +177,11 @@ class Asker:
         usage = partial_usage(candidate, request, parts)
         if isinstance(error, GituError):
             error.details.setdefault("model", candidate.model)
-            self._models.report(candidate, error)
-        more = (turn.used(candidate.model, candidate.owner, usage),) if usage != Usage() else ()
-        turn.note(ModelFailed(candidate.model, error_info(error), usage), *more)
-        if more:
-            self._budget.settle(ticket, usage)
+        # One that was cut off is no failure, but a probe that ends so decides nothing either.
+        self._models.report(candidate, error if isinstance(error, GituError) else Cancelled("it was cut off"))
+        more = (turn.used(candidate.model, candidate.owner, usage, ticket.at),) if usage != Usage() else ()
+        settled = self._budget.settle(ticket, usage)
+        turn.note(ModelFailed(candidate.model, error_info(error), usage), *more, *settled)
 
 
 def digest_of(candidate: Candidate, request: ModelRequest) -> str:

@@ -10,8 +10,8 @@ import anyio
 import msgspec
 
 from gitu_core.config import Limits
+from gitu_core.contracts.budgets import Budget
 from gitu_core.contracts.ports import (
-    Budget,
     Clock,
     HistoryEntry,
     Hooks,
@@ -124,15 +124,17 @@ class Runtime:
         its answer went with the process."""
         hit("resume.before")
         state, asked = turn.state, turn.state.in_flight
-        if asked is not None:
+        if asked is None:
+            self._budget.resume(turn.work.info, state.usage.cost)
+        else:
             lost = error_info(Cancelled("the process ended before the model had answered", hint="it is asked again"))
             usage = Usage(cost=asked.estimate or 0)
             owner = "personal" if asked.credential.startswith("personal:") else "platform"
             used = turn.used(asked.model, owner, usage)
-            turn.note(ModelFailed(asked.model, lost, usage), used)
+            spent = (state.usage + usage).cost
+            turn.note(ModelFailed(asked.model, lost, usage), used, *self._budget.resume(turn.work.info, spent, used.id))
         if turn.work.worker is not None:
             turn.note(Resumed(turn.work.worker))
-        self._budget.resume(turn.work.info, state.usage.cost)
 
     async def _bounded(self, turn: Turn, limits: Limits) -> Reply:
         try:
@@ -181,6 +183,10 @@ class Runtime:
                 if state.open:
                     return self._waiting(turn)
                 continue
+            if (call := state.repeats(profile.limits.repeats)) is not None:
+                message = f"{call.tool} gave the same result {profile.limits.repeats} times for the same arguments"
+                raise LimitReached(message, hint="ask in another way, or raise profiles.<name>.limits.repeats",
+                                   limit="loop", tool=call.tool)  # fmt: skip
             if state.asked >= profile.limits.steps:
                 message = f"the turn asked a model {state.asked} times without coming to an answer"
                 raise LimitReached(message, hint="ask for less, or raise profiles.<name>.limits.steps", limit="steps")
@@ -265,7 +271,8 @@ class Runtime:
         limits = msgspec.structs.replace(profile.limits, output_tokens=min(profile.limits.output_tokens, left))
         profile = msgspec.structs.replace(profile, limits=limits)
         id, where = f"{work.info.id}.{call.id}", work.info
-        info = TurnInfo(id, where.session, call.id, where.principal, profile.name, where.channel)
+        info = TurnInfo(id, where.session, call.id, where.principal, profile.name, where.channel, where.plugin,
+                        where.job)  # fmt: skip
         task = Text(str(call.arguments.get("task", "")))
         ask, schema, check = ModelMessage("user", (task,), id=f"{call.id}.task", label=call.label), None, None
         if looks:

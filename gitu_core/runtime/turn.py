@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
 from gitu_core.contracts.audit import AuditEntry
+from gitu_core.contracts.budgets import Bill, Hold, Standing, Used
 from gitu_core.contracts.ports import Approval, Clock, Record, Records, StepEntry, UsageEntry
-from gitu_core.model import ErrorInfo, ModelMessage, ToolCall, Usage
+from gitu_core.model import Candidate, ErrorInfo, ModelMessage, ToolCall, Usage
 from gitu_core.model.steps import CallFinished, Step
 from gitu_core.runtime.fold import TurnState
 from gitu_core.runtime.work import Work
@@ -72,11 +73,14 @@ class Turn:
         self.work.kept += noted
         return noted
 
-    async def commit(self, step: Step, *more: Record) -> None:
-        """Records a step, with all that was noted before it, and waits until it is on disk. Where it does not get
-        there, nothing is to follow from it: it is not kept."""
+    async def commit(self, step: Step, *more: Record, hold: Hold | None = None) -> Sequence[Standing]:
+        """Records a step, with all that was noted before it, and waits until it is on disk; sets *hold* aside on the
+        way there. Where it does not get there, nothing is to follow from it: it is not kept."""
         entry = self.entry(step)
+        if hold is not None:
+            return await self._records.set_aside(hold, *self.noted(), *more, entry, given=self.work.given)
         await self._records.write(*self.noted(), *more, entry, given=self.work.given)
+        return ()
 
     def audited(self, kind: str, call: ToolCall, outcome: str, **facts: Any) -> AuditEntry:
         """What the audit keeps of the next step, which is about *call*."""
@@ -94,10 +98,21 @@ class Turn:
             facts = {"key": self.state.started[call.id], "seconds": step.seconds, "cost": cost}
             self.note(step, self.audited("effect", call, step.result.status, **facts))
 
-    def used(self, model: str, owner: str, usage: Usage) -> UsageEntry:
-        """What a model call of the next step used, as a record. Recorded twice, it counts once."""
-        info = self.work.info
-        return UsageEntry(self.mint(), self.work.person, info.session, info.id, model, owner, usage, self._clock.now())
+    def bill(self, candidate: Candidate, worst: Usage, priced: bool) -> Bill:
+        """What asking a model in the next step may cost. Its id is that of the usage recorded in the step after that,
+        in which the answer comes, also where that is found to be lost."""
+        work, info = self.work, self.work.info
+        used = Used(work.person, info.session, info.plugin, info.job, candidate.model, candidate.owner)
+        id = f"{info.id}_{self.state.steps + 1}"
+        return Bill(id, used, worst, self._clock.now(), info.id, priced, work.conversation)
+
+    def used(self, model: str, owner: str, usage: Usage, at: float | None = None) -> UsageEntry:
+        """What a model call of the next step used, *at* the time it was made, as a record. Recorded twice, it counts
+        once."""
+        info, at = self.work.info, self._clock.now() if at is None else at
+        return UsageEntry(
+            self.mint(), self.work.person, info.session, info.id, model, owner, usage, at, info.plugin, info.job
+        )
 
 
 def digest_of(call: ToolCall) -> str:

@@ -17,11 +17,11 @@ _PAGE = 500
 class AuditPart(Base):
     """The audit, which is only ever added to."""
 
-    async def audit(self, turn: str = "", person: str = "", limit: int = 100) -> Sequence[AuditEntry]:
-        """The newest entries, oldest first, of one turn or person where given. What was erased has no facts left; one
-        that cannot be read is left out, logged and reported by `check`."""
-        statement = "audit_of_turn" if turn else "audit_of" if person else "audit_last"
-        whose = (turn or person,) if turn or person else ()
+    async def audit(self, turn: str = "", person: str = "", limit: int = 100, id: str = "") -> Sequence[AuditEntry]:
+        """The newest entries, oldest first, of one turn or person where given, or the one with that *id*. What was
+        erased has no facts left; one that cannot be read is left out, logged and reported by `check`."""
+        given = (("audit_one", id), ("audit_of_turn", turn), ("audit_of", person))
+        statement, *whose = next((each for each in given if each[1]), ("audit_last",))
         rows = await self._read(self._script_of(statement, self.tenant, *whose, limit, bodies=(-1,)))
         return readable(rows[::-1], self._audit_entry, self.engine.lost)
 

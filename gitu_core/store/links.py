@@ -107,6 +107,7 @@ class LinksPart(PeoplePart):
                 what = "this is the last account of its user, who could not talk to the assistant any more"
                 raise InputError(what, hint="say that it is the last one", field="last")
             yield "account_drop", where
+            yield from self._left(account, row[0])
 
         await self._changing(script)
 
@@ -204,7 +205,14 @@ class LinksPart(PeoplePart):
             yield from self._keys.ensure((person,))
             body = self._keys.seal(person, encoded(account), bound("accounts", self.tenant, channel, key, person))
             yield "account_move", (self.tenant, channel, key, person, now, now, body)
+            if row is not None:
+                yield from self._left(account, row[0])
         return Linking(account=account, person=who, before=row[0] if row and row[0] != person else "")
+
+    def _left(self, account: Account, person: str) -> Script:
+        """An account is not a person's any more: none of the chats on its channel is where they spoke last, until they
+        begin one there again."""
+        yield "conversations_left", (self.tenant, person, account.channel)
 
     def _taken(self, text: str, kind: str) -> ScriptOf[tuple[str, Shown] | None]:
         """Uses up the code that *text* is: its person and what it knows. None if it does not count; that is a try, or

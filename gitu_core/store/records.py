@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+from gitu_core.contracts.budgets import Hold, Settled, Standing
 from gitu_core.contracts.ports import Accepted, HistoryEntry, InboxEntry, Landing, OutboxEntry, Record, StepEntry
 from gitu_core.model import Message, Receipt, Usage
 from gitu_core.model.message import same_author
-from gitu_core.store.base import Base, readable, replaced
+from gitu_core.store.base import readable, replaced
+from gitu_core.store.budgets import BudgetsPart
 from gitu_core.store.cache import Tail
 from gitu_core.store.keys import Script
 from gitu_core.store.rows import history_entry, inbox_entry, inbox_row, outbox_entry, rows_of, step_entry
@@ -21,7 +24,7 @@ _CHUNK, _PAGE = 256, 1000
 _NEVER = -1
 
 
-class RecordsPart(Base):
+class RecordsPart(BudgetsPart):
     """Inbox, history, journal, outbox and usage."""
 
     async def accept(self, entry: InboxEntry, lane: str = "", landing: Landing | None = None) -> Receipt:
@@ -52,6 +55,19 @@ class RecordsPart(Base):
         have been written. Fails where the message that *given* stands for was not accepted as a new one."""
         rows, after = self._prepared(records)
         await self._rows(rows, after=after, given=given)
+
+    async def set_aside(self, hold: Hold, *records: Record, given: Any = None) -> Sequence[Standing]:
+        """Writes all records like `write` and sets *hold* aside behind them, on the same way to the disk, whoever else
+        does so at that moment. Gives how full each envelope was before, up to the one that cannot bear it, if there is
+        one: then nothing is set aside, and the call stands in the ledger as one that used nothing."""
+        rows, after = self._prepared(records)
+        if self.engine.dialect == "postgresql":
+            # Ahead of the audit's end, which others lock behind this row as well: nobody waits for us crosswise.
+            rows = [Row("budget_gate", (self.tenant,)), *rows]
+        script, late = partial(self._held, hold), hold.bill.id
+        job = Job(rows, script, after=after, given=given, fenced=True, late=late)
+        standings: Sequence[Standing] = await self._wait(job)
+        return standings
 
     def post(self, *records: Record) -> None:
         """Writes all records in one transaction, later, after everything handed over before; does not wait.
@@ -217,11 +233,15 @@ class RecordsPart(Base):
     # ---- inside --------------------------------------------------------------------------------------------
 
     def _prepared(self, records: Sequence[Record]) -> tuple[list[Row], Callable[[Job], None] | None]:
-        rows = rows_of(records, self.tenant, self.clock.now())
+        plain = [each for each in records if not isinstance(each, Settled)]
+        rows = rows_of(plain, self.tenant, self.clock.now())
         news: dict[str, list[tuple[HistoryEntry, int]]] = {}
-        for record, row in zip(records, rows, strict=True):
+        for record, row in zip(plain, rows, strict=True):
             if isinstance(record, HistoryEntry):
                 news.setdefault(record.session, []).append((record, len(row.body or b"")))
+        if len(plain) < len(records):
+            # Ahead of usage by a turn that goes on, which knows less about it than what was set aside.
+            rows = [*self._settling(records, self._me()), *rows]
         if not news:
             return rows, None
         for session, entries in news.items():

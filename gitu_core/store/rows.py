@@ -69,7 +69,7 @@ def _usage(entry: ports.UsageEntry, tenant: str, now: float) -> Row:
     used = entry.usage
     who = (tenant, entry.id, entry.person, entry.session, entry.turn, entry.plugin, entry.model, entry.owner)
     amounts = (used.input_tokens, used.output_tokens, used.cached_tokens, used.cost)
-    return Row("usage_add", (*who, *amounts, float(entry.at)))
+    return Row("usage_add", (*who, *amounts, float(entry.at), entry.job))
 
 
 def _audit(entry: AuditEntry, tenant: str, now: float) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gitu_core.contracts.ports import Session
@@ -52,6 +52,15 @@ class SessionsPart(Base):
         statement, who = ("sessions_of", (person,)) if person else ("sessions", ())
         rows = await self._read(self._script_of(statement, self.tenant, *who, limit, bodies=(6,)))
         return [self._session(row) for row in rows]
+
+    async def conversation_of(self, person: str) -> Conversation | None:
+        """The conversation with one person alone that was bound to a session last. `Damaged` if it cannot be read."""
+        rows = await self._read(self._script_of("conversations_of", self.tenant, person, 100, bodies=(1,)))
+        what, seal = f"a conversation of {person}", ("conversations", self.tenant)
+        found: Iterator[Conversation] = (
+            unsealed(self._keys, body, Conversation, what, *seal, key, person) for key, body in rows
+        )
+        return next((each for each in found if each.kind == "direct"), None)
 
     async def update_session(
         self, id: str, *, title: str | None = None, profile: str | None = None, settings: dict[str, Any] | None = None

@@ -42,7 +42,9 @@ SESSIONS = _table(
     index("sessions_of", "tenant person active_at"),
     index("sessions_active", "tenant active_at"),
     index("sessions_open", "tenant active_at", where="ended_at IS NULL"))
-CONVERSATIONS = _table("conversations", "tenant* conversation:bytes* channel person session bound_at:time body:bytes")
+CONVERSATIONS = _table(
+    "conversations", "tenant* conversation:bytes* channel person session bound_at:time body:bytes",
+    index("conversations_of", "tenant person bound_at"))
 INBOX = _table(
     "inbox",
     "n:serial* tenant id channel key:bytes person session accepted_at:time done_at:time? outcome worker='' body:bytes",
@@ -61,8 +63,12 @@ OUTBOX = _table(
     index("outbox_lost", "tenant person n", where="state IN ('unknown', 'dead')"))
 USAGE = _table(
     "usage", "tenant* id* person session turn plugin model owner"
-    " input_tokens:big output_tokens:big cached_tokens:big cost:big at:time",
+    " input_tokens:big output_tokens:big cached_tokens:big cost:big at:time job=''",
     index("usage_of", "tenant person at"), index("usage_at", "tenant at"))
+ENVELOPES = _table("envelopes", "tenant* key* person until:time cost:big tokens:big held_cost:big held_tokens:big")
+HOLDS = _table(
+    "holds", "tenant* worker* id* envelope* person session turn plugin job model owner"
+    " input_tokens:big output_tokens:big cost:big at:time")
 PLUGIN_STATE = _table(
     "plugin_state", "tenant* plugin* key* person updated_at:time body:bytes",
     index("plugin_state_of", "tenant person plugin key"))

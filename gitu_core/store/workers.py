@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 from gitu_core.contracts.ports import Worker
 from gitu_core.errors import LeaseLost
-from gitu_core.store.base import Base
+from gitu_core.store.budgets import BudgetsPart
 from gitu_core.store.keys import Script
 from gitu_core.store.writer import Fence, Job, Row
 
 
-class WorkersPart(Base):
+class WorkersPart(BudgetsPart):
     """Workers and lanes."""
 
     async def join(self, about: str) -> str:
@@ -89,6 +89,7 @@ class WorkersPart(Base):
             await self._wait(Job([Row(statement, (self.tenant, lane, worker)) for lane in lanes]))
 
     def _end(self, worker: str) -> Script:
+        yield from self._charge(worker)
         for statement in ("lanes_take", "timers_take", "worker_drop"):
             yield statement, (self.tenant, worker)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
-from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
@@ -73,24 +72,27 @@ Law = Generator[Operation, Any, Any]
 
 
 class Job:
-    """Work for the writer: rows, or a script that decides as it goes. Atomic.
+    """Work for the writer: rows, or a script that decides as it goes, or both. Atomic.
 
     :param people: whose keys a script seals with.
     :param statement: one statement and its parameters, instead; gives its rows.
     :param after: called with the job, on the event loop, as soon as it is committed or has failed.
     :param waits: False for a job that nobody waits for.
     :param fenced: True for what only a worker may write whose lease holds.
+    :param late: for rows with a script behind them, the id under which it sets something aside.
     :param given: the job of a message; this one fails where that message was not new, or is not on disk before it.
     """
 
-    __slots__ = ("after", "error", "fenced", "future", "given", "people", "result", "rows", "script", "statement")
+    __slots__ = (
+        "after", "error", "fenced", "future", "given", "late", "people", "result", "rows", "script", "statement"
+    )  # fmt: skip
 
     def __init__(
         self, rows: Sequence[Row] = (), script: Callable[[], Script] | None = None, people: Sequence[str] = (),
         after: Callable[[Job], None] | None = None, waits: bool = True, fenced: bool = False, given: Job | None = None,
-        statement: tuple[str, tuple[Any, ...]] | None = None,
+        statement: tuple[str, tuple[Any, ...]] | None = None, late: str = "",
     ) -> None:  # fmt: skip
-        self.statement = statement
+        self.statement, self.late = statement, late
         self.rows, self.script, self.after, self.fenced, self.given = rows, script, after, fenced, given
         self.people = frozenset(people or [row.person for row in rows if row.body is not None])
         self.result: Any = None
@@ -179,8 +181,8 @@ def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None, tries
             jobs[0].result = yield Operation("alone", *statement)
         else:
             yield Operation("begin", "", fence if any(job.fenced for job in jobs) else None)
-            for segment in _segments(jobs):
-                yield from _segment(segment, keys)
+            for rows, segment in _segments(jobs):
+                yield from _segment(rows, segment, keys)
             hit("writer.rows")
             yield Operation("commit")
         hit("writer.commit")
@@ -219,20 +221,35 @@ def script_law(script: Script) -> Law:
             error = raised
 
 
-def _segments(jobs: Sequence[Job]) -> Iterator[list[Job]]:
-    """Runs of jobs made of rows; a script stands alone, so that it sees what came before it."""
-    for rows, same in groupby(jobs, lambda job: job.script is None and job.statement is None):
-        run = list(same)
-        yield from [run] if rows else ([job] for job in run)
+def _segments(jobs: Sequence[Job]) -> Iterator[tuple[bool, list[Job]]]:
+    """Runs of jobs made of rows (True); a script stands alone, so that it sees what came before it. One that is `late`
+    comes behind the rows of the jobs around it, its own and those of others, unless they end what it begins."""
+    run, late = list[Job](), dict[str, Job]()
+    for job in jobs:
+        rows = bool(job.late) or (job.script is None and job.statement is None)
+        ends = late and any(row.statement == "hold_drop" and row.params[-1] in late for row in job.rows)
+        if (ends or not rows) and run:
+            yield True, run
+            yield from ((False, [each]) for each in late.values())
+            run, late = [], {}
+        if rows:
+            run.append(job)
+        else:
+            yield False, [job]
+        if job.late:
+            late[job.late] = job
+    if run:
+        yield True, run
+        yield from ((False, [each]) for each in late.values())
 
 
-def _segment(jobs: Sequence[Job], keys: Keyring) -> Law:
-    if (statement := jobs[0].statement) is not None:
-        jobs[0].result = yield Operation("rows", *statement)
-    elif (script := jobs[0].script) is not None:
-        jobs[0].result = yield from script_law(script())
-    else:
+def _segment(rows: bool, jobs: Sequence[Job], keys: Keyring) -> Law:
+    if rows:
         yield from _bulk(jobs, keys)
+    elif (statement := jobs[0].statement) is not None:
+        jobs[0].result = yield Operation("rows", *statement)
+    elif (script := jobs[0].script) is not None and jobs[0].error is None:
+        jobs[0].result = yield from script_law(script())
 
 
 def _bulk(jobs: Sequence[Job], keys: Keyring) -> Law:

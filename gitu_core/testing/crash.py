@@ -64,6 +64,7 @@ SCENARIOS: dict[str, Scenario] = {
     for each in (
         Scenario("plain", "a message and its answer", lambda world: world.say("plain one")),
         Scenario("effect", "a message that leads to an effect", lambda world: world.say("effect one")),
+        Scenario("budget", "an effect, on a budget", lambda world: world.say("effect one"), {"budget": 10**9}),
         Scenario("approval", "an effect that needs the person's yes", lambda world: world.say("approval one")),
         Scenario("then", "a message into an idle lane", lambda world: world.say("plain one"), {"then": "plain two"}),
         Scenario("own", "the assistant says something of itself", lambda world: world.trigger("good morning")),
@@ -235,7 +236,8 @@ class Lives:
         async with self.store() as store:
             left = [f"message {id} is left in the inbox" for id, _ in await open_messages(store)]
             left += [f"timer {row[1]} is left" for row in await rows_in(store, "timers_of", OWNER)]
-            return list(await store.check()), left
+            left += [f"{tokens} tokens of {key} are still set aside" for key, _, tokens in await store.held()]
+            return [*await store.check(), *(await store.audit_verify()).problems], left
 
     def points_of(self, run: Run) -> dict[str, int]:
         """The points that were reached in one life, and how often."""

@@ -23,6 +23,7 @@ import anyio
 import msgspec
 
 from gitu_core.app import Gitu
+from gitu_core.config import Envelope, Settings
 from gitu_core.contracts import Host
 from gitu_core.errors import GituError, NotReady
 from gitu_core.gateway import live as live_answers
@@ -60,7 +61,8 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     once more at the end. With *stay* it runs until the world says ``stop``; a *worker* also does what the channels of
     other processes brought. *patience* is after how many seconds without any event it gives up. With *edits* the
     channel lets messages be changed; *then* is said after the first answer. With *open_for* nobody answers questions,
-    and they are open for that many seconds.
+    and they are open for that many seconds. With *budget* each user may use so many tokens a day, and is told of the
+    first of them.
     *before* is a ``package:function`` that is called before everything else, *config* a ``gitu.toml``.
     """
 
@@ -81,6 +83,7 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     edits: bool = False
     then: str = ""
     open_for: float = 0.0
+    budget: int = 0
 
 
 class Outside:
@@ -159,10 +162,12 @@ async def live(case: Case, world: World) -> bool:
     adapter = loaded(case.adapter)(world) if case.adapter else own
     tools = loaded(case.tools)(world) if case.tools else [CountingTool(world, verifiable=case.delivery != "blind")]
     outside = Outside(world, adapter)
+    daily = Envelope(per=("user",), period="day", tokens=case.budget, warn=(1e-12,))
+    config = case.config or (Settings(budgets={"daily": daily}) if case.budget else None)
     gitu = Gitu(
         model=loaded(case.model)(world) if case.model else CountingModel(world), tools=(*tools, OutsidePage()),
         plugins=(outside, *(loaded(case.plugins)(world) if case.plugins else ())),
-        home=case.home, database=case.database or None, config=case.config or None,
+        home=case.home, database=case.database or None, config=config,
     )  # fmt: skip
     async with gitu, anyio.create_task_group() as group:
         gitu.house.keeper.everything = case.worker
@@ -210,6 +215,7 @@ async def _idle(gitu: Gitu, world: World, case: Case) -> bool:
     try:
         left: Any = await open_messages(store) or await store.unsent(1) or await store.unsent(1, "sending")
         left = left or (world.events("alarm") and await rows_in(store, "timers_of", OWNER))
+        left = left or (case.budget and await store.held())  # who leaves in good order pays it without a word
         left = left or (case.open_for and await rows_in(store, "approvals_due", FAR, 1))
     except GituError as error:
         log.info("the store does not answer: %s", error)

@@ -1,11 +1,12 @@
 """What must hold however often a process died, as functions of the evidence: each gives a sentence for every breach.
 
 I1  nothing is lost: every message is answered, every trigger told and every timer rings, or it is shown as unknown
-    where the channel is blind
-I2  what is said is seen once; on a blind channel at most once; a timer rings once, again only where a death cut it off
+    where the channel is blind; nothing stays set aside in a budget
+I2  what is said is seen once; on a blind channel at most once; a timer rings once, again only where a death cut it off;
+    a warning about a budget is told once
 I3  an effect happens at most once, and what people are told about it is true
 I4  a model call whose answer was on disk is never made again, one in flight at most once a death
-I5  the database is whole
+I5  the database is whole, and so is the audit
 I6  work goes on soon after a restart
 """
 
@@ -124,6 +125,7 @@ def repeated(evidence: Evidence) -> list[str]:
     if unfinished > len(_dead(evidence)):
         found.append(f"{unfinished} answers were left unfinished on the screen")
     found += _rang_again(evidence)
+    found += _above_one("the warning", (each.key for each in evidence.shown if each.key.startswith("gitu.budget.")))
     questions = Counter(each.ask for each in evidence.shown if each.ask)
     return found + [f"question {ask} was asked {count} times" for ask, count in questions.items() if count > 1]
 

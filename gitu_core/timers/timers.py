@@ -78,7 +78,8 @@ class Timers:
     async def _fired(self, timer: Timer, began: float) -> float | None:
         """Hands a timer over on behalf of whom it was set for; gives when to do so again, if it is to be."""
         who, key = user(timer.person) if timer.person else plugin(timer.owner), f"{timer.key}.{timer.due_at}"
-        CURRENT_CALL.set(CallInfo(timer.key, key, principal=who, label=timer.label))  # in this task only
+        info = CallInfo(timer.key, key, principal=who, label=timer.label, chain=timer.chain)
+        CURRENT_CALL.set(info)  # in this task only
         try:
             if self._clock.monotonic() - began > self._patience:
                 raise NotReady("this process stood still")

@@ -17,8 +17,9 @@ from tests.benchmarks.measure import Figure, Send, Server, capacity, model_serve
 from tests.benchmarks.table import Report, finish, parser
 from tests.benchmarks.variants import aiohttp_session, file_system, gitu, openai_client
 
-TURNS = {1: {"gitu": 100, "openai": 50, "aiohttp": 100}, 32: {"gitu": 480, "openai": 192, "aiohttp": 480},
-         256: {"gitu": 1024, "openai": 512, "aiohttp": 1024}}  # fmt: skip
+TURNS = {1: {"gitu": 100, "budgets": 100, "openai": 50, "aiohttp": 100},
+         32: {"gitu": 480, "budgets": 480, "openai": 192, "aiohttp": 480},
+         256: {"gitu": 1024, "budgets": 1024, "openai": 512, "aiohttp": 1024}}  # fmt: skip
 """How many turns a round has, at each number of sessions at once."""
 
 ROUNDS = 5
@@ -41,7 +42,7 @@ async def same(server: Server, kind: str, variants: dict[str, Send], when: str) 
             raise SystemExit(f"{name}, {kind} turn, {when}: the requests are not the same:\n  " + "\n  ".join(found))
 
 
-async def compare(server: Server, folder: Path, rounds: int, report: Report) -> None:
+async def compare(server: Server, folder: Path, rounds: int, report: Report, budgets: bool) -> None:
     """Measures and fills the report."""
     body = json.dumps(KINDS["plain"][0]).encode()
     fast, cost = await capacity(server, body)
@@ -54,6 +55,8 @@ async def compare(server: Server, folder: Path, rounds: int, report: Report) -> 
                 "openai": openai_client(server.url, closing)[kind],
                 "aiohttp": aiohttp_session(server.url, closing)[kind],
             }
+            if budgets:
+                variants["budgets"] = await gitu(server.url, folder / f"{kind}-budgets", kind, closing, budgets=True)
             await same(server, kind, variants, "at the start")
             found = {n: await side_by_side(variants, n, turns, rounds, server) for n, turns in TURNS.items()}
             await same(server, kind, variants, "at the end")
@@ -63,7 +66,12 @@ async def compare(server: Server, folder: Path, rounds: int, report: Report) -> 
 
 def show(kind: str, found: dict[int, dict[str, Figure]], report: Report) -> None:
     """Prints the figures of one kind of turn."""
-    names = {"gitu": "Gitu, stored", "openai": "bare openai client", "aiohttp": "bare aiohttp"}
+    names = {
+        "gitu": "Gitu, stored",
+        "budgets": "the same with two budgets",
+        "openai": "bare openai client",
+        "aiohttp": "bare aiohttp",
+    }
     rows = [
         (
             f"{kind} turn, {names[name]}", at_once, figure.ms, figure.ratio(by_name["openai"]), figure.best_rate,
@@ -91,11 +99,12 @@ def main() -> None:
     """Starts the server, measures, prints a table."""
     given = parser(__doc__)
     given.add_argument("--rounds", type=int, default=ROUNDS)
+    given.add_argument("--budgets", action="store_true", help="measure a turn with two budgets as well")
     given.add_argument("--gap", type=float, default=0.0, help="seconds between two events of a stream")
     options = given.parse_args()
     report = Report("A durable turn beside the bare client's calls")
     with model_server("--gap", str(options.gap)) as server, tempfile.TemporaryDirectory() as folder:
-        asyncio.run(compare(server, Path(folder), options.rounds, report))
+        asyncio.run(compare(server, Path(folder), options.rounds, report, options.budgets))
     finish(report, options)
 
 

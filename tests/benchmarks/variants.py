@@ -18,20 +18,24 @@ Ask = Callable[..., Awaitable[tuple[str, dict[str, str]]]]
 
 
 async def gitu(
-    url: str, folder: Path, kind: str, closing: AsyncExitStack, question: str = QUESTION, **limits: Any
-) -> Send:
+    url: str, folder: Path, kind: str, closing: AsyncExitStack, question: str = QUESTION, budgets: bool = False,
+    **limits: Any,
+) -> Send:  # fmt: skip
     """A stored turn of a user who keeps one session. No history is read, so that the request stays the same, however
-    much was said before; *limits* change that. `AssertionError` if the database does not wait for the disk."""
+    much was said before; *limits* change that. With *budgets* every call draws on two envelopes. `AssertionError` if
+    the database does not wait for the disk."""
     import os
 
     from gitu_core import Gitu, tool
-    from gitu_core.config import Limits, Profile
+    from gitu_core.config import Envelope, Limits, Profile, Settings
 
     os.environ |= {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": KEY}
     tools = [tool(effects=["write"])(note)] if kind == "tool" else []
     given = Limits(**{"context_tokens": 0, **limits})
     profile = Profile(instructions=INSTRUCTIONS, tools=("local-tools:*",), exact=True, limits=given)
-    made = Gitu(model="openai/bench", tools=tools, profiles=[profile], home=folder)
+    amounts = {"each": Envelope(per=("user",), period="day", tokens=10**12), "all": Envelope(tokens=10**15)}
+    config = Settings(budgets=amounts) if budgets else None
+    made = Gitu(model="openai/bench", tools=tools, profiles=[profile], home=folder, config=config)
     entered = await closing.enter_async_context(made)
     level = await entered.house.store.engine.raw(lambda writer: writer.execute("PRAGMA synchronous").fetchone()[0])
     assert level >= 2, f"PRAGMA synchronous is {level}: what is accepted could be lost"

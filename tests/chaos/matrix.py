@@ -25,13 +25,14 @@ same on all of them."""
 
 
 AGAIN = {
+    "budget": ("world.model.begun", "model.after"),
     "plain": ("world.model.begun", "outbox.before"), "effect": ("call.dispatch", "world.effect.after"),
     "approval": ("answer.after",), "own": ("world.send.after",), "timer": ("timer.claimed",), "grow": ("live.shown",),
     "expire": ("expire.after",), "then": (),
 }  # fmt: skip
 """Where a process dies before one that goes on after it and dies too."""
 
-BEGIN_ALIKE = ("grow", "expire")
+BEGIN_ALIKE = ("grow", "expire", "budget")
 """Scenarios that begin like another one, so that of their commits the last are tried."""
 
 NOT_HERE = ("wake.before", "wake.heard", "wake.done")

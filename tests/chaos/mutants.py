@@ -34,6 +34,7 @@ MUTANTS = (
     Mutant("forgets_what_models_said", "I4", "world.effect.before:kill", "effect"),
     Mutant("lies_about_effects", "I3", "world.effect.after:kill", "effect"),
     Mutant("crosses_off_first", "I1", "world.timer.before:kill", "timer"),
+    Mutant("keeps_what_it_set_aside", "I1", "world.effect.before:kill", "budget"),
     Mutant("sleeps_long", "I6", "world.model.begun:kill"),
     Mutant("scribbles", "I5", "world.model.begun:kill"),
 )

@@ -29,7 +29,10 @@ class Team:
     def __init__(self, place: Path, database: str, delivery: Any, settings: str = "", **case: Any) -> None:
         place.mkdir(parents=True, exist_ok=True)
         config = place / "gitu.toml"
-        config.write_text(f'lease_seconds = {LEASE:g}\n{settings}\n[profiles.default]\ntools = ["*"]\n')
+        budgets = (
+            '[budgets.user]\nper = ["user"]\ntokens = 1_000_000_000\n[budgets.house]\ntokens = 1_000_000_000_000\n'
+        )
+        config.write_text(f'lease_seconds = {LEASE:g}\n{settings}\n{budgets}[profiles.default]\ntools = ["*"]\n')
         self.lives = Lives(
             place, database=database, delivery=delivery, stay=True, worker=True, config=str(config), **case
         )

@@ -25,6 +25,7 @@ def ran(part: Any, *only: str, kills: int = 10) -> Sequence[Any]:
     [
         (("effect", "verifiable", "sqlite", "call.result"), 5),
         (("own", "blind", "postgresql", "outbox.before"), 4),
+        (("budget", "verifiable", "postgresql", "/ model.after"), 2),
         (("timer", "idempotent", "sqlite", "timer.fired"), 2),
         (("grow", "verifiable", "sqlite", "/ live.shown"), 5),
         (("then", "idempotent", "postgresql", "turn.begun"), 2),
@@ -54,7 +55,9 @@ def test_a_slice_of_the_workers_behind_nats() -> None:
     assert [(each.point, each.breaches) for each in results] == [("nats: killed at wake.heard", {})]
 
 
-@pytest.mark.parametrize("name", ["acknowledges_early", "acts_first", "never_asks_for_its_epoch"])
+@pytest.mark.parametrize(
+    "name", ["acknowledges_early", "acts_first", "never_asks_for_its_epoch", "keeps_what_it_set_aside"]
+)
 def test_hosts_that_do_it_wrong_are_caught(name: str) -> None:
     (result,) = ran(mutants, name)
     assert result.broken == []

@@ -33,8 +33,9 @@ def acts_first(world: World) -> None:
     """An effect is dispatched before it is on disk that it will be."""
     from gitu_core.runtime.turn import Turn
 
-    async def commit(self: Turn, step: Any, *more: Any) -> None:
+    async def commit(self: Turn, step: Any, *more: Any, hold: Any = None) -> Any:
         self.note(step, *more)
+        return ()
 
     Turn.commit = commit  # type: ignore[method-assign]
 
@@ -119,6 +120,13 @@ def crosses_off_first(world: World) -> None:
         return await fired(self, timer, began)
 
     Timers._fired = crossed_off  # type: ignore[method-assign]
+
+
+def keeps_what_it_set_aside(world: World) -> None:
+    """A call is paid for, and what was set aside for it stays so."""
+    from gitu_core.budget import Governor
+
+    Governor.settle = lambda self, ticket, usage: ()  # type: ignore[method-assign]
 
 
 def sleeps_long(world: World) -> None:

@@ -94,6 +94,7 @@ def test_the_page_of_errors_matches_the_classes() -> None:
         ("Settings", config.Settings),
         ("A profile: [profiles.NAME]", config.Profile),
         ("Limits of a turn: [profiles.NAME.limits]", config.Limits),
+        ("A budget: [budgets.NAME]", config.Envelope),
     ],
 )
 def test_the_page_of_settings_has_every_field_with_its_default(head: str, kind: type) -> None:

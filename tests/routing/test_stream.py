@@ -8,7 +8,17 @@ from collections.abc import AsyncIterator
 import anyio
 import pytest
 
-from gitu_core.errors import AuthFailed, GituError, NotReady, StreamBroken
+from gitu_core.errors import (
+    AuthFailed,
+    Cancelled,
+    GituError,
+    LimitReached,
+    NoModel,
+    NotReady,
+    RateLimited,
+    Rejected,
+    StreamBroken,
+)  # fmt: skip
 from gitu_core.model import (
     Candidate,
     Finish,
@@ -24,7 +34,8 @@ from gitu_core.model import (
     user_message,
 )  # fmt: skip
 from gitu_core.model.measure import tokens_of
-from tests.routing.conftest import Answer, House, Provider, info
+from gitu_core.routing.cooldown import TRIP
+from tests.routing.conftest import Answer, House, Provider, hello, info
 
 pytestmark = pytest.mark.anyio
 HI = (user_message("hi"),)
@@ -137,6 +148,58 @@ async def test_after_a_pause_one_request_probes_while_the_others_wait(house: Hou
     house.models.report(candidate, None)
     assert [each.model for each in await house.models.plan(RouteTask(), ())] == ["acme/a", "acme/b"]
     await probe.aclose()
+
+
+async def fails(house: House, times: int, *models: Candidate, error: GituError | None = None) -> None:
+    """Failures of the models in turn, one after the other."""
+    for n in range(times):
+        house.models.report(models[n % len(models)], error or NotReady("down"))
+
+
+async def test_a_provider_whose_models_all_fail_is_left_alone_as_a_whole_and_probed_by_one_request(
+    house: House,
+) -> None:
+    async def answer(request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        yield TextDelta("one")
+        yield Finish()
+
+    a = await planned(house, answer)
+    b = (await house.models.plan(RouteTask(), ()))[1]
+    await fails(house, TRIP - 1, a, b)
+    assert house.models.breakers() == []
+    await fails(house, 1, b)
+    assert house.models.breakers() == [("acme", "open", "not_ready")]
+    with pytest.raises(NoModel, match=r"acme is left alone for 1 s \(not_ready\)") as failed:
+        await house.models.plan(RouteTask(), ("acme/c",))  # nobody asked it yet
+    assert failed.value.details["retry_after"] <= 1
+    house.clock.jump(60)
+    assert house.models.breakers() == [("acme", "half-open", "not_ready")]
+    (first, *_) = await house.models.plan(RouteTask(), ())
+    probe = house.models.stream(first, ModelRequest("a", HI))
+    await anext(probe)
+    with pytest.raises(NoModel):
+        await house.models.plan(RouteTask(), ())
+    await probe.aclose()
+    house.models.report(first, Cancelled("stopped"))  # it decides nothing, and keeps nobody waiting
+    (first, *_) = await house.models.plan(RouteTask(), ())
+    await fails(house, 1, first)
+    assert house.models.breakers() == [("acme", "open", "not_ready")]
+    house.clock.jump(60)
+    house.models.report(first, None)
+    assert house.models.breakers() == []
+    await fails(house, TRIP - 1, a, b)
+    assert house.models.breakers() == []
+
+
+@pytest.mark.parametrize(
+    "error", [RateLimited("slow", retry_after=5), AuthFailed("no"), Rejected("no"), LimitReached("x")]
+)
+async def test_what_only_a_model_a_key_or_the_request_is_to_blame_for_opens_no_provider(
+    house: House, error: GituError
+) -> None:
+    a = await planned(house, hello)
+    await fails(house, 3 * TRIP, a, error=error)
+    assert house.models.breakers() == []
 
 
 def test_tokens_are_measured_once_while_a_message_lives() -> None:

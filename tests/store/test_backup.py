@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gitu_core.contracts.audit import AuditEntry
+from gitu_core.contracts.budgets import Bill, Hold, Slot, Standing, Used
 from gitu_core.contracts.host import Entry
 from gitu_core.contracts.ports import Approval, StepEntry, UsageEntry
 from gitu_core.contracts.timers import Timer
@@ -45,6 +46,15 @@ async def filled(store: Store, large: bytes = b"large" * 14_000) -> None:
     await store.put_timer(Timer("p", "k", 5.0, {"a": 1}, "ana"))
     facts = {"call": "c", "reason": "she said so"}
     await store.write(AuditEntry("effect", "mail", "ok", "ana", "s", "t", facts, 1.0, "t_3.effect"))
+    await store.set_aside(hold())
+
+
+def hold(id: str = "h") -> Hold:
+    """A call of ana's that may use 5 nano-dollars and 30 tokens, set aside in her envelope of 100."""
+    bill = Bill(id, Used("ana", "s", "p", "p/j", "m", "platform"), Usage(10, 20, cost=5), 1.0, "t")
+    return Hold(
+        bill, (Slot("b", ("ana",), '["b", "", "ana"]', 0.0, 9.0, 100, None, lambda used: used.person == "ana", "ana"),)
+    )
 
 
 def _worker(store: Store) -> Any:
@@ -141,3 +151,6 @@ async def test_a_database_of_an_earlier_version_loads(version: str, tmp_path: Pa
                 (1, "mail", "she said so")
             ]
             assert [each.account for each in await store.accounts("ana")] == [ANA]
+        if version >= "0005":
+            assert await store.held() == [('["b", "", "ana"]', 5, 30)]
+            assert await store.set_aside(hold("h2")) == [Standing(7, 0, 5, 30)]

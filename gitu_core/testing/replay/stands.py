@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from gitu_core.contracts.base import Contribution
+from gitu_core.contracts.budgets import Bill, Hold, Standing, Ticket
 from gitu_core.contracts.ports import HistoryEntry, Offer, Record, StepEntry, Verdict
 from gitu_core.errors import ModelError
 from gitu_core.model import (
@@ -155,22 +156,27 @@ def _bare(message: ModelMessage) -> bool:
 class Budget:
     """Bears whatever it bore then (the port `Budget`)."""
 
-    async def reserve(self, turn: TurnInfo, estimate: int | None) -> str:
+    async def reserve(self, turn: TurnInfo, bill: Bill) -> Ticket:
         """Refuses where it refused then."""
         track = CURRENT.get()
         step = track.next
         if isinstance(step, Ended) and step.reply.error is not None:
             raise as_error(step.reply.error)
-        return ""
+        return Ticket()
 
-    def settle(self, ticket: str, usage: Usage) -> None:
+    def admit(self, ticket: Ticket, standings: Sequence[Standing]) -> None:
+        """Bears it: where an envelope did not, that is what came of the call."""
+
+    def settle(self, ticket: Ticket, usage: Usage) -> Sequence[Record]:
+        """Counts nothing."""
+        return ()
+
+    def release(self, ticket: Ticket) -> None:
         """Counts nothing."""
 
-    def release(self, ticket: str) -> None:
+    def resume(self, turn: TurnInfo, spent: int, lost: str = "") -> Sequence[Record]:
         """Counts nothing."""
-
-    def resume(self, turn: TurnInfo, spent: int) -> None:
-        """Counts nothing."""
+        return ()
 
     def close(self, turn: str) -> int:
         """Counts nothing."""
@@ -182,6 +188,11 @@ class Records:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+
+    async def set_aside(self, hold: Hold, *records: Record, given: Any = None) -> Sequence[Standing]:
+        """Compares what was written; nothing is set aside here."""
+        await self.write(*records)
+        return ()
 
     async def write(self, *records: Record, given: Any = None) -> None:
         """Compares what was written."""
