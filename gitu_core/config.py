@@ -63,7 +63,8 @@ class Limits(Value, frozen=True):
 class Profile(Value, frozen=True):
     """An agent by name. `models` in order of preference, `tools` as patterns of names (``clock``, ``note*``,
     ``plugin:*``), `delegates` are profiles that this one may call as tools. With `exact` no model but those named is
-    ever asked. `mode` ``confirm`` asks before everything that acts, ``read-only`` denies it."""
+    ever asked. `mode` ``confirm`` asks before everything that acts, ``read-only`` denies it. What others wrote is
+    `outside`: shown to the model, or kept behind handles that it hands on unseen."""
 
     name: str = "default"
     description: str = ""
@@ -75,6 +76,7 @@ class Profile(Value, frozen=True):
     temperature: float | None = None
     exact: bool = False
     mode: Mode = "default"
+    outside: Literal["shown", "handles"] = "shown"
     limits: Limits = Limits()
 
 

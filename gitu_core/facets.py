@@ -13,8 +13,9 @@ from gitu_core.contracts.host import FACETS, Entry, Missing
 from gitu_core.contracts.scope import acting, person_of
 from gitu_core.contracts.timers import HOOK, Timer
 from gitu_core.errors import Denied, InputError, LimitReached, NotReady
-from gitu_core.model import UNLABELLED, Ask, BlobRef, Conversation, Label, Outgoing, Part  # fmt: skip
+from gitu_core.model import UNLABELLED, Ask, BlobRef, Conversation, Label, Outgoing, Part, user  # fmt: skip
 from gitu_core.model import plugin as plugin_principal
+from gitu_core.model.audience import audience
 
 if TYPE_CHECKING:
     from gitu_core.config import SecretSource
@@ -187,8 +188,13 @@ class NotifyFacet(_Facet):
     async def send(self, conversation: Conversation, parts: Sequence[Part], key: str) -> str:
         """Says something under an idempotency key, once however often it is asked to; gives its id."""
         id = f"{self._plugin}.{key}"
-        label = acting(plugin_principal(self._plugin)).label
-        await self._house.notify(Outgoing(id, id, conversation, tuple(parts), label=label))
+        call = acting(plugin_principal(self._plugin))
+        session = await self._house.store.session_of(conversation)
+        reader = audience(conversation, user(session.person) if session is not None else "")
+        # Within a turn the policy decided about the call. What comes of a timer, nobody decided about.
+        if not call.turn and not call.label.readable_by(reader):
+            raise Denied("what led to this may not be read there", hint="say it where those are who may read it")
+        await self._house.notify(Outgoing(id, id, conversation, tuple(parts), label=call.label))
         return id
 
 

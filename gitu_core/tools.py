@@ -195,7 +195,7 @@ def tool(
     roles: Mapping[str, str] | None = None, writers: Mapping[str, str] | None = None, reversible: bool = False,
     verify: Callable[..., Any] | None = None, timeout: float = 30.0, output_limit: int = 100_000,
     examples: Sequence[str] = (), asked: Sequence[str] = (), records: Mapping[str, str] | None = None,
-    audience: Literal["", "self", "others"] = "",
+    audience: Literal["", "self", "others"] = "", private: bool | None = None,
 ) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...  # fmt: skip
 def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Makes a typed function a tool. Parameters, their types and the docstring become its JSON Schema.
@@ -204,6 +204,7 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     result, `records` what the parts are, `asked` with which phrases people ask for it, `audience` who sees what it does
     (see `ToolSpec`), `verify` is a function of the same parameters that tells what became of an earlier call, `timeout`
     is in seconds, `output_limit` in characters of JSON.
+    What a `private` tool gives is for the eyes of the person it is called for.
     """
     if function is not None:
         return FunctionTool(function, {})

@@ -15,11 +15,13 @@ from gitu_core.gateway import Gateway, Job, Past, turns_of
 from gitu_core.gateway.identity import plain
 from gitu_core.isolation import is_cancellation
 from gitu_core.model import ErrorInfo, ModelMessage, Reply, ToolCall, ToolSpec, TurnEvent, TurnFinished, TurnInfo, user
+from gitu_core.model.audience import audience
 from gitu_core.model.steps import Ended, Parked
 from gitu_core.runtime import Emit, Profiles, Runtime, Work
 from gitu_core.runtime.consent import asked_again, is_yes
 from gitu_core.runtime.failures import error_info
 from gitu_core.runtime.fold import fold
+from gitu_core.runtime.readers import in_sight
 from gitu_core.runtime.turn import Turn
 
 log = logging.getLogger("gitu")
@@ -160,7 +162,8 @@ async def _show(job: Job, adapter: Adapter, event: TurnEvent) -> None:
     if not adapter.channel.streams:
         return
     try:
-        await adapter.show(job.entry.message.conversation, event)
+        where = job.entry.message.conversation
+        await adapter.show(where, in_sight(event, audience(where, user(job.entry.person))))
     except BaseException as error:  # what is shown while a turn runs may get lost, never the turn
         if is_cancellation(error):
             raise

@@ -303,7 +303,8 @@ class House:
         is worked on, it is asked for that call's principal and draws on the envelope of its turn."""
         base, call, id = self.profile("default"), acting(principal), self.clock.new_id()
         models = (model,) if model else base.models
-        profile = msgspec.structs.replace(base, tools=(), delegates=(), models=models, exact=bool(model) or base.exact)
+        exact = bool(model) or base.exact
+        profile = msgspec.structs.replace(base, tools=(), delegates=(), models=models, exact=exact, outside="shown")
         ask = ModelMessage("user", (Text(prompt),), id=f"{id}.ask", label=call.label)
         turn = f"{call.turn}.{id}" if call.turn else id
         plugin = principal.partition(":")[2]

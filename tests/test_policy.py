@@ -24,7 +24,7 @@ def judged(call: ToolCall, tool: ToolSpec, context: Label, said: str = "") -> Ve
         if said:
             evidence.heard(said)
 
-    evidence = POLICY.evidence(TURN, [tool], "default", {TURN.principal}, read)
+    evidence = POLICY.evidence(TURN, [tool], "default", read)
     evidence.label = context
     return POLICY.decide(call, tool, evidence)
 

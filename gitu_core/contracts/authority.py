@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -95,11 +95,9 @@ class Policy(Protocol):
     """Decides about calls: pure, fast, total; never asks a model."""
 
     def evidence(
-        self, turn: TurnInfo, tools: Sequence[ToolSpec], mode: Mode, readers: Collection[str],
-        read: Callable[[Evidence], None],
-    ) -> Evidence:  # fmt: skip
-        """What a turn knows. *readers* are the principal, and the group that is talked to; *read* tells what is new
-        since it was called last; it is called where that matters."""
+        self, turn: TurnInfo, tools: Sequence[ToolSpec], mode: Mode, read: Callable[[Evidence], None]
+    ) -> Evidence:
+        """What a turn knows. *read* tells what is new since it was called last; it is called where that matters."""
 
     def decide(self, call: ToolCall, tool: ToolSpec, evidence: Evidence) -> Verdict:
         """What may happen, and why."""

@@ -131,8 +131,9 @@ class Approval(Value, frozen=True):
     """A question that a turn waits for: may `call` be run (``approve``), or, where nobody knows what became of it, be
     run again (``retry``)? Or one that a plugin asks of its own accord: anything (``ask``), or for a `grant`
     (``permit``); no message waits for those. `digest` is that of the exact arguments the choice is about; `turn` and
-    `message` name the turn and the receipt of the message it answers; `grant` is what a standing yes would allow. Times
-    are in seconds since 1970, UTC."""
+    `message` name the turn and the receipt of the message it answers; `grant` is what a standing yes would allow.
+    `shown` is all that is asked in a conversation where others may not read `ask`. Times are in seconds since 1970,
+    UTC."""
 
     id: str
     person: str
@@ -151,6 +152,7 @@ class Approval(Value, frozen=True):
     choice: str = ""
     by: str = ""
     answered_at: float | None = None
+    shown: str = ""
 
 
 class InboxDone(Value, frozen=True):

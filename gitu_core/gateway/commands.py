@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from gitu_core.contracts.ports import InboxEntry, Records, Session, Sessions
 from gitu_core.gateway.identity import DOUBTFUL, Identity
 from gitu_core.gateway.intake import split
-from gitu_core.model import Conversation, Part, Text
+from gitu_core.model import Conversation, Part, Text, user
+from gitu_core.model.audience import audience, readable
 
 HELP = {
     "help": "what you can say",
@@ -108,7 +109,8 @@ class Commands:
                 return f"A new session begins: {fresh.id}"
             case "history":
                 entries = await self._records.history(session.id, max_tokens=20_000, max_messages=40)
-                said = [f"{each.message.role}: {each.message.text}" for each in entries if each.message.text]
+                here = readable((each.message for each in entries), audience(message.conversation, user(person)))
+                said = [f"{each.role}: {each.text}" for each in here if each.text]
                 return "\n".join(said) or "Nothing was said yet."
             case "stop":
                 return "Stopped." if await self._stop(session, person) else "Nothing runs."

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from gitu_core.contracts import Adapter
-from gitu_core.contracts.ports import Clock, Hooks, InboxDone, OutboxEntry, Outcome, Record, Records
+from gitu_core.contracts.ports import Approval, Clock, Hooks, InboxDone, OutboxEntry, Outcome, Record, Records
 from gitu_core.errors import Damaged, LeaseLost, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.answers import answer
@@ -20,6 +20,7 @@ from gitu_core.gateway.queues import Lanes
 from gitu_core.gateway.work import TurnRunner
 from gitu_core.isolation import is_cancellation
 from gitu_core.model import Ask, Message, Outgoing, Part, Reply, Text
+from gitu_core.model.audience import audience, with_reader
 
 log = logging.getLogger("gitu.gateway")
 
@@ -137,8 +138,9 @@ class Worker:
         where, reply = job.entry.message.conversation, outcome.reply
         job.asks = outcome.asks or job.asks
         ids = [asked_as(each) for each in job.asks]
+        label = with_reader(reply.label, audience(where, ""))  # of what names a tool and nothing else
         said = [
-            Outgoing(id, id, where, (each.ask,), cause=reply.turn, label=reply.label)
+            Outgoing(id, id, where, (_shown(each),), cause=reply.turn, label=label if each.shown else reply.label)
             for id, each in zip(ids, job.asks, strict=True)
         ]
         if reply.error is not None and ids:
@@ -225,3 +227,8 @@ class Worker:
             if reason is not None:
                 outgoing = msgspec.structs.replace(outgoing, parts=(Text(f"The answer was held back: {reason}"),))
         return outgoing
+
+
+def _shown(entry: Approval) -> Ask:
+    """A question as it is asked in its conversation."""
+    return Ask(entry.id, entry.shown, entry.ask.choices) if entry.shown else entry.ask

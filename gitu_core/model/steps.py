@@ -80,12 +80,14 @@ class CallStarted(Value, frozen=True, tag="call_started", tag_field="type"):
 
 
 class CallFinished(Value, frozen=True, tag="call_finished", tag_field="type"):
-    """A call ended. `usage` is what models used on its behalf."""
+    """A call ended. `usage` is what models used on its behalf. `handle` is what the model reads in place of a result
+    that it may hand on and not read."""
 
     call: str
     result: ToolResult
     seconds: float = 0.0
     usage: Usage = Usage()
+    handle: str = ""
 
 
 class CallAnswered(Value, frozen=True, tag="call_answered", tag_field="type"):

@@ -43,6 +43,8 @@ class ToolSpec(Value, frozen=True, weakref=True, gc=True):
     to, ``when`` a date of the record, ``size`` a number that records are compared by, ``secret`` what must not get out.
     `audience` tells who sees what it does: ``self`` the user alone, ``others`` somebody else in any case; empty: the
     recipients that the arguments name. `timeout` is in seconds, `output_limit` in characters of the JSON result.
+    `private`: what it gives is for the eyes of the person on whose behalf it is called; None where its author does not
+    say.
     """
 
     name: str
@@ -60,6 +62,7 @@ class ToolSpec(Value, frozen=True, weakref=True, gc=True):
     asked: tuple[str, ...] = ()
     records: dict[str, str] = msgspec.field(default_factory=dict)
     audience: Literal["", "self", "others"] = ""
+    private: bool | None = None
 
     @property
     def sinks(self) -> tuple[str, ...]:

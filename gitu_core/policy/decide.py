@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 from gitu_core.contracts import authority
@@ -39,7 +39,7 @@ def decide(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> Verdict:
     if evidence.mode == "read-only" and acts:
         return Verdict("deny", f"this session only looks; {tool.name} acts", paths)
     influence = evidence.label.join(call.influence)
-    if not any(map(influence.readable_by, evidence.readers)) and (tool.audience == "others" or _leaves(tool, sinks)):
+    if not influence.readable_by(evidence.principal) and (tool.audience == "others" or _leaves(tool, sinks)):
         return Verdict("deny", f"it would tell what only {', '.join(sorted(influence.readers or ()))} may know", paths)
     trusted = influence.trusted_for(evidence.principal)
     grant = evidence.book.find(tool.name, call.arguments, evidence, trusted)
@@ -138,11 +138,10 @@ class LabelPolicy:
     """Decides by labels, roles and what the user said (the port `Policy`)."""
 
     def evidence(
-        self, turn: TurnInfo, tools: Sequence[ToolSpec], mode: Mode, readers: Collection[str],
-        read: Callable[[authority.Evidence], None],
-    ) -> authority.Evidence:  # fmt: skip
+        self, turn: TurnInfo, tools: Sequence[ToolSpec], mode: Mode, read: Callable[[authority.Evidence], None]
+    ) -> authority.Evidence:
         """What a turn knows."""
-        made = Evidence(turn.principal, mode=mode, tools=tools, session=turn.session, readers=readers, read=read)
+        made = Evidence(turn.principal, mode=mode, tools=tools, session=turn.session, read=read)
         return cast(authority.Evidence, made)
 
     def decide(self, call: ToolCall, tool: ToolSpec, evidence: authority.Evidence) -> Verdict:

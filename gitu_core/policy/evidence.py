@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -40,17 +40,16 @@ class Evidence:
     `label` is the join of the labels of everything the model has seen, `principal` for whom it acts. `people` are the
     addresses that the user wrote to, each with the words of its name. `begun` counts the effects of this turn by what
     they do and where, `declined` are the tools for which a person said no in this turn, `tools` those that the model
-    has. `readers` is as whom the principal reads; `read` tells, when it matters, what is new. Of what was heard, wishes
+    has. `read` tells, when it matters, what is new. Of what was heard, wishes
     and names are found out on first use.
     """
 
     def __init__(
         self, principal: str, label: Label = UNLABELLED, *, mode: Mode = "default", people: Iterable[str] = (),
-        tools: Iterable[ToolSpec] = (), session: str = "", readers: Collection[str] = (),
+        tools: Iterable[ToolSpec] = (), session: str = "",
         read: Callable[[Evidence], None] | None = None,
     ) -> None:  # fmt: skip
         self.principal, self.label, self.mode, self.session = principal, label, mode, session
-        self.readers = frozenset((principal, *readers))
         self.now, self.book, self._read = 0.0, _NO_GRANTS, read
         self.tools = {tool.name: tool for tool in tools}
         self.people: dict[str, frozenset[str]] = {}

@@ -26,9 +26,11 @@ from gitu_core.model import (
     by_system,
 )  # fmt: skip
 from gitu_core.model.steps import CallDecided, CallFinished, CallStarted, LookedUp
-from gitu_core.runtime.consent import Approve, Consent, declined
+from gitu_core.runtime.consent import Consent, declined
 from gitu_core.runtime.evidence import Judge
 from gitu_core.runtime.failures import error_info
+from gitu_core.runtime.handles import LOOK, filled, on, refused, set_aside
+from gitu_core.runtime.readers import made_private, reader_of
 from gitu_core.runtime.results import failed, labelled, refiltered, sound
 from gitu_core.runtime.toolbox import DELEGATE, Toolbox, missing
 from gitu_core.runtime.turn import Turn
@@ -41,7 +43,7 @@ log = logging.getLogger("gitu.runtime")
 Delegate = Callable[[Turn, str, ToolCall], Awaitable[tuple[ToolResult, Usage]]]
 """Runs another profile for a call; gives what it answered and what it used."""
 
-LOOK = "look"
+PEEK = "peek"
 """What the id of a call ends with that is made only to decide about another one."""
 
 NO_USAGE = Usage()
@@ -55,25 +57,26 @@ class CallContext:
     def __init__(self, info: CallInfo, work: Work) -> None:
         self.info = info
         self.deps = work.deps
-        self._emit = work.emit
+        self._emit, self._reader = work.emit, reader_of(work)
 
     async def progress(self, text: str, fraction: float | None = None) -> None:
         """Shows how far the work is."""
-        await self._emit(Progress(text, self.info.call, fraction))
+        if self.info.label.readable_by(self._reader):
+            await self._emit(Progress(text, self.info.call, fraction))
 
 
 class Caller:
     """Runs the tool calls of turns."""
 
     def __init__(
-        self, toolbox: Toolbox, hooks: Hooks, policy: Policy, grants: Grants, clock: Clock, approve: Approve,
+        self, toolbox: Toolbox, hooks: Hooks, policy: Policy, grants: Grants, clock: Clock, consent: Consent,
         delegate: Delegate, hold: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._toolbox = toolbox
         self._hooks = hooks
         self._judge = Judge(policy, grants, self._look_up)
         self._clock = clock
-        self._consent = Consent(clock, approve)
+        self._consent = consent
         self._delegate = delegate
         self._hold = hold
         self._validators = Validators()
@@ -92,7 +95,8 @@ class Caller:
                     allowed.append(ready)
             except GituError as error:
                 result = ToolResult("denied" if isinstance(error, Denied) else "error", error=error_info(error))
-                await self._finish(turn, call, msgspec.structs.replace(result, label=call.label), 0.0)
+                label, handle = refused(turn, call, error)
+                await self._finish(turn, call, msgspec.structs.replace(result, label=label), 0.0, handle=handle)
         if not all(spec.acts for _, spec in allowed):
             await turn.save()
         if len(allowed) == 1:
@@ -129,6 +133,8 @@ class Caller:
 
     async def _frozen(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> ToolCall:
         """The call with the arguments that filters left; once it was decided about, nobody changes it any more."""
+        if call.id not in turn.state.decided:
+            call = filled(turn, call, delegate_of(turn, call) not in ("", LOOK))
         self._check(call, spec)
         if call.id in turn.state.decided or not self._hooks.wants("gitu_filter_call"):
             return call
@@ -166,12 +172,12 @@ class Caller:
 
     async def _look_up(self, turn: Turn, spec: ToolSpec) -> None:
         """Reads with a tool for a decision."""
-        call = ToolCall(f"{turn.mint()}.{LOOK}", spec.name, label=by_system())
+        call = ToolCall(f"{turn.mint()}.{PEEK}", spec.name, label=by_system())
         result = ToolResult("denied")
         if await self._guarded(turn, call, spec) is None:
             await turn.save()
             result, _ = await self._outcome(turn, call, spec, self._work(turn, call, spec, call.id))
-        turn.note(LookedUp(spec.name, labelled(result, spec, call)))
+        turn.note(LookedUp(spec.name, labelled(result, spec, call, turn.work.info.principal)))
 
     @staticmethod
     def _decided(turn: Turn, call: ToolCall, verdict: Verdict) -> None:
@@ -212,14 +218,15 @@ class Caller:
         hit("call.effect")
         if result is WAITS:
             return
-        result = labelled(result, spec, call)
+        given, result = result, labelled(result, spec, call, turn.work.info.principal)
         if self._hooks.wants("gitu_filter_result"):
             changed = await self._hooks.filter("gitu_filter_result", turn=turn.work.info, call=call, result=result)
             try:
                 result = refiltered(sound(changed, spec), result)
             except GituError as error:  # a filter that breaks a result has not filtered it
                 log.warning("a filter made no result of what %s gave: %s", spec.name, error)
-        await self._finish(turn, call, result, self._clock.monotonic() - began, usage)
+        result, handle = set_aside(turn, call, spec, given, result)
+        await self._finish(turn, call, result, self._clock.monotonic() - began, usage, handle)
 
     async def _outcome(
         self, turn: Turn, call: ToolCall, spec: ToolSpec, work: Awaitable[tuple[ToolResult, Usage]]
@@ -253,17 +260,18 @@ class Caller:
 
     async def _recover(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> tuple[ToolCall, ToolSpec] | None:
         """A call that was dispatched and has no result: its tool is asked, else the person, else nobody knows."""
-        result = unknown(call)
+        result, handle, principal = unknown(call), "", turn.work.info.principal
         if call.id not in turn.state.answered and spec.verifiable:
             answer, _ = await self._outcome(turn, call, spec, self._verify(turn, call, spec))
-            result = labelled(answer, spec, call) if answer.status != "unknown" else result
+            if answer.status != "unknown":
+                result, handle = set_aside(turn, call, spec, answer, labelled(answer, spec, call, principal))
         if result.status == "unknown":
             choice = self._consent.again(turn, call)
             if choice == "retry":
                 return call, spec
             if not choice:
                 return None
-        await self._finish(turn, call, result, 0.0, NO_USAGE)
+        await self._finish(turn, call, result, 0.0, NO_USAGE, handle)
         return None
 
     async def _verify(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> tuple[ToolResult, Usage]:
@@ -275,14 +283,14 @@ class Caller:
     def _context(self, turn: Turn, call: ToolCall, spec: ToolSpec, key: str) -> CallContext:
         work = turn.work
         deadline = self._clock.now() + spec.timeout
-        label = turn.state.label.join(call.label)
+        label = made_private(turn.state.label.join(call.influence), spec, work.info.principal)
         ids = work.info.id, work.info.session, work.info.principal
         return CallContext(CallInfo(call.id, key, *ids, deadline, label), work)
 
     async def _finish(
-        self, turn: Turn, call: ToolCall, result: ToolResult, seconds: float, usage: Usage = NO_USAGE
+        self, turn: Turn, call: ToolCall, result: ToolResult, seconds: float, usage: Usage = NO_USAGE, handle: str = ""
     ) -> None:
-        turn.finished(call, CallFinished(call.id, result, seconds, usage))
+        turn.finished(call, CallFinished(call.id, result, seconds, usage, handle))
         hit("call.result")
         await turn.work.emit(ToolFinished(call, result, seconds))
         if self._hooks.wants("gitu_tool_called"):
@@ -296,7 +304,9 @@ def _origins(turn: Turn, call: ToolCall) -> list[str]:
 
 
 def delegate_of(turn: Turn, call: ToolCall) -> str:
-    """The profile that a call hands a task to, if it does."""
+    """The profile that a call hands a task to, if it does; `LOOK` for one that nobody but a model works on."""
+    if call.tool == LOOK and on(turn):
+        return LOOK
     name = call.tool.removeprefix(DELEGATE)
     return name if name != call.tool and name in turn.work.profile.delegates else ""
 

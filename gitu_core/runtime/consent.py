@@ -16,6 +16,7 @@ from gitu_core.failpoints import hit
 from gitu_core.model import NANO, Ask, AskItem, ToolCall, ToolSpec
 from gitu_core.model.steps import CallAnswered
 from gitu_core.runtime.failures import error_info
+from gitu_core.runtime.readers import shown_of
 from gitu_core.runtime.turn import Turn, digest_of
 from gitu_core.runtime.work import Work
 
@@ -51,7 +52,8 @@ class Consent:
         return Verdict("deny", f"{verdict.reason}; this task asked {most} times already", verdict.sinks)
 
     async def given(
-        self, turn: Turn, call: ToolCall, spec: ToolSpec, verdict: Verdict, standing: Grant | None
+        self, turn: Turn, call: ToolCall, spec: ToolSpec, verdict: Verdict, standing: Grant | None = None,
+        question: str = "",
     ) -> bool:  # fmt: skip
         """True for a yes; False where the turn has to wait for one. `Denied` for a no. *standing* is what a yes that
         holds for longer would allow."""
@@ -60,7 +62,7 @@ class Consent:
             said = None if self._waits(turn, call, "approve") else await self._approve(turn.work, call, spec, verdict)
             if said is None:
                 hit("park.before")
-                question = f"May I use {spec.name}? {verdict.reason}."
+                question = question or f"May I use {spec.name}? {verdict.reason}."
                 choices = APPROVE + (STANDING if standing else ())
                 items = described(call, verdict.sources)
                 told = [*_consequences(spec), *_lines(items), *_history(turn)]
@@ -115,7 +117,7 @@ class Consent:
         ask = Ask(id, question, choices, details, items)
         turn.asks.append(Approval(
             id, work.person, work.info.session, work.root, work.message, call.id, digest_of(call), ask, now + OPEN_FOR,
-            now, kind, work.conversation, grant,
+            now, kind, work.conversation, grant, shown=shown_of(turn, call, kind, question),
         ))  # fmt: skip
 
     def _waits(self, turn: Turn, call: ToolCall, kind: str) -> bool:

@@ -9,9 +9,7 @@ import msgspec
 
 from gitu_core.contracts.authority import Book, Evidence, Grant, Grants, Policy, Verdict
 from gitu_core.model import ModelMessage, ToolCall, ToolResult, ToolSpec
-from gitu_core.model.label import group
 from gitu_core.runtime.turn import Turn
-from gitu_core.runtime.work import Work
 
 MOST = 1_000
 """People whose grants are kept in order."""
@@ -95,14 +93,6 @@ class Reader:
         return fresh
 
 
-def readers(work: Work) -> set[str]:
-    """As whom the principal of a turn reads: as themselves, and as one of the group that is talked to."""
-    found, where = {work.info.principal}, work.conversation
-    if where is not None and where.kind == "group":
-        found.add(group(where.channel, where.id))
-    return found
-
-
 def _content(text: str) -> object:
     try:
         return msgspec.json.decode(text)
@@ -125,7 +115,7 @@ class Judge:
         if turn.evidence is None:
             read, work = Reader(turn, specs), turn.work
             mode, tools = work.profile.mode, tuple(specs.values())
-            turn.evidence = self._policy.evidence(work.info, tools, mode, readers(work), read)
+            turn.evidence = self._policy.evidence(work.info, tools, mode, read)
         evidence: Evidence = turn.evidence
         evidence.label, evidence.now, looked = turn.state.label, turn.now(), False
         evidence.book = self._policy.book(())

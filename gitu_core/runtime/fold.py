@@ -44,8 +44,8 @@ class TurnState:
     `messages` are the entries the turn added to its context, `open` the calls without a result in the order they were
     asked for, `started` the calls that were dispatched (one that is open and started has an unknown outcome after a
     crash), `decided` the frozen calls by id, `answered` the choices about calls that nobody made use of yet, `starts`
-    how often a call was dispatched, `looked` what was read for decisions. `in_flight` is the model that was asked and
-    did not answer yet.
+    how often a call was dispatched, `looked` what was read for decisions, `handles` the results that the model did not
+    read. `in_flight` is the model that was asked and did not answer yet.
     """
 
     info: TurnInfo | None = None
@@ -60,6 +60,7 @@ class TurnState:
     calls: list[ToolCall] = field(default_factory=list)
     results: dict[str, ToolResult] = field(default_factory=dict)
     looked: dict[str, ToolResult] = field(default_factory=dict)
+    handles: dict[str, ToolResult] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     model: str = ""
     degraded: bool = False
@@ -125,9 +126,14 @@ class TurnState:
         call = self.open.pop(step.call, None)
         self.results[step.call] = step.result
         self.usage = self.usage + step.usage
-        self.label = self.label.join(step.result.influence)
-        if call is not None:
-            self.messages.append(tool_message(call, step.result))
+        if call is None:
+            self.label = self.label.join(step.result.influence)
+            return
+        if step.handle:
+            self.handles[step.call] = step.result
+        message = tool_message(call, step.result, step.handle)
+        self.label = self.label.join(message.label)
+        self.messages.append(message)
 
     def repeats(self, most: int) -> ToolCall | None:
         """A call that was made *most* times with the same arguments and gave the same result each time."""
@@ -149,10 +155,14 @@ class TurnState:
         return last if last is not None and last.role == "assistant" and not last.calls else None
 
 
-def tool_message(call: ToolCall, result: ToolResult) -> ModelMessage:
-    """A result as the model reads it. Its id follows from the call's, so that a replay gives the same."""
+def tool_message(call: ToolCall, result: ToolResult, handle: str = "") -> ModelMessage:
+    """A result as the model reads it. Its id follows from the call's, so that a replay gives the same.
+
+    Behind a handle, who wrote the result has not influenced the model; who may read it is as before: that there is
+    something, and how much, is theirs as well."""
+    label = Label(call.label.origins, result.influence.readers) if handle else result.influence
     return ModelMessage(
-        "tool", (Text(result.text),), call_id=call.id, name=call.tool, id=f"{call.id}.result", label=result.influence
+        "tool", (Text(handle or result.text),), call_id=call.id, name=call.tool, id=f"{call.id}.result", label=label
     )
 
 

@@ -31,6 +31,7 @@ from gitu_core.model.steps import ModelAnswered, ModelAsked, ModelFailed
 from gitu_core.runtime.assemble import Assembler
 from gitu_core.runtime.context import fit, system_message
 from gitu_core.runtime.failures import error_info
+from gitu_core.runtime.readers import reader_of
 from gitu_core.runtime.turn import Turn
 from gitu_core.telemetry import span
 
@@ -134,12 +135,13 @@ class Asker:
 
     async def _read(self, turn: Turn, candidate: Candidate, request: ModelRequest, parts: Assembler) -> None:
         """Reads the whole stream, and shows its words as they come."""
-        emitted = False
+        # What may have to be held back is not shown in part either.
+        emitted, sayable = False, turn.state.label.readable_by(reader_of(turn.work))
         with span("chat", gen_ai__operation__name="chat", gen_ai__request__model=candidate.model):
             async with aclosing(self._models.stream(candidate, request)) as events:  # type: ignore[type-var]
                 async for event in events:
                     words = parts.take(event)
-                    if words and turn.work.schema is None:
+                    if words and turn.work.schema is None and sayable:
                         await turn.work.emit(AnswerDelta(words, reset=turn.shown and not emitted))
                         emitted = turn.shown = True
         if parts.finish is None:

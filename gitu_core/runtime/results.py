@@ -9,6 +9,7 @@ import msgspec
 from gitu_core.errors import GituError, OutputTooLarge, ToolError
 from gitu_core.model import Label, ToolCall, ToolResult, ToolSpec, clean_text, outside
 from gitu_core.runtime.failures import error_info
+from gitu_core.runtime.readers import made_private
 
 _read = msgspec.json.Decoder(ToolResult).decode
 
@@ -63,10 +64,10 @@ def failed(error: BaseException, spec: ToolSpec) -> ToolResult:
     return ToolResult("unknown" if spec.acts else "error", error=error_info(wrong))
 
 
-def labelled(result: ToolResult, spec: ToolSpec, call: ToolCall) -> ToolResult:
-    """The result with everybody on its labels who wrote parts of it or chose its arguments."""
+def labelled(result: ToolResult, spec: ToolSpec, call: ToolCall, principal: str) -> ToolResult:
+    """The result with everybody on its labels who wrote parts of it or chose its arguments, and who may read it."""
     mark = Label(origins=frozenset((outside(f"tool:{spec.name}"),)))
-    whole = result.label.join(call.influence)
+    whole = made_private(result.label.join(call.influence), spec, principal)
     fields = dict(result.fields)
     for path, writer in spec.writers.items():
         if writer != "outside" and not writer.startswith("field:"):

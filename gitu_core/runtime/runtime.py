@@ -40,10 +40,12 @@ from gitu_core.model import (
 from gitu_core.model.measure import tokens_of
 from gitu_core.model.steps import STEPS_VERSION, Begun, Ended, ModelFailed, Noted, Parked, Resumed, Step
 from gitu_core.runtime.calls import NO_USAGE, WAITS, Caller, close_open
-from gitu_core.runtime.consent import Approve
+from gitu_core.runtime.consent import Approve, Consent
 from gitu_core.runtime.failures import error_info, main_cause
 from gitu_core.runtime.fold import TurnState, fold
+from gitu_core.runtime.handles import LOOK, on, quarantined, question
 from gitu_core.runtime.model_step import Asker
+from gitu_core.runtime.readers import may_say, reader_of, taken_in
 from gitu_core.runtime.structured import read_data
 from gitu_core.runtime.toolbox import Plugins, Toolbox
 from gitu_core.runtime.turn import Turn
@@ -73,7 +75,8 @@ class Runtime:
         self._profiles = profiles
         self._toolbox = Toolbox(registry, profiles)
         self._asker = Asker(models, budget, hooks, clock)
-        self._caller = Caller(self._toolbox, hooks, policy, grants, clock, approve, self._delegate, hold)
+        self._consent = Consent(clock, approve)
+        self._caller = Caller(self._toolbox, hooks, policy, grants, clock, self._consent, self._delegate, hold)
 
     async def run(self, work: Work, steps: Sequence[Step] = ()) -> Outcome:
         """Runs a turn to its end or until it has to wait, from the start or from the *steps* it already has.
@@ -83,7 +86,7 @@ class Runtime:
         state = fold(steps)
         if state.reply is not None:
             return Outcome(state.reply)
-        history = await self._history(work, state.seen if steps else None)
+        history = taken_in(await self._history(work, state.seen if steps else None), work)
         turn = work.turn = Turn(work, state, history, self._clock, self._records, work.approvals)
         if steps:
             await self._resume(turn)
@@ -161,6 +164,9 @@ class Runtime:
         corrections = 0
         while True:
             answer = state.answer
+            if answer is not None and not await may_say(self._consent, turn, answer):
+                return self._waiting(turn)
+            answer = state.answer
             if answer is not None and turn.work.schema is None:
                 return self._reply(turn, "ok")
             if answer is not None and turn.work.schema is not None:
@@ -189,10 +195,14 @@ class Runtime:
     def _reply(self, turn: Turn, status: str, error: BaseException | None = None, data: object = None) -> Reply:
         state, info = turn.state, turn.work.info
         answer = state.answer if error is None else None
+        if answer is not None and not answer.label.readable_by(reader_of(turn.work)) and not turn.work.depth:
+            answer = None  # it waits for a yes, or nobody may say it
+        # What was allowed to be said is not as private any more as what the turn knows.
+        label = answer.label if answer is not None and not turn.work.depth else state.label
         return Reply(
             info.id, info.session, status, answer.parts if answer else (), data, tuple(state.calls),  # type: ignore[arg-type]
             tuple(state.results[call.id] for call in state.calls if call.id in state.results),
-            state.usage, state.model, None if error is None else error_info(error), state.label,
+            state.usage, state.model, None if error is None else error_info(error), label,
             tuple(state.failures), state.degraded,
         )  # fmt: skip
 
@@ -207,7 +217,9 @@ class Runtime:
         work, now, first = turn.work, self._clock.now(), not turn.state.parked
         records: list[Record] = [*turn.noted(), *turn.asks]
         if work.depth == 0 and first:
-            note = ModelMessage("assistant", (Text(f"(I wait for an answer: {reply.text})"),), id=turn.mint(),
+            # What is behind a handle stands in the question, and is not to be read by the model later.
+            about = ", ".join(call.tool for call in turn.state.open.values()) if on(turn) else ""
+            note = ModelMessage("assistant", (Text(f"(I wait for an answer: {about or reply.text})"),), id=turn.mint(),
                                 label=turn.state.label)  # fmt: skip
             records += self._kept(turn, [work.ask, note], now)
         records.append(turn.entry(Parked(tuple(turn.state.open), turn.state.label)))
@@ -228,7 +240,8 @@ class Runtime:
         close_open(turn)
         state = turn.state
         results = tuple(state.results[call.id] for call in state.calls if call.id in state.results)
-        reply = msgspec.structs.replace(reply, results=results, label=state.label)
+        label = reply.label if reply.status == "ok" else state.label
+        reply = msgspec.structs.replace(reply, results=results, label=label)
         short = msgspec.structs.replace(reply, calls=(), results=(), data=None)
         records: list[Record] = turn.noted()
         if work.depth == 0:
@@ -248,7 +261,8 @@ class Runtime:
 
     async def _delegate(self, outer: Turn, name: str, call: ToolCall) -> tuple[ToolResult, Usage]:
         """Runs another profile on a task, on the envelope of the turn that asked for it; `WAITS` where it waits."""
-        work, profile = outer.work, self._profiles(name)
+        work, looks = outer.work, name == LOOK
+        profile = quarantined(work.profile) if looks else self._profiles(name)
         path = (*work.path, work.profile.name)
         if work.depth + 1 >= MAX_DEPTH or name in path:
             raise LimitReached(f"profile {name} would call itself, or too many call each other", limit="depth",
@@ -256,15 +270,17 @@ class Runtime:
         left = max(1, work.profile.limits.output_tokens - outer.state.usage.output_tokens)
         limits = msgspec.structs.replace(profile.limits, output_tokens=min(profile.limits.output_tokens, left))
         profile = msgspec.structs.replace(profile, limits=limits)
-        info = TurnInfo(
-            f"{work.info.id}.{call.id}", work.info.session, call.id, work.info.principal, name, work.info.channel,
-            work.info.plugin, work.info.job,
-        )  # fmt: skip
-        ask = ModelMessage("user", (Text(str(call.arguments.get("task", ""))),), id=f"{call.id}.task", label=call.label)
+        id, where = f"{work.info.id}.{call.id}", work.info
+        info = TurnInfo(id, where.session, call.id, where.principal, profile.name, where.channel, where.plugin,
+                        where.job)  # fmt: skip
+        task = Text(str(call.arguments.get("task", "")))
+        ask, schema, check = ModelMessage("user", (task,), id=f"{call.id}.task", label=call.label), None, None
+        if looks:
+            ask, schema, check = question(call)
         inner = Work(
-            info, work.person, ask, profile, work.conversation, deps=work.deps, depth=work.depth + 1, path=path,
-            outer=outer, parks=work.parks, approvals=work.approvals, worker=work.worker, again=work.again,
-            kept=work.kept, root=work.root, message=work.message,
+            info, work.person, ask, profile, work.conversation, schema=schema, check=check, deps=work.deps,
+            depth=work.depth + 1, path=path, outer=outer, parks=work.parks, approvals=work.approvals,
+            worker=work.worker, again=work.again, kept=work.kept, root=work.root, message=work.message,
         )  # fmt: skip
         outcome = await self._run_inner(inner)
         reply = outcome.reply
@@ -274,7 +290,10 @@ class Runtime:
             outer.stuck = outer.stuck or reply.error
             return WAITS, NO_USAGE
         status: Any = "ok" if reply.error is None else "error"
-        return ToolResult(status, reply.text or None, error=reply.error, label=reply.label), reply.usage
+        said: Any = reply.text or None
+        if schema is not None and reply.error is None:
+            said = read_data(reply.text, schema, check)
+        return ToolResult(status, said, error=reply.error, label=reply.label), reply.usage
 
     async def _run_inner(self, work: Work) -> Outcome:
         """Runs a turn inside another one; what it recorded is kept, however it ends."""

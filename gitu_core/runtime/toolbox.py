@@ -13,6 +13,7 @@ from gitu_core.contracts.ports import Offer, Registry
 from gitu_core.errors import ManifestError, ToolError
 from gitu_core.manifest import Manifest
 from gitu_core.model import ToolSpec
+from gitu_core.runtime.handles import LOOK_SPEC
 from gitu_core.runtime.work import Profiles
 
 if TYPE_CHECKING:
@@ -39,11 +40,12 @@ class Toolbox:
 
     def specs(self, profile: Profile) -> tuple[ToolSpec, ...]:
         """What the profile may use, by name; the same tuple while nothing changed."""
-        offers, key = self._registry.offers("tool"), (*profile.tools, None, *profile.delegates)
+        offers, key = self._registry.offers("tool"), (*profile.tools, None, *profile.delegates, profile.outside)
         among, specs = self._specs.get(key, (None, ()))
         if among is not offers:
             found = [self._spec(offer) for offer in offers if _offered(offer, profile.tools)]
             found += [delegate_spec(self._profile_of(name)) for name in profile.delegates]
+            found += [LOOK_SPEC] if profile.outside == "handles" else []
             by_name = {spec.name: spec for spec in found}
             specs = tuple(by_name[name] for name in sorted(by_name))
             self._specs[key] = offers, specs
@@ -55,11 +57,17 @@ class Toolbox:
         except msgspec.ValidationError as error:
             raise ManifestError(f"tool {offer.contribution.name}: {error}", plugin=offer.plugin,
                                 hint="rewrite the manifest with: gitu manifest") from error  # fmt: skip
-        # A tool that reaches the network and does not say who writes its results hands over what others wrote.
         manifest = self._registry.manifest(offer.plugin)
-        if spec.writers or manifest is None or not manifest.capabilities.network:
+        if manifest is None:
             return spec
-        return msgspec.structs.replace(spec, writers={"": "outside"})
+        needs = manifest.capabilities
+        # A tool that reaches the network and does not say who writes its results hands over what others wrote.
+        if not spec.writers and needs.network:
+            spec = msgspec.structs.replace(spec, writers={"": "outside"})
+        # One that reads with somebody's key or files, and does not say for whom, gives what is nobody else's business.
+        if spec.private is None and (needs.secrets or needs.files):
+            spec = msgspec.structs.replace(spec, private=True)
+        return spec
 
     async def get(self, name: str) -> Any:
         """The tool itself; activates its plugin on first use."""

@@ -292,4 +292,4 @@ async def test_who_influenced_an_argument_counts_for_the_decision_and_for_the_re
     assert mail.sent == []
     assert "outside:memory" in mail.asked[0]
     marked = ToolCall("1", "mail", {"to": "evil"}, fields={"to": OUTSIDE})
-    assert "outside:memory" in labelled(ToolResult(), mail.tool.spec, marked).label.origins
+    assert "outside:memory" in labelled(ToolResult(), mail.tool.spec, marked, "user:u").label.origins

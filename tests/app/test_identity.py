@@ -346,7 +346,7 @@ async def test_two_people_in_one_session_are_two_principals():
         eve = (await gitu.house.store.known(_account("eve"))).person.id
         one, two = seen[-1]
         assert (one.origins, two.origins) == ({f"user:{eve}"}, {f"user:{ana}"})
-        assert one.readers == {f"user:{eve}", "group:test:team"}
+        assert one.readers == {f"user:{eve}", f"user:{ana}", "group:test:team"}, "ana is in the group"
         assert (await adapter.talk("", user="eve", group="team", parts=(Answer(adapter.asks[0].id, "yes"),))) == CLOSED
         assert await adapter.talk("yes", user="eve", group="team") == "fine"
         assert SENT == []

@@ -32,7 +32,7 @@ _EMPTY: dict[type, dict[str, Any]] = {
     Text: {"text": ""}, Media: {"caption": ""}, BlobRef: {"name": ""}, Location: {"latitude": 0.0, "longitude": 0.0},
     Reaction: {"emoji": ""}, Opaque: {"data": {}}, Ask: {"question": "", "details": ""}, ModelMessage: {"state": {}},
     ToolCall: {"arguments": {}, "raw": None, "state": {}}, ToolResult: {"content": None}, Reply: {"data": None},
-    ErrorInfo: {"message": "", "hint": "", "details": {}}, Profile: {"instructions": ""},
+    ErrorInfo: {"message": "", "hint": "", "details": {}}, Profile: {"instructions": ""}, CallFinished: {"handle": ""},
 }  # fmt: skip
 """What an export without content leaves out."""
 
@@ -85,8 +85,8 @@ def _results(before: RecordedTurn, after: RecordedTurn) -> Iterator[tuple[str, t
             calls |= {pair[1].id: pair for pair in zip(was.message.calls, now.message.calls, strict=True)}
         elif isinstance(was, CallFinished) and isinstance(now, CallFinished) and now.call in calls:
             first, second = calls[now.call]
-            message = tool_message(second, now.result)
-            yield message.id, (tool_message(first, was.result), message)
+            message = tool_message(second, now.result, now.handle)
+            yield message.id, (tool_message(first, was.result, was.handle), message)
 
 
 def _said_again(before: Said, after: Said, results: dict[str, tuple[ModelMessage, ModelMessage]]) -> Said:

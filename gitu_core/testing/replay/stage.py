@@ -30,7 +30,7 @@ QUIET = 50
 PATIENCE = 4 * QUIET
 """Rounds that a result waits for those that were recorded before it."""
 
-MEASURES = frozenset({"estimate", "usage"})
+MEASURES = frozenset({"estimate", "usage", "handle"})
 """Fields that follow from the length of texts and from prices."""
 
 WORDS = frozenset({"reason", "sources", "question", "details", "items", "choices"})
@@ -257,7 +257,8 @@ def _messages(track: Track, step: Step) -> list[ModelMessage]:
     if isinstance(step, ModelAnswered | Noted):
         return [step.message]
     if isinstance(step, CallFinished) and step.call in track.calls:
-        return [tool_message(track.calls[step.call], step.result)]
+        before = track.result_of(step.call)  # where an outline has another length, that was told already
+        return [tool_message(track.calls[step.call], step.result, before.handle if before is not None else step.handle)]
     return []
 
 

@@ -38,7 +38,7 @@ from gitu_core.model.steps import (
     Noted,
 )
 from gitu_core.runtime import Work, as_error
-from gitu_core.runtime.calls import LOOK
+from gitu_core.runtime.calls import PEEK
 from gitu_core.store.cache import Tail
 from gitu_core.testing.replay.stage import CURRENT, SECONDS, Stage
 from gitu_core.testing.replay.track import Track
@@ -98,7 +98,7 @@ class _Tool:
     async def run(self, call: ToolCall, context: Any) -> ToolResult:
         """The recorded result, in its place among those of other calls."""
         track = CURRENT.get()
-        if not call.id.endswith(f".{LOOK}"):
+        if not call.id.endswith(f".{PEEK}"):
             return await self._stage.turn_of(track, call.id)
         await self._stage.tick(track)
         found = track.next
