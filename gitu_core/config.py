@@ -2,6 +2,7 @@
 
 model = "provider/some-model"              # or a list, best first; empty = the best provider that can be used
 database = "postgresql://user@host/db"   # default: a file in the home folder
+master_key = "keyring:gitu"              # or env:NAME or file:/path; default: GITU_MASTER_KEY, else a file there
 
 [profiles.default]
 instructions = "You are brief."
@@ -80,6 +81,7 @@ class Settings(Value, frozen=True):
 
     home: str = ""
     database: str = ""
+    master_key: str = ""
     tenant: str = "main"
     model: str | tuple[str, ...] = ()
     router: str = ""

@@ -2,6 +2,7 @@
 
     GituError
     ├── ConfigError            a setting is wrong: stop and show the field
+    │   └── KeyUnavailable     a master key is missing, another one, or cannot be read (also a StoreError)
     ├── InputError             what somebody handed in cannot be accepted; nothing was stored
     ├── NotReady               try again later, with back-off
     │   └── RateLimited        the other side said when
@@ -207,6 +208,11 @@ class BorderError(GituError, code="border"):
 
 class FacetUnavailable(GituError, code="facet_unavailable"):
     """This host does not offer the facet that was asked for."""
+
+
+class KeyUnavailable(ConfigError, StoreError, code="key"):
+    """A master key is missing, another one than the data needs, or cannot be read. `details["key"]` names it where it
+    is known which one. Nothing was changed, and what could not be done is tried again once it is there."""
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:

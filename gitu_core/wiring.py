@@ -75,6 +75,7 @@ class House:
         self.store: Store = SqlStore(
             url=self.settings.database or None, engine=options.engine, prefix=options.prefix, schema=options.schema,
             tenant=self.settings.tenant, home=self.settings.folder, clock=self.clock,
+            master_key=self.settings.master_key,
         )  # fmt: skip
         local = local_plugins(options)
         self._own = {id for id, _ in local}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ClauseElement, Integer, Text, bindparam, func, select, text, update
+from sqlalchemy import BigInteger, ClauseElement, Integer, Text, bindparam, func, select, text, tuple_, update
 
 from gitu_core.store import tables as t
 from scripts import people_queries, work_queries
@@ -32,6 +32,7 @@ def _writes(dialect: str) -> dict[str, ClauseElement]:
         "key_add": q.insert(dialect, t.KEYS)
         .on_conflict_do_nothing()
         .returning(*(t.KEYS.c[name] for name in KEY.split())),
+        "key_wrap": q.change(t.KEYS, "tenant id master", "master wrapped").returning(t.KEYS.c.id),
         "session_add": q.insert(dialect, sessions),
         "session_set": q.change(sessions, "tenant id", "body"),
         "session_bump": update(sessions)
@@ -74,6 +75,13 @@ def _reads() -> dict[str, ClauseElement]:
     return {
         "keys_current": q.first(q.pick(keys, KEY, "tenant person purpose").order_by(keys.c.generation.desc()), q.ONE),
         "key_by_id": q.pick(keys, KEY, "tenant id"),
+        # Shared: keys are made side by side, and never while the tenant's own is wrapped anew.
+        "key_lead": q.pick(keys, "master", "tenant person purpose").with_for_update(read=True),
+        "keys_page": q.first(
+            select(keys.c.tenant, *(keys.c[name] for name in KEY.split()), keys.c.created_at)
+            .where(tuple_(keys.c.tenant, keys.c.id) > tuple_(bindparam("above", type_=Text()), bindparam("id", type_=keys.c.id.type)))
+            .order_by(keys.c.tenant, keys.c.id)
+        ),
         "session": q.pick(t.SESSIONS, session, "tenant id"),
         "session_of": q.pick(t.SESSIONS, session, "")
         .where(*q.where(t.CONVERSATIONS, "tenant conversation"))

@@ -86,6 +86,10 @@ async def _inside(gitu: Gitu) -> AsyncIterator[Finding]:
         yield Finding("store", "failed", trouble, "restore a backup with: gitu restore FILE")
     if not troubles:
         yield Finding("store", "ok", house.settings.database.partition(":")[0] or "sqlite")
+    keys = await house.store.key_status()
+    rotates = keys.renewing or set(keys.wraps) > {keys.current} or keys.current != keys.known[0]
+    yield Finding("master key", "warning" if rotates else "ok", f"{keys.current} from {keys.place}",
+                  "a rotation is not finished; go on with: gitu keys rotate" + " --people" * keys.renewing)  # fmt: skip
     if house.settings.dispatcher:
         carrier = await house.gateway.dispatcher.health()
         yield Finding(f"dispatcher {house.gateway.dispatcher.name}", "ok" if carrier.state == "ok" else "warning",

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "check the installation and say what to do"),
     "audit": ("audit", "list what was done on whose word, or verify that the record is whole"),
     "trace": ("audit", "tell how an effect came about, back to the person"),
+    "keys": ("keys", "list and rotate the keys that everything is sealed with"),
     "backup": ("care", "write a consistent copy of the data"),
     "restore": ("care", "put a copy back into an empty home"),
 }

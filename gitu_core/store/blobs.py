@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from gitu_core.errors import Damaged, InputError, StoreError
+from gitu_core.locks import lock
 from gitu_core.model import UNLABELLED, BlobRef, Label, Value
 from gitu_core.store.base import Base
 from gitu_core.store.codec import bound, encoded
@@ -51,7 +54,7 @@ class BlobsPart(Base):
         body = self._keys.seal(person, data, seal) if path is None else None
         if path is not None and not path.exists():
             # On disk before the row that speaks of it; without a row, a file is only waste.
-            await asyncio.to_thread(lambda: _write(path, self._keys.seal(person, data, seal)))
+            await asyncio.to_thread(lambda: write_blob(path, self._keys.seal(person, data, seal)))
 
         def script() -> Script:
             info = self._keys.seal(person, meta, seal + b"meta")
@@ -100,13 +103,24 @@ class BlobsPart(Base):
         return blob_file(self.home, self.tenant, stored, person)
 
 
+@asynccontextmanager
+async def still(home: Path) -> AsyncIterator[None]:
+    """Inside, no other process replaces the files of blobs below *home*."""
+    while (held := lock(home / f"{FOLDER}.lock")) is None:
+        await asyncio.sleep(0.05)
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
 def blob_file(home: Path, tenant: str, stored: bytes, person: str) -> Path:
     """Where a large blob is, from what its row says: found without any key, so that a backup can carry it."""
     name = hashlib.blake2b(bound(tenant, stored, person), digest_size=20).hexdigest()
     return home / FOLDER / name[:2] / name
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_blob(path: Path, data: bytes) -> None:
     """Writes a file so that it is whole, on disk, or not there."""
     draft = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
