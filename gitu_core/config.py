@@ -34,6 +34,7 @@ from gitu_core.contracts.adapter import Access
 from gitu_core.errors import AuthFailed, ConfigError
 from gitu_core.manifest import Manifest
 from gitu_core.model.base import Value
+from gitu_core.secrecy import keep_secret
 
 FILE_NAME = "gitu.toml"
 
@@ -189,6 +190,12 @@ class SecretSource:
         return value
 
     def _find(self, reference: str) -> str | None:
+        value = self._found(reference)
+        if value is not None:
+            keep_secret(reference.removeprefix("platform:"), value)
+        return value
+
+    def _found(self, reference: str) -> str | None:
         kind, _, rest = reference.partition(":")
         if kind == "personal":
             person, _, name = rest.rpartition(":")

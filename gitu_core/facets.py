@@ -14,6 +14,7 @@ from gitu_core.contracts.timers import HOOK, Timer
 from gitu_core.errors import Denied, InputError
 from gitu_core.model import UNLABELLED, BlobRef, Conversation, Label, Outgoing, Part  # fmt: skip
 from gitu_core.model import plugin as plugin_principal
+from gitu_core.secrecy import DISCREET
 
 if TYPE_CHECKING:
     from gitu_core.config import SecretSource
@@ -87,7 +88,9 @@ class LogFacet(_Facet):
     async def write(self, level: str, text: str) -> None:
         """Writes one line."""
         number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
-        logging.getLogger(f"gitu.plugins.{self._plugin}").log(number, "%s", text[:2000])
+        log = logging.getLogger(f"gitu.plugins.{self._plugin}")
+        log.addFilter(DISCREET)
+        log.log(number, "%s", text[:2000])
 
 
 class KvFacet(_Facet):

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from hashlib import sha256
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import anyio
 import msgspec
@@ -47,6 +48,7 @@ from gitu_core.policy import LabelPolicy
 from gitu_core.registry import Registry
 from gitu_core.routing import Models
 from gitu_core.runtime import Runtime, Work, as_error
+from gitu_core.secrecy import guard_logs, hidden, keep_secret
 from gitu_core.store import Store as SqlStore
 from gitu_core.timers import Timers
 from gitu_core.turns import Turns
@@ -72,6 +74,7 @@ class House:
         self.clock = options.clock or SystemClock()
         self.settings, self.profiles = configure(options)
         self.secrets = SecretSource(self.settings)
+        keep_secret("password of the database", urlsplit(self.settings.database).password or "")
         self.store: Store = SqlStore(
             url=self.settings.database or None, engine=options.engine, prefix=options.prefix, schema=options.schema,
             tenant=self.settings.tenant, home=self.settings.folder, clock=self.clock,
@@ -114,6 +117,7 @@ class House:
             stack.push_async_callback(self.store.close)
             await self.keeper.begin()
             await self.registry.start(channels=False)
+            guard_logs()
             stack.push_async_callback(self.registry.stop)
             if self.settings.dispatcher:
                 self.gateway.dispatcher = await self._named_dispatcher(self.settings.dispatcher)
@@ -209,7 +213,7 @@ class House:
             if plugin.state not in ("enabled", "disabled"):
                 lines.append(f"plugin {plugin.id}: {plugin.state}: {plugin.reason}")
         lines.append("plugins: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
-        return lines
+        return [hidden(line) for line in lines]
 
     # ---- what `Gitu` offers ---------------------------------------------------------------------
 

@@ -71,6 +71,7 @@ def _reads() -> dict[str, ClauseElement]:
     session = "id person created_at active_at ended_at messages body"
     sessions, conversations = t.SESSIONS.c, t.CONVERSATIONS.c
     row = "n id person session body"
+    above = tuple_(bindparam("above_tenant", type_=Text()), bindparam("above_id", type_=keys.c.id.type))
     said, n = q.pick(messages, "n person turn tokens at body", "tenant session"), messages.c.n
     return {
         "keys_current": q.first(q.pick(keys, KEY, "tenant person purpose").order_by(keys.c.generation.desc()), q.ONE),
@@ -79,7 +80,7 @@ def _reads() -> dict[str, ClauseElement]:
         "key_lead": q.pick(keys, "master", "tenant person purpose").with_for_update(read=True),
         "keys_page": q.first(
             select(keys.c.tenant, *(keys.c[name] for name in KEY.split()), keys.c.created_at)
-            .where(tuple_(keys.c.tenant, keys.c.id) > tuple_(bindparam("above", type_=Text()), bindparam("id", type_=keys.c.id.type)))
+            .where(tuple_(keys.c.tenant, keys.c.id) > above)
             .order_by(keys.c.tenant, keys.c.id)
         ),
         "session": q.pick(t.SESSIONS, session, "tenant id"),

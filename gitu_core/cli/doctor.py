@@ -18,6 +18,7 @@ from gitu_core.cli.common import settings_of
 from gitu_core.cli.show import answers_only, as_json, paint, state
 from gitu_core.errors import GituError, StoreError
 from gitu_core.model import Candidate, ModelRequest, RouteTask, Value, user_message
+from gitu_core.secrecy import hidden
 
 QUESTION = "Answer with one word: yes."
 """What ``--ask`` asks the model."""
@@ -54,9 +55,10 @@ async def _run(options: argparse.Namespace) -> int:
     else:
         width = max(len(each.what) for each in findings)
         for each in findings:
-            print(f"{state(each.state)}{' ' * (8 - len(each.state))}{each.what.ljust(width)}  {each.detail}".rstrip())
+            detail = hidden(each.detail)
+            print(f"{state(each.state)}{' ' * (8 - len(each.state))}{each.what.ljust(width)}  {detail}".rstrip())
             if each.hint and each.state in ("warning", "failed"):
-                print(paint(f"        next: {each.hint}", "dim"))
+                print(paint(f"        next: {hidden(each.hint)}", "dim"))
     return 1 if any(each.state == "failed" for each in findings) else 0
 
 

@@ -36,7 +36,8 @@ def run(options: argparse.Namespace) -> int:
 async def _run(options: argparse.Namespace) -> None:
     settings = settings_of(options)
     # The store alone: nothing is worked on, and no plugin is started.
-    place = Store(settings.database or None, tenant=settings.tenant, home=settings.folder, master_key=settings.master_key)
+    given = {"tenant": settings.tenant, "home": settings.folder, "master_key": settings.master_key}
+    place = Store(settings.database or None, **given)
     if options.action == "add":
         # Before the store is opened: the key may be the one that it needs.
         print(f"added: {place.add_master(_key(sys.stdin.read()))}")

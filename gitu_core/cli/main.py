@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from gitu_core import __version__
 from gitu_core.cli.show import complain
 from gitu_core.errors import GituError
+from gitu_core.secrecy import hidden
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "chat": ("talk", "talk to the assistant in this terminal"),
@@ -58,6 +60,7 @@ def _head() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; gives the exit status: 0 = done, 1 = failed, 2 = bad arguments, 130 = interrupted."""
+    sys.excepthook = _crashed
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         status = _run(words)
@@ -74,6 +77,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has left; the interpreter's own complaint about it at exit would help nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _crashed(*error: Any) -> None:
+    """Tells of an error that nobody expected, as Python does, without secrets."""
+    from traceback import format_exception
+
+    print(hidden("".join(format_exception(*error))), end="", file=sys.stderr)
 
 
 def _run(words: list[str]) -> int:

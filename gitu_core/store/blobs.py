@@ -20,7 +20,7 @@ from gitu_core.locks import lock
 from gitu_core.model import UNLABELLED, BlobRef, Label, Value
 from gitu_core.store.base import Base
 from gitu_core.store.codec import bound, encoded
-from gitu_core.store.keys import Script
+from gitu_core.store.keys import LOST, Script
 
 SMALL = 64 * 1024
 """Blobs below this many bytes stay in the table."""
@@ -81,11 +81,11 @@ class BlobsPart(Base):
 
     async def _blob_bytes(self, row: Any, stored: bytes, digest: str) -> bytes:
         person, _, envelope = row
-        what = f"the blob {digest}"
+        what = f"the blob {digest} (table blobs, row {stored.hex()}, of {person or 'nobody'})"
         if envelope is None:
             path = self._blob_path(stored, person)
             if path is None or not path.exists():
-                raise Damaged(f"the file of {what} is gone", hint="restore a backup", what=what)
+                raise Damaged(f"the file of {what} is gone", hint=LOST, what=what)
             try:
                 envelope = await asyncio.to_thread(path.read_bytes)
             except OSError as error:
@@ -93,7 +93,7 @@ class BlobsPart(Base):
             await self._read(lambda: self._keys.load([envelope]))
         data = self._keys.opened(envelope, bound("blobs", self.tenant, stored, person), what)
         if f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:
-            raise Damaged(f"{what} holds other bytes than its name says", hint="restore a backup", what=what)
+            raise Damaged(f"{what} holds other bytes than its name says", hint=LOST, what=what)
         return data
 
     def _blob_path(self, stored: bytes, person: str) -> Path | None:
@@ -106,7 +106,7 @@ class BlobsPart(Base):
 @asynccontextmanager
 async def still(home: Path) -> AsyncIterator[None]:
     """Inside, no other process replaces the files of blobs below *home*."""
-    while (held := lock(home / f"{FOLDER}.lock")) is None:
+    while (held := lock(home / f"{FOLDER}.lock")) is None:  # noqa: ASYNC110 - the lock is between processes
         await asyncio.sleep(0.05)
     try:
         yield

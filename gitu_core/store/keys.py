@@ -6,8 +6,8 @@ key, so that several generations can be in use while a key is being replaced. Th
 envelope to its row: moved to another row it does not open. The nonce is random: a key stays far below the
 2^32 envelopes for which that is sound.
 
-Each key of a person says by which master key it is wrapped (see `master`). Which one wraps new keys, the tenant's own key
-says: its row is locked meanwhile, so that once it was wrapped anew nothing is wrapped by the former master key any more.
+Each key says by which master key it is wrapped (see `master`). New ones are wrapped by the one that wraps the tenant's
+own key: its row is locked meanwhile, so that once it was wrapped anew nothing is wrapped by the former one any more.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitu_core.errors import Damaged, KeyUnavailable
 from gitu_core.model.base import Salt
-from gitu_core.store.master import SIZE, VARIABLE, Master, fingerprint
+from gitu_core.store.master import SIZE, VARIABLE, Master
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -39,6 +39,8 @@ OVERHEAD = _HEAD + 16
 
 CIPHERS = 1_000
 """Ciphers that stay made, the last used."""
+
+LOST = "put it back with: gitu restore, from a backup; gitu doctor lists everything that is damaged"
 
 REFRESH = 30.0
 """Seconds after which a process looks again which key seals for a person: another one may have made a new one."""
@@ -72,7 +74,7 @@ def _opened(cipher: AESGCM, envelope: bytes, bound: bytes, what: str) -> bytes:
         return cipher.decrypt(envelope[1 + _ID : _HEAD], envelope[_HEAD:], bound)
     except (InvalidTag, ValueError):
         words = f"{what} was changed outside of this program or belongs elsewhere"
-        raise Damaged(words, hint="restore a backup", what=what) from None
+        raise Damaged(words, hint=LOST, what=what) from None
 
 
 class Keyring:
@@ -158,7 +160,7 @@ class Keyring:
     def opened(self, envelope: bytes, bound: bytes, what: str) -> bytes:
         """What an envelope holds. `Damaged`, naming *what*, if it or its place changed or its key is gone."""
         if len(envelope) < OVERHEAD or envelope[:1] != SCHEME:
-            raise Damaged(f"{what} is not a sealed value", hint="restore a backup", what=what)
+            raise Damaged(f"{what} is not a sealed value", hint=LOST, what=what)
         secret = self._known(bytes(envelope[1 : 1 + _ID]))
         if secret is None:
             raise Damaged(f"the key of {what} does not exist any more", hint="it was erased", what=what)

@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from gitu_core.contracts.host import Entry
 from gitu_core.contracts.ports import KeyStatus
 from gitu_core.errors import Damaged, InputError
-from gitu_core.store.blobs import blob_file, still, write_blob
-from gitu_core.store.check import BOUND, CheckPart
-from gitu_core.store.codec import bound
+from gitu_core.store.blobs import still, write_blob
+from gitu_core.store.check import CheckPart
+from gitu_core.store.codec import BOUND, bound
 from gitu_core.store.keys import DATA, INDEX, REFRESH, Script
 from gitu_core.store.master import SIZE, fingerprint
 from gitu_core.store.plugin_state import PluginStatePart
@@ -90,7 +89,7 @@ class RotationPart(CheckPart, PluginStatePart, WorkersPart):
         since = float(noted.value) if noted is not None else self.clock.now()
         await self.kv_put(_OWNER, Entry(_UNDERWAY, since))
         await self._each_key(lambda row: self._renewed(row, since), [])
-        if await self.others():
+        if not all(each.gone for each in await self.others()):
             await self.clock.sleep(REFRESH)  # until all of them have seen the new keys
         count = 0
         for table in SEALED:
@@ -188,14 +187,12 @@ class RotationPart(CheckPart, PluginStatePart, WorkersPart):
         return self._keys.seal(person, self._keys.opened(envelope, seal, what), seal)
 
     async def _file_anew(self, row: dict[str, Any]) -> int:
-        """The same for a blob that is a file; not while a backup copies it, which has only the keys of its beginning."""
-        if row["body"] is not None or self.home is None:
+        """The same for a blob that is a file; not while a backup copies it, which has the keys of its beginning."""
+        path = self._file_of(row)
+        if path is None or self.home is None or not path.is_file():
             return 0
-        path, home = blob_file(self.home, self.tenant, bytes(row["name"]), row["person"]), self.home
-        async with still(home):
-            envelope = await asyncio.to_thread(_content, path)
-            if not envelope:
-                return 0
+        async with still(self.home):
+            envelope = await asyncio.to_thread(path.read_bytes)
             seal = bound("blobs", self.tenant, bytes(row["name"]), row["person"])
             try:
                 new = await self._script(lambda: self._envelope_anew(row["person"], envelope, seal, "blobs"))
@@ -210,7 +207,3 @@ class RotationPart(CheckPart, PluginStatePart, WorkersPart):
 def _whose(row: dict[str, Any]) -> str:
     found: str = row["person"] if "person" in row else row["id"]
     return found
-
-
-def _content(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""

@@ -41,8 +41,8 @@ class Store(RecordsPart, ApprovalsPart, TimersPart, LinksPart, SessionsPart, Blo
 
     def __init__(
         self, url: str | None = None, engine: Any = None, prefix: str = "", schema: str | None = None,
-        tenant: str = "main", home: Path | None = None, clock: Clock | None = None, master_key: bytes | str | None = None,
-        busy_seconds: float = 5.0,
+        tenant: str = "main", home: Path | None = None, clock: Clock | None = None,
+        master_key: bytes | str | None = None, busy_seconds: float = 5.0,
     ) -> None:  # fmt: skip
         super().__init__(tenant, home, clock, master_key)
         self._where = (url or "", engine, home, self._keys, prefix, schema, busy_seconds)
