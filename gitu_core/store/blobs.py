@@ -20,6 +20,7 @@ from gitu_core.locks import lock
 from gitu_core.model import UNLABELLED, BlobRef, Label, Value
 from gitu_core.store.base import Base
 from gitu_core.store.codec import bound, encoded
+from gitu_core.store.files import write_whole
 from gitu_core.store.keys import LOST, Script
 
 SMALL = 64 * 1024
@@ -54,7 +55,7 @@ class BlobsPart(Base):
         body = self._keys.seal(person, data, seal) if path is None else None
         if path is not None and not path.exists():
             # On disk before the row that speaks of it; without a row, a file is only waste.
-            await asyncio.to_thread(lambda: write_blob(path, self._keys.seal(person, data, seal)))
+            await asyncio.to_thread(lambda: write_whole(path, self._keys.seal(person, data, seal)))
 
         def script() -> Script:
             info = self._keys.seal(person, meta, seal + b"meta")
@@ -118,24 +119,3 @@ def blob_file(home: Path, tenant: str, stored: bytes, person: str) -> Path:
     """Where a large blob is, from what its row says: found without any key, so that a backup can carry it."""
     name = hashlib.blake2b(bound(tenant, stored, person), digest_size=20).hexdigest()
     return home / FOLDER / name[:2] / name
-
-
-def write_blob(path: Path, data: bytes) -> None:
-    """Writes a file so that it is whole, on disk, or not there."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        if os.name == "posix":
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StoreError(f"a blob cannot be written: {error}", hint="free some space below the home folder") from error

@@ -24,6 +24,7 @@ from typing import Any
 from gitu_core.errors import ConfigError, KeyUnavailable
 from gitu_core.locks import lock
 from gitu_core.secrecy import keep_secret
+from gitu_core.store.files import write_whole
 
 VARIABLE = "GITU_MASTER_KEY"
 FILE = "master.key"
@@ -159,22 +160,7 @@ def _read_file(name: str) -> str | None:
 
 
 def _write_file(name: str, text: str) -> None:
-    path = Path(name).expanduser()
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        if os.name == "posix":
-            folder = os.open(path.parent, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        hint = f"make {path.parent} writable"
-        raise KeyUnavailable(f"{path} cannot be written: {error}", hint=hint, field=FILE) from error
+    write_whole(Path(name).expanduser(), text.encode())
 
 
 def _ask_keyring(name: str, text: str | None = None) -> str | None:
