@@ -44,9 +44,10 @@ from typing import Any, ClassVar
 
 __all__ = [
     "AuthFailed", "BorderError", "Cancelled", "ConfigError", "ContextOverflow", "Damaged", "Denied", "FacetUnavailable",
-    "GituError", "HookError", "IncompatibleError", "InputError", "LeaseLost", "LimitReached", "LoadError",
-    "ManifestError", "ModelError", "NoModel", "NotReady", "OutputTooLarge", "PluginError", "Quarantined", "RateLimited",
-    "Rejected", "SchemaError", "StoreError", "StreamBroken", "ToolError", "ToolInputError", "ToolTimeout", "Unknown",
+    "GituError", "HookError", "IncompatibleError", "InputError", "KeyUnavailable", "LeaseLost", "LimitReached",
+    "LoadError", "ManifestError", "ModelError", "NoModel", "NotReady", "OutputTooLarge", "PluginError", "Quarantined",
+    "RateLimited", "Rejected", "SchemaError", "StoreError", "StreamBroken", "ToolError", "ToolInputError",
+    "ToolTimeout", "Unknown",
 ]  # fmt: skip
 
 

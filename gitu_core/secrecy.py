@@ -10,8 +10,13 @@ import json
 import logging
 from urllib.parse import quote, quote_plus
 
+from gitu_core.errors import GituError
+from gitu_core.model import ErrorInfo
+
 SHORTEST = 6
 """Characters that a secret has at least: what is shorter stands everywhere by chance."""
+
+_JSON = (str, int, float, bool, type(None))
 
 _known: dict[str, str] = {}
 _forms: list[tuple[str, str]] = []
@@ -27,7 +32,7 @@ def keep_secret(name: str, value: str) -> None:
     for line in filter(lambda each: len(each) >= SHORTEST, lines):
         data = line.encode("utf-8", "replace")
         quoted = {json.dumps(line)[1:-1], json.dumps(line, ensure_ascii=False)[1:-1], repr(line)[1:-1]}
-        coded = {quote(line, safe=""), quote(line), quote_plus(line), data.hex(), base64.b64encode(data).decode()}
+        coded = {quote(data, safe=""), quote(data), quote_plus(data), data.hex(), base64.b64encode(data).decode()}
         for form in {line, *quoted, *coded}:
             found.setdefault(form, name)
     _forms[:] = sorted(found.items(), key=lambda each: -len(each[0]))  # one may be a part of another
@@ -46,12 +51,25 @@ def hidden(text: str) -> str:
     return text
 
 
+def error_info(error: BaseException) -> ErrorInfo:
+    """An error as a value, without secrets. Of an error that is not ours only its class is told: its text may hold
+    anything."""
+    if isinstance(error, GituError):
+        told = {key: hidden(value) if isinstance(value, str) else value for key, value in error.details.items()}
+        details = {hidden(key): value for key, value in told.items() if isinstance(value, _JSON)}
+        return ErrorInfo(error.code, hidden(error.message), hidden(error.hint), details)
+    return ErrorInfo("error", f"{type(error).__name__} was raised", "see the log")
+
+
 class Discreet(logging.Filter):
     """Takes secrets out of what is logged, tracebacks included. A record without any is left as it is."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Lets everything pass."""
-        said = record.getMessage()
+        try:
+            said = record.getMessage()
+        except Exception:  # noqa: BLE001 - who logs wrongly is told by the handler, and must not fail for it here
+            return True
         if (clean := hidden(said)) != said:
             record.msg, record.args = clean, ()
         if record.exc_info and record.exc_info[0] and not record.exc_text:
@@ -66,5 +84,5 @@ DISCREET = Discreet()
 
 def guard_logs() -> None:
     """Lets the loggers of Gitu, those that there are by now, tell no secret."""
-    for name in ("gitu", *(name for name in logging.root.manager.loggerDict if name.startswith("gitu."))):
+    for name in ("gitu", *(name for name in logging.root.manager.loggerDict if name.startswith("gitu"))):
         logging.getLogger(name).addFilter(DISCREET)  # once, however often

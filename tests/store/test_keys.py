@@ -152,3 +152,34 @@ async def test_many_people_have_a_key_each_and_few_are_kept_in_memory(tmp_path: 
         assert rows[0][0] == 31
         bodies = await store._script(run(('SELECT length(body) FROM "@messages"', ())))
         assert min(row[0] for row in bodies) > OVERHEAD
+
+
+def files(home: Path) -> list[Path]:
+    """The files of blobs."""
+    return [path for path in home.glob("blobs/*/*") if path.is_file()]
+
+
+async def test_a_changed_row_is_told_with_its_table_and_person_and_a_blob_as_well(
+    opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    store = await opened()
+    small = await store.put_blob(b"small", "text/plain", person="ana")
+    large = await store.put_blob(b"large" * 14_000, "text/plain", person="bo")
+    await store.write(step(0))
+    await store._script(run(('UPDATE "@steps" SET at = 9', ())))
+    with pytest.raises(Damaged, match=r"table steps, row t 0 s 9\.0, of ana") as raised:
+        await store.steps("t")
+    assert {name: raised.value.details[name] for name in ("table", "person")} == {"table": "steps", "person": "ana"}
+    zero = "zeroblob(60)" if store.engine.dialect == "sqlite" else "decode(repeat('00', 60), 'hex')"
+    await store._script(run((f"UPDATE \"@blobs\" SET body = {zero} WHERE person = 'ana'", ())))
+    with pytest.raises(Damaged, match=r"the blob sha256:\w+ \(table blobs, row \w+, of ana\)") as raised:
+        await store.read_blob(small)
+    assert "gitu restore" in raised.value.hint
+    assert len(await store.read_blob(large)) == 70_000
+    for path in files(tmp_path):
+        path.write_bytes(path.read_bytes()[:-1] + b"!")
+        with pytest.raises(Damaged, match="of bo"):
+            await store.read_blob(large)
+    problems = " ".join(await store.check())
+    assert "the steps t 0 s 9.0 of ana" in problems
+    assert "blobs" in problems
