@@ -2,7 +2,6 @@
 
     GituError
     ├── ConfigError            a setting is wrong: stop and show the field
-    │   └── KeyUnavailable     a master key is missing, another one, or cannot be read (also a StoreError)
     ├── InputError             what somebody handed in cannot be accepted; nothing was stored
     ├── NotReady               try again later, with back-off
     │   └── RateLimited        the other side said when
@@ -28,6 +27,7 @@
     ├── Denied                 the policy or a person said no
     ├── StoreError             the database cannot be used as it is
     │   ├── SchemaError        its schema is older or newer than this program
+    │   ├── KeyUnavailable     a master key is missing, another one, or cannot be read
     │   ├── LeaseLost          another worker took over what this one was doing
     │   └── Damaged            stored bytes cannot be read back
     ├── BorderError            a value or frame cannot cross the process border
@@ -211,7 +211,7 @@ class FacetUnavailable(GituError, code="facet_unavailable"):
     """This host does not offer the facet that was asked for."""
 
 
-class KeyUnavailable(ConfigError, StoreError, code="key"):
+class KeyUnavailable(StoreError, code="key"):
     """A master key is missing, another one than the data needs, or cannot be read. `details["key"]` names it where it
     is known which one. Nothing was changed, and what could not be done is tried again once it is there."""
 

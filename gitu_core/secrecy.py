@@ -39,8 +39,9 @@ def keep_secret(name: str, value: str) -> None:
 
 
 def known_secrets() -> dict[str, str]:
-    """The secrets that this process knows, by name."""
-    return {name: value for value, name in _known.items()}
+    """The secrets that this process knows, by name, those of one name with a number behind it."""
+    return {f"{name}.{n}" if name in list(_known.values())[:n] else name: value
+            for n, (value, name) in enumerate(_known.items())}  # fmt: skip
 
 
 def hidden(text: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from hashlib import sha256
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import anyio
 import msgspec
@@ -74,7 +74,8 @@ class House:
         self.clock = options.clock or SystemClock()
         self.settings, self.profiles = configure(options)
         self.secrets = SecretSource(self.settings)
-        keep_secret("password of the database", urlsplit(self.settings.database).password or "")
+        with suppress(ValueError):  # a URL that is wrong is refused where it is used
+            keep_secret("password of the database", unquote(urlsplit(self.settings.database).password or ""))
         self.store: Store = SqlStore(
             url=self.settings.database or None, engine=options.engine, prefix=options.prefix, schema=options.schema,
             tenant=self.settings.tenant, home=self.settings.folder, clock=self.clock,

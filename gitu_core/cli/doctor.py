@@ -89,7 +89,7 @@ async def _inside(gitu: Gitu) -> AsyncIterator[Finding]:
     if not troubles:
         yield Finding("store", "ok", house.settings.database.partition(":")[0] or "sqlite")
     keys = await house.store.key_status()
-    rotates = keys.renewing or set(keys.wraps) > {keys.current} or keys.current != keys.known[0]
+    rotates = keys.renewing or set(keys.wraps) > {keys.current} or keys.current not in keys.known[:1]
     yield Finding("master key", "warning" if rotates else "ok", f"{keys.current} from {keys.place}",
                   "a rotation is not finished; go on with: gitu keys rotate" + " --people" * keys.renewing)  # fmt: skip
     if house.settings.dispatcher:

@@ -72,7 +72,6 @@ def _shown(status: KeyStatus) -> str:
 def _use(status: KeyStatus, name: str) -> str:
     if name not in status.known:
         return "missing: what it wraps cannot be read"
-    if name == status.current == status.known[0]:
+    if (name,) == status.known[:1] == (status.current,):
         return "wraps new keys"
-    rotates = name in status.wraps or name == status.known[0]
-    return "go on with: gitu keys rotate" if rotates else "only older backups need it"
+    return "go on with: gitu keys rotate" if name in (status.known[0], *status.wraps) else "only older backups need it"

@@ -159,10 +159,6 @@ def _read_file(name: str) -> str | None:
         raise KeyUnavailable(f"{path} cannot be read: {error.strerror}", hint=hint, field=FILE) from error
 
 
-def _write_file(name: str, text: str) -> None:
-    write_whole(Path(name).expanduser(), text.encode())
-
-
 def _ask_keyring(name: str, text: str | None = None) -> str | None:
     hint = 'unlock or install one, or keep the key elsewhere: master_key = "file:/path"'
     try:
@@ -186,7 +182,8 @@ def _ask_keyring(name: str, text: str | None = None) -> str | None:
 
 
 _KINDS: dict[str, Any] = {
-    "env": (os.environ.get, _unwritable), "file": (_read_file, _write_file), "keyring": (_ask_keyring, _ask_keyring),
+    "env": (os.environ.get, _unwritable), "keyring": (_ask_keyring, _ask_keyring),
+    "file": (_read_file, lambda name, text: write_whole(Path(name).expanduser(), text.encode())),
 }  # fmt: skip
 """How the keys of each kind of place are read and written."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gitu_core.errors import ConfigError, Damaged, StoreError
+from gitu_core.errors import ConfigError, Damaged, KeyUnavailable, StoreError
 from gitu_core.store import Store
 from gitu_core.store.keys import OVERHEAD, Master
 from gitu_core.testing import armed
@@ -59,10 +59,10 @@ async def test_another_or_no_key_is_refused_and_nothing_is_lost(
     store = await opened()
     await store.accept(inbox("k"))
     await store.close()
-    with pytest.raises(ConfigError, match="sealed with the master key"):
+    with pytest.raises(KeyUnavailable, match="sealed with the master key"):
         await Store(url, home=tmp_path, master_key=os.urandom(32)).open()
     (tmp_path / "master.key").rename(tmp_path / "away")
-    with pytest.raises(ConfigError, match="missing"):
+    with pytest.raises(KeyUnavailable, match="missing"):
         await Store(url, home=tmp_path).open()
     assert not (tmp_path / "master.key").exists()
     (tmp_path / "away").rename(tmp_path / "master.key")
@@ -86,7 +86,7 @@ def test_a_key_that_is_none_is_refused(
     path = tmp_path / "master.key"
     path.write_text(text)
     path.chmod(0o644)
-    with pytest.raises(ConfigError, match="read by others"):
+    with pytest.raises(KeyUnavailable, match="read by others"):
         Master(tmp_path).find()
     path.chmod(0o600)
     with pytest.raises(ConfigError, match=message):
