@@ -94,7 +94,7 @@ class RotationPart(CheckPart, PluginStatePart, WorkersPart):
         await self.kv_put(_OWNER, Entry(_UNDERWAY, since))
         await self._each_key(partial(self._renewed, since), [])
         if not all(each.gone for each in await self.others()):
-            await self.clock.sleep(REFRESH)  # until all of them have seen the new keys
+            await self.clock.sleep(REFRESH + 1)  # until all of them have seen the new keys
         count = 0
         for table in SEALED:
             columns, seen = compiled().tables[table], 0

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
 import shutil
 from pathlib import Path
 
+import pytest
+
+from gitu_core import Gitu
+from gitu_core.testing import FunctionModel
 from tests.cli.driver import Cli
 
 
@@ -95,3 +100,33 @@ def test_a_wrong_key_names_both_and_nothing_is_changed(cli: Cli) -> None:
     assert cli.env["GITU_MASTER_KEY"] not in refused.stderr
     del cli.env["GITU_MASTER_KEY"]
     cli.run("ask", "6*7")
+
+
+async def beside(cli: Cli, *words: str) -> int:
+    """How many turns an assistant finishes, of one user it knows and of new ones, while a command runs beside it."""
+    async with Gitu(model=FunctionModel(lambda request: "yes"), home=cli.home) as gitu:
+        turns = 0
+        await gitu.send("first", user="ana")
+        command = asyncio.create_task(asyncio.to_thread(cli.run, *words))
+        while not command.done():
+            turns += 1
+            for user in ("ana", f"new {turns}"):
+                assert (await gitu.send(f"message {turns}", user=user)).text == "yes"
+            await asyncio.sleep(0.05)
+        await command
+        assert len(await gitu.history((await gitu.sessions("ana"))[0].id, 9999)) == 2 * turns + 2
+    return turns
+
+
+@pytest.mark.parametrize("people", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_turns_run_on_while_keys_are_replaced(cli: Cli, people: bool) -> None:
+    assert asyncio.run(beside(cli, "keys", "rotate", *["--people"] * people)) > 1
+    status = known(cli)
+    assert list(status["wraps"]) == [status["current"]]  # type: ignore[call-overload]
+    assert "renewing" not in status
+    assert len(json.loads(cli.run("sessions", "--json").stdout)) > 1
+    doctor = {each["what"]: each for each in json.loads(cli.run("doctor", "--json").stdout)}
+    assert doctor["store"]["state"] == "ok"
+    if not people:
+        cli.run("keys", "drop", status["known"][1])  # type: ignore[index]
+        cli.run("doctor")
