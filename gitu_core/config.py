@@ -2,6 +2,7 @@
 
 model = "provider/some-model"              # or a list, best first; empty = the best provider that can be used
 database = "postgresql://user@host/db"   # default: a file in the home folder
+master_key = "keyring:gitu"              # or env:NAME or file:/path; default: GITU_MASTER_KEY, else a file there
 
 [profiles.default]
 instructions = "You are brief."
@@ -41,6 +42,7 @@ from gitu_core.contracts.authority import Mode
 from gitu_core.errors import AuthFailed, ConfigError, nearest
 from gitu_core.manifest import Manifest
 from gitu_core.model.base import Value
+from gitu_core.secrecy import keep_secret
 
 FILE_NAME = "gitu.toml"
 
@@ -116,6 +118,7 @@ class Settings(Value, frozen=True):
 
     home: str = ""
     database: str = ""
+    master_key: str = ""
     tenant: str = "main"
     model: str | tuple[str, ...] = ()
     router: str = ""
@@ -261,6 +264,12 @@ class SecretSource:
         return value
 
     def _find(self, reference: str) -> str | None:
+        value = self._found(reference)
+        if value is not None:
+            keep_secret(reference.removeprefix("platform:"), value)
+        return value
+
+    def _found(self, reference: str) -> str | None:
         kind, _, rest = reference.partition(":")
         if kind == "personal":
             person, _, name = rest.rpartition(":")

@@ -27,6 +27,7 @@
     ├── Denied                 the policy or a person said no
     ├── StoreError             the database cannot be used as it is
     │   ├── SchemaError        its schema is older or newer than this program
+    │   ├── KeyUnavailable     a master key is missing, another one, or cannot be read
     │   ├── LeaseLost          another worker took over what this one was doing
     │   └── Damaged            stored bytes cannot be read back
     ├── BorderError            a value or frame cannot cross the process border
@@ -43,9 +44,10 @@ from typing import Any, ClassVar
 
 __all__ = [
     "AuthFailed", "BorderError", "Cancelled", "ConfigError", "ContextOverflow", "Damaged", "Denied", "FacetUnavailable",
-    "GituError", "HookError", "IncompatibleError", "InputError", "LeaseLost", "LimitReached", "LoadError",
-    "ManifestError", "ModelError", "NoModel", "NotReady", "OutputTooLarge", "PluginError", "Quarantined", "RateLimited",
-    "Rejected", "SchemaError", "StoreError", "StreamBroken", "ToolError", "ToolInputError", "ToolTimeout", "Unknown",
+    "GituError", "HookError", "IncompatibleError", "InputError", "KeyUnavailable", "LeaseLost", "LimitReached",
+    "LoadError", "ManifestError", "ModelError", "NoModel", "NotReady", "OutputTooLarge", "PluginError", "Quarantined",
+    "RateLimited", "Rejected", "SchemaError", "StoreError", "StreamBroken", "ToolError", "ToolInputError",
+    "ToolTimeout", "Unknown",
 ]  # fmt: skip
 
 
@@ -207,6 +209,11 @@ class BorderError(GituError, code="border"):
 
 class FacetUnavailable(GituError, code="facet_unavailable"):
     """This host does not offer the facet that was asked for."""
+
+
+class KeyUnavailable(StoreError, code="key"):
+    """A master key is missing, another one than the data needs, or cannot be read. `details["key"]` names it where it
+    is known which one. Nothing was changed, and what could not be done is tried again once it is there."""
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:

@@ -10,12 +10,13 @@ import msgspec
 
 from gitu_core.contracts.authority import Grant
 from gitu_core.contracts.host import FACETS, Entry, Missing
-from gitu_core.contracts.scope import acting, person_of
+from gitu_core.contracts.scope import CURRENT_CALL, acting, person_of
 from gitu_core.contracts.timers import HOOK, Timer
 from gitu_core.errors import Denied, InputError, LimitReached, NotReady
 from gitu_core.model import UNLABELLED, Ask, BlobRef, Conversation, Label, Outgoing, Part, user  # fmt: skip
 from gitu_core.model import plugin as plugin_principal
 from gitu_core.model.audience import audience
+from gitu_core.secrecy import DISCREET, guard_logs
 
 if TYPE_CHECKING:
     from gitu_core.config import SecretSource
@@ -103,7 +104,9 @@ class LogFacet(_Facet):
     async def write(self, level: str, text: str) -> None:
         """Writes one line."""
         number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
-        logging.getLogger(f"gitu.plugins.{self._plugin}").log(number, "%s", text[:2000])
+        log = logging.getLogger(f"gitu.plugins.{self._plugin}")
+        log.addFilter(DISCREET)
+        log.log(number, "%s", text[:2000])
 
 
 class KvFacet(_Facet):
@@ -171,6 +174,10 @@ class SecretsFacet(_Facet):
         if plain not in needs:
             raise Denied(f"plugin {self._plugin} does not declare the secret {plain!r} as revealed",
                          hint="declare it under [[capabilities.secrets]]")  # fmt: skip
+        call, person = CURRENT_CALL.get(), name.partition(":")[2].rpartition(":")[0]
+        if call is not None and name.startswith("personal:") and person != person_of(call.principal):
+            raise Denied(f"the secret {plain} is not that of whom the call is for", hint="ask for the caller's own")
+        guard_logs()  # those that the plugin made meanwhile as well
         return self._house.secrets.reveal(name)
 
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, suppress
 from functools import partial
 from hashlib import sha256
 from typing import Any, cast
+from urllib.parse import unquote, urlsplit
 
 import anyio
 import msgspec
@@ -52,6 +53,7 @@ from gitu_core.policy import LabelPolicy
 from gitu_core.registry import Registry
 from gitu_core.routing import Models
 from gitu_core.runtime import Runtime, Work, as_error
+from gitu_core.secrecy import guard_logs, hidden, keep_secret
 from gitu_core.store import Store as SqlStore
 from gitu_core.timers import Timers
 from gitu_core.turns import Turns
@@ -77,9 +79,12 @@ class House:
         self.clock = options.clock or SystemClock()
         self.settings, self.profiles = configure(options)
         self.secrets = SecretSource(self.settings)
+        with suppress(ValueError):  # a URL that is wrong is refused where it is used
+            keep_secret("password of the database", unquote(urlsplit(self.settings.database).password or ""))
         self.store: Store = SqlStore(
             url=self.settings.database or None, engine=options.engine, prefix=options.prefix, schema=options.schema,
             tenant=self.settings.tenant, home=self.settings.folder, clock=self.clock,
+            master_key=self.settings.master_key,
         )  # fmt: skip
         local = local_plugins(options)
         self._own = {id for id, _ in local}
@@ -121,6 +126,7 @@ class House:
             await self.keeper.begin()
             await self._count()
             await self.registry.start(channels=False)
+            guard_logs()
             stack.push_async_callback(self.registry.stop)
             if self.settings.dispatcher:
                 self.gateway.dispatcher = await self._named_dispatcher(self.settings.dispatcher)
@@ -254,7 +260,7 @@ class House:
             if plugin.state not in ("enabled", "disabled"):
                 lines.append(f"plugin {plugin.id}: {plugin.state}: {plugin.reason}")
         lines.append("plugins: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
-        return lines
+        return [hidden(line) for line in lines]
 
     async def budgets(self, person: str = "") -> Sequence[Line]:
         """How full the envelopes are that were used in their present period; of one *person*, only their own."""

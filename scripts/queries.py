@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ClauseElement, Integer, Text, bindparam, func, select, text, update
+from sqlalchemy import BigInteger, ClauseElement, Integer, Text, bindparam, func, select, text, tuple_, update
 
 from gitu_core.store import tables as t
 from scripts import budget_queries, grant_queries, people_queries, work_queries
@@ -33,6 +33,7 @@ def _writes(dialect: str) -> dict[str, ClauseElement]:
         "key_add": q.insert(dialect, t.KEYS)
         .on_conflict_do_nothing()
         .returning(*(t.KEYS.c[name] for name in KEY.split())),
+        "key_wrap": q.change(t.KEYS, "tenant id master", "master wrapped").returning(t.KEYS.c.id),
         "session_add": q.insert(dialect, sessions),
         "session_set": q.change(sessions, "tenant id", "body"),
         "session_bump": update(sessions)
@@ -71,10 +72,18 @@ def _reads() -> dict[str, ClauseElement]:
     session = "id person created_at active_at ended_at messages body"
     sessions, conversations = t.SESSIONS.c, t.CONVERSATIONS.c
     row = "n id person session body"
+    above = tuple_(bindparam("above_tenant", type_=Text()), bindparam("above_id", type_=keys.c.id.type))
     said, n = q.pick(messages, "n person turn tokens at body", "tenant session"), messages.c.n
     return {
         "keys_current": q.first(q.pick(keys, KEY, "tenant person purpose").order_by(keys.c.generation.desc()), q.ONE),
         "key_by_id": q.pick(keys, KEY, "tenant id"),
+        # Shared: keys are made side by side, and never while the tenant's own is wrapped anew.
+        "key_lead": q.pick(keys, "master", "tenant person purpose").with_for_update(read=True),
+        "keys_page": q.first(
+            select(keys.c.tenant, *(keys.c[name] for name in KEY.split()), keys.c.created_at)
+            .where(tuple_(keys.c.tenant, keys.c.id) > above)
+            .order_by(keys.c.tenant, keys.c.id)
+        ),
         "session": q.pick(t.SESSIONS, session, "tenant id"),
         "session_of": q.pick(t.SESSIONS, session, "")
         .where(*q.where(t.CONVERSATIONS, "tenant conversation"))

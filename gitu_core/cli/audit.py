@@ -17,6 +17,7 @@ from gitu_core.contracts.ports import Store
 from gitu_core.errors import InputError
 from gitu_core.gateway import turns_of
 from gitu_core.model.steps import Begun, CallDecided, ModelAnswered, Step
+from gitu_core.secrecy import hidden
 
 HEAD = ("n", "when", "person", "what", "of", "outcome", "why")
 
@@ -78,7 +79,7 @@ async def _trace(options: argparse.Namespace) -> int:
     with answers_only():
         async with assistant(options) as gitu:
             lines = await trace(gitu.house.store, options.id, options.why, options.content)
-    print("\n".join(lines))
+    print(hidden("\n".join(lines)))
     return 0
 
 

@@ -10,9 +10,6 @@ import anyio
 
 from gitu_core.cli.common import assistant, settings_of
 
-KEY_FILE = "master.key"
-"""Where the store keeps the key of everything that is sealed, in the home folder."""
-
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
     """What the command takes."""
@@ -28,15 +25,20 @@ def run(options: argparse.Namespace) -> int:
 async def _backup(options: argparse.Namespace) -> None:
     async with assistant(options) as gitu:
         await gitu.house.store.backup(options.file)
-        key = gitu.house.settings.folder / KEY_FILE
+        keys = await gitu.house.store.key_status()
     print(f"written: {options.file}")
-    if await anyio.Path(key).exists():
-        print(f"it is sealed, and its key is not in it: keep a copy of {key} in another place", file=sys.stderr)
+    names = " and ".join(keys.wraps)
+    print(f"it is sealed, and its key is not in it: keep a copy of {keys.place} ({names}) in another place",
+          file=sys.stderr)  # fmt: skip
 
 
 async def _restore(options: argparse.Namespace) -> None:
     from gitu_core.store import restore
+    from gitu_core.store.master import Master
 
     settings = settings_of(options)
-    await restore(options.file, url=settings.database, home=settings.folder)
+    needed = await restore(options.file, url=settings.database, home=settings.folder)
     print(f"restored into {settings.home}")
+    place = Master(settings.folder, settings.master_key)
+    for name in sorted(needed - set(place.find())):
+        print(f"it needs the master key {name}, which is not here\nnext: {place.hint(name)}", file=sys.stderr)

@@ -18,6 +18,7 @@ from gitu_core.cli.common import settings_of
 from gitu_core.cli.show import answers_only, as_json, paint, state
 from gitu_core.errors import GituError, StoreError
 from gitu_core.model import Candidate, ModelRequest, RouteTask, Value, user_message
+from gitu_core.secrecy import hidden
 
 QUESTION = "Answer with one word: yes."
 """What ``--ask`` asks the model."""
@@ -54,9 +55,10 @@ async def _run(options: argparse.Namespace) -> int:
     else:
         width = max(len(each.what) for each in findings)
         for each in findings:
-            print(f"{state(each.state)}{' ' * (8 - len(each.state))}{each.what.ljust(width)}  {each.detail}".rstrip())
+            detail = hidden(each.detail)
+            print(f"{state(each.state)}{' ' * (8 - len(each.state))}{each.what.ljust(width)}  {detail}".rstrip())
             if each.hint and each.state in ("warning", "failed"):
-                print(paint(f"        next: {each.hint}", "dim"))
+                print(paint(f"        next: {hidden(each.hint)}", "dim"))
     return 1 if any(each.state == "failed" for each in findings) else 0
 
 
@@ -86,6 +88,10 @@ async def _inside(gitu: Gitu) -> AsyncIterator[Finding]:
         yield Finding("store", "failed", trouble, "restore a backup with: gitu restore FILE")
     if not troubles:
         yield Finding("store", "ok", house.settings.database.partition(":")[0] or "sqlite")
+    keys = await house.store.key_status()
+    rotates = keys.renewing or set(keys.wraps) > {keys.current} or keys.current not in keys.known[:1]
+    yield Finding("master key", "warning" if rotates else "ok", f"{keys.current} from {keys.place}",
+                  "a rotation is not finished; go on with: gitu keys rotate" + " --people" * keys.renewing)  # fmt: skip
     if house.settings.dispatcher:
         carrier = await house.gateway.dispatcher.health()
         yield Finding(f"dispatcher {house.gateway.dispatcher.name}", "ok" if carrier.state == "ok" else "warning",

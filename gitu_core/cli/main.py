@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from gitu_core import __version__
 from gitu_core.cli.show import complain
 from gitu_core.errors import GituError
+from gitu_core.secrecy import hidden
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "chat": ("talk", "talk to the assistant in this terminal"),
@@ -27,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "grants": ("grants", "list, give and take back what users allowed beforehand"),
     "audit": ("audit", "list what was done on whose word, or verify that the record is whole"),
     "trace": ("audit", "tell how an effect came about, back to the person"),
+    "keys": ("keys", "list and rotate the keys that everything is sealed with"),
     "backup": ("care", "write a consistent copy of the data"),
     "restore": ("care", "put a copy back into an empty home"),
 }
@@ -59,6 +62,7 @@ def _head() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; gives the exit status: 0 = done, 1 = failed, 2 = bad arguments, 130 = interrupted."""
+    sys.excepthook = _crashed
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         status = _run(words)
@@ -75,6 +79,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has left; the interpreter's own complaint about it at exit would help nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _crashed(*error: Any) -> None:
+    """Tells of an error that nobody expected, as Python does, without secrets."""
+    from traceback import format_exception
+
+    print(hidden("".join(format_exception(*error))), end="", file=sys.stderr)
 
 
 def _run(words: list[str]) -> int:

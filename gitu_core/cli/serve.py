@@ -12,6 +12,7 @@ import anyio
 
 from gitu_core.cli.common import assistant
 from gitu_core.errors import GituError
+from gitu_core.secrecy import DISCREET
 
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
@@ -26,6 +27,8 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command."""
     level = logging.INFO if options.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(DISCREET)  # what libraries log as well
     anyio.run(_serve, options)
     return 0
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from gitu_core.secrecy import hidden
+
 COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "dim": 2, "bold": 1}
 _STATE = {
     "ok": "green", "enabled": "green", "disabled": "dim", "unused": "dim", "queued": "dim", "degraded": "yellow",
@@ -42,12 +44,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         cells = [str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)]
         cells = [state(cell.strip()) + cell[len(cell.strip()) :] if cell.strip() in _STATE else cell for cell in cells]
         lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    return hidden("\n".join(lines))
 
 
 def as_json(value: Any) -> str:
-    """*value* as JSON, for programs."""
-    return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2).decode()
+    """*value* as JSON, for programs; without secrets, as everything here."""
+    return hidden(msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2).decode())
 
 
 def answers_only() -> AbstractContextManager[Any]:
@@ -57,6 +59,7 @@ def answers_only() -> AbstractContextManager[Any]:
 
 def complain(message: str, hint: str = "") -> None:
     """Tells on the error stream what went wrong and what to do."""
+    message, hint = hidden(message), hidden(hint)
     print(paint("gitu: ", "red", sys.stderr) + message, file=sys.stderr)
     if hint:
         print(f"next: {hint}", file=sys.stderr)

@@ -381,6 +381,18 @@ class BlobStore(Protocol):
         """A piece of a blob, or all of it. `Damaged` if its bytes are not what its name says."""
 
 
+class KeyStatus(Value, frozen=True):
+    """The `place` of the master keys; those that are there (`known`), by fingerprint, the one for new keys first; the
+    one that wraps what is made now (`current`); how many keys each wraps (`wraps`); whether people are getting new keys
+    (`renewing`)."""
+
+    place: str
+    known: tuple[str, ...]
+    current: str
+    wraps: dict[str, int]
+    renewing: bool = False
+
+
 class Store(Records, Workers, TimerStore, Audit, Grants, People, Sessions, Ledger, PluginState, BlobStore, Protocol):
     """The whole store."""
 
@@ -392,6 +404,9 @@ class Store(Records, Workers, TimerStore, Audit, Grants, People, Sessions, Ledge
 
     async def backup(self, target: Path) -> None:
         """Writes a consistent copy that `restore` takes, while the store is in use."""
+
+    async def key_status(self) -> KeyStatus:
+        """Where the master keys are, and what they wrap."""
 
     async def check(self) -> Sequence[str]:
         """What is wrong with the stored data; empty when all is well."""

@@ -10,8 +10,9 @@ from typing import Any
 import anyio
 
 from gitu_core.contracts.ports import Approval, InboxEntry, Record
-from gitu_core.errors import GituError, NotReady
-from gitu_core.model import ErrorInfo, Message, Receipt, Reply, TurnEvent, TurnFinished, TurnInfo
+from gitu_core.errors import NotReady
+from gitu_core.model import Message, Receipt, Reply, TurnEvent, TurnFinished, TurnInfo
+from gitu_core.secrecy import error_info
 
 APP = "app"
 """The channel of the embedding application. It has no adapter: an answer is handed to whoever waits for it."""
@@ -175,13 +176,8 @@ class Piece:
 
 def failed(job: Job, error: BaseException) -> Reply:
     """The reply of a job that *error* kept from having one. Of an error that is not ours only its class is told."""
-    if isinstance(error, GituError):
-        info = ErrorInfo(error.code, error.message, error.hint)
-    else:
-        info = ErrorInfo("error", f"{type(error).__name__} was raised", "see the log")
-    return Reply(
-        job.turn.id if job.turn else "", job.entry.session, "failed", error=info, label=job.entry.message.label
-    )
+    turn, label = job.turn.id if job.turn else "", job.entry.message.label
+    return Reply(turn, job.entry.session, "failed", error=error_info(error), label=label)
 
 
 def dropped(message: Message) -> Job:

@@ -15,6 +15,7 @@ from gitu_core.errors import GituError, LeaseLost, StoreError
 from gitu_core.gateway.pieces import pieces
 from gitu_core.isolation import is_cancellation
 from gitu_core.model import Delivery, Outgoing
+from gitu_core.secrecy import hidden
 
 log = logging.getLogger("gitu.gateway")
 
@@ -80,7 +81,7 @@ class Sender:
             state, again = ("dead", 0.0) if dead else ("queued", now + wait)
         elif state == "unknown":
             state = lost_state(entry)
-        return msgspec.structs.replace(entry, state=state, next_at=again, detail=delivery.detail)
+        return msgspec.structs.replace(entry, state=state, next_at=again, detail=hidden(delivery.detail))
 
     async def asked(self, adapter: Adapter, outgoing: Outgoing, send: bool = False) -> Delivery:
         """What became of a message that is sent now, or was sent earlier. Where an adapter raises, or takes too long,

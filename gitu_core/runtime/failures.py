@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from gitu_core.errors import GituError, by_code
 from gitu_core.model import ErrorInfo
-
-_JSON = (str, int, float, bool, type(None))
-
-
-def error_info(error: BaseException) -> ErrorInfo:
-    """An error as a value. Of an error that is not ours only its class is told: its text may hold anything."""
-    if isinstance(error, GituError):
-        details = {key: value for key, value in error.details.items() if isinstance(value, _JSON)}
-        return ErrorInfo(error.code, error.message, error.hint, details)
-    return ErrorInfo("error", f"{type(error).__name__} was raised", "see the log")
+from gitu_core.secrecy import error_info as error_info
 
 
 def as_error(info: ErrorInfo) -> GituError:

@@ -10,6 +10,7 @@ from gitu_core.errors import GituError, OutputTooLarge, ToolError
 from gitu_core.model import Label, ToolCall, ToolResult, ToolSpec, clean_text, outside
 from gitu_core.runtime.failures import error_info
 from gitu_core.runtime.readers import made_private
+from gitu_core.secrecy import hidden
 
 _read = msgspec.json.Decoder(ToolResult).decode
 
@@ -19,16 +20,16 @@ _UNDONE = frozenset({"config", "input", "not_ready", "rate_limited", "auth", "re
 
 
 def sound(result: Any, spec: ToolSpec) -> ToolResult:
-    """*result* as a value that can be stored and sent. `ToolError` if it is no result at all."""
+    """*result* as a value that can be stored and sent, without secrets. `ToolError` if it is no result at all."""
     if not isinstance(result, ToolResult):
         raise ToolError(
             f"{spec.name} returned a {type(result).__name__} instead of a ToolResult", hint="correct the tool"
         )
     try:
-        return limited(_read(msgspec.json.encode(result)), spec)
+        return limited(_read(hidden(msgspec.json.encode(result).decode())), spec)
     except UnicodeEncodeError:
         cleaned = clean(msgspec.to_builtins(result))
-        return limited(_read(msgspec.json.encode(cleaned)), spec)
+        return limited(_read(hidden(msgspec.json.encode(cleaned).decode())), spec)
     except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
         raise ToolError(f"{spec.name} returned what is no JSON data: {error}", hint="correct the tool") from error
 

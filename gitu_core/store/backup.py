@@ -20,7 +20,7 @@ import msgspec
 
 from gitu_core.errors import ConfigError, Damaged, StoreError
 from gitu_core.store.base import Engine
-from gitu_core.store.blobs import FOLDER, blob_file
+from gitu_core.store.blobs import FOLDER, blob_file, still
 from gitu_core.store.keys import Script
 from gitu_core.store.schema import ready
 from gitu_core.store.sql import Sql, compiled
@@ -29,6 +29,8 @@ from gitu_core.store.writer import Job, Operation
 
 DATABASE, ROWS, NOTE = "gitu.db", "rows.msgpack", "backup.json"
 FORMAT = 1
+_DRAFTS = shutil.ignore_patterns("*.*")
+"""Files that are being written, which may go while others are copied."""
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -49,13 +51,13 @@ async def save(engine: Engine, home: Path | None, target: Path) -> None:
     try:
         await asyncio.to_thread(shutil.rmtree, draft, True)
         draft.mkdir(parents=True)
-        if isinstance(engine, SqliteEngine):
-            await engine.copy(draft / DATABASE)
-        else:
-            await _dump(engine, draft / ROWS)
-        # After the rows: blobs are written before their rows, so none that a row names is missing.
         if home is not None and (home / FOLDER).is_dir():
-            await asyncio.to_thread(shutil.copytree, home / FOLDER, draft / FOLDER)
+            # Together: a file that was sealed anew needs a key that is younger than the rows.
+            async with still(home):
+                await _rows(engine, draft)
+                await asyncio.to_thread(shutil.copytree, home / FOLDER, draft / FOLDER, ignore=_DRAFTS)
+        else:
+            await _rows(engine, draft)
         note = Note(FORMAT, compiled().revision, engine.sql.prefix, compiled().tables)
         (draft / NOTE).write_bytes(msgspec.json.encode(note))
         draft.rename(target)
@@ -65,6 +67,14 @@ async def save(engine: Engine, home: Path | None, target: Path) -> None:
         await asyncio.to_thread(shutil.rmtree, draft, True)
 
 
+async def _rows(engine: Engine, draft: Path) -> None:
+    """The rows, before the blobs: those are written before their rows, so none that a row names is missing."""
+    if isinstance(engine, SqliteEngine):
+        await engine.copy(draft / DATABASE)
+    else:
+        await _dump(engine, draft / ROWS)
+
+
 async def _dump(engine: Engine, path: Path) -> None:
     with path.open("wb") as file:
         async for table, rows in engine.scan(compiled().tables):
@@ -72,19 +82,21 @@ async def _dump(engine: Engine, path: Path) -> None:
             await asyncio.to_thread(file.write, len(data).to_bytes(4, "big") + data)
 
 
-async def load(source: Path, engine: Engine, home: Path | None) -> None:
-    """Fills an empty, connected database from a backup, in one transaction. `StoreError` if it holds tables
-    already, `Damaged` if the folder is no backup."""
+async def load(source: Path, engine: Engine, home: Path | None) -> set[str]:
+    """Fills an empty, connected database from a backup, in one transaction; gives the master keys that it needs.
+    `StoreError` if it holds tables already, `Damaged` if the folder is no backup."""
     note = _note(source)
     files = engine.file and home is not None
     if files and home is not None and (source / FOLDER).is_dir():
         await asyncio.to_thread(shutil.copytree, source / FOLDER, home / FOLDER, dirs_exist_ok=True)
-    pieces = _pieces(source, note, inline=not files)
+    pieces, masters = _pieces(source, note, inline=not files), set[str]()
 
     def script() -> Script:
         if not (yield from ready(engine.sql, note.revision)):
             raise StoreError("the target holds a database already", hint="restore to an empty one")
         for table, rows in pieces:
+            if table == "keys":
+                masters.update(row[note.tables[table].index("master")] for row in rows)
             yield Operation("many", engine.sql.insert(table, note.tables[table]), rows)
         if engine.dialect == "postgresql":
             for table, columns in note.tables.items():
@@ -92,6 +104,7 @@ async def load(source: Path, engine: Engine, home: Path | None) -> None:
                     yield _renumbered(engine.sql, table), ()
 
     await Job(script=script).through(engine.submit)
+    return masters
 
 
 def _renumbered(sql: Sql, table: str) -> str:

@@ -14,7 +14,8 @@ from gitu_core.contracts.ports import Clock, Session, Speaker
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.store.cache import Lru, Tail
 from gitu_core.store.chain import chained
-from gitu_core.store.keys import Keyring, Master, Script, ScriptOf
+from gitu_core.store.keys import Keyring, Script, ScriptOf
+from gitu_core.store.master import Master
 from gitu_core.store.postgres import PostgresEngine
 from gitu_core.store.rows import rows_of
 from gitu_core.store.sqlite import SqliteEngine
@@ -35,7 +36,7 @@ REMEMBERED = 5_000
 class Base:
     """State that the parts of a store share."""
 
-    def __init__(self, tenant: str, home: Path | None, clock: Clock | None, master_key: bytes | None) -> None:
+    def __init__(self, tenant: str, home: Path | None, clock: Clock | None, master_key: bytes | str | None) -> None:
         self.tenant, self.home = tenant, home
         self.clock: Clock = clock or SystemClock()
         self._keys = Keyring(tenant, Master(home, master_key), self.clock.now)

@@ -10,14 +10,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from gitu_core.errors import Damaged, InputError, StoreError
+from gitu_core.locks import lock
 from gitu_core.model import UNLABELLED, BlobRef, Label, Value
 from gitu_core.store.base import Base
 from gitu_core.store.codec import bound, encoded
-from gitu_core.store.keys import Script
+from gitu_core.store.files import write_whole
+from gitu_core.store.keys import LOST, Script
 
 SMALL = 64 * 1024
 """Blobs below this many bytes stay in the table."""
@@ -51,7 +55,7 @@ class BlobsPart(Base):
         body = self._keys.seal(person, data, seal) if path is None else None
         if path is not None and not path.exists():
             # On disk before the row that speaks of it; without a row, a file is only waste.
-            await asyncio.to_thread(lambda: _write(path, self._keys.seal(person, data, seal)))
+            await asyncio.to_thread(lambda: write_whole(path, self._keys.seal(person, data, seal)))
 
         def script() -> Script:
             info = self._keys.seal(person, meta, seal + b"meta")
@@ -78,11 +82,11 @@ class BlobsPart(Base):
 
     async def _blob_bytes(self, row: Any, stored: bytes, digest: str) -> bytes:
         person, _, envelope = row
-        what = f"the blob {digest}"
+        what = f"the blob {digest} (table blobs, row {stored.hex()}, of {person or 'nobody'})"
         if envelope is None:
             path = self._blob_path(stored, person)
             if path is None or not path.exists():
-                raise Damaged(f"the file of {what} is gone", hint="restore a backup", what=what)
+                raise Damaged(f"the file of {what} is gone", hint=LOST, what=what)
             try:
                 envelope = await asyncio.to_thread(path.read_bytes)
             except OSError as error:
@@ -90,7 +94,7 @@ class BlobsPart(Base):
             await self._read(lambda: self._keys.load([envelope]))
         data = self._keys.opened(envelope, bound("blobs", self.tenant, stored, person), what)
         if f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:
-            raise Damaged(f"{what} holds other bytes than its name says", hint="restore a backup", what=what)
+            raise Damaged(f"{what} holds other bytes than its name says", hint=LOST, what=what)
         return data
 
     def _blob_path(self, stored: bytes, person: str) -> Path | None:
@@ -100,28 +104,18 @@ class BlobsPart(Base):
         return blob_file(self.home, self.tenant, stored, person)
 
 
+@asynccontextmanager
+async def still(home: Path) -> AsyncIterator[None]:
+    """Inside, no other process replaces the files of blobs below *home*."""
+    while (held := lock(home / f"{FOLDER}.lock")) is None:  # noqa: ASYNC110 - the lock is between processes
+        await asyncio.sleep(0.05)
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
 def blob_file(home: Path, tenant: str, stored: bytes, person: str) -> Path:
     """Where a large blob is, from what its row says: found without any key, so that a backup can carry it."""
     name = hashlib.blake2b(bound(tenant, stored, person), digest_size=20).hexdigest()
     return home / FOLDER / name[:2] / name
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Writes a file so that it is whole, on disk, or not there."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        if os.name == "posix":
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StoreError(f"a blob cannot be written: {error}", hint="free some space below the home folder") from error

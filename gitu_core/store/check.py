@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from gitu_core.errors import GituError
 from gitu_core.store.audit import AuditPart
 from gitu_core.store.blobs import blob_file
-from gitu_core.store.codec import bound
+from gitu_core.store.codec import BOUND, bound, standing
+from gitu_core.store.keys import OVERHEAD
 from gitu_core.store.sql import compiled
-
-BOUND = {
-    "people": "id", "accounts": "channel account person", "codes": "code kind person", "sessions": "id person",
-    "conversations": "conversation person", "inbox": "id person session", "messages": "session person turn tokens at",
-    "turns": "id session person", "steps": "turn n session person at", "outbox": "id person session",
-    "approvals": "id person session turn message kind digest", "timers": "owner key person",
-    "plugin_state": "plugin key person", "blobs": "name person",
-}  # fmt: skip
-"""The columns that the seal of each table is bound to, after its name and the tenant."""
 
 _GAPS = 'SELECT turn FROM "@steps" GROUP BY tenant, turn HAVING count(*) <> max(n) + 1'
 
@@ -38,6 +31,9 @@ class CheckPart(AuditPart):
                 every = (dict(zip(tables[table], row, strict=True)) for row in rows)
                 mine = [row for row in every if row["tenant"] == self.tenant]
                 envelopes = [bytes(row[name]) for row in mine for name in ("body", "meta") if row.get(name)]
+                files = [self._file_of(row) for row in mine] if table == "blobs" else []
+                # A file may be sealed by another key than its row: one of both was sealed anew already.
+                envelopes += [_head(file) for file in files if file is not None and file.is_file()]
                 await self._read(partial(self._keys.load, envelopes))
                 found += [problem for row in mine if (problem := self._problem(table, row))]
             for row in await self._read(self._script_of(_GAPS)):
@@ -49,7 +45,7 @@ class CheckPart(AuditPart):
 
     def _problem(self, table: str, row: dict[str, Any]) -> str:
         names = [row[name] for name in BOUND[table].split()]
-        what = f"{table} {' '.join(str(name) for name in names[:2])}"
+        what = "the {table} {row} of {person}".format_map({**standing(table, names), "table": table})
         seal = bound(table, self.tenant, *names)
         try:
             if table != "blobs":
@@ -60,14 +56,24 @@ class CheckPart(AuditPart):
         except GituError as error:
             return str(error)
 
+    def _file_of(self, row: dict[str, Any]) -> Path | None:
+        if row["body"] is not None or self.home is None:
+            return None
+        return blob_file(self.home, self.tenant, bytes(row["name"]), row["person"])
+
     def _blob_problem(self, row: dict[str, Any], seal: bytes, what: str) -> str:
         envelope = row["body"]
         if envelope is None:
-            if self.home is None:
+            path = self._file_of(row)
+            if path is None:
                 return f"{what}: its file cannot be found without a home"
-            path = blob_file(self.home, self.tenant, bytes(row["name"]), row["person"])
             if not path.is_file():
                 return f"{what}: its file is gone (next: restore a backup)"
             envelope = path.read_bytes()
         self._keys.opened(envelope, seal, what)
         return ""
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(OVERHEAD)

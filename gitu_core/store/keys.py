@@ -6,44 +6,44 @@ key, so that several generations can be in use while a key is being replaced. Th
 envelope to its row: moved to another row it does not open. The nonce is random: a key stays far below the
 2^32 envelopes for which that is sound.
 
-The master key comes from the environment variable `VARIABLE` (base64 of 32 bytes) or from the file
-``master.key``, which is made at first use, readable by its owner only. It is never stored in the database nor
-in a backup.
+Each key says by which master key it is wrapped (see `master`). New ones are wrapped by the one that wraps the tenant's
+own key: its row is locked meanwhile, so that once it was wrapped anew nothing is wrapped by the former one any more.
 """
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import hashlib
 import os
 import time
 from collections.abc import Callable, Collection, Generator
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gitu_core.errors import ConfigError, Damaged
+from gitu_core.errors import Damaged, KeyUnavailable
 from gitu_core.model.base import Salt
+from gitu_core.store.master import SIZE, VARIABLE, Master
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 T = TypeVar("T")
 
-VARIABLE = "GITU_MASTER_KEY"
-FILE = "master.key"
 SCHEME = b"\x01"
 DATA, INDEX = "data", "index"
 """Purposes of keys: sealing what belongs to a person; digests of identifiers."""
 
-_SIZE, _ID, _NONCE = 32, 8, 12
+_ID, _NONCE = 8, 12
 _HEAD = 1 + _ID + _NONCE
 OVERHEAD = _HEAD + 16
 """Bytes that an envelope is longer than what it holds."""
 
 CIPHERS = 1_000
 """Ciphers that stay made, the last used."""
+
+LOST = "put it back with: gitu restore, from a backup; gitu doctor lists everything that is damaged"
+
+REFRESH = 30.0
+"""Seconds after which a process looks again which key seals for a person: another one may have made a new one."""
 
 _nonces = Salt(_NONCE)
 
@@ -53,67 +53,6 @@ that gives. It runs the same on both engines."""
 
 ScriptOf = Generator[Any, Any, T]
 """A script that returns a value of a type."""
-
-
-def fingerprint(master: bytes) -> str:
-    """What tells one master key from another without giving it away."""
-    return hashlib.blake2b(master, digest_size=8, person=b"gitu-master").hexdigest()
-
-
-class Master:
-    """The master key: where it is looked for, and made."""
-
-    def __init__(self, home: Path | None, key: bytes | None = None) -> None:
-        self.home, self._key = home, key
-        self.path = None if home is None else home / FILE
-
-    def find(self) -> bytes | None:
-        """The key from argument, environment or file; None if there is none. `ConfigError` if it is
-        unusable."""
-        if self._key is not None:
-            return _checked(self._key, "master_key")
-        if value := os.environ.get(VARIABLE, ""):
-            return _decoded(value, VARIABLE)
-        path = self.path
-        if path is None or not path.is_file():
-            return None
-        if os.name == "posix" and path.stat().st_mode & 0o077:
-            raise ConfigError(f"{path} can be read by others", hint=f"chmod 600 {path}", field=FILE)
-        return _decoded(path.read_text("ascii", "replace"), str(path))
-
-    def make(self) -> bytes:
-        """The key; made and written to the file where there is none."""
-        if found := self.find():
-            return found
-        path = self.path
-        if path is None:
-            # Without a home the database lives in memory, and the key with it.
-            self._key = os.urandom(_SIZE)
-            return self._key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{FILE}.{os.getpid()}.{os.urandom(4).hex()}")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(base64.b64encode(os.urandom(_SIZE)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        # A link appears whole or not at all; where another process was faster, its key counts.
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-        draft.unlink()
-        return self.make()
-
-
-def _decoded(text: str, where: str) -> bytes:
-    try:
-        return _checked(base64.b64decode(text.strip(), validate=True), where)
-    except ValueError:
-        raise ConfigError(f"{where} is not base64", hint="it holds 32 bytes in base64", field=where) from None
-
-
-def _checked(key: bytes, where: str) -> bytes:
-    if len(key) != _SIZE:
-        raise ConfigError(f"{where} holds {len(key)} bytes", hint="a master key is 32 bytes in base64", field=where)
-    return key
 
 
 def _cipher(key: bytes) -> AESGCM:
@@ -135,7 +74,7 @@ def _opened(cipher: AESGCM, envelope: bytes, bound: bytes, what: str) -> bytes:
         return cipher.decrypt(envelope[1 + _ID : _HEAD], envelope[_HEAD:], bound)
     except (InvalidTag, ValueError):
         words = f"{what} was changed outside of this program or belongs elsewhere"
-        raise Damaged(words, hint="restore a backup", what=what) from None
+        raise Damaged(words, hint=LOST, what=what) from None
 
 
 class Keyring:
@@ -145,8 +84,8 @@ class Keyring:
     """
 
     def __init__(self, tenant: str, master: Master, now: Callable[[], float] = time.time, limit: int = 5_000) -> None:
-        self._tenant, self._source, self._now, self._limit = tenant, master, now, limit
-        self._master = b""
+        self._tenant, self.source, self._now, self._limit = tenant, master, now, limit
+        self._masters: dict[str, bytes] = {}
         self._index = b""
         self._index_row: tuple[Any, ...] = ()
         # Two generations: what is loaded stays until `limit` others were loaded after it, so that a thread
@@ -155,24 +94,39 @@ class Keyring:
         self._older: dict[bytes, bytes] = {}
         self._current: dict[str, tuple[bytes, bytes]] = {}
         self._former: dict[str, tuple[bytes, bytes]] = {}
+        self._refreshed = 0.0
         # A cipher takes forty times as much memory as its key: only those in use are kept.
         self._cipher = lru_cache(CIPHERS)(_cipher)
 
     def begin(self) -> Script:
-        """Finds the master key and the tenant's digest key; makes both for a new database. `ConfigError` if
+        """Finds the master keys and the tenant's digest key; makes both for a new database. `KeyUnavailable` if
         the master key is missing or another one."""
-        found = self._source.find()
-        if found is None and (yield "keys_current", (self._tenant, "", INDEX)):
-            hint = f"set {VARIABLE} or put the file {FILE} back to {self._source.home}"
-            raise ConfigError("the database is sealed and its master key is missing", hint=hint, field=VARIABLE)
-        self._master = found or self._source.make()
+        self._masters = self.source.find()
+        rows = yield "keys_current", (self._tenant, "", INDEX)
+        if not self._masters and rows:
+            what = f"the database is sealed and its master key is missing: {rows[0][2]}"
+            raise KeyUnavailable(what, hint=self.source.hint(rows[0][2]), field=VARIABLE, key=rows[0][2])
+        self._masters = self._masters or self.source.make()
         # The digest key itself is unwrapped with the first digest: opening a database loads no cipher.
-        row = yield from self._made("", INDEX)
-        self._check_master(row)
+        row = rows[0] if rows else (yield from self._made("", INDEX))
+        self.master(row[2])
         self._index_row = tuple(row)
 
+    def master(self, name: str) -> bytes:
+        """The master key with that fingerprint, also where another process made it meanwhile. `KeyUnavailable` if it is
+        not there."""
+        if name not in self._masters:
+            self._masters = {**self._masters, **self.source.find()}
+        if name not in self._masters:
+            known = ", ".join(self._masters) or "none"
+            what = f"the database was sealed with the master key {name}; here is {known}, from {self.source}"
+            raise KeyUnavailable(what, hint=f"{self.source.hint(name)}; nothing was changed", field=VARIABLE, key=name)
+        return self._masters[name]
+
     def lacks(self, people: Collection[str]) -> bool:
-        """True if somebody's sealing key has not been loaded."""
+        """True if somebody's sealing key has not been loaded, or not looked at for `REFRESH` seconds."""
+        if abs(self._now() - self._refreshed) > REFRESH:
+            self._former, self._current, self._refreshed = self._current, {}, self._now()
         return any(person not in self._current for person in people)
 
     def ensure(self, people: Collection[str]) -> Script:
@@ -206,11 +160,15 @@ class Keyring:
     def opened(self, envelope: bytes, bound: bytes, what: str) -> bytes:
         """What an envelope holds. `Damaged`, naming *what*, if it or its place changed or its key is gone."""
         if len(envelope) < OVERHEAD or envelope[:1] != SCHEME:
-            raise Damaged(f"{what} is not a sealed value", hint="restore a backup", what=what)
+            raise Damaged(f"{what} is not a sealed value", hint=LOST, what=what)
         secret = self._known(bytes(envelope[1 : 1 + _ID]))
         if secret is None:
             raise Damaged(f"the key of {what} does not exist any more", hint="it was erased", what=what)
         return _opened(self._cipher(secret), envelope, bound, what)
+
+    def is_current(self, person: str, envelope: bytes) -> bool:
+        """True if the key that seals for a person now, which was loaded, sealed an envelope."""
+        return self._current[person][0] == envelope[1 : 1 + _ID]
 
     def has(self, envelope: bytes) -> bool:
         """True if the key that opens an envelope was loaded; False after `load` if it is gone."""
@@ -219,51 +177,56 @@ class Keyring:
     def mac(self, purpose: str, data: bytes) -> bytes:
         """A digest of *data* for one purpose that nobody can make without the master key; 32 bytes."""
         if not self._index:
-            self._index = self._unwrapped(self._index_row)
+            self._index = self._unwrapped(self._index_row, self._tenant)
         return hashlib.blake2b(data, key=self._index, person=purpose.encode(), digest_size=32).digest()
 
     def digest(self, *names: str) -> bytes:
         """A digest of identifiers that nobody can try out without the master key; 16 bytes, always the
         same."""
         if not self._index:
-            self._index = self._unwrapped(self._index_row)
+            self._index = self._unwrapped(self._index_row, self._tenant)
         text = "\x00".join([f"{len(name)}:{name}" for name in names])
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._index, digest_size=16).digest()
 
     def _made(self, person: str, purpose: str) -> Script:
         """The row of a key; made where there is none."""
-        if rows := (yield "keys_current", (self._tenant, person, purpose)):
-            return rows[0]
-        key, generation, master = os.urandom(_ID), 1, fingerprint(self._master)
-        bound = self._bound(key, person, purpose)
-        wrapped = _envelope(_cipher(self._master), bytes.fromhex(master), os.urandom(_SIZE), bound)
+        found = yield "keys_current", (self._tenant, person, purpose)
+        return found[0] if found else (yield from self.new(person, purpose, 1))
+
+    def new(self, person: str, purpose: str, generation: int) -> Script:
+        """The row of the newest key, after one of that *generation* was made where there was none."""
+        lead = yield "key_lead", (self._tenant, "", INDEX)
+        master = lead[0][0] if lead else next(iter(self._masters))
+        key = os.urandom(_ID)
+        wrapped = self._wrapped(master, self._tenant, (key, person, purpose), os.urandom(SIZE))
         made = yield "key_add", (self._tenant, key, person, purpose, generation, master, wrapped, self._now())
         # Somebody else may have made the same key now; the first one counts.
         return (made or (yield "keys_current", (self._tenant, person, purpose)))[0]
+
+    def rewrapped(self, row: Any, tenant: str, master: str) -> bytes:
+        """The key of a row, of any tenant, wrapped by another master key."""
+        key, _, _, _, person, purpose = row
+        return self._wrapped(master, tenant, (bytes(key), person, purpose), self._unwrapped(row, tenant))
 
     def _known(self, key: bytes) -> bytes | None:
         return self._loaded.get(key) or self._older.get(key)
 
     def _keep(self, row: Any) -> bytes:
         key = bytes(row[0])
-        found = self._known(key)
-        if found is None:
-            self._check_master(row)
-            found = self._unwrapped(row)
+        found = self._known(key) or self._unwrapped(row, self._tenant)
         if len(self._loaded) >= self._limit:
             self._older, self._loaded = self._loaded, {}
         self._loaded[key] = found
         return found
 
-    def _unwrapped(self, row: Any) -> bytes:
-        key, _, _, wrapped, person, purpose = row
-        bound = self._bound(bytes(key), person, purpose)
-        return _opened(_cipher(self._master), bytes(wrapped), bound, f"the key of {person or 'the tenant'}")
+    def _unwrapped(self, row: Any, tenant: str) -> bytes:
+        key, _, master, wrapped, person, purpose = row
+        bound, what = _bound(tenant, bytes(key), person, purpose), f"the key of {person or 'the tenant'}"
+        return _opened(_cipher(self.master(master)), bytes(wrapped), bound, what)
 
-    def _bound(self, key: bytes, person: str, purpose: str) -> bytes:
-        return "\x00".join((self._tenant, person, purpose, key.hex())).encode("utf-8", "surrogatepass")
+    def _wrapped(self, master: str, tenant: str, names: tuple[bytes, str, str], secret: bytes) -> bytes:
+        return _envelope(_cipher(self.master(master)), bytes.fromhex(master), secret, _bound(tenant, *names))
 
-    def _check_master(self, row: Any) -> None:
-        if row[2] != fingerprint(self._master):
-            what = f"the database was sealed with the master key {row[2]}, not {fingerprint(self._master)}"
-            raise ConfigError(what, hint=f"set {VARIABLE} to the right key; nothing was changed", field=VARIABLE)
+
+def _bound(tenant: str, key: bytes, person: str, purpose: str) -> bytes:
+    return "\x00".join((tenant, person, purpose, key.hex())).encode("utf-8", "surrogatepass")

@@ -77,6 +77,12 @@ class Sql:
         marks = ("?" if self.dialect == "sqlite" else f"${n}" for n in range(1, len(columns) + 1))
         return self.fill(f'INSERT INTO "@{table}" ({names}) VALUES ({", ".join(marks)})')
 
+    def change(self, table: str, column: str, where: tuple[str, ...]) -> str:
+        """Writes one column of the row whose columns *where* are as given; gives a row where there is one."""
+        mark = ("?" if self.dialect == "sqlite" else f"${n}" for n in range(1, len(where) + 2))
+        first = f'UPDATE "@{table}" SET "{column}" = {next(mark)} WHERE '
+        return self.fill(first + " AND ".join(f'"{name}" = {next(mark)}' for name in where) + " RETURNING 1")
+
     def create(self) -> list[str]:
         """The statements that make an empty database ready, the revision's record included."""
         return [self.fill(text) for text in compiled().create[self.dialect]]

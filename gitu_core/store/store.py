@@ -12,18 +12,18 @@ from gitu_core.store import postgres, sqlite
 from gitu_core.store.approvals import ApprovalsPart
 from gitu_core.store.base import Engine
 from gitu_core.store.blobs import BlobsPart
-from gitu_core.store.check import CheckPart
 from gitu_core.store.keys import Keyring, Script
 from gitu_core.store.links import LinksPart
-from gitu_core.store.plugin_state import PluginStatePart
+from gitu_core.store.master import Master
 from gitu_core.store.records import RecordsPart
+from gitu_core.store.rotation import RotationPart
 from gitu_core.store.schema import prepare, revision
 from gitu_core.store.sessions import SessionsPart
 from gitu_core.store.sql import Sql
 from gitu_core.store.timers import TimersPart
 
 
-class Store(RecordsPart, ApprovalsPart, TimersPart, LinksPart, SessionsPart, PluginStatePart, BlobsPart, CheckPart):
+class Store(RecordsPart, ApprovalsPart, TimersPart, LinksPart, SessionsPart, BlobsPart, RotationPart):
     """Everything that is kept, in SQLite or PostgreSQL. Used from the event loop that opened it.
 
     :param url: ``sqlite:///path`` or ``postgresql://user@host/database``; empty for ``<home>/gitu.db``, or
@@ -34,21 +34,22 @@ class Store(RecordsPart, ApprovalsPart, TimersPart, LinksPart, SessionsPart, Plu
     :param schema: the PostgreSQL schema that holds the tables; made where it is missing.
     :param tenant: the wall inside the installation behind which this store lives.
     :param home: the folder of the database, the blobs and the master key.
-    :param master_key: 32 bytes; None to take them from the environment or from ``<home>/master.key``.
+    :param master_key: 32 bytes, or where to find them (see `master`); None to take them from the environment or from
+        ``<home>/master.key``.
     :param busy_seconds: how long a write waits for another process on the same SQLite file.
     """
 
     def __init__(
         self, url: str | None = None, engine: Any = None, prefix: str = "", schema: str | None = None,
-        tenant: str = "main", home: Path | None = None, clock: Clock | None = None, master_key: bytes | None = None,
-        busy_seconds: float = 5.0,
+        tenant: str = "main", home: Path | None = None, clock: Clock | None = None,
+        master_key: bytes | str | None = None, busy_seconds: float = 5.0,
     ) -> None:  # fmt: skip
         super().__init__(tenant, home, clock, master_key)
         self._where = (url or "", engine, home, self._keys, prefix, schema, busy_seconds)
 
     async def open(self) -> None:
         """Connects, migrates, starts the writer. `SchemaError` if a newer program wrote the database,
-        `ConfigError` if the master key is missing or another one; nothing is changed then."""
+        `KeyUnavailable` if the master key is missing or another one; nothing is changed then."""
         if self._engine is not None:
             return
         engine = self._engine = connected(*self._where)
@@ -131,16 +132,15 @@ def _make_folder(folder: Path) -> None:
 
 async def restore(
     source: Path, url: str = "", home: Path | None = None, *, prefix: str = "", schema: str | None = None
-) -> None:
+) -> set[str]:
     """Fills an empty database from what `Store.backup` wrote, of the same engine or the other. `StoreError`
     if there is a database already. The master key is not part of a backup: put it where the store finds
-    it."""
+    it. Gives the fingerprints of the master keys that the data needs."""
     from gitu_core.store.backup import load
-    from gitu_core.store.keys import Master
 
     engine = connected(url, None, home, Keyring("", Master(None)), prefix, schema, 5.0)
     try:
         await engine.connect()
-        await load(source, engine, home)
+        return await load(source, engine, home)
     finally:
         await engine.close()

@@ -13,7 +13,7 @@ from tests.architecture.imports import Import, imports_of
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("model",),
-    ("contracts", "telemetry", "clock", "blocking", "isolation", "failpoints", "locks"),
+    ("contracts", "telemetry", "clock", "blocking", "isolation", "failpoints", "locks", "secrecy"),
     ("hookspecs",),
     ("manifest",),
     ("tools",),
@@ -44,6 +44,7 @@ DOORS: dict[str, set[str]] = {
     "alembic": {"store"},
     "sqlite3": {"store"},
     "asyncpg": {"store"},
+    "keyring": {"store"},
     "aiohttp": {"testing"},
     "litellm": set(),
     "mcp": set(),

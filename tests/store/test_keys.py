@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gitu_core.errors import ConfigError, Damaged, StoreError
+from gitu_core.errors import ConfigError, Damaged, KeyUnavailable, StoreError
 from gitu_core.store import Store
 from gitu_core.store.keys import OVERHEAD, Master
 from gitu_core.testing import armed
@@ -59,10 +59,10 @@ async def test_another_or_no_key_is_refused_and_nothing_is_lost(
     store = await opened()
     await store.accept(inbox("k"))
     await store.close()
-    with pytest.raises(ConfigError, match="sealed with the master key"):
+    with pytest.raises(KeyUnavailable, match="sealed with the master key"):
         await Store(url, home=tmp_path, master_key=os.urandom(32)).open()
     (tmp_path / "master.key").rename(tmp_path / "away")
-    with pytest.raises(ConfigError, match="missing"):
+    with pytest.raises(KeyUnavailable, match="missing"):
         await Store(url, home=tmp_path).open()
     assert not (tmp_path / "master.key").exists()
     (tmp_path / "away").rename(tmp_path / "master.key")
@@ -86,7 +86,7 @@ def test_a_key_that_is_none_is_refused(
     path = tmp_path / "master.key"
     path.write_text(text)
     path.chmod(0o644)
-    with pytest.raises(ConfigError, match="read by others"):
+    with pytest.raises(KeyUnavailable, match="read by others"):
         Master(tmp_path).find()
     path.chmod(0o600)
     with pytest.raises(ConfigError, match=message):
@@ -152,3 +152,34 @@ async def test_many_people_have_a_key_each_and_few_are_kept_in_memory(tmp_path: 
         assert rows[0][0] == 31
         bodies = await store._script(run(('SELECT length(body) FROM "@messages"', ())))
         assert min(row[0] for row in bodies) > OVERHEAD
+
+
+def files(home: Path) -> list[Path]:
+    """The files of blobs."""
+    return [path for path in home.glob("blobs/*/*") if path.is_file()]
+
+
+async def test_a_changed_row_is_told_with_its_table_and_person_and_a_blob_as_well(
+    opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    store = await opened()
+    small = await store.put_blob(b"small", "text/plain", person="ana")
+    large = await store.put_blob(b"large" * 14_000, "text/plain", person="bo")
+    await store.write(step(0))
+    await store._script(run(('UPDATE "@steps" SET at = 9', ())))
+    with pytest.raises(Damaged, match=r"table steps, row t 0 s 9\.0, of ana") as raised:
+        await store.steps("t")
+    assert {name: raised.value.details[name] for name in ("table", "person")} == {"table": "steps", "person": "ana"}
+    zero = "zeroblob(60)" if store.engine.dialect == "sqlite" else "decode(repeat('00', 60), 'hex')"
+    await store._script(run((f"UPDATE \"@blobs\" SET body = {zero} WHERE person = 'ana'", ())))
+    with pytest.raises(Damaged, match=r"the blob sha256:\w+ \(table blobs, row \w+, of ana\)") as raised:
+        await store.read_blob(small)
+    assert "gitu restore" in raised.value.hint
+    assert len(await store.read_blob(large)) == 70_000
+    for path in files(tmp_path):
+        path.write_bytes(path.read_bytes()[:-1] + b"!")
+        with pytest.raises(Damaged, match="of bo"):
+            await store.read_blob(large)
+    problems = " ".join(await store.check())
+    assert "the steps t 0 s 9.0 of ana" in problems
+    assert "blobs" in problems

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from gitu_core import secrecy
 from gitu_core.config import plugin_config
 from gitu_core.errors import GituError
 from gitu_core.wiring import House
@@ -36,8 +36,8 @@ def known_secrets(house: House) -> dict[str, str]:
         found |= {f"{name}.{n}": line for n, line in enumerate(_lines(value), 1)}
     for plugin_id, values in configs.items():
         found |= _settings(plugin_id, values, False)
-    given = {"GITU_MASTER_KEY": os.environ.get("GITU_MASTER_KEY", ""), **_password("database", settings.database)}
-    return {**found, **{name: value for name, value in given.items() if value}}
+    # What this process has read otherwise as well: master keys, from wherever they come.
+    return {**secrecy.known_secrets(), **found, **_password("database", settings.database)}
 
 
 def _settings(path: str, value: Any, secret: bool) -> dict[str, str]:

@@ -1,0 +1,89 @@
+"""Secrets that this process knows, and how they are kept out of what it tells: logs, errors, pages of the command.
+
+Whoever reads a secret says so (`keep_secret`); whoever tells something passes it through `hidden`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from urllib.parse import quote, quote_plus
+
+from gitu_core.errors import GituError
+from gitu_core.model import ErrorInfo
+
+SHORTEST = 6
+"""Characters that a secret has at least: what is shorter stands everywhere by chance."""
+
+_JSON = (str, int, float, bool, type(None))
+
+_known: dict[str, str] = {}
+_forms: list[tuple[str, str]] = []
+
+
+def keep_secret(name: str, value: str) -> None:
+    """From now on *value*, and each long line of it, is told as ``[secret NAME]``."""
+    if value in _known:
+        return
+    _known[value] = name
+    lines = [value.strip(), *(line.strip() for line in value.splitlines() if len(line.strip()) >= 20)]
+    found = dict(_forms)
+    for line in filter(lambda each: len(each) >= SHORTEST, lines):
+        data = line.encode("utf-8", "replace")
+        quoted = {json.dumps(line)[1:-1], json.dumps(line, ensure_ascii=False)[1:-1], repr(line)[1:-1]}
+        coded = {quote(data, safe=""), quote(data), quote_plus(data), data.hex(), base64.b64encode(data).decode()}
+        for form in {line, *quoted, *coded}:
+            found.setdefault(form, name)
+    _forms[:] = sorted(found.items(), key=lambda each: -len(each[0]))  # one may be a part of another
+
+
+def known_secrets() -> dict[str, str]:
+    """The secrets that this process knows, by name, those of one name with a number behind it."""
+    return {f"{name}.{n}" if name in list(_known.values())[:n] else name: value
+            for n, (value, name) in enumerate(_known.items())}  # fmt: skip
+
+
+def hidden(text: str) -> str:
+    """*text* without secrets, in any of the forms in which they are usually written."""
+    for form, name in tuple(_forms):
+        if form in text:
+            text = text.replace(form, f"[secret {name}]")
+    return text
+
+
+def error_info(error: BaseException) -> ErrorInfo:
+    """An error as a value, without secrets. Of an error that is not ours only its class is told: its text may hold
+    anything."""
+    if isinstance(error, GituError):
+        told = {key: hidden(value) if isinstance(value, str) else value for key, value in error.details.items()}
+        details = {hidden(key): value for key, value in told.items() if isinstance(value, _JSON)}
+        return ErrorInfo(error.code, hidden(error.message), hidden(error.hint), details)
+    return ErrorInfo("error", f"{type(error).__name__} was raised", "see the log")
+
+
+class Discreet(logging.Filter):
+    """Takes secrets out of what is logged, tracebacks included. A record without any is left as it is."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Lets everything pass."""
+        try:
+            said = record.getMessage()
+        except Exception:  # noqa: BLE001 - who logs wrongly is told by the handler, and must not fail for it here
+            return True
+        if (clean := hidden(said)) != said:
+            record.msg, record.args = clean, ()
+        if record.exc_info and record.exc_info[0] and not record.exc_text:
+            raised = logging.Formatter().formatException(record.exc_info)
+            if (clean := hidden(raised)) != raised:
+                record.exc_text, record.exc_info = clean, None
+        return True
+
+
+DISCREET = Discreet()
+
+
+def guard_logs() -> None:
+    """Lets the loggers of Gitu, those that there are by now, tell no secret."""
+    for name in ("gitu", *(name for name in logging.root.manager.loggerDict if name.startswith("gitu"))):
+        logging.getLogger(name).addFilter(DISCREET)  # once, however often
