@@ -9,7 +9,7 @@ import pytest
 
 from gitu_core.contracts.audit import AuditEntry
 from gitu_core.contracts.ports import StepEntry
-from gitu_core.errors import ConfigError
+from gitu_core.errors import KeyUnavailable
 from gitu_core.model import ToolCall, ToolResult
 from gitu_core.model.steps import CallAnswered, CallDecided, CallFinished, CallStarted
 from gitu_core.store import Store
@@ -101,9 +101,9 @@ async def test_without_its_master_key_the_record_cannot_be_verified_nor_written_
     await store.write(entry(1))
     await store.close()
     (tmp_path / "master.key").rename(tmp_path / "away")
-    with pytest.raises(ConfigError, match="master key is missing"):
+    with pytest.raises(KeyUnavailable, match="master key is missing"):
         await opened()
-    with pytest.raises(ConfigError, match="was sealed with the master key"):
+    with pytest.raises(KeyUnavailable, match="was sealed with the master key"):
         await opened(master_key=b"x" * 32)
     (tmp_path / "away").rename(tmp_path / "master.key")
     assert (await (await opened()).audit_verify()).problems == ()
