@@ -32,6 +32,8 @@ LEEWAY = 1.1
 _SUMS = WORDS["sums"]
 _BACK = WORDS["back"]
 _PLAIN = WORDS["plain"]
+_GIVES = (":", "=", *(f" {word}" for word in WORDS["hands over"]))
+_QUOTES = ('"', "'", "`", "\u201c", "\u201d")
 
 
 class Finding(NamedTuple):
@@ -197,24 +199,25 @@ def _plain(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence)
 
 
 def _exact(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
-    """A value that must stand in what the user said as it is: a path, a command, a secret, the unknown."""
-    wanted = fold(str(value))
+    """A value that must stand in what the user said as it is and as what it is: a path, a command, a secret, …"""
+    wanted, other = fold(str(value)), False
     if len(wanted) < 2:
         return Finding("ask", "it is too short to be recognised")
     for text in dict.fromkeys((request, *evidence.said)):
-        said = fold(text.text)
-        at = said.find(wanted)
-        while at >= 0:
-            ends = said[at - 1 : at], said[at + len(wanted) : at + len(wanted) + 1]
-            if not any(each.isalnum() or each in "_-/\\@" for each in ends if each):
-                return Finding("ok", "you said it")
-            at = said.find(wanted, at + 1)
-    supplied = _supplied(str(value), (kind,), wish, evidence)
-    if supplied:
+        said, at = fold(text.text), -1
+        meant = text is not request or _pool(request, wish, [("", each) for each in request.find(wanted)])
+        while (at := said.find(wanted, at + 1)) >= 0:
+            before, after = said[:at], said[at + len(wanted) :]
+            if not any(each.isalnum() or each in "_-/\\@" for each in (before[-1:], after[:1]) if each):
+                whole = before.endswith(_QUOTES) <= after.startswith(_QUOTES)  # of what is in quotes, not a part
+                if meant and whole and (kind != "secret" or before.rstrip(" ".join(_QUOTES)).endswith(_GIVES)):
+                    return Finding("ok", "you said it")
+                other = True
+    if supplied := _supplied(str(value), (kind,), wish, evidence):
         return supplied
-    if kind == "secret":
+    if kind == "secret" and not other:
         return Finding("no", "a secret has to come from you")
-    return Finding("ask", "nobody you trust said it")
+    return Finding("ask", "you said it, but not as this" if other else "nobody you trust said it")
 
 
 def _url(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:

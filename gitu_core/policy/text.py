@@ -10,6 +10,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -277,10 +278,10 @@ class Text:
 
     def from_source(self, at: int) -> bool:
         """True if the words before a value say that something comes from there, not that it goes there."""
-        for steps, token in enumerate(self.before(at)):
-            if token.key in _TARGET or stem(token.key) in _VERB_STEMS or steps > 8:
-                return False
-            if token.key in _SOURCE:
+        for key, before in pairwise((*(token.key for token in islice(self.before(at), 9)), "")):
+            if key in _TARGET or stem(key) in _VERB_STEMS:
+                return before in _NOT
+            if key in _SOURCE:
                 return True
         return False
 
