@@ -1,4 +1,4 @@
-"""The planner of `make bench-authority`, on a small world of its own: it would notice a policy that lets attackers act."""
+"""The planner of `make bench-authority` on a small world: it would notice a policy that lets attackers act."""
 
 from __future__ import annotations
 
