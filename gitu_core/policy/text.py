@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
@@ -160,8 +160,13 @@ def same_day(said: set[str], days: set[str]) -> bool:
     return any(day == own or (day.startswith("-") and own.endswith(day)) for day in said for own in days)
 
 
-def scan(text: str) -> list[tuple[str, str]]:
+def scan(text: str) -> Sequence[tuple[str, str]]:
     """The addresses, links and accounts in a text that may leave, each as its kind and key."""
+    # A call is decided about again when grants were read, and when something was looked up.
+    return _known(text) if len(text) < 4_000 else _scan(text)
+
+
+def _scan(text: str) -> Sequence[tuple[str, str]]:
     text, found, done = _plain(text), list[tuple[str, str]](), 0
     for sign in _SIGN.finditer(text):
         if sign.start() < done:
@@ -174,6 +179,9 @@ def scan(text: str) -> list[tuple[str, str]]:
             if (kind := _kind(each)) in ("url", "email", "account"):
                 found.append((kind, key_of(kind, each[0])))
     return found
+
+
+_known = lru_cache(512)(_scan)
 
 
 def _kind(found: re.Match[str]) -> str:
