@@ -32,6 +32,7 @@ LEEWAY = 1.1
 _SUMS = WORDS["sums"]
 _BACK = WORDS["back"]
 _PLAIN = WORDS["plain"]
+_DULL = WORDS["verbs"] | WORDS["plain"] | WORDS["common"]
 _GIVES = (":", "=", *(f" {word}" for word in WORDS["hands over"]))
 _QUOTES = ('"', "'", "`", "\u201c", "\u201d")
 
@@ -77,16 +78,12 @@ def _recipient(value: Any, kind: str, wish: Wish, request: Text, evidence: Evide
     typed = type_of(text)
     if typed is None:
         return _supplied(text, ("recipient",), wish, evidence) or _plain(value, kind, wish, request, evidence)
-    found = _typed(typed, wish, request, evidence)
-    if found.how == "ok":
+    if (found := _typed(typed, wish, request, evidence)).how == "ok":
         return found
     beside = any(request.tokens[at].clause in wish.clauses for _, at in request.of_kind(typed[0]))
-    supplied = _supplied(text, ("recipient",), wish, evidence) if not beside or wish.open else None
-    if supplied:
+    if (not beside or wish.open) and (supplied := _supplied(text, ("recipient",), wish, evidence)):
         return supplied
-    if why := evidence.contact(typed[1]):
-        return Finding("ok", why)
-    return found
+    return Finding("ok", why) if (why := evidence.contact(typed[1])) else found
 
 
 def _typed(value: tuple[str, str], wish: Wish, request: Text, evidence: Evidence) -> Finding:
@@ -127,9 +124,8 @@ def _points_back(request: Text, wish: Wish) -> bool:
 
 def _settled(pool: list[tuple[str, int]], wish: Wish, request: Text) -> bool:
     """True if every place that asks for the effect names a value of its own, or points back to the only one."""
-    if {request.tokens[at].clause for _, at in pool} >= wish.clauses:
-        return True
-    return len({key for key, _ in pool}) == 1 and _points_back(request, wish)
+    single = len({key for key, _ in pool}) == 1 and _points_back(request, wish)
+    return single or {request.tokens[at].clause for _, at in pool} >= wish.clauses
 
 
 def _supplied(text: str, roles: tuple[str, ...], wish: Wish, evidence: Evidence) -> Finding | None:
@@ -190,8 +186,7 @@ def _plain(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence)
     own = words(str(value))
     if not own or set(own) <= _PLAIN:
         return Finding("ask", "it names nothing")
-    pool = _pool(request, wish, [("", at) for at in request.find(str(value))])
-    if pool:
+    if _pool(request, wish, [("", at) for at in request.find(str(value))]):
         return Finding("ok", "you said it")
     if any(text.find(str(value)) for text in evidence.said if text is not request):
         return Finding("ok", "you said it earlier")
@@ -200,12 +195,13 @@ def _plain(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence)
 
 def _exact(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
     """A value that must stand in what the user said as it is and as what it is: a path, a command, a secret, …"""
-    wanted, other = fold(str(value)), False
+    wanted, other, back = fold(str(value)), False, wish.reads or _points_back(request, wish)
     if len(wanted) < 2:
         return Finding("ask", "it is too short to be recognised")
     for text in dict.fromkeys((request, *evidence.said)):
         said, at = fold(text.text), -1
-        meant = text is not request or _pool(request, wish, [("", each) for each in request.find(wanted)])
+        places = [("", each) for each in request.find(wanted) if back or request.tokens[each].clause in wish.clauses]
+        meant = (text is not request or _pool(request, wish, places)) and (kind != "secret" or wanted not in _DULL)
         while (at := said.find(wanted, at + 1)) >= 0:
             before, after = said[:at], said[at + len(wanted) :]
             if not any(each.isalnum() or each in "_-/\\@" for each in (before[-1:], after[:1]) if each):
