@@ -31,8 +31,10 @@ def decide(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> Verdict:
     trusted people wrote, or all of this: the user asked for it, every value that decides where it goes comes from the
     user, nothing leaves with it that others slipped in, and it was not done in this turn already.
     """
-    sinks = [(role, each) for role in evidence.roles(tool) if role.sink for each in follow(call.arguments, role.path)]
-    acts = tool.acts
+    acts, roles = tool.acts, evidence.roles(tool)
+    if acts and (bare := call.arguments.keys() - {role.path.partition(".")[0] for role in roles}):
+        roles = [*roles, *(Role(name, "", "", True) for name in sorted(bare))]  # what nobody described may decide
+    sinks = [(role, each) for role in roles if role.sink for each in follow(call.arguments, role.path)]
     if not acts and not sinks:
         return _READS
     paths = tuple(dict.fromkeys(role.path for role, _ in sinks))
