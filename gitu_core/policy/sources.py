@@ -159,7 +159,8 @@ def _amount(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence
 def _computed(request: Text, wish: Wish) -> bool:
     """True if the request leaves the sum to be worked out: "the difference", "19.5 %"."""
     sentences = {token.sentence for token in request.tokens if token.clause in wish.clauses}
-    return any(token.key in _SUMS for token in request.tokens if token.sentence in sentences)
+    near = (token for token in request.tokens if token.sentence in sentences)
+    return any(token.key in _SUMS or token.kind == "share" for token in near)
 
 
 def _reference(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
