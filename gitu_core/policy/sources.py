@@ -10,18 +10,8 @@ from gitu_core.policy.evidence import Evidence, Role
 from gitu_core.policy.paths import follow
 from gitu_core.policy.records import COMMON
 from gitu_core.policy.text import (
-    WORDS,
-    Text,
-    fold,
-    key_of,
-    look_alike,
-    nouns_of,
-    number,
-    same_day,
-    stem,
-    type_of,
-    words,
-)
+    WORDS, Text, fold, key_of, look_alike, nouns_of, number, same_day, stem, type_of, words,
+)  # fmt: skip
 from gitu_core.policy.wish import Wish
 
 __all__ = ["Finding", "trace"]
@@ -30,7 +20,6 @@ LEEWAY = 1.1
 """How much more than the amounts of the records that the user named an amount may be: a tenth."""
 
 _SUMS = WORDS["sums"]
-_BACK = WORDS["back"]
 _PLAIN = WORDS["plain"]
 
 
@@ -102,7 +91,7 @@ def _typed(value: tuple[str, str], wish: Wish, request: Text, evidence: Evidence
         return Finding("no", "it only looks like one that you said")
     source = evidence.outside.get(value)
     where = f"it comes from what {source} found" if source else "nobody you trust said it"
-    if kind == "account" and pool and not wish.open and wish.asked == "yes" and _settled(pool, wish, request):
+    if kind == "account" and pool and not wish.open and wish.asked == "yes" and len(wish.clauses) == 1:
         return Finding("no", f"you said another one; {where}")
     if kind == "account" and source and value not in evidence.pointed:
         return Finding("no", f"{where}, to which you did not point; say it yourself")
@@ -115,19 +104,7 @@ def _pool(request: Text, wish: Wish, places: list[tuple[str, int]]) -> list[tupl
         return places
     inside = [(key, at) for key, at in places if request.tokens[at].clause in wish.clauses]
     pool = [(key, at) for key, at in inside or places if not request.from_source(at)]
-    return pool if pool or not (wish.reply or _points_back(request, wish)) else inside or places
-
-
-def _points_back(request: Text, wish: Wish) -> bool:
-    """True if the effect is for "them" or "her", who were named elsewhere."""
-    return any(token.key in _BACK for token in request.tokens if token.clause in wish.clauses)
-
-
-def _settled(pool: list[tuple[str, int]], wish: Wish, request: Text) -> bool:
-    """True if every place that asks for the effect names a value of its own, or points back to the only one."""
-    if {request.tokens[at].clause for _, at in pool} >= wish.clauses:
-        return True
-    return len({key for key, _ in pool}) == 1 and _points_back(request, wish)
+    return pool if pool or not wish.reply else inside or places
 
 
 def _supplied(text: str, roles: tuple[str, ...], wish: Wish, evidence: Evidence) -> Finding | None:
