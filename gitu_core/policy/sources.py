@@ -10,7 +10,17 @@ from gitu_core.policy.evidence import Evidence, Role
 from gitu_core.policy.paths import follow
 from gitu_core.policy.records import COMMON
 from gitu_core.policy.text import (
-    WORDS, Text, fold, key_of, look_alike, nouns_of, number, same_day, stem, type_of, words,
+    WORDS,
+    Text,
+    fold,
+    key_of,
+    look_alike,
+    nouns_of,
+    number,
+    same_day,
+    stem,
+    type_of,
+    words,
 )  # fmt: skip
 from gitu_core.policy.wish import Wish
 
