@@ -233,14 +233,9 @@ class AskFacet(_Facet):
         ends = None if days is None else clock.now() + days * DAY
         patterns = {path: tuple(each) for path, each in (when or {}).items()}
         grant = Grant("", person, tool, patterns, dict(most or {}), expires_at=ends, uses=uses)
-        text, limits = f"May {self._plugin} count on this without asking? {reason}", f"{grant}{span_of(days, uses)}"
-        ask = Ask(clock.new_id(), text, ("yes", "no"), f"a yes allows: {limits}")
+        text = f"May {self._plugin} count on this without asking? {reason}"
+        ask = Ask(clock.new_id(), text, ("yes", "no"), f"a yes allows: {grant}")
         return await self._house.question(person, "permit", ask, clock.now() + 7 * DAY, grant)
-
-
-def span_of(days: float | None, uses: int | None) -> str:
-    """How long and how often something counts, in words."""
-    return (f", for {days:g} days" if days is not None else "") + (f", {uses} times" if uses is not None else "")
 
 
 class ScheduleFacet(_Facet):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -42,11 +43,15 @@ class Grant(Value, frozen=True):
     cause: str = ""
 
     def __str__(self) -> str:
-        """What it allows, in a line."""
+        """What it allows, in a line, with its limits."""
         plain = {path: [_ESCAPED.sub(r"\1", each) for each in patterns] for path, patterns in self.when.items()}
         parts = [f"{path}: {' or '.join(patterns)}" for path, patterns in plain.items()]
         parts += [f"{path}: at most {most:g}" for path, most in self.most.items()]
-        return f"{self.tool} ({', '.join(parts) or 'whatever its arguments'})"
+        limits = ["in one session"] if self.session else []
+        if self.expires_at is not None:
+            limits.append(f"until {datetime.fromtimestamp(self.expires_at, UTC):%Y-%m-%d %H:%M} UTC")
+        limits += [f"{self.uses} times"] if self.uses is not None else []
+        return ", ".join([f"{self.tool} ({', '.join(parts) or 'whatever its arguments'})", *limits])
 
 
 class Verdict(Value, frozen=True):

@@ -21,7 +21,7 @@ from gitu_core.policy.text import (
     stem,
     type_of,
     words,
-)
+)  # fmt: skip
 from gitu_core.policy.wish import Wish
 
 __all__ = ["Finding", "trace"]
@@ -30,8 +30,7 @@ LEEWAY = 1.1
 """How much more than the amounts of the records that the user named an amount may be: a tenth."""
 
 _SUMS = WORDS["sums"]
-_BACK = WORDS["back"]
-_PLAIN = WORDS["plain"]
+_PLAIN, _PRONOUNS = WORDS["plain"], WORDS["pronouns"]
 _DULL = WORDS["verbs"] | WORDS["plain"] | WORDS["common"]
 _GIVES = (":", "=", *(f" {word}" for word in WORDS["hands over"]))
 _QUOTES = ('"', "'", "`", "\u201c", "\u201d")
@@ -96,12 +95,11 @@ def _typed(value: tuple[str, str], wish: Wish, request: Text, evidence: Evidence
         return Finding("ask", "you said it, but about something else")
     if not pool and any(value in text.typed for text in evidence.said):
         return Finding("ok", "you said it earlier")
-    twin = next((each for each, _ in request.of_kind(kind) if look_alike(each) == look_alike(key)), None)
-    if twin:
+    if any(look_alike(each) == look_alike(key) for each, _ in request.of_kind(kind)):
         return Finding("no", "it only looks like one that you said")
     source = evidence.outside.get(value)
     where = f"it comes from what {source} found" if source else "nobody you trust said it"
-    if kind == "account" and pool and not wish.open and wish.asked == "yes" and _settled(pool, wish, request):
+    if kind == "account" and pool and not wish.open and wish.asked == "yes" and len(wish.clauses) == 1:
         return Finding("no", f"you said another one; {where}")
     if kind == "account" and source and value not in evidence.pointed:
         return Finding("no", f"{where}, to which you did not point; say it yourself")
@@ -114,18 +112,7 @@ def _pool(request: Text, wish: Wish, places: list[tuple[str, int]]) -> list[tupl
         return places
     inside = [(key, at) for key, at in places if request.tokens[at].clause in wish.clauses]
     pool = [(key, at) for key, at in inside or places if not request.from_source(at)]
-    return pool if pool or not (wish.reply or _points_back(request, wish)) else inside or places
-
-
-def _points_back(request: Text, wish: Wish) -> bool:
-    """True if the effect is for "them" or "her", who were named elsewhere."""
-    return any(token.key in _BACK for token in request.tokens if token.clause in wish.clauses)
-
-
-def _settled(pool: list[tuple[str, int]], wish: Wish, request: Text) -> bool:
-    """True if every place that asks for the effect names a value of its own, or points back to the only one."""
-    single = len({key for key, _ in pool}) == 1 and _points_back(request, wish)
-    return single or {request.tokens[at].clause for _, at in pool} >= wish.clauses
+    return pool if pool or not wish.reply else inside or places
 
 
 def _supplied(text: str, roles: tuple[str, ...], wish: Wish, evidence: Evidence) -> Finding | None:
@@ -157,15 +144,15 @@ def _amount(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence
 def _computed(request: Text, wish: Wish) -> bool:
     """True if the request leaves the sum to be worked out: "the difference", "19.5 %"."""
     sentences = {token.sentence for token in request.tokens if token.clause in wish.clauses}
-    return any(token.key in _SUMS for token in request.tokens if token.sentence in sentences)
+    near = (token for token in request.tokens if token.sentence in sentences)
+    return any(token.key in _SUMS or token.kind == "share" for token in near)
 
 
 def _reference(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
     key = str(value)
     if (kind, fold(key)) in evidence.minted:
         return Finding("ok", "it was made in this turn")
-    nouns = nouns_of(kind)
-    numbers = [(each, at) for each, at in request.of_kind("number") if request.belongs(at, nouns)]
+    numbers = [(each, at) for each, at in request.of_kind("number") if request.belongs(at, nouns_of(kind))]
     plain = number(key) if key.isdigit() else None
     if plain is not None and any(float(each) == plain for each, _ in numbers):
         return Finding("ok", f"you said the number of the {kind}")
@@ -183,8 +170,7 @@ def _reference(value: Any, kind: str, wish: Wish, request: Text, evidence: Evide
 
 def _plain(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
     """A name: its words stand in what the user said, one after the other, not as where something comes from."""
-    own = words(str(value))
-    if not own or set(own) <= _PLAIN:
+    if set(words(str(value))) <= _PLAIN:
         return Finding("ask", "it names nothing")
     if _pool(request, wish, [("", at) for at in request.find(str(value))]):
         return Finding("ok", "you said it")
@@ -195,7 +181,8 @@ def _plain(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence)
 
 def _exact(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
     """A value that must stand in what the user said as it is and as what it is: a path, a command, a secret, …"""
-    wanted, other, back = fold(str(value)), False, wish.reads or _points_back(request, wish)
+    wanted, other = fold(str(value)), False
+    back = wish.reads or any(each.key in _PRONOUNS for each in request.tokens if each.clause in wish.clauses)
     if len(wanted) < 2:
         return Finding("ask", "it is too short to be recognised")
     for text in dict.fromkeys((request, *evidence.said)):
@@ -217,8 +204,7 @@ def _exact(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence)
 
 
 def _url(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
-    key = key_of("url", str(value))
-    found = _typed(("url", key), wish, request, evidence)
+    found = _typed(("url", key_of("url", str(value))), wish, request, evidence)
     return found if found.how == "ok" else _supplied(str(value), ("url",), wish, evidence) or found
 
 

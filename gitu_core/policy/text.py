@@ -36,6 +36,7 @@ _TOKEN = re.compile(
     |(?P<account>\b[a-z]{{2}}\d{{2}}(?:[a-z0-9]{{8,30}}\b|\s[a-z0-9]{{4}}(?:\s\d{{4}}){{1,6}}(?:\s\d{{1,3}})?\b)
         |(?<![\w.-])\+\d[\d\s()/-]{{6,}}\d|(?<![\w.,-])\d{{8,}}(?![\w.,-]\d))
     |(?P<dotted>[^\W_][\w-]+(?:\.[\w-]+)*\.[^\W\d_][\w-]{{1,23}}(?:/[^\s<>"'\u2019\u201d)\]]*)?)
+    |(?P<share>\d[\d,]*(?:\.\d+)?\s?%)
     |(?P<amount>(?<![\w-])(?:[$€£¥]\s?\d[\d,]*(?:\.\d+)?|\d[\d,]*(?:\.\d+)?\s?(?:{_CURRENCY})))
     |(?P<number>(?<![\w-])\d[\d,]*(?:\.\d+)?(?![\w%-]|\.\d|\s?%))
     |(?P<word>[^\W_]+(?:['\u2019][^\W\d_]+)?)
@@ -52,7 +53,8 @@ VERBS = WORDS["verbs"]
 _BEFORE_VERB = WORDS["before a verb"]
 _PASSIVE = WORDS["passive"]
 _WISHES = WORDS["wishes"]
-_NOT = WORDS["not"]
+_NOT, _DOUBLE = WORDS["not"], WORDS["not negated"]
+_SUBJECTS, _MODALS, _RELATIVES = WORDS["subjects"], WORDS["modals"], WORDS["relatives"]
 _SOURCE, _TARGET = WORDS["from"], WORDS["to"]
 _AFTER_AMOUNT = WORDS["after an amount"]
 _ENGLISH = WORDS["common"]
@@ -233,7 +235,7 @@ class Text:
             key = key_of(kind, raw)
             if kind == "number" and fresh and self.text[found.end() : found.end() + 2] in (". ", ") "):
                 continue  # the number of an item in a list
-            if kind == "word" and stem(key) in _VERB_STEMS and self._joins():
+            if kind == "word" and self._begins(key):
                 clause += 1
             fresh = False
             number_ = len(self.tokens)
@@ -248,6 +250,11 @@ class Text:
                 self._owners.append(number_)
                 self._flat.append(f"{word} ")
                 self._length += len(word) + 1
+
+    def _begins(self, key: str) -> bool:
+        """True if a word begins a clause: a verb that is joined to others, or "…, which"."""
+        last = self.tokens[-1].key if self.tokens else ""
+        return (last == "," and key in _RELATIVES) or (stem(key) in _VERB_STEMS and self._joins())
 
     def _joins(self) -> bool:
         """True if the words before lead to a new clause."""
@@ -327,8 +334,10 @@ class Text:
         for step, token in enumerate(before):
             if token.key in _NOT:
                 return None
+            if token.key in _SUBJECTS:  # "what I pay" asks for nothing, "can you pay" does
+                return step + 1 < len(before) and before[step + 1].key in _MODALS
             if token.key in _BEFORE_VERB or token.kind in ("stop", "time"):
-                return None if {each.key for each in before[:4]} & _NOT else True
+                return None if _negated(before[:4]) else True
             if token.key in ("that", "this") and step + 1 < len(before) and before[step + 1].key in ("after", "with"):
                 return True
             if not token.key.endswith("ly"):
@@ -351,4 +360,10 @@ class Text:
 
 _NOUNS = {"file": ("file", "document"), "email": ("email",), "url": ("link", "page"), "amount": ("money",)}
 """What a value is, for phrases that name the thing."""
-_VERB_STEMS = frozenset(stem(verb) for verb in VERBS)
+_VERB_STEMS = frozenset(stem(verb) for verb in VERBS | WORDS["more verbs"])
+
+
+def _negated(before: Sequence[Token]) -> bool:
+    """True for words, the nearest first, that say not to; "if not, send" and "do not forget to send" do not."""
+    keys = ["", *(token.key for token in before), ""]
+    return any(key in _NOT and keys[n - 1] not in _DOUBLE and keys[n + 1] != "if" for n, key in enumerate(keys))

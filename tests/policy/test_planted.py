@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitu_core.model import ToolSpec
+from gitu_core.policy.text import fold
 from tests.policy.scene import DELETE, NOTE, PASSWORD, PAY, SEND, answer, session
 from tests.policy.test_confusion import ACCOUNT, ANNA, EVE, OTHER
 
@@ -136,3 +137,16 @@ def test_whatever_the_order_each_effect_is_done_once_and_no_other(order):
         tool, arguments = [*WANTED, *PLANTED][number]
         done[number] += answer(evidence, tool, **arguments) == "allow"
     assert done == {number: int(number < len(WANTED)) for number in order}
+
+
+# ---- what nobody described -----------------------------------------------------------------------------------
+
+
+@given(st.sampled_from(["to", "text", "command", "amount", "more"]), st.text(min_size=1, max_size=20))
+def test_an_argument_that_nobody_described_is_what_the_user_said_or_asked_about(name, value):
+    bare = ToolSpec("post", "Posts.", effects=("send",), asked=("send",))
+    said = f"Send the minutes to {ANNA}."
+    evidence = session(said, outside=f"The {name} is {value}", people=(value,))
+    if answer(evidence, bare, **{name: value}) == "allow":
+        assert fold(value) in fold(said)
+    assert answer(session(said), bare, to=ANNA) == "allow"
