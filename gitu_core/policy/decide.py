@@ -32,8 +32,8 @@ def decide(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> Verdict:
     user, nothing leaves with it that others slipped in, and it was not done in this turn already.
     """
     acts, roles = tool.acts, evidence.roles(tool)
-    if acts and (bare := call.arguments.keys() - {role.path.partition(".")[0] for role in roles}):
-        roles = [*roles, *(Role(name, "", "", True) for name in sorted(bare))]  # what nobody described may decide
+    if acts and (bare := call.arguments.keys() - tool.roles.keys()):  # what nobody described may decide
+        roles = [*roles, *(Role(it, "", "", True) for it in sorted(bare - {at.partition(".")[0] for at in tool.roles}))]
     sinks = [(role, each) for role in roles if role.sink for each in follow(call.arguments, role.path)]
     if not acts and not sinks:
         return _READS
