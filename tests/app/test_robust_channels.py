@@ -97,6 +97,21 @@ async def test_a_message_that_ends_the_process_each_time_is_given_up(short_grace
         assert "interrupted" in (await adapter.reply()).text
 
 
+async def test_a_turn_that_waited_since_its_process_ended_is_not_given_up_when_it_has_its_answer(short_grace, tmp_path):
+    for run in range(3):
+        adapter, started = RecordingAdapter(), anyio.Event()
+        async with on(adapter, slow(started=started), tools=[mail, web], home=tmp_path):
+            if run == 0:
+                await adapter.say("go")
+            await started.wait()
+    adapter, calls = RecordingAdapter(), iter([call("web"), call("mail", to="bob"), "done"])
+    async with on(adapter, FunctionModel(lambda request: next(calls)), tools=[mail, web], home=tmp_path):
+        assert (await adapter.reply()).parts[0].choices[:2] == ("yes", "no")
+        await adapter.answer("yes", key="the answer")
+        assert (await adapter.reply()).text == "done"
+    assert SENT == ["bob"]
+
+
 # ---- a store that fails ------------------------------------------------------------------------------
 
 
