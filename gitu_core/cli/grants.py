@@ -54,9 +54,8 @@ async def _run(options: argparse.Namespace) -> str:
                     raise InputError(f"there is no grant {options.words[0]}", hint="list them with: gitu grants")
                 return f"{gone.person} is asked again: {gone}"
             found = [each for each in await store.grants(options.user) if _counts(each, now)]
-            return (
-                as_json(found) if options.json else table(HEAD, [(each.id, each.person, str(each)) for each in found])
-            )
+            rows = [(each.id, each.person, str(each)) for each in found]
+            return as_json(found) if options.json else table(HEAD, rows)
 
 
 def _grant(options: argparse.Namespace, id: str, now: float) -> Grant:
