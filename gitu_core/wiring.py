@@ -346,11 +346,7 @@ class House:
         person, where = (session.person, session.id) if session is not None else ("", "")
         entry = self.gateway.outbox.entry(outgoing, person, where, adapter is not None)
         hit("notify.before")
-        if await self.store.enlist(entry):
-            hit("notify.after")
-            await self.gateway.outbox.deliver(adapter, entry)
-        else:
-            self.gateway.outbox.forget(entry)
+        await self.gateway.outbox.once(adapter, entry)
 
     # ---- channels -------------------------------------------------------------------------------
 

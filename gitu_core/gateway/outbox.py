@@ -75,30 +75,32 @@ class Outbox:
         self._hold = hold
         self._sender = Sender(clock, records.write)
         self._queues: dict[str, _Queue] = {}
-        self._known: set[str] = set()  # what waits or is being sent here, by id
+        self._known: set[str] = set()  # what waits here, by id, until it is dealt with
+        self._coming: dict[str, OutboxEntry] = {}  # what does not wait, from `entry` until it is forgotten
         self._untold: set[tuple[str, str, str]] = set()
 
     # ---- what is to be said -------------------------------------------------------------------------------------
 
     def entry(self, outgoing: Outgoing, person: str, session: str, here: bool) -> OutboxEntry:
-        """An entry to be committed and then handed to `deliver`: on its way at once where its channel is *here* and
-        nothing waits in its conversation, else queued."""
-        where, now = outgoing.conversation, self._clock.now()
-        if here and not self._behind(where):
-            self._known.add(outgoing.id)
-            if queue := self._queues.get(where.channel):
-                queue.direct.setdefault((where.id, where.thread), _Direct()).count += 1
-            return OutboxEntry(outgoing, person, session, "sending", 1, at=now)
-        return OutboxEntry(outgoing, person, session, at=now)
+        """An entry to be committed and then handed to `deliver`, or else to `forget`: on its way at once where its
+        channel is *here* and nothing waits in its conversation, else queued. Until then nobody else sends it."""
+        where, id, now = outgoing.conversation, outgoing.id, self._clock.now()
+        direct = here and not self._behind(where) and id not in self._coming
+        entry = OutboxEntry(outgoing, person, session, "sending" if direct else "queued", int(direct), at=now)
+        self._coming.setdefault(id, entry)
+        if direct and (queue := self._queues.get(where.channel)):
+            queue.direct.setdefault((where.id, where.thread), _Direct()).count += 1
+        return entry
 
     def forget(self, entry: OutboxEntry) -> None:
-        """The entry was dealt with, or not needed: what waits in its conversation is next."""
-        where = entry.outgoing.conversation
-        self._known.discard(entry.outgoing.id)
+        """The entry was dealt with, or not needed: what waits in its conversation is next. It may be told twice."""
+        where, id = entry.outgoing.conversation, entry.outgoing.id
+        if self._coming.get(id) is not entry:
+            return
+        del self._coming[id]
         if queue := self._queues.get(where.channel):
-            queue.left.add(entry.outgoing.id)
-            direct = queue.direct.get((where.id, where.thread))
-            if direct is not None:
+            queue.left.add(id)
+            if entry.state == "sending" and (direct := queue.direct.get((where.id, where.thread))):
                 direct.count -= 1
                 if not direct.count:
                     del queue.direct[where.id, where.thread]
@@ -111,13 +113,15 @@ class Outbox:
                 self._known.difference_update(each.outgoing.id for _, each in queue.waiting.pop(where))
             queue.look = True
 
-    async def deliver(self, adapter: Adapter | None, entry: OutboxEntry) -> OutboxEntry:
+    async def deliver(self, adapter: Adapter | None, given: OutboxEntry) -> OutboxEntry:
         """Sends an entry that is on disk, records what became of it, and queues what has to be tried again; gives the
         entry as it stands then."""
+        entry, where = given, given.outgoing.conversation
         if entry.state == "queued" or adapter is None:
+            self.forget(given)
             await self._later(entry)
             return entry
-        where, queue = entry.outgoing.conversation, self._queues.get(adapter.channel.name)
+        queue = self._queues.get(adapter.channel.name)
         direct = queue.direct.get((where.id, where.thread)) if queue is not None else None
         delivery = None
         try:
@@ -127,7 +131,7 @@ class Outbox:
                 else:
                     entry, delivery = await self._attempt(adapter, entry)
         finally:
-            self.forget(entry)
+            self.forget(given)
         if entry.state == "queued":
             await self._later(entry)
         if delivery is not None:
@@ -137,7 +141,6 @@ class Outbox:
     async def _attempt(self, adapter: Adapter, entry: OutboxEntry) -> tuple[OutboxEntry, Delivery]:
         """Sends an entry and records what became of it. Where it is cut off, it is found on disk, as something that an
         ended process left: whoever calls has to forget it."""
-        self._known.add(entry.outgoing.id)
         hit("outbox.before")
         await self._hold()
         entry, delivery = await self._sender.sent(adapter, entry)
@@ -184,10 +187,10 @@ class Outbox:
     async def _later(self, entry: OutboxEntry) -> None:
         """Leaves an entry to the queue of its channel, here or wherever the channel runs."""
         channel = entry.outgoing.conversation.channel
-        if queue := self._queues.get(channel):
-            self._put(queue, entry)
-        else:
+        if (queue := self._queues.get(channel)) is None:
             await self._notice(f"@channel:{channel}")
+        elif entry.outgoing.id not in self._known:
+            self._put(queue, entry)
 
     def _put(self, queue: _Queue, entry: OutboxEntry, most: float = GIVE_UP) -> None:
         where = entry.outgoing.conversation
@@ -261,7 +264,7 @@ class Outbox:
                 for entry in page:
                     after = entry.outgoing.id
                     # While the page was read it may have been dealt with: then it is not as the page says.
-                    if after in self._known or after in queue.left:
+                    if after in self._known or after in self._coming or after in queue.left:
                         continue
                     if state == "sending":
                         await self._recover(adapter, queue, entry)
@@ -363,12 +366,17 @@ class Outbox:
         id = f"{entry.outgoing.id}.again"
         outgoing = msgspec.structs.replace(entry.outgoing, id=id, key=id, replaces="")
         fresh = self.entry(outgoing, entry.person, entry.session, adapter is not None)
-        new = await self._records.enlist(fresh)
+        await self.once(adapter, fresh)
         await self._records.write(msgspec.structs.replace(entry, state="dropped", told=True, detail=id))
-        if new:
-            await self.deliver(adapter, fresh)
-        else:  # somebody else was told so as well, and sends it
-            self.forget(fresh)
+
+    async def once(self, adapter: Adapter | None, entry: OutboxEntry) -> None:
+        """Says something, unless something was to be said under its id before."""
+        try:
+            if await self._records.enlist(entry):
+                hit("notify.after")
+                await self.deliver(adapter, entry)
+        finally:
+            self.forget(entry)
 
 
 def to_say(entries: Sequence[Record]) -> list[OutboxEntry]:

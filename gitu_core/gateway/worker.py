@@ -163,19 +163,17 @@ class Worker:
         if where.channel != APP:
             # From here on it may be on its way: a restart must not send it a second time.
             here = adapter is not None
-            if said:
-                entries += await self._outbox.notices(person, where, here)
+            entries += await self._outbox.notices(person, where, here) if said else []
             entries += [self._outbox.entry(each, person, job.entry.session, here) for each in said]
         else:
             entries += [OutboxEntry(each, person, job.entry.session, "sent") for each in said]
         try:
             await self._records.write(*records, *entries)
-        except BaseException:  # nothing of it is on its way
+            hit("turn.end.after")
+            return [await self._outbox.deliver(adapter, each) for each in to_say(entries)]
+        finally:  # what was not delivered is on nobody's way: where it is on disk, it is found there
             for each in to_say(entries):
                 self._outbox.forget(each)
-            raise
-        hit("turn.end.after")
-        return [await self._outbox.deliver(adapter, each) for each in to_say(entries)]
 
     async def say(self, job: Job, parts: Sequence[Part], *records: Record) -> None:
         """Says something that is no turn's answer, on the channel the job came from; commits *records* with it."""

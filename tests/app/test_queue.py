@@ -5,6 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from gitu_core import Gitu
 from gitu_core.gateway import outbox
 from gitu_core.model import Conversation, Outgoing, Text
 from gitu_core.testing import RecordingAdapter
@@ -19,8 +20,6 @@ def said(id: str, to: str = "ana") -> Outgoing:
 
 async def queued(home, *outgoing: Outgoing) -> None:
     """Leaves messages for a channel that does not run."""
-    from gitu_core import Gitu
-
     async with Gitu(model=ECHO, plugins=[On(RecordingAdapter())], use=["*"], home=home) as gitu:
         for each in outgoing:
             await gitu.house.notify(each)
@@ -100,3 +99,64 @@ async def test_what_another_process_leaves_meanwhile_is_sent_once(tmp_path):
     for conversation in ("c0", "c1", "c2"):
         ids = [int(each.id[1:]) for each in adapter.sent if each.conversation.id == conversation]
         assert ids == sorted(ids)
+
+
+async def test_what_the_channel_finds_on_disk_while_it_is_handed_over_is_sent_once():
+    adapter = RecordingAdapter(delivery="verifiable")
+    gitu = Gitu(model=ECHO, plugins=[On(adapter)], use=["*"])
+    async with gitu, anyio.create_task_group() as group:
+        store = gitu.house.store
+        enlist = store.enlist
+
+        async def slowly(entry):
+            new = await enlist(entry)
+            group.start_soon(gitu.serve)
+            await anyio.sleep(0.5)  # the channel begins, and looks at what waits for it
+            return new
+
+        store.enlist = slowly
+        await gitu.house.notify(said("1"))
+        await until(lambda: adapter.sent)
+        await adapter.say("hi")
+        await until(lambda: adapter.sent[-1].text == "you said hi")
+        group.cancel_scope.cancel()
+    assert [each.text for each in adapter.sent] == ["1", "you said hi"]
+
+
+async def test_who_says_the_same_once_more_while_it_is_sent_does_not_have_it_sent_again(monkeypatch):
+    monkeypatch.setattr(outbox, "RECHECK", 0.0)
+    adapter = Slow(delivery="verifiable")
+    async with on(adapter, ECHO) as gitu, anyio.create_task_group() as group:
+        await adapter.talk("hi", user="bob")
+        group.start_soon(gitu.house.notify, said("1", "slow"))
+        await until(lambda: adapter.at_once)
+        await gitu.house.notify(said("1", "slow"))
+        gitu.house.gateway.outbox.kick("test")
+        await anyio.sleep(0.3)
+        adapter.go.set()
+        await adapter.say("and now?", user="slow")
+        await until(lambda: adapter.sent[-1].text == "you said and now?")
+    assert [each.text for each in adapter.sent] == ["you said hi", "1", "you said and now?"]
+
+
+async def test_what_nobody_waits_for_any_more_is_sent_all_the_same(monkeypatch):
+    monkeypatch.setattr(outbox, "RECHECK", 0.0)
+    adapter = RecordingAdapter(delivery="verifiable")
+    async with on(adapter, ECHO) as gitu, anyio.create_task_group() as group:
+        await adapter.talk("hi", user="bob")
+        store, stored = gitu.house.store, anyio.Event()
+        enlist = store.enlist
+
+        async def slowly(entry):
+            await enlist(entry)
+            stored.set()
+            await anyio.sleep_forever()
+
+        store.enlist = slowly
+        group.start_soon(gitu.house.notify, said("1"))
+        await stored.wait()
+        group.cancel_scope.cancel()
+        with anyio.CancelScope(shield=True):
+            gitu.house.gateway.outbox.kick("test")
+            await until(lambda: len(adapter.sent) == 2)
+    assert [each.text for each in adapter.sent] == ["you said hi", "1"]

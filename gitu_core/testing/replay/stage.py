@@ -157,13 +157,13 @@ class Stage:
     # ---- from outside ---------------------------------------------------------------------------
 
     def delegates(self, track: Track) -> bool:
-        """True if a turn inside of this one is still to begin."""
-        return any(each.id.startswith(f"{track.id}.") and not each.begun for each in self.tracks.values())
+        """True if a turn inside of this one is still to begin, or to go on, before the process ends."""
+        return any(each.id.startswith(f"{track.id}.") and each.due for each in self.tracks.values())
 
     async def tick(self, track: Track) -> None:
         """A place where something from outside may have come in: compares what was noted so far, and lets it come."""
         self._flush(track)
-        if track.dead or track.ends_at(track.n):
+        if track.dead or (track.ends_at(track.n) and not self.delegates(track)):
             await self._crash()
         elif track.in_tail(track.n):
             await self.interrupt(track)

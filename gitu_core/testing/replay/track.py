@@ -84,6 +84,12 @@ class Track:
         """True if the process ended before it took the step *n*, as far as is recorded."""
         return (n in self.cuts and n != self.begin) or n >= len(self.steps) or self.times[n] > self.until
 
+    @property
+    def due(self) -> bool:
+        """True for a turn that is to begin, or to go on, before the process ends."""
+        n = len(self.entries)
+        return not self.running and n < len(self.steps) and self.times[n] <= self.until
+
     def in_tail(self, n: int) -> bool:
         """True if the step *n* belongs to an end that came from outside."""
         return self.tail is not None and n >= self.tail.start

@@ -9,6 +9,7 @@ import anyio
 from gitu_core import Gitu, Profile, wiring
 from gitu_core.errors import GituError
 from gitu_core.model import Answer, ModelInfo
+from gitu_core.model.steps import Resumed
 from gitu_core.testing import FunctionModel, ScriptedModel, armed, call, export
 from gitu_core.testing.replay.file import Export
 from gitu_core.turns import ATTEMPTS
@@ -73,6 +74,23 @@ def crashing(points: str) -> Shape:
 
 for _points in CRASHES:
     SHAPES[f"a crash at {_points}"] = crashing(_points)
+
+
+@shape
+async def a_delegate_that_one_crash_kept_from_beginning_and_another_one_cut_off() -> Export:
+    def answer(request):
+        asks = "ask_helper" in {spec.name for spec in request.tools} and request.messages[-1].role == "user"
+        return call("ask_helper", task="x") if asks else "done"
+
+    async with Gitu(model=FunctionModel(answer), tools=ALL, profiles=HELPED) as gitu:
+        with armed("call.dispatch:raise=store;model.after:raise=store:2"):
+            reply = await gitu.send("go", user="u")
+        assert reply.text == "done"
+        found = await export(gitu)
+    (turn,) = found.turns
+    cut = [sum(isinstance(each.step, Resumed) for each in steps) for steps in (turn.steps, turn.inner[0].steps)]
+    assert cut == [2, 1]
+    return found
 
 
 @shape
