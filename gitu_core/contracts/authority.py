@@ -26,7 +26,7 @@ class Grant(Value, frozen=True):
     that is named there the patterns of which its values have to fit one, `most` the largest amount; an argument that is
     named has to be there. `session` is the only one it counts in, where given; `expires_at` is in seconds since 1970,
     UTC; `uses` says how often it may still be used (None = without limit). Without `outside` it does not count where
-    outside content led to the call. Patterns know ``*``, ``?`` and ``[abc]``. `cause` is the question that it answers.
+    outside content led to the call. `only`, where given, are the other arguments that there may be. Patterns know ``*``, ``?`` and ``[abc]``. `cause` is the question that it answers.
     """
 
     id: str
@@ -38,6 +38,7 @@ class Grant(Value, frozen=True):
     expires_at: float | None = None
     uses: int | None = None
     outside: bool = True
+    only: tuple[str, ...] | None = None
     made_at: float = 0.0
     cause: str = ""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["follow", "present"]
+__all__ = ["follow", "leaves", "present", "within"]
 
 
 @lru_cache(10_000)
@@ -50,3 +50,25 @@ def _follow(value: Any, path: list[str]) -> Iterator[Any]:
             yield from _follow(item, path[1:])
     elif value is not None:
         yield value
+
+
+def leaves(value: Any, path: str = "", keys: bool = False) -> Iterator[tuple[str, Any]]:
+    """Everything in a JSON value that has no parts, with its dotted path; the items of lists count as ``*``. With
+    *keys* also the names of parts, but for those at the top."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            inner = f"{path}.{key}" if path else str(key)
+            if keys and path:
+                yield inner, key
+            yield from leaves(item, inner, keys)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from leaves(item, f"{path}.*" if path else "*", keys)
+    elif value is not None:
+        yield path, value
+
+
+def within(path: str, pattern: str) -> bool:
+    """True if *path* is what *pattern* names, or a part of it; stars may be left out."""
+    wanted, have = ([part for part in parts(each) if part != "*"] for each in (pattern, path))
+    return have[: len(wanted)] == wanted

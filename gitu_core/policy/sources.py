@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
@@ -29,6 +30,8 @@ __all__ = ["Finding", "trace"]
 LEEWAY = 1.1
 """How much more than the amounts of the records that the user named an amount may be: a tenth."""
 
+_THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{3})+(?!\d)")
+"""What is a thousand times as much in some countries."""
 _SUMS = WORDS["sums"]
 _BACK = WORDS["back"]
 _PLAIN = WORDS["plain"]
@@ -95,7 +98,7 @@ def _typed(value: tuple[str, str], wish: Wish, request: Text, evidence: Evidence
         return Finding("ok", "you said it")
     if value in request.typed:
         return Finding("ask", "you said it, but about something else")
-    if not pool and any(value in text.typed for text in evidence.said):
+    if not pool and any(not text.excluded(at) for text in evidence.said for at in text.typed.get(value, ())):
         return Finding("ok", "you said it earlier")
     twin = next((each for each, _ in request.of_kind(kind) if look_alike(each) == look_alike(key)), None)
     if twin:
@@ -111,6 +114,7 @@ def _typed(value: tuple[str, str], wish: Wish, request: Text, evidence: Evidence
 
 def _pool(request: Text, wish: Wish, places: list[tuple[str, int]]) -> list[tuple[str, int]]:
     """The values that may be meant: those beside the effect that was asked for, else all; never sources."""
+    places = [(key, at) for key, at in places if not request.excluded(at)]
     if wish.reads:
         return places
     inside = [(key, at) for key, at in places if request.tokens[at].clause in wish.clauses]
@@ -142,7 +146,7 @@ def _supplied(text: str, roles: tuple[str, ...], wish: Wish, evidence: Evidence)
 
 
 def _amount(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
-    amount = number(value)
+    amount = None if _THOUSANDS.search(str(value)) and isinstance(value, str) else number(value)
     if amount is None or amount < 0:
         return Finding("ask", "it is no amount")
     said = [float(key) for key, _ in _pool(request, wish, request.amounts())]
@@ -167,7 +171,8 @@ def _reference(value: Any, kind: str, wish: Wish, request: Text, evidence: Evide
     if (kind, fold(key)) in evidence.minted:
         return Finding("ok", "it was made in this turn")
     nouns = nouns_of(kind)
-    numbers = [(each, at) for each, at in request.of_kind("number") if request.belongs(at, nouns)]
+    numbers = [(n, at) for n, at in request.of_kind("number") if request.belongs(at, nouns)]
+    numbers = [(n, at) for n, at in numbers if not request.excluded(at)]
     plain = number(key) if key.isdigit() else None
     if plain is not None and any(float(each) == plain for each, _ in numbers):
         return Finding("ok", f"you said the number of the {kind}")
@@ -191,19 +196,20 @@ def _plain(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence)
     pool = _pool(request, wish, [("", at) for at in request.find(str(value))])
     if pool:
         return Finding("ok", "you said it")
-    if any(text.find(str(value)) for text in evidence.said if text is not request):
+    if any(not t.excluded(at) for t in evidence.said if t is not request for at in t.find(str(value))):
         return Finding("ok", "you said it earlier")
     return Finding("ask", "nobody you trust said it")
 
 
 def _exact(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
     """A value that must stand in what the user said as it is: a path, a command, a secret, the unknown."""
-    wanted = fold(str(value))
+    same = _spaced if kind in ("command", "secret") else fold
+    wanted = same(str(value))
     if len(wanted) < 2:
         return Finding("ask", "it is too short to be recognised")
     for text in dict.fromkeys((request, *evidence.said)):
-        said = fold(text.text)
-        at = said.find(wanted)
+        said, places = same(text.text), text.find(wanted)
+        at = -1 if places and all(map(text.excluded, places)) else said.find(wanted)
         while at >= 0:
             ends = said[at - 1 : at], said[at + len(wanted) : at + len(wanted) + 1]
             if not any(each.isalnum() or each in "_-/\\@" for each in ends if each):
@@ -215,6 +221,10 @@ def _exact(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence)
     if kind == "secret":
         return Finding("no", "a secret has to come from you")
     return Finding("ask", "nobody you trust said it")
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _url(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:

@@ -104,6 +104,8 @@ class Wishes:
             return
         self._verbs = [(at, stem(t.key)) for at, t in enumerate(request.tokens) if t.kind == "word"]
         said = {verb for _, verb in self._verbs}
+        said_only = request.quoted()
+        self._verbs = [each for each in self._verbs if each[0] not in said_only] or self._verbs
         self._verbs = [(at, verb) for at, verb in self._verbs if not _idiom(request, at)]
         self._base = Wish("no", frozenset(), bool(_REPLIES & said), any(t.key in _OPEN for t in request.tokens))
         phrases = {tool.name: phrases_of(tool) for tool in tools if tool.acts}
@@ -174,10 +176,9 @@ def _longing(request: Text, explained: set[int], phrases: Phrases) -> bool:
         first = next((key for key in keys if key not in _FILLERS), "")
         if first in _ASKING:
             continue
-        near = set(request.stems[tokens[0].sentence])
-        if near & _PRONOUNS:
-            near.update(*(stems for n, stems in request.stems.items() if n <= tokens[0].sentence))
-        if phrases.nouns & near or any(token.kind in phrases.kinds for token in tokens):
+        near, sentence = request.stems[tokens[0].sentence], tokens[0].sentence
+        back = any(request.first.get(noun, sentence + 1) <= sentence for noun in phrases.nouns) and near & _PRONOUNS
+        if back or phrases.nouns & near or any(token.kind in phrases.kinds for token in tokens):
             return True
     return False
 
@@ -201,8 +202,9 @@ def _riddle(request: Text, explained: set[int], heads: set[str]) -> bool:
 def _points_back(request: Text, at: int, rests: list[frozenset[str]]) -> bool:
     """True if "it" or "them" after the verb stands for a thing that was named before."""
     after = [token.key for token in request.tokens[at + 1 : at + 4]]
-    before = frozenset().union(*(stems for n, stems in request.stems.items() if n <= request.tokens[at].sentence))
-    return any(key in _PRONOUNS for key in after) and any(rest <= before for rest in rests)
+    first, end = request.first, request.tokens[at].sentence
+    said = (all(first.get(word, end + 1) <= end for word in rest) for rest in rests)
+    return any(key in _PRONOUNS for key in after) and any(said)
 
 
 def _idiom(request: Text, at: int) -> bool:

@@ -21,6 +21,7 @@ from gitu_core.model import (
     ToolStarted,
     TurnEvent,
     TurnFinished,
+    join_all,
 )  # fmt: skip
 from gitu_core.model.audience import audience, readable, with_reader
 from gitu_core.model.steps import CallDecided, Noted
@@ -59,7 +60,8 @@ def made_private(label: Label, spec: ToolSpec, principal: str) -> Label:
 
 def shown_of(turn: Turn, call: ToolCall, kind: str, question: str) -> str:
     """A question without what the audience of the turn may not read; nothing where it may read all of it."""
-    if turn.state.label.join(call.influence).readable_by(reader_of(turn.work)):
+    looked = (each.influence for each in turn.state.looked.values())  # the question may name what was looked up
+    if join_all((turn.state.label, call.influence, *looked)).readable_by(reader_of(turn.work)):
         return ""
     named = question if kind == "retry" or call.id not in turn.state.open else f"May I use {call.tool}?"
     return f"{named} {IN_PRIVATE}"

@@ -47,7 +47,7 @@ from gitu_core.runtime.handles import LOOK, on, quarantined, question
 from gitu_core.runtime.model_step import Asker
 from gitu_core.runtime.readers import may_say, reader_of, taken_in
 from gitu_core.runtime.structured import read_data
-from gitu_core.runtime.toolbox import Plugins, Toolbox
+from gitu_core.runtime.toolbox import DELEGATE, Plugins, Toolbox
 from gitu_core.runtime.turn import Turn
 from gitu_core.runtime.work import Profiles, Work
 from gitu_core.telemetry import span
@@ -124,6 +124,7 @@ class Runtime:
         its answer went with the process."""
         hit("resume.before")
         state, asked = turn.state, turn.state.in_flight
+        await self._remember(turn, state, turn.work.info.id)
         if asked is None:
             self._budget.resume(turn.work.info, state.usage.cost)
         else:
@@ -135,6 +136,14 @@ class Runtime:
             turn.note(ModelFailed(asked.model, lost, usage), used, *self._budget.resume(turn.work.info, spent, used.id))
         if turn.work.worker is not None:
             turn.note(Resumed(turn.work.worker))
+
+    async def _remember(self, turn: Turn, state: TurnState, id: str) -> None:
+        """What delegates did before the turn waited or was cut off."""
+        for call in state.calls:
+            if call.tool.startswith(DELEGATE) and call.id in state.results:
+                steps = await self._records.steps(f"{id}.{call.id}")
+                turn.root.inner.append(inner := fold([entry.step for entry in steps]))
+                await self._remember(turn, inner, f"{id}.{call.id}")
 
     async def _bounded(self, turn: Turn, limits: Limits) -> Reply:
         try:

@@ -96,7 +96,7 @@ class Replay:
         for name in self.evidence.lacks(call, spec):
             content, error = self.world.run(Step(name, {}))
             found = ToolResult("error" if error else "ok", content=replaced(content, self.world.marks, self._text))
-            self.evidence.saw(self.specs[name], labelled(found, self.specs[name], call))
+            self.evidence.saw(self.specs[name], labelled(found, self.specs[name], call, PRINCIPAL))
 
     def _execute(self, call: ToolCall, spec: ToolSpec, step: Step, text: str) -> tuple[Any, str]:
         if spec.acts:
@@ -105,7 +105,7 @@ class Replay:
         status: Any = "error" if error else "ok"
         shown = replaced(content, self.world.marks, text)
         result = ToolResult(status, content=shown, label=Label())
-        result = labelled(result, spec, call)
+        result = labelled(result, spec, call, PRINCIPAL)
         self.evidence.saw(spec, result, call)
         self.evidence.label = self.evidence.label.join(result.influence)
         return content, error
