@@ -118,8 +118,10 @@ def _pool(request: Text, wish: Wish, places: list[tuple[str, int]]) -> list[tupl
     if wish.reads:
         return places
     inside = [(key, at) for key, at in places if request.tokens[at].clause in wish.clauses]
-    pool = [(key, at) for key, at in inside or places if not request.from_source(at)]
-    return pool if pool or not (wish.reply or _points_back(request, wish)) else inside or places
+    back = wish.reply or _points_back(request, wish)
+    free = inside or [each for each in places if back or request.tokens[each[1]].clause not in wish.taken]
+    pool = [(key, at) for key, at in free if not request.from_source(at)]
+    return free if back and not pool else pool
 
 
 def _points_back(request: Text, wish: Wish) -> bool:

@@ -53,7 +53,8 @@ class Wish(NamedTuple):
     `asked`: ``yes``, ``no``, ``maybe`` where the words are there and do not clearly ask, ``likely`` where it wants
     something with such a thing, or ``unclear``; `clauses` are where it was asked; `reply` if it answers somebody;
     `open` if it leaves room for more than it names ("all", "everyone"); `delegated` if it tells to do what somebody
-    else wrote; `reads` if the call only reads; `guessed` if nobody said how people ask for it.
+    else wrote; `reads` if the call only reads; `guessed` if nobody said how people ask for it; `taken` are the clauses
+    that ask for something else.
     """
 
     asked: Literal["yes", "maybe", "likely", "no", "unclear"]
@@ -63,6 +64,7 @@ class Wish(NamedTuple):
     delegated: bool = False
     reads: bool = False
     guessed: bool = False
+    taken: frozenset[int] = frozenset()
 
 
 _OPEN = WORDS["open"]
@@ -111,6 +113,8 @@ class Wishes:
         phrases = {tool.name: phrases_of(tool) for tool in tools if tool.acts}
         places = {name: self._places(each) for name, each in phrases.items()}
         self._explained = set[int]().union(*(full for full, _, _ in places.values()))
+        asking = {at for at, _ in self._verbs if request.tokens[at].key in _ASKING and request.verb_at(at)}
+        self._taken = frozenset(request.tokens[at].clause for at in self._explained | asking)
         self._delegated = _DELEGATES.search(fold(request.text)) is not None
         self._riddle = _riddle(request, self._explained, {head for each in phrases.values() for head in each.rests})
         self._wishes = {name: self._judged(each, *places[name]) for name, each in phrases.items()}
@@ -129,7 +133,8 @@ class Wishes:
         if request is None:
             return Wish("unclear")
         if full:
-            return base._replace(asked="yes", clauses=frozenset(request.tokens[at].clause for at in full))
+            own = frozenset(request.tokens[at].clause for at in full)
+            return base._replace(asked="yes", clauses=own, taken=self._taken - own)
         if not negated:
             if phrases.guessed:
                 return base._replace(asked="unclear", guessed=True)
