@@ -75,7 +75,7 @@ class Turns:
         profile = self._profiles(job.profile)
         # The turn's id follows from the message, so that whoever finds the message finds what was done about it.
         info = job.turn = TurnInfo(id, entry.session, job.id, user(entry.person), profile.name, conversation.channel)
-        ask = ModelMessage("user", entry.message.parts, name=_speaker(entry), id=job.id, label=entry.message.label)
+        ask = ModelMessage("user", entry.message.parts, name=speaker(entry), id=job.id, label=entry.message.label)
         emit = _emitter(job, adapter)
         deps = self._deps if options.deps is None else options.deps
         return Work(info, entry.person, ask, profile, conversation, emit, options.schema, options.check, deps,
@@ -143,7 +143,7 @@ class Turns:
         return "yes" if said else "the application did not approve it"
 
 
-def _speaker(entry: InboxEntry) -> str:
+def speaker(entry: InboxEntry) -> str:
     """Who speaks in a group. Names are chosen freely; a part of the person's id keeps two of them apart."""
     group = entry.message.conversation.kind == "group"
     return f"{plain(entry.message.sender.name) or 'user'}_{entry.person[-4:]}" if group else ""

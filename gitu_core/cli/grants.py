@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from datetime import UTC, datetime, timedelta
 
 import anyio
@@ -13,7 +12,7 @@ from gitu_core.cli.show import answers_only, as_json, table
 from gitu_core.contracts.authority import Grant
 from gitu_core.errors import InputError
 
-HEAD = ("id", "user", "what", "session", "until", "uses left")
+HEAD = ("id", "user", "what")
 
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
@@ -55,7 +54,8 @@ async def _run(options: argparse.Namespace) -> str:
                     raise InputError(f"there is no grant {options.words[0]}", hint="list them with: gitu grants")
                 return f"{gone.person} is asked again: {gone}"
             found = [each for each in await store.grants(options.user) if _counts(each, now)]
-            return as_json(found) if options.json else table(HEAD, [_row(each) for each in found])
+            rows = [(each.id, each.person, str(each)) for each in found]
+            return as_json(found) if options.json else table(HEAD, rows)
 
 
 def _grant(options: argparse.Namespace, id: str, now: float) -> Grant:
@@ -88,8 +88,3 @@ def _pair(given: str) -> tuple[str, str]:
 
 def _counts(grant: Grant, now: float) -> bool:
     return grant.uses != 0 and (grant.expires_at is None or now < grant.expires_at)
-
-
-def _row(grant: Grant) -> tuple[str, ...]:
-    until = "" if grant.expires_at is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(grant.expires_at))
-    return grant.id, grant.person, str(grant), grant.session, until, "" if grant.uses is None else str(grant.uses)

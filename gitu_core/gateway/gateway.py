@@ -81,6 +81,7 @@ class Gateway:
         self._jobs: dict[str, Job] = {}
         self._followers: dict[str, list[Job]] = {}
         self._coming = Counter[str]()  # messages on their way to the disk, by lane
+        self._done: dict[str, set[str]] = {}  # what is done with while a lane is read, by lane
         self._closed = False
         self.shield = Shield()
         self.adapters: dict[str, Adapter] = {}
@@ -241,8 +242,7 @@ class Gateway:
         """Deals with the messages of *channels* that nobody dealt with, as if they came now; gives how many lanes."""
         lanes = await self._records.waiting(tuple(channels))
         for lane, _ in lanes:
-            self.owned.attend(lane)
-            await self.local.wake(lane)
+            await self.reopened(lane, here=True)
         return len(lanes)
 
     async def _open(self, lane: str) -> list[tuple[str, InboxEntry]]:
@@ -260,8 +260,10 @@ class Gateway:
         return bool(await self._open(lane))
 
     async def _load(self, lane: str) -> None:
-        """Puts into a lane what is on disk for it."""
-        for id, entry in await self._open(lane):
+        """Puts into a lane what is on disk for it, but for what is done with while that is read."""
+        self._done[lane] = set()
+        found, done = await self._open(lane), self._done.pop(lane)
+        for id, entry in [each for each in found if each[0] not in done]:
             job = self._jobs.pop(id, None) or Job(id, entry, self._profile, again=True)
             job.again, job.remote = True, False
             self._jobs[id] = job
@@ -364,15 +366,12 @@ class Gateway:
             if known is not None:
                 known.stop()
             if known is None or not known.queued:  # also while what is known came again and is looked up
-                await self._taken_back(job)
+                # The message whose turn waits for an answer is taken back: that is a no.
+                await self._decline(await self.questions.about(job), "the user took the message back")
             return True
         message = msgspec.structs.replace(message, parts=(Text(CHANGED), *message.parts))
         job.entry = msgspec.structs.replace(job.entry, message=message)
         return False
-
-    async def _taken_back(self, job: Job) -> None:
-        """The message whose turn waits for an answer is taken back: that is a no."""
-        await self._decline(await self.questions.about(job), "the user took the message back")
 
     async def _decline(self, asked: Sequence[Approval], why: str) -> int:
         """Says no to questions; gives to how many."""
@@ -418,6 +417,7 @@ class Gateway:
     def _finish(self, job: Job) -> None:
         if self._jobs.get(job.id) is job:
             del self._jobs[job.id]
+        self._done.get(job.entry.session, set()).add(job.id)
         job.finish()
         for follower in self._followers.pop(job.id, ()):
             follower.reply, follower.failure = job.reply, job.failure

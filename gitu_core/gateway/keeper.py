@@ -147,8 +147,7 @@ class Keeper:
         gateway = self._gateway
         idle = {lane for lane in waiting if not gateway.has(lane)}
         for lane in idle if at_once else idle & self._seen:
-            gateway.owned.attend(lane)
-            await gateway.local.wake(lane)
+            await gateway.reopened(lane, here=True)
         self._seen = idle
 
     async def _begin_anew(self) -> None:

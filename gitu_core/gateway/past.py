@@ -26,8 +26,9 @@ class Past:
         self._all = [entry.step for entry in entries]
         self.waits = bool(self.steps) and isinstance(self.steps[-1], Parked)
         """True if the turn was left because it waits, not because its process ended."""
-        self.cut_off = sum(isinstance(step, Resumed) and bool(step.worker) for step in self.steps)
-        """How often its process ended."""
+        waited = next((n for n in reversed(range(len(self.steps))) if isinstance(self.steps[n], Parked)), 0)
+        self.cut_off = sum(isinstance(step, Resumed) and bool(step.worker) for step in self.steps[waited:])
+        """How often its process ended since it waited last: a turn that came to a question is not what ends it."""
 
     @property
     def finished(self) -> dict[str, ToolResult]:

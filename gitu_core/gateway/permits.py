@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from gitu_core.contracts.authority import Grant, Grants
 from gitu_core.contracts.ports import Clock
@@ -16,21 +15,12 @@ async def permits(grants: Grants, clock: Clock, person: str, revoke: str) -> str
     now = clock.now()
     found = [each for each in await grants.grants(person) if each.expires_at is None or now < each.expires_at]
     if not revoke:
-        return "\n".join(f"{n}. {line(each)}" for n, each in enumerate(found, 1)) or NOTHING
+        return "\n".join(f"{n}. {each}" for n, each in enumerate(found, 1)) or NOTHING
     chosen = _chosen(found, revoke)
     if not chosen:
         return "There is no such number. /grants lists them; /revoke all takes all of them back."
     gone = [each for each in chosen if await grants.revoke_grant(each.id, person, person)]
     return "\n".join(f"I ask you again: {each}" for each in gone) or "That was taken back already."
-
-
-def line(grant: Grant) -> str:
-    """A grant in words, with its limits."""
-    limits = ["in one session"] if grant.session else []
-    if grant.expires_at is not None:
-        limits.append(f"until {datetime.fromtimestamp(grant.expires_at, UTC):%Y-%m-%d %H:%M} UTC")
-    limits += [f"{grant.uses} times"] if grant.uses is not None else []
-    return f"{grant}{', ' if limits else ''}{', '.join(limits)}"
 
 
 def _chosen(found: Sequence[Grant], words: str) -> Sequence[Grant]:

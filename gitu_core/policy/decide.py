@@ -84,6 +84,8 @@ def _after_outside(
         doubts += _slipped_in(call, set(paths), evidence, sources)
     if not doubts:
         return Verdict("allow", "you asked for it, and what decides where it goes comes from you", paths, sources)
+    if tool.name in evidence.declined:  # what is clear is allowed all the same
+        denied, doubts = True, [f"you declined {tool.name} in this turn already", *doubts]
     reason = f"{tool.name} acts after content from {_others(influence, evidence)} was read: {'; '.join(doubts)}"
     return Verdict("deny" if denied else "ask", reason, paths, sources)
 
@@ -92,8 +94,6 @@ def _unwanted(tool: ToolSpec, wish: Wish, evidence: Evidence) -> str:
     """Why an effect is not even asked about; empty if it may be."""
     if wish.asked == "no":
         return f"nobody asked for {tool.name}"
-    if tool.name in evidence.declined:
-        return f"you declined {tool.name} in this turn already"
     if wish.delegated and "spend" in tool.effects and not tool.reversible:
         return f"money is only spent when you ask for it, and nobody asked for {tool.name}"
     return ""

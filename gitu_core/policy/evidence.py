@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitu_core.contracts.authority import Mode
 from gitu_core.model import UNLABELLED, Label, ToolCall, ToolResult, ToolSpec

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from gitu_core.contracts.authority import _ESCAPED, Grant
+from gitu_core.contracts.authority import ESCAPED, Grant
 from gitu_core.model import ToolCall, ToolSpec, user
 from gitu_core.model.tooling import is_sink
 from gitu_core.policy.paths import follow, leaves, within
@@ -46,7 +46,7 @@ def _fits(value: Any, pattern: str) -> bool:
     text, pattern = fold(text), fold(pattern)
     if not fnmatchcase(text, pattern):
         return False
-    if text == _ESCAPED.sub(r"\1", pattern):
+    if text == ESCAPED.sub(r"\1", pattern):
         return True
     if "://" in pattern:
         host, wanted = (_HOST_ENDS.split(each.partition("://")[2], 1)[0] for each in (text, pattern))

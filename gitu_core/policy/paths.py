@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["follow", "leaves", "present", "within"]
+__all__ = ["follow", "leaves", "within"]
 
 
 @lru_cache(10_000)
@@ -16,12 +16,6 @@ def parts(path: str) -> list[str]:
 
 
 _PLAIN, _PARTS = frozenset((str, int, float, bool)), object()
-
-
-def present(value: Any, path: str) -> bool:
-    """True if *value* has something at the dotted *path* (``*`` = any item). A path that leads
-    through something without parts counts as there: a role that cannot be followed must not switch a check off."""
-    return any(True for _ in follow(value, path))
 
 
 def follow(value: Any, path: str) -> Iterable[Any]:

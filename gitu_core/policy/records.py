@@ -8,7 +8,7 @@ from typing import Any
 
 from gitu_core.model import ToolSpec
 from gitu_core.policy.paths import follow, leaves
-from gitu_core.policy.text import LONGEST, NEAR, WORDS, Text, fold, key_of, number, same_day, words
+from gitu_core.policy.text import LONGEST, NEAR, WORDS, Text, fold, number, same_day, words
 
 __all__ = ["Naming", "Record", "name_matches", "read_records"]
 
@@ -111,7 +111,7 @@ class Naming:
             for at, size, whole in found:
                 if size:
                     spots.setdefault(at, []).append((size, whole, record))
-            if found or record.parties & said or _party_said(record, text):
+            if found or record.parties & said:
                 self.touched.append(record)
         self._choose(spots, text)
         self._extremes(records, text)
@@ -149,10 +149,6 @@ class Naming:
                 fitting = {key: r for size, key, r in sized if sign * size == best}
                 if len(fitting) == 1:
                     self.named.update((key, f"the {word} {r.kind} of {len(sized)}") for key, r in fitting.items())
-
-
-def _party_said(record: Record, text: Text) -> bool:
-    return any((kind, key_of(kind, each)) in text.typed for each in record.parties for kind in ("account", "email"))
 
 
 def all_strings(value: Any) -> Iterator[tuple[str, str]]:

@@ -10,19 +10,7 @@ from gitu_core.model import ToolCall, ToolSpec
 from gitu_core.policy.evidence import Evidence, Role
 from gitu_core.policy.paths import follow
 from gitu_core.policy.records import COMMON
-from gitu_core.policy.text import (
-    WORDS,
-    Text,
-    fold,
-    key_of,
-    look_alike,
-    nouns_of,
-    number,
-    same_day,
-    stem,
-    type_of,
-    words,
-)
+from gitu_core.policy.text import WORDS, Text, fold, key_of, look_alike, number, same_day, stem, type_of, words
 from gitu_core.policy.wish import Wish
 
 __all__ = ["Finding", "trace"]
@@ -33,7 +21,6 @@ LEEWAY = 1.1
 _THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{3})+(?!\d)")
 """What is a thousand times as much in some countries."""
 _SUMS = WORDS["sums"]
-_BACK = WORDS["back"]
 _PLAIN = WORDS["plain"]
 
 
@@ -105,7 +92,7 @@ def _typed(value: tuple[str, str], wish: Wish, request: Text, evidence: Evidence
         return Finding("no", "it only looks like one that you said")
     source = evidence.outside.get(value)
     where = f"it comes from what {source} found" if source else "nobody you trust said it"
-    if kind == "account" and pool and not wish.open and wish.asked == "yes" and _settled(pool, wish, request):
+    if kind == "account" and pool and not wish.open and wish.asked == "yes" and len(wish.clauses) == 1:
         return Finding("no", f"you said another one; {where}")
     if kind == "account" and source and value not in evidence.pointed:
         return Finding("no", f"{where}, to which you did not point; say it yourself")
@@ -118,22 +105,9 @@ def _pool(request: Text, wish: Wish, places: list[tuple[str, int]]) -> list[tupl
     if wish.reads:
         return places
     inside = [(key, at) for key, at in places if request.tokens[at].clause in wish.clauses]
-    back = wish.reply or _points_back(request, wish)
-    free = inside or [each for each in places if back or request.tokens[each[1]].clause not in wish.taken]
+    free = inside or [each for each in places if request.tokens[each[1]].clause not in wish.taken]
     pool = [(key, at) for key, at in free if not request.from_source(at)]
-    return free if back and not pool else pool
-
-
-def _points_back(request: Text, wish: Wish) -> bool:
-    """True if the effect is for "them" or "her", who were named elsewhere."""
-    return any(token.key in _BACK for token in request.tokens if token.clause in wish.clauses)
-
-
-def _settled(pool: list[tuple[str, int]], wish: Wish, request: Text) -> bool:
-    """True if every place that asks for the effect names a value of its own, or points back to the only one."""
-    if {request.tokens[at].clause for _, at in pool} >= wish.clauses:
-        return True
-    return len({key for key, _ in pool}) == 1 and _points_back(request, wish)
+    return pool if pool or not wish.reply else inside or places
 
 
 def _supplied(text: str, roles: tuple[str, ...], wish: Wish, evidence: Evidence) -> Finding | None:
@@ -165,15 +139,15 @@ def _amount(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence
 def _computed(request: Text, wish: Wish) -> bool:
     """True if the request leaves the sum to be worked out: "the difference", "19.5 %"."""
     sentences = {token.sentence for token in request.tokens if token.clause in wish.clauses}
-    return any(token.key in _SUMS for token in request.tokens if token.sentence in sentences)
+    near = (token for token in request.tokens if token.sentence in sentences)
+    return any(token.key in _SUMS or token.kind == "share" for token in near)
 
 
 def _reference(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
     key = str(value)
     if (kind, fold(key)) in evidence.minted:
         return Finding("ok", "it was made in this turn")
-    nouns = nouns_of(kind)
-    numbers = [(n, at) for n, at in request.of_kind("number") if request.belongs(at, nouns)]
+    numbers = [(n, at) for n, at in request.of_kind("number") if request.belongs(at, kind)]
     numbers = [(n, at) for n, at in numbers if not request.excluded(at)]
     plain = number(key) if key.isdigit() else None
     if plain is not None and any(float(each) == plain for each, _ in numbers):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,15 +35,14 @@ _TOKEN = re.compile(
     |(?P<account>\b[a-z]{{2}}\d{{2}}(?:[a-z0-9]{{8,30}}\b|\s[a-z0-9]{{4}}(?:\s\d{{4}}){{1,6}}(?:\s\d{{1,3}})?\b)
         |(?<![\w.-])\+\d[\d\s()/-]{{6,30}}\d|(?<![\w.,-])\d{{8,}}(?![\w.,-]\d))
     |(?P<dotted>[^\W_][\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{0,9}}\.[^\W\d_][\w-]{{1,23}}(?:/[^\s<>"'\u2019\u201d)\]]*)?)
+    |(?P<share>\d[\d,]*(?:\.\d+)?\s?%)
     |(?P<amount>(?<![\w-])(?:[$€£¥]\s?\d[\d,]*(?:\.\d+)?|\d[\d,]*(?:\.\d+)?\s?(?:{_CURRENCY})))
     |(?P<number>(?<![\w-])\d[\d,]*(?:\.\d+)?(?![\w%-]|\.\d|\s?%))
     |(?P<word>[^\W_]+(?:['\u2019][^\W\d_]+)?)
     |(?P<stop>[.!?;:\n]+|,|\(|\)|"|'|\u201c|\u201d|\u2018|\u2019)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_SUM = re.compile(
-    rf"[^\d\-+\u2212]*([-+]?\d[\d,]*(?:\.\d+)?)\s*(?:{_CURRENCY})?[\s.!?]*", re.IGNORECASE
-)  # fmt: skip
+_SUM = re.compile(rf"[^\d\-+\u2212]*([-+]?\d[\d,]*(?:\.\d+)?)\s*(?:{_CURRENCY})?[\s.!?]*", re.IGNORECASE)
 _OTHER_HOST = re.compile(r"\.\S|[^\s/?#\\]*@")
 """What makes another link of one that goes on with it."""
 _SIGN = re.compile(r"[@/0-9.](?:(?<!\.)|(?=\w))")
@@ -56,7 +55,8 @@ VERBS = WORDS["verbs"]
 _BEFORE_VERB = WORDS["before a verb"]
 _PASSIVE = WORDS["passive"]
 _WISHES = WORDS["wishes"]
-_NOT = WORDS["not"]
+_NOT, _DOUBLE = WORDS["not"], WORDS["not negated"]
+_SUBJECTS, _MODALS, _RELATIVES = WORDS["subjects"], WORDS["modals"], WORDS["relatives"]
 _SOURCE, _TARGET = WORDS["from"], WORDS["to"]
 _AFTER_AMOUNT = WORDS["after an amount"]
 _ENGLISH = WORDS["common"]
@@ -168,8 +168,13 @@ def same_day(said: set[str], days: set[str]) -> bool:
     return any(day == own or (day.startswith("-") and own.endswith(day)) for day in said for own in days)
 
 
-def scan(text: str) -> list[tuple[str, str]]:
+def scan(text: str) -> Sequence[tuple[str, str]]:
     """The addresses, links and accounts in a text that may leave, each as its kind and key."""
+    # A call is decided about again when grants were read, and when something was looked up.
+    return _known(text) if len(text) < 4_000 else _scan(text)
+
+
+def _scan(text: str) -> Sequence[tuple[str, str]]:
     text, found, done = _plain(text), list[tuple[str, str]](), 0
     for sign in _SIGN.finditer(text):
         if sign.start() < done:
@@ -184,6 +189,9 @@ def scan(text: str) -> list[tuple[str, str]]:
             if kind == "url" and _OTHER_HOST.match(text, each.end()):
                 found.append((kind, key_of(kind, text[each.start() :].split(None, 1)[0])))
     return found
+
+
+_known = lru_cache(512)(_scan)
 
 
 def _kind(found: re.Match[str]) -> str:
@@ -236,7 +244,7 @@ class Text:
             key = key_of(kind, raw)
             if kind == "number" and fresh and self.text[found.end() : found.end() + 2] in (". ", ") "):
                 continue  # the number of an item in a list
-            if kind == "word" and stem(key) in _VERB_STEMS and self._joins():
+            if kind == "word" and self._begins(key):
                 clause += 1
             fresh = False
             number_ = len(self.tokens)
@@ -253,6 +261,11 @@ class Text:
                 self._owners.append(number_)
                 self._flat.append(f"{word} ")
                 self._length += len(word) + 1
+
+    def _begins(self, key: str) -> bool:
+        """True if a word begins a clause: a verb that is joined to others, or "…, which"."""
+        last = self.tokens[-1].key if self.tokens else ""
+        return (last == "," and key in _RELATIVES) or (stem(key) in _VERB_STEMS and self._joins())
 
     def _joins(self) -> bool:
         """True if the words before lead to a new clause."""
@@ -334,13 +347,13 @@ class Text:
         free = after is None or after.kind != "word" or after.key in _AFTER_AMOUNT
         return free and not (before is not None and before.key in ("id", "number", "no"))
 
-    def belongs(self, at: int, nouns: frozenset[str]) -> bool:
-        """True if a number is an id that stands next to the noun it belongs to: "file 13", "the file with ID 13"."""
+    def belongs(self, at: int, kind: str) -> bool:
+        """True if a number is an id of a *kind*, next to its noun: "file 13", "the file with ID 13"."""
         identified = False
         for steps, token in enumerate(self.before(at)):
             if token.kind == "stop" or token.kind == "number" or token.key in ("and", "with", "the", "or", "no"):
                 continue
-            if stem(token.key) in nouns:
+            if stem(token.key) in nouns_of(kind):
                 return True
             if token.key in ("id", "ids", "number", "numbers", "nr", "whose", "has", "having") and steps < 8:
                 identified = True
@@ -356,9 +369,10 @@ class Text:
         for step, token in enumerate(before):
             if token.key in _NOT:
                 return None
+            if token.key in _SUBJECTS:  # "what I pay" asks for nothing, "can you pay" does
+                return step + 1 < len(before) and before[step + 1].key in _MODALS
             if token.key in _BEFORE_VERB or token.kind in ("stop", "time"):
-                near = {each.key for each in before[:4]}
-                return None if near & _NOT and "forget" not in near else True
+                return None if _negated(before[:4]) else True
             if token.key in ("that", "this") and step + 1 < len(before) and before[step + 1].key in ("after", "with"):
                 return True
             if not token.key.endswith("ly"):
@@ -381,4 +395,10 @@ class Text:
 
 _NOUNS = {"file": ("file", "document"), "email": ("email",), "url": ("link", "page"), "amount": ("money",)}
 """What a value is, for phrases that name the thing."""
-_VERB_STEMS = frozenset(stem(verb) for verb in VERBS)
+_VERB_STEMS = frozenset(stem(verb) for verb in VERBS | WORDS["more verbs"])
+
+
+def _negated(before: Sequence[Token]) -> bool:
+    """True for words, the nearest first, that say not to; "if not, send" and "do not forget to send" do not."""
+    keys = ["", *(token.key for token in before), ""]
+    return any(key in _NOT and keys[n - 1] not in _DOUBLE and keys[n + 1] != "if" for n, key in enumerate(keys))

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from gitu_core.model import ToolSpec
-from gitu_core.policy.text import WORDS, Text, fold, stem
+from gitu_core.policy.text import WORDS, Text, Token, fold, stem
 
 __all__ = ["Wish", "Wishes", "is_assent"]
 
@@ -42,6 +42,8 @@ _ASKING = WORDS["asking"]
 _FUNCTION = WORDS["particles"]
 _FITTING = {"recipient": ("email", "account"), "url": ("url",), "amount": ("amount",), "path": ("file",),
             "when": ("date", "time")}  # fmt: skip
+_VERBS = WORDS["verbs"] | WORDS["more verbs"]
+_RELATIVES, _NOBODY = WORDS["relatives"], [Token("stop", "", -1, -1)]
 _LIGHT = WORDS["light verbs"]
 """Verbs that say nothing without their object."""
 _REPLIES = frozenset(map(stem, WORDS["replies"]))
@@ -178,7 +180,9 @@ def _longing(request: Text, explained: set[int], phrases: Phrases) -> bool:
             continue
         if keys[0] in _DETAILS or (keys[0] == "the" and any(each < number for each in clear)):
             continue  # "the description should be": more about what was asked for before
-        first = next((key for key in keys if key not in _FILLERS), "")
+        joined = tokens[0].sentence == request.clauses.get(number - 1, _NOBODY)[0].sentence  # "…, which should be sent"
+        said = keys[1:] if joined and keys[0] in _RELATIVES else keys
+        first = next((key for key in said if key not in _FILLERS), "")
         if first in _ASKING:
             continue
         near, sentence = request.stems[tokens[0].sentence], tokens[0].sentence
@@ -193,7 +197,8 @@ def _riddle(request: Text, explained: set[int], heads: set[str]) -> bool:
     clear = {request.tokens[at].sentence for at in explained}
     for at, token in enumerate(request.tokens[:-1]):
         after = request.tokens[at + 1]
-        known = token.key in _INFORMS or stem(token.key) in heads or token.key.endswith(("ing", "ed", "ly"))
+        form = token.key not in _VERBS and token.key.endswith(("ing", "ed", "ly"))
+        known = token.key in _INFORMS or stem(token.key) in heads or form
         if token.kind != "word" or known or token.sentence in clear or _idiom(request, at):
             continue
         before = [each for each, _ in zip(request.before(at), range(2), strict=False)]

@@ -10,21 +10,13 @@ import msgspec
 
 from gitu_core.contracts.authority import Verdict
 from gitu_core.errors import Denied
-from gitu_core.model import (
-    Label,
-    ModelMessage,
-    Text,
-    ToolCall,
-    ToolFinished,
-    ToolResult,
-    ToolSpec,
-    ToolStarted,
-    TurnEvent,
-    TurnFinished,
-    join_all,
-)  # fmt: skip
 from gitu_core.model.audience import audience, readable, with_reader
+from gitu_core.model.chat import ModelMessage
+from gitu_core.model.label import Label, join_all
+from gitu_core.model.message import Text
 from gitu_core.model.steps import CallDecided, Noted
+from gitu_core.model.tooling import ToolCall, ToolResult, ToolSpec
+from gitu_core.model.turn import ToolFinished, ToolStarted, TurnEvent, TurnFinished
 
 if TYPE_CHECKING:
     from gitu_core.runtime.consent import Consent

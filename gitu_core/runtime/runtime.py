@@ -12,33 +12,17 @@ import msgspec
 from gitu_core.config import Limits
 from gitu_core.contracts.authority import Grants, Policy
 from gitu_core.contracts.budgets import Budget
-from gitu_core.contracts.ports import (
-    Clock,
-    HistoryEntry,
-    Hooks,
-    Models,
-    Outcome,
-    Record,
-    Records,
-    TurnEntry,
-)  # fmt: skip
+from gitu_core.contracts.ports import Clock, HistoryEntry, Hooks, Models, Outcome, Record, Records, TurnEntry
 from gitu_core.errors import Cancelled, GituError, LimitReached, ModelError, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.isolation import is_cancellation
-from gitu_core.model import (
-    ModelMessage,
-    Reply,
-    Text,
-    ToolCall,
-    ToolResult,
-    TurnInfo,
-    Usage,
-    by_system,
-    join_all,
-    user_message,
-)  # fmt: skip
+from gitu_core.model.chat import ModelMessage, Usage, user_message
+from gitu_core.model.label import by_system, join_all
 from gitu_core.model.measure import tokens_of
+from gitu_core.model.message import Text
 from gitu_core.model.steps import STEPS_VERSION, Begun, Ended, ModelFailed, Noted, Parked, Resumed, Step
+from gitu_core.model.tooling import ToolCall, ToolResult
+from gitu_core.model.turn import Reply, TurnInfo
 from gitu_core.runtime.calls import NO_USAGE, WAITS, Caller, close_open
 from gitu_core.runtime.consent import Approve, Consent
 from gitu_core.runtime.failures import error_info, main_cause

@@ -36,7 +36,7 @@ from gitu_core.model import (
 from gitu_core.testing.faults import hit
 from gitu_core.testing.models import Answer as Said
 from gitu_core.testing.models import FunctionModel
-from gitu_core.testing.world import Happening, World, shown_as
+from gitu_core.testing.world import Happening, World, chosen, shown_as
 
 NOT_DONE = ToolResult("error", error=ErrorInfo("error", "it was not done", "do it, if it is still wanted"))
 """What the remote side says of something that never reached it."""
@@ -98,26 +98,27 @@ class CountingAdapter:
     async def send(self, outgoing: Outgoing) -> Delivery:
         """Shows it to people."""
         hit("world.send.before")
-        asks = [part for part in outgoing.parts if isinstance(part, Ask)]
+        asks, where = [part for part in outgoing.parts if isinstance(part, Ask)], outgoing.conversation
+        # People live outside of the process: that it dies as soon as they saw something does not keep them from it.
+        reactions = [chosen(ask.id, self._choice(ask), where.id) for ask in asks if self._answers]
+        reactions += [Happening("said", "then", user=where.id, text=self._then)] if self._then else []
         self.world.note(
             "sent",
             outgoing.key,
-            user=outgoing.conversation.id,
+            user=where.id,
             text=outgoing.text,
             id=outgoing.id,
             cause=outgoing.cause,
             ask=asks[0].id if asks else "",
             replaces=outgoing.replaces,
+            reactions=tuple(reactions),
         )
-        for ask in asks:
-            if self._answers:
-                # Where that is no choice, whatever changes least: by custom it stands last.
-                choice = self._answers if self._answers in ask.choices else ask.choices[-1]
-                self.world.choose(ask.id, choice, outgoing.conversation.id)
-        if self._then and all(each.key != "then" for each in self.world.events("said")):
-            self.world.say(self._then, outgoing.conversation.id, key="then")
         hit("world.send.after")
         return Delivery("sent", ids=(outgoing.replaces or shown_as(outgoing.key),))
+
+    def _choice(self, ask: Ask) -> str:
+        # Where what they say is no choice, whatever changes least: by custom it stands last.
+        return self._answers if self._answers in ask.choices else ask.choices[-1]
 
     async def verify(self, outgoing: Outgoing) -> Delivery:
         """Whether people saw it, where the channel can be asked."""

@@ -28,7 +28,8 @@ class Happening(msgspec.Struct, frozen=True, omit_defaults=True):
     ``trigger`` and ``notified`` (something to say of one's own accord), ``alarm``, ``arming``, ``armed`` and ``rang``
     (a timer: wanted, about to be set, set, handed over), ``started``, ``ready``, ``stalled`` and ``ended`` (a process
     under test), ``hit`` (a failpoint was reached). `waited` tells of some how many seconds their process had stood in
-    line for a processor, where the system knows; `replaces` which message another one takes the place of.
+    line for a processor, where the system knows; `replaces` which message another one takes the place of; `reactions`
+    what people say as soon as they see it: `World` gives those as events of their own, right behind it.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Happening(msgspec.Struct, frozen=True, omit_defaults=True):
     number: int = 0
     waited: float = 0.0
     replaces: str = ""
+    reactions: tuple[Happening, ...] = ()
 
 
 PROGRESS = frozenset(
@@ -66,7 +68,6 @@ class World:
         self._events: list[Happening] = []
         self._by_kind: dict[str, list[Happening]] = {}
         self._keys: dict[str, set[str]] = {}
-        self._asks: set[str] = set()
 
     def close(self) -> None:
         """Closes its file; the world goes on."""
@@ -101,11 +102,15 @@ class World:
             event = _decode(line)
         except msgspec.DecodeError:  # torn by a death in the middle of a write
             return
+        self._add(event)
+        for each in event.reactions:
+            if each.key not in self._keys.get(each.kind, ()):  # once, however often they see it
+                self._add(msgspec.structs.replace(each, at=event.at, pid=event.pid))
+
+    def _add(self, event: Happening) -> None:
         self._events.append(event)
         self._by_kind.setdefault(event.kind, []).append(event)
         self._keys.setdefault(event.kind, set()).add(event.key)
-        if event.kind == "said":
-            self._asks.add(event.ask)
 
     def _has(self, kind: str, key: str) -> bool:
         self._refresh()
@@ -123,12 +128,6 @@ class World:
         key = key or f"m{len(self.events('said')) + 1}"
         self.note("said", key, user=user, text=text)
         return key
-
-    def choose(self, ask: str, choice: str, user: str = PERSON) -> None:
-        """*user* answers a question, once however often it is asked."""
-        self._refresh()
-        if ask not in self._asks:
-            self.note("said", f"answer-{ask}", user=user, ask=ask, choice=choice)
 
     def unacknowledged(self) -> list[Happening]:
         """What was said and not taken, in order: a channel hands it over until it is told that it is safe."""
@@ -200,6 +199,11 @@ class World:
         """The events of each process under test, in the order the processes started."""
         for started in self.events("started"):
             yield started.pid, [each for each in self.events() if each.pid == started.pid]
+
+
+def chosen(ask: str, choice: str, user: str = PERSON) -> Happening:
+    """*user* answers a question: a reaction to what asked it."""
+    return Happening("said", f"answer-{ask}", user=user, ask=ask, choice=choice)
 
 
 def shown_as(key: str) -> str:

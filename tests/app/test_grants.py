@@ -191,7 +191,7 @@ async def test_a_person_sees_and_takes_back_what_they_allowed():
         assert await adapter.talk("/revoke 1") == "I ask you again: mail (to: bob)"
         assert "May I use mail?" in await adapter.talk("read bob")
         await adapter.talk("no")
-        assert await adapter.talk("/revoke all") == "I ask you again: mail (to: eve)"
+        assert await adapter.talk("/revoke all") == "I ask you again: mail (to: eve), until 2999-02-01 00:00 UTC"
         assert await adapter.talk("/revoke", user="mallory") == await adapter.talk("/grants")
         person = (await gitu.house.store.known(Account("test", "ana"))).person.id
         assert await gitu.house.store.grants(person) == ()

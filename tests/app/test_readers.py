@@ -134,7 +134,12 @@ async def test_a_question_in_a_group_shows_no_arguments_that_the_group_may_not_r
 async def test_a_model_cannot_tell_it_by_the_name_of_a_tool_that_there_is_not():
     script = {"user": call("inbox"), "inbox": call(SECRET), SECRET: "done"}
     adapter = RecordingAdapter(streams=True)
-    model = FunctionModel(lambda request: script[request.messages[-1].name or request.messages[-1].role])
+
+    def think(request):
+        last = request.messages[-1]
+        return script[last.name if last.role == "tool" else "user"]
+
+    model = FunctionModel(think)
     async with on(adapter, model, tools=[inbox]):
         assert "(inbox). Shall I say it here?" in await in_group(adapter, "go")
     assert revealed(adapter) == []

@@ -38,6 +38,36 @@ async def test_what_was_left_is_dealt_with_like_what_comes_now_behind_a_thousand
         assert (await adapter.reply()).text == "you said a question"
 
 
+async def test_what_is_dealt_with_while_its_lane_is_read_is_not_dealt_with_again(tmp_path):
+    async with Gitu(model=ECHO, home=tmp_path) as gitu:
+        await left_over(gitu, "a question", "1")
+    adapter, taken, go = RecordingAdapter(), anyio.Event(), anyio.Event()
+
+    class Waits:
+        async def gitu_message_received(self, message):
+            taken.set()
+            await go.wait()
+
+    async with on(adapter, ECHO, Waits(), home=tmp_path) as gitu, anyio.create_task_group() as group:
+        store = gitu.house.store
+        read = store.pending_in
+
+        async def slowly(lane):
+            store.pending_in = read
+            group.start_soon(adapter.say, "/stop")
+            await taken.wait()
+            found = await read(lane)
+            go.set()
+            await until(lambda: adapter.sent)
+            await store.write()
+            return found
+
+        store.pending_in = slowly
+        await until(lambda: len(adapter.sent) >= 2)
+        assert await pending(gitu) == 0
+    assert [each.text for each in adapter.sent] == ["Nothing runs.", "you said a question"]
+
+
 async def test_more_than_a_page_that_was_left_is_taken_up(tmp_path):
     async with Gitu(model=ECHO, home=tmp_path) as gitu, anyio.create_task_group() as group:
         for number in range(1005):
@@ -95,6 +125,21 @@ async def test_a_message_that_ends_the_process_each_time_is_given_up(short_grace
     adapter = RecordingAdapter()
     async with on(adapter, OK, home=tmp_path):
         assert "interrupted" in (await adapter.reply()).text
+
+
+async def test_a_turn_that_waited_since_its_process_ended_is_not_given_up_when_it_has_its_answer(short_grace, tmp_path):
+    for run in range(3):
+        adapter, started = RecordingAdapter(), anyio.Event()
+        async with on(adapter, slow(started=started), tools=[mail, web], home=tmp_path):
+            if run == 0:
+                await adapter.say("go")
+            await started.wait()
+    adapter, calls = RecordingAdapter(), iter([call("web"), call("mail", to="bob"), "done"])
+    async with on(adapter, FunctionModel(lambda request: next(calls)), tools=[mail, web], home=tmp_path):
+        assert (await adapter.reply()).parts[0].choices[:2] == ("yes", "no")
+        await adapter.answer("yes", key="the answer")
+        assert (await adapter.reply()).text == "done"
+    assert SENT == ["bob"]
 
 
 # ---- a store that fails ------------------------------------------------------------------------------

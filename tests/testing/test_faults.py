@@ -18,6 +18,7 @@ from gitu_core.store import Store
 from gitu_core.testing import CountingAdapter, World, armed, crash_test, declare, hit
 from gitu_core.testing.crash import Lives, crash, kills
 from gitu_core.testing.faults import POINTS, VARIABLE, Fault, from_environment, parse
+from gitu_core.testing.world import chosen
 from tests.architecture.files import python_files, text_of
 from tests.store.make import said
 
@@ -151,8 +152,8 @@ def test_what_people_say_is_handed_over_until_the_channel_was_told_that_it_is_sa
     world.note("acked", "m1", id="r1")
     assert [each.text for each in World(tmp_path).unacknowledged()] == ["plain two"]
     assert [each.key for each in world.untold()] == ["t1"]
-    world.choose("ask-1", "yes")
-    world.choose("ask-1", "yes")
+    for _ in range(2):  # whoever sees a question twice answers it once
+        world.note("sent", "q", ask="ask-1", reactions=(chosen("ask-1", "yes"),))
     assert [each.ask for each in world.unacknowledged()] == ["", "ask-1"]
 
 
@@ -219,6 +220,15 @@ def test_an_adapter_that_acknowledges_too_early_is_caught(tmp_path: Path) -> Non
     assert result.broken == [
         "plain / idempotent / sqlite / wrong.acked: I1 lost: message m1 (plain one) was never answered"
     ]
+
+
+@pytest.mark.parametrize(("scenario", "said"), [("approval", "answer-"), ("then", "then")])
+def test_people_react_to_what_they_saw_although_the_process_died_in_that_moment(
+    tmp_path: Path, scenario: str, said: str
+) -> None:
+    result = crash(scenario, "", tmp_path, delivery="verifiable", before="tests.testing.wrong:dies_as_it_shows")
+    assert (result.reached, result.broken) == (True, [])
+    assert [each.key for each in World(tmp_path / "world").events("acked") if each.key.startswith(said)] != []
 
 
 def test_a_message_of_the_world_is_one_for_the_host(tmp_path: Path) -> None:

@@ -1,6 +1,10 @@
-"""A channel that breaks a law of its contract, for the harness to catch."""
+"""A channel that breaks a law of its contract, for the harness to catch, and a death at a moment without a point."""
 
 from __future__ import annotations
+
+import os
+import signal
+from typing import Any
 
 from gitu_core.contracts import Inbox
 from gitu_core.model import Message, Receipt
@@ -38,3 +42,15 @@ class _Early:
 def hasty(world: World) -> CountingAdapter:
     """The channel."""
     return Hasty(world)
+
+
+def dies_as_it_shows(world: World) -> None:
+    """Lets the process die in the very moment in which people see the first thing that it sends."""
+    note = world.note
+
+    def noted(kind: str, key: str = "", **fields: Any) -> None:
+        note(kind, key, **fields)
+        if kind == "sent" and len(world.events("sent")) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    world.note = noted  # type: ignore[method-assign]

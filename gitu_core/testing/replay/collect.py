@@ -23,6 +23,7 @@ from gitu_core.testing.replay.known import known_secrets
 from gitu_core.testing.replay.leave import without_content, without_secrets
 from gitu_core.testing.replay.run import played
 from gitu_core.testing.replay.stage import MEASURES, Stage
+from gitu_core.turns import speaker
 from gitu_core.wiring import House
 
 EVERYTHING = 1 << 40
@@ -99,8 +100,8 @@ async def _turn(house: House, id: str, session: Session, history: Sequence[Histo
     accepted = await house.store.accepted(cause)
     message = accepted.entry.message if accepted is not None else None
     ask = next((entry.message for entry in history if entry.message.id == cause and entry.turn == id), None)
-    if message is not None:
-        ask = ModelMessage("user", message.parts, id=cause, label=message.label)
+    if accepted is not None and message is not None:
+        ask = ModelMessage("user", message.parts, name=speaker(accepted.entry), id=cause, label=message.label)
     channel = message.conversation.channel if message is not None else ""
     info = TurnInfo(id, session.id, cause, user(session.person), session.profile, channel)
     inner: dict[str, list[StepEntry]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from gitu_core import Account, Answer, Ask, BlobRef, Conversation, Location, Med
 from gitu_terminal.adapter import Terminal, history_file, is_interactive, make_front
 from gitu_terminal.plain import PlainFront
 from gitu_terminal.talk import BUILT_INS, Talk, built_in, pick
-from gitu_terminal.text import clean, strict, words_of
+from gitu_terminal.text import ask_words, clean, strict, words_of
 
 CHAT = Conversation(channel="terminal", id="default")
 
@@ -73,7 +74,9 @@ def test_built_ins_need_no_slash_where_nobody_could_mean_anything_else(typed: st
         ("No!", "no"),
         ("n", "no"),
         ("deny", "no"),
-        ("al", "always"),
+        ("al", ""),
+        ("Always", "always"),
+        ("3", "always"),
         ("4", ""),
         ("0", ""),
         ("", ""),
@@ -85,6 +88,20 @@ def test_built_ins_need_no_slash_where_nobody_could_mean_anything_else(typed: st
 def test_choices_are_named_in_full_by_number_by_beginning_or_as_yes_and_no(typed: str, choice: str) -> None:
     """Nothing else is an answer."""
     assert pick(("yes", "no", "always"), typed) == choice
+
+
+def test_a_yes_until_a_day_names_the_day() -> None:
+    """By number it is a week from now, which the question shows."""
+    chat, week = talk(), f"until {date.today() + timedelta(days=7)}"
+    for typed, choice in (
+        ("3", week),
+        ("until 2031-12-31", "until 2031-12-31"),
+        (" Until 2031-12-31. ", "until 2031-12-31"),
+    ):
+        ask = Ask("a", "May I?", ("yes", "no", "until"))
+        chat.heard(Outgoing(id="o", key="o", conversation=CHAT, parts=(ask,)))
+        assert f"[3] {week}" in ask_words(ask, 1, False)
+        assert chat.message(typed).parts == (Answer("a", choice),)
 
 
 def test_an_unclear_beginning_is_no_answer() -> None:

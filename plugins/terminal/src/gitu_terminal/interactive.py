@@ -35,7 +35,7 @@ from gitu_core.contracts import Inbox, ModelChosen, Progress
 from gitu_terminal.editing import make_session
 from gitu_terminal.screen import Screen
 from gitu_terminal.talk import OWN_HELP, Talk, built_in
-from gitu_terminal.text import words_of
+from gitu_terminal.text import choices_of, words_of
 
 _PROMPT = ("class:prompt", "❯ ")  # noqa: RUF001 (a prompt, not a greater-than sign)
 _ANSWER = ("class:answer", "answer ❯ ")  # noqa: RUF001
@@ -211,7 +211,7 @@ class InteractiveFront:
         elif self._talk.answer_in(text) is not None or built_in(text):
             await inbox.accept(self._talk.message(built_in(text) or text))
         else:
-            choices = next(iter(self._talk.asks.values())).choices
+            choices = choices_of(next(iter(self._talk.asks.values())))
             self._screen.note(f"Please answer {' or '.join(choices)}; Ctrl-C stops the turn.")
 
     # ---- input ---------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from rich.theme import Theme
 
 from gitu_core import Ask, ToolCall, ToolFinished
 from gitu_core.contracts import Progress
-from gitu_terminal.text import clean, strict
+from gitu_terminal.text import choices_of, clean, strict
 
 if TYPE_CHECKING:
     from gitu_core import Reply
@@ -146,7 +146,7 @@ class Screen:
         if ask.details:
             body.append(f"\n{strict(ask.details)}", style="not bold")
         body.append("\n\n")
-        for n, each in enumerate(ask.choices, 1):
+        for n, each in enumerate(choices_of(ask), 1):
             body.append(f"[{n}] ", style="not bold cyan")
             body.append(f"{strict(each)}   ", style="cyan")
         title = f"Question {number}" if several else "Question"

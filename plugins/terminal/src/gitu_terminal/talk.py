@@ -6,6 +6,7 @@ import secrets
 import time
 
 from gitu_core import Account, Answer, Ask, Conversation, Message, Outgoing, Reply, Text
+from gitu_terminal.text import choices_of
 
 BUILT_INS = {
     "help": "what you can say",
@@ -15,6 +16,9 @@ BUILT_INS = {
     "new": "begin a new session",
     "history": "what was said in this session",
     "stop": "stop what runs",
+    "budget": "what you may still use",
+    "questions": "what waits for your answer",
+    "grants": "what I may do without asking you",
     "clear": "clear the screen",
     "exit": "leave",
 }
@@ -25,6 +29,9 @@ Gitu answers all but ``clear`` and ``exit``, which concern only this terminal.
 
 OWN_HELP = "/clear - clear the screen\n/exit - leave"
 """What the terminal adds to Gitu's own help."""
+
+STANDING = frozenset({"session", "always", "until"})
+"""Choices that hold for longer: one letter must not make them."""
 
 _PLAIN_WORDS = frozenset({"help", "status", "session", "sessions", "history", "clear", "exit", "quit"})
 _SAME = {"/quit": "/exit", "/bye": "/exit"}
@@ -75,7 +82,9 @@ class Talk:
             asks = asks[int(number) - 1 : int(number)] if number.isdecimal() and int(number) else []
         if len(asks) != 1:
             return None
-        choice = pick(asks[0].choices, text)
+        day = text.strip().strip(".!").casefold()
+        until = "until" in asks[0].choices and day.startswith("until ")
+        choice = day if until else pick(choices_of(asks[0]), text)
         return Answer(asks[0].id, choice) if choice else None
 
     def heard(self, outgoing: Outgoing) -> list[tuple[int, Ask]]:
@@ -117,7 +126,7 @@ def pick(choices: tuple[str, ...], text: str) -> str:
     for each in choices:
         if each.casefold() == word:
             return each
-    like = [each for each in choices if each.casefold().startswith(word)]
+    like = [each for each in choices if each.casefold().startswith(word) and each.split(" ")[0] not in STANDING]
     if len(like) == 1:
         return like[0]
     return _LIKE[word] if _LIKE.get(word) in choices else ""

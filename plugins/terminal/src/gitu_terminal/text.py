@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 
 from gitu_core import Ask, BlobRef, Location, Media, Outgoing, Text
 from gitu_core.contracts import Part, Reaction
@@ -57,11 +58,17 @@ def size_of(blob: BlobRef) -> str:
     return f"{size:.1f} GB"
 
 
+def choices_of(ask: Ask) -> tuple[str, ...]:
+    """The choices of a question as they are made: ``until`` needs a day, and has the one a week from now."""
+    week = f"until {date.today() + timedelta(days=7)}"
+    return tuple(week if each == "until" else each for each in ask.choices)
+
+
 def ask_words(ask: Ask, number: int, several: bool) -> str:
     """A question with its details and every choice, in plain words."""
     start = f"Question {number}: " if several else ""
     lines = [f"{start}{strict(ask.question)}"]
     if ask.details:
         lines += [f"  {line}" for line in strict(ask.details).splitlines()]
-    lines.append("  " + "  ".join(f"[{n}] {strict(each)}" for n, each in enumerate(ask.choices, 1)))
+    lines.append("  " + "  ".join(f"[{n}] {strict(each)}" for n, each in enumerate(choices_of(ask), 1)))
     return "\n".join(lines)
