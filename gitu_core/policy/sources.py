@@ -191,12 +191,8 @@ def _exact(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence)
             if not any(each.isalnum() or each in "_-/\\@" for each in ends if each):
                 return Finding("ok", "you said it")
             at = said.find(wanted, at + 1)
-    supplied = _supplied(str(value), (kind,), wish, evidence)
-    if supplied:
-        return supplied
-    if kind == "secret":
-        return Finding("no", "a secret has to come from you")
-    return Finding("ask", "nobody you trust said it")
+    secret, unsaid = Finding("no", "a secret has to come from you"), Finding("ask", "nobody you trust said it")
+    return _supplied(str(value), (kind,), wish, evidence) or (secret if kind == "secret" else unsaid)
 
 
 def _spaced(text: str) -> str:

@@ -313,7 +313,7 @@ class Text:
                 return
             yield token
 
-    def excluded(self, at: int) -> bool:
+    def _excluded(self, at: int) -> bool:
         """True if the words before a value rule it out: "not to", "except", "do not run"."""
         near = True
         for steps, token in enumerate(self.before(at), 1):
@@ -325,6 +325,8 @@ class Text:
                 return self.verb_at(at - steps) is None
             near = near and (token.kind != "word" or token.key in _SKIPPED or token.key in _TARGET)
         return False
+
+    excluded = lru_cache(4_096)(_excluded)
 
     def from_source(self, at: int) -> bool:
         """True if the words before a value say that something comes from there, not that it goes there."""

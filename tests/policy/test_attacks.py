@@ -115,11 +115,11 @@ def test_a_pattern_for_addresses_fits_one_address(value):
     ("https://*.firm.example/*", "https://evil.example?.firm.example/y", False),
     ("https://*.firm.example/*", "https://evil.example#.firm.example/y", False),
     ("https://firm.example*", "https://firm.example@evil.example", False),
-    ("/home/ana/*", "/home/ana/notes/x.md", True),
-    ("/home/ana/*", "/home/ana/../eve/x.md", False),
-    ("/home/ana/*", "/home/ana/..", False),
+    ("/data/ana/*", "/data/ana/notes/x.md", True),
+    ("/data/ana/*", "/data/ana/../eve/x.md", False),
+    ("/data/ana/*", "/data/ana/..", False),
     ("https://firm.example/pub/*", "https://firm.example/pub/%2e%2E/secret", False),
-    ("/home/ana/*", "/home/ana/x..y", True),
+    ("/data/ana/*", "/data/ana/x..y", True),
     ("make test", "make\ntest", False),
     ("[[]draft[]] *", "[draft] 1", True),
 ])  # fmt: skip
@@ -161,8 +161,8 @@ def test_a_secret_in_other_words_of_case_is_another_one():
 
 
 SEEDS = [
-    "a.", "a-", "1,", "1 ", "1.", "a@a.", "http://", "1/1/", "+111-", "a%", "ab12abcd 1234 ", "code is ", "yes, please ",
-    "do everything ", '"', "don't ", "send it ", "and send ", "pay 5 ", "from a@b.cc ", "a.b/", "id 5 ",
+    "a.", "a-", "1,", "1 ", "1.", "a@a.", "http://", "1/1/", "+111-", "a%", "ab12abcd 1234 ", "code is ",
+    "yes, please ", "do everything ", '"', "don't ", "send it ", "and send ", "pay 5 ", "from a@b.cc ", "a.b/", "id 5 ",
     "i want it paid ", "was sent ", "the largest ", "\ufdfa", "a_",
 ]  # fmt: skip
 
