@@ -41,9 +41,9 @@ class Grant(Value, frozen=True):
     expires_at: float | None = None
     uses: int | None = None
     outside: bool = True
-    only: tuple[str, ...] | None = None
     made_at: float = 0.0
     cause: str = ""
+    only: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
         """What it allows, in a line, with its limits."""

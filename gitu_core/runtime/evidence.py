@@ -41,7 +41,7 @@ class Reader:
                 self._said(evidence, turn.history)
                 self._asked(evidence, turn.work.ask, turn.work.outer is not None)
             self._done(evidence, turn)
-        evidence.effects([*self._past, *(each for state in self.turn.root.inner for each in self._begun(state))])
+        evidence.effects([*self._past, *(each for state in self.turn.all for each in self._begun(state))])
 
     def _begun(self, state: TurnState) -> Iterator[tuple[ToolCall, ToolSpec]]:
         """The effects of a turn, those that are about to begin as well; one that failed may be tried again."""

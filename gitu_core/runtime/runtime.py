@@ -126,7 +126,7 @@ class Runtime:
         for call in state.calls:
             if call.tool.startswith(DELEGATE) and call.id in state.results:
                 steps = await self._records.steps(f"{id}.{call.id}")
-                turn.root.inner.append(inner := fold([entry.step for entry in steps]))
+                turn.all.append(inner := fold([entry.step for entry in steps]))
                 await self._remember(turn, inner, f"{id}.{call.id}")
 
     async def _bounded(self, turn: Turn, limits: Limits) -> Reply:
