@@ -54,8 +54,8 @@ SOON, LONGEST_CHAIN = 2.0, 100
 
 log = logging.getLogger("gitu")
 
-DAY, LOOK_AGAIN = 86_400.0, 0.5
-"""Seconds of a day, and between two looks for an answer."""
+DAY, LOOK_AGAIN, MOST_ASKED = 86_400.0, 0.5, 5
+"""Seconds of a day, and between two looks for an answer; questions of a plugin that a person has open at once."""
 
 PIECE = 1 << 20
 """The most bytes a plugin may write or read at once."""
@@ -213,8 +213,8 @@ class AskFacet(_Facet):
         if len({each.lower() for each in choices if each}) != len(choices) or len(choices) < 2:
             raise InputError("a question has two different choices at least", hint="name them")
         clock = self._house.clock
-        ends, text = clock.now() + timeout, f"{self._plugin} asks: {question}"
-        id = await self._house.question(person, "ask", Ask(clock.new_id(), text, tuple(choices)), ends)
+        ask, ends = Ask(clock.new_id(), await self._words(person, question), tuple(choices)), clock.now() + timeout
+        id = await self._house.question(person, "ask", ask, ends)
         while clock.now() < ends:
             (found,) = await self._house.store.approvals(turn=id)
             if found.state == "answered":
@@ -222,18 +222,25 @@ class AskFacet(_Facet):
             await clock.sleep(LOOK_AGAIN)
         raise NotReady(f"{person} did not answer in {timeout:g} s", hint="ask again later")
 
+    async def _words(self, person: str, words: str) -> str:
+        """What is asked, in one line that says who asks."""
+        who = f"{self._plugin} asks: "
+        if sum(each.ask.question.startswith(who) for each in await self._house.store.approvals(person)) >= MOST_ASKED:
+            raise LimitReached(f"{MOST_ASKED} questions are open", hint="wait for the answers", limit="questions")
+        return who + " ".join(words.split())[:500]
+
     async def permission(
         self, person: str, tool: str, reason: str, when: dict[str, Sequence[str]] | None = None,
         most: dict[str, float] | None = None, days: float | None = None, uses: int | None = None,
     ) -> str:  # fmt: skip
         """Asks a person to allow calls of a tool beforehand."""
         clock = self._house.clock
-        if not tool or (days is not None and not 0 < days < 36_500) or (uses is not None and uses < 1):
+        if not tool.strip("*?") or (days is not None and not 0 < days < 36_500) or (uses is not None and uses < 1):
             raise InputError("a permission names a tool, and counts for a day and a use at least", hint="correct it")
         ends = None if days is None else clock.now() + days * DAY
         patterns = {path: tuple(each) for path, each in (when or {}).items()}
         grant = Grant("", person, tool, patterns, dict(most or {}), expires_at=ends, uses=uses)
-        text = f"May {self._plugin} count on this without asking? {reason}"
+        text = await self._words(person, f"May I count on this without asking? {reason}")
         ask = Ask(clock.new_id(), text, ("yes", "no"), f"a yes allows: {grant}")
         return await self._house.question(person, "permit", ask, clock.now() + 7 * DAY, grant)
 

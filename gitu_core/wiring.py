@@ -30,23 +30,11 @@ from gitu_core.failpoints import hit
 from gitu_core.gateway import APP, Channels, Gateway, Identity, Job, Keeper, LocalDispatcher, asked_as
 from gitu_core.gateway import Options as JobOptions
 from gitu_core.manifest import Manifest
-from gitu_core.model import (
-    NANO,
-    Account,
-    Ask,
-    Conversation,
-    Message,
-    ModelMessage,
-    Outgoing,
-    Part,
-    Reply,
-    Text,
-    TurnEvent,
-    TurnInfo,
-    by_system,
-    new_id,
-)  # fmt: skip
-from gitu_core.model.base import MAX_NAME
+from gitu_core.model.base import MAX_NAME, new_id
+from gitu_core.model.chat import NANO, ModelMessage
+from gitu_core.model.label import by_system
+from gitu_core.model.message import Account, Ask, Conversation, Message, Outgoing, Part, Text
+from gitu_core.model.turn import Reply, TurnEvent, TurnInfo
 from gitu_core.options import Options, built_in, configure, enabled_by, local_plugins
 from gitu_core.output import output_of
 from gitu_core.policy import LabelPolicy

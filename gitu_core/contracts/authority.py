@@ -18,7 +18,7 @@ Mode = Literal["default", "confirm", "read-only"]
 """``confirm`` asks before every effect, ``read-only`` has none."""
 
 
-_ESCAPED = re.compile(r"\[([*?[])\]")
+ESCAPED = re.compile(r"\[([*?[])\]")
 """A character of a pattern that stands for itself."""
 
 
@@ -27,7 +27,9 @@ class Grant(Value, frozen=True):
     that is named there the patterns of which its values have to fit one, `most` the largest amount; an argument that is
     named has to be there. `session` is the only one it counts in, where given; `expires_at` is in seconds since 1970,
     UTC; `uses` says how often it may still be used (None = without limit). Without `outside` it does not count where
-    outside content led to the call. Patterns know ``*``, ``?`` and ``[abc]``. `cause` is the question that it answers.
+    outside content led to the call. `only`, where given, are the other arguments that there may be. Patterns know
+    ``*``, ``?`` and ``[abc]``; in an address, and in the host of a link, they stand for nothing but a part of it, and
+    nowhere for a way up (``..``). `cause` is the question that it answers.
     """
 
     id: str
@@ -41,10 +43,11 @@ class Grant(Value, frozen=True):
     outside: bool = True
     made_at: float = 0.0
     cause: str = ""
+    only: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
         """What it allows, in a line, with its limits."""
-        plain = {path: [_ESCAPED.sub(r"\1", each) for each in patterns] for path, patterns in self.when.items()}
+        plain = {path: [ESCAPED.sub(r"\1", each) for each in patterns] for path, patterns in self.when.items()}
         parts = [f"{path}: {' or '.join(patterns)}" for path, patterns in plain.items()]
         parts += [f"{path}: at most {most:g}" for path, most in self.most.items()]
         limits = ["in one session"] if self.session else []

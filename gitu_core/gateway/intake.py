@@ -5,23 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from gitu_core.errors import InputError
-from gitu_core.model import (
-    Answer,
-    Ask,
-    Label,
-    Location,
-    Media,
-    Message,
-    Part,
-    Reaction,
-    Text,
-    check_name,
-    clean_text,
-    from_outside,
-    private_to,
-    user,
-)  # fmt: skip
-from gitu_core.model.label import group
+from gitu_core.model.base import check_name, clean_text
+from gitu_core.model.label import Label, from_outside, group, private_to, user
+from gitu_core.model.message import Answer, Ask, Location, Media, Message, Part, Reaction, Text
 
 MAX_TEXT = 1_000_000
 """The longest message, in characters. More belongs into a file."""

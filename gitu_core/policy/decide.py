@@ -8,7 +8,7 @@ from typing import Any, cast
 from gitu_core.contracts import authority
 from gitu_core.contracts.authority import Grant, Mode, Verdict
 from gitu_core.model import Label, ToolCall, ToolSpec, TurnInfo
-from gitu_core.policy.evidence import Evidence, Role, identity
+from gitu_core.policy.evidence import Evidence, Role
 from gitu_core.policy.grants import Grants, standing
 from gitu_core.policy.paths import follow
 from gitu_core.policy.records import all_strings
@@ -106,7 +106,7 @@ def _unclear(call: ToolCall, tool: ToolSpec, wish: Wish, evidence: Evidence) -> 
     doubts = []
     if wish.asked == "unclear" or (wish.asked in ("maybe", "likely") and not tool.reversible):
         doubts.append(f"it is not clear that you asked for {tool.name}")
-    if evidence.begun and evidence.begun.get(identity(call, tool, evidence)):
+    if evidence.begun and evidence.repeated(call, tool):
         doubts.append("the same was done in this turn already")
     return doubts
 

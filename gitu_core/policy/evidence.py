@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitu_core.contracts.authority import Mode
 from gitu_core.model import UNLABELLED, Label, ToolCall, ToolResult, ToolSpec
 from gitu_core.model.tooling import is_sink
 from gitu_core.policy.grants import Grants
-from gitu_core.policy.paths import follow
+from gitu_core.policy.paths import follow, leaves, within
 from gitu_core.policy.records import Naming, Record, all_strings, name_matches, read_records
-from gitu_core.policy.text import Text, fold, scan
+from gitu_core.policy.text import Text, fold, number, scan
 from gitu_core.policy.wish import Wish, Wishes, is_assent
 
 __all__ = ["Evidence", "identity"]
@@ -55,7 +55,7 @@ class Evidence:
         self.people: dict[str, frozenset[str]] = {}
         self.said: list[Text] = []
         self.request: Text | None = None
-        self.begun: dict[tuple[Any, ...], int] = {}
+        self.begun: list[tuple[str, tuple[str, ...]]] = []
         self.declined: set[str] = set()
         self.minted: set[tuple[str, str]] = set()
         self.secrets: dict[str, str] = {}
@@ -99,14 +99,17 @@ class Evidence:
 
     def began(self, call: ToolCall, tool: ToolSpec) -> None:
         """The effect of an allowed call begins."""
-        key = identity(call, tool, self)
-        self.begun[key] = self.begun.get(key, 0) + 1
+        self.begun.append((call.id, identity(call, tool, self)))
 
     def effects(self, begun: Iterable[tuple[ToolCall, ToolSpec]]) -> None:
         """All effects that began since the request was said."""
-        self.begun.clear()
-        for call, tool in begun:
-            self.began(call, tool)
+        self.begun = [(call.id, identity(call, tool, self)) for call, tool in begun]
+
+    def repeated(self, call: ToolCall, tool: ToolSpec) -> bool:
+        """True if another call did the same. Where effects share a value in each place that both name, they are."""
+        places = _places(identity(call, tool, self))
+        others = [_places(key) for id, key in self.begun if id != call.id and key[0] == tool.name]
+        return any(all(places[path] & other[path] for path in places.keys() & other.keys()) for other in others)
 
     def refused(self, tool: str) -> None:
         """A person declined a call of this tool."""
@@ -134,6 +137,7 @@ class Evidence:
             self._looked.add(tool.name)
         if result.status != "ok":
             return
+        handed = {fold(str(each)) for _, each in leaves(call.arguments)} if call is not None else set[str]()
         is_outside = cache(lambda path: self._is_outside(tool, result, path))
         for path, role in tool.records.items():
             if role == "secret" or (role == "wrote" and not is_outside(path)):
@@ -142,12 +146,12 @@ class Evidence:
         for record in read_records(tool, result.content, is_outside):
             record.key = record.key or f"{tool.name}:{record.names}{sorted(record.values.items())}"
             self._records.setdefault(record.kind, {})[record.key] = record
-            if tool.acts and record.kind and not earlier:
+            if tool.acts and record.kind and not earlier and fold(record.key) not in handed:
                 self.minted.add((record.kind, fold(record.key)))
             self._namings.pop(record.kind, None)
-        pointed = self._points_to(call)
+        pointed, said = self._points_to(call), {value for each in handed for value in scan(each)}
         for path, text in all_strings(result.content):
-            self._index(text, is_outside(path), tool.name, pointed)
+            self._index(text, is_outside(path), tool.name, pointed, said)
 
     def _points_to(self, call: ToolCall | None) -> bool:
         """True if the request names what was read: the file, the page, the words that were searched for."""
@@ -155,7 +159,7 @@ class Evidence:
         texts = [text for _, text in all_strings(call.arguments)] if call is not None and said is not None else []
         return any(name_matches(text, said) for text in texts if said is not None)
 
-    def _index(self, text: str, outside: bool, source: str, pointed: bool) -> None:
+    def _index(self, text: str, outside: bool, source: str, pointed: bool, handed: set[tuple[str, str]]) -> None:
         if outside:
             for value in scan(text):
                 self.outside.setdefault(value, source)
@@ -164,19 +168,19 @@ class Evidence:
             for found in _SECRET.finditer(text):
                 self.secrets.setdefault(fold(found[1]).rstrip(".!?)"), source)
         else:
-            self.known.update(scan(text))
+            self.known.update(each for each in scan(text) if each not in handed)  # nobody vouches for an echo
 
     def _is_outside(self, tool: ToolSpec, result: ToolResult, path: str) -> bool:
         """Whether somebody outside wrote the part of a result at *path*: the most exact word about it counts."""
         best, writer = -1, ""
         for pattern, who in tool.writers.items():
-            if _covers(pattern, path) and len(pattern) > best:
+            if within(path, pattern) and len(pattern) > best:
                 best, writer = len(pattern), who
         if best >= 0:
             return writer not in ("system", "principal")
         label = result.label
         for pattern, each in result.fields.items():
-            if _covers(pattern, path):
+            if within(path, pattern):
                 label = label.join(each)
         return not label.trusted_for(self.principal)
 
@@ -238,22 +242,24 @@ class Evidence:
         return value in self.known or key in self.people or any(value in text.typed for text in self.said)
 
 
-def identity(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> tuple[Any, ...]:
-    """What makes two effects the same: the tool, where it goes, and what the user called it."""
-    parts: list[str] = [tool.name]
+def identity(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> tuple[str, ...]:
+    """What an effect is: the tool, where it goes, what the user called it, and each sum that they said."""
+    parts, request = set[str](), evidence.request
+    sums = {float(key) for key, _ in request.amounts()} if request is not None else set[float]()
     for role in evidence.roles(tool):
         for value in follow(call.arguments, role.path) if role.sink or role.base == "title" else ():
             folded = fold(str(value))
-            if role.sink or any(text.find(folded) for text in evidence.said):
-                parts.append(f"{role.path}={folded}")
-    return tuple(parts)
+            told = number(value) in sums if role.base == "amount" else role.sink
+            if told or (role.base == "title" and any(text.find(folded) for text in evidence.said)):
+                parts.add(f"{role.path}={folded}")
+    return (tool.name, *sorted(parts))
 
 
-def _covers(pattern: str, path: str) -> bool:
-    if not pattern:
-        return True
-    wanted, have = [part for part in pattern.split(".") if part != "*"], [p for p in path.split(".") if p != "*"]
-    return have[: len(wanted)] == wanted
+def _places(key: tuple[str, ...]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for path, _, value in (part.partition("=") for part in key[1:]):
+        found.setdefault(path, set()).add(value)
+    return found
 
 
 def asks_nothing(tool: ToolSpec) -> bool:

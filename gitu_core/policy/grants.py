@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from gitu_core.contracts.authority import Grant
+from gitu_core.contracts.authority import ESCAPED, Grant
 from gitu_core.model import ToolCall, ToolSpec, user
 from gitu_core.model.tooling import is_sink
-from gitu_core.policy.paths import follow
+from gitu_core.policy.paths import follow, leaves, within
 from gitu_core.policy.text import fold, number
 
 if TYPE_CHECKING:
@@ -18,20 +18,40 @@ if TYPE_CHECKING:
 
 __all__ = ["Grants", "covers", "standing"]
 
+_UP = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:[/\\]|%2f|%5c|$)")
+_CONTROL, _BESIDE = re.compile(r"[\x00-\x1f\x7f]"), re.compile(r"[\s,;<>\"()]")
+_HOST_ENDS = re.compile(r"[/#\\]|\?(?!\])")
 _CHUNKS = re.compile(r"[*?\[].*[*?\]]|[*?\[]")
 
 
 def covers(grant: Grant, arguments: dict[str, Any]) -> bool:
     """True if the arguments keep the conditions of a grant."""
     for path, patterns in grant.when.items():
-        values, folded = [fold(str(value)) for value in follow(arguments, path)], [fold(each) for each in patterns]
-        if not values or not all(any(fnmatchcase(value, each) for each in folded) for value in values):
+        values = list(follow(arguments, path))
+        if not values or not all(any(_fits(value, each) for each in patterns) for value in values):
             return False
     for path, most in grant.most.items():
         amounts = [number(value) for value in follow(arguments, path)]
         if not amounts or not all(amount is not None and 0 <= amount <= most for amount in amounts):
             return False
-    return True
+    named = (*grant.when, *grant.most, *(grant.only or ()))
+    return grant.only is None or all(any(within(path, each) for each in named) for path, _ in leaves(arguments))
+
+
+def _fits(value: Any, pattern: str) -> bool:
+    """True if a value fits a pattern. What stands for anything stands for no way up, in the host of a link for nothing
+    but a part of a host, and in an address for nothing but a part of one address."""
+    if isinstance(value, dict) or (_CONTROL.search(text := str(value)) and not _CONTROL.search(pattern)):
+        return False
+    text, pattern = fold(text), fold(pattern)
+    if not fnmatchcase(text, pattern):
+        return False
+    if text == ESCAPED.sub(r"\1", pattern):
+        return True
+    if "://" in pattern:
+        host, wanted = (_HOST_ENDS.split(each.partition("://")[2], 1)[0] for each in (text, pattern))
+        return not _UP.search(text) and "@" not in host and fnmatchcase(host, wanted)
+    return not _UP.search(text) and ("@" not in pattern or (text.count("@") == 1 and not _BESIDE.search(text)))
 
 
 class Grants:
@@ -107,7 +127,8 @@ def standing(call: ToolCall, tool: ToolSpec, person: str) -> Grant | None:
             most[path] = max(filter(None, amounts), default=0.0)
         elif values:
             when[path] = tuple(_escaped(str(value)) for value in values)
-    return Grant("", person, call.tool, dict(sorted(when.items())), most)
+    content = tuple(sorted(path for path, role in tool.roles.items() if not is_sink(role)))
+    return Grant("", person, call.tool, dict(sorted(when.items())), most, only=content)
 
 
 def _escaped(value: str) -> str:

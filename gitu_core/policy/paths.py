@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["follow", "present"]
+__all__ = ["follow", "leaves", "within"]
 
 
 @lru_cache(10_000)
@@ -16,12 +16,6 @@ def parts(path: str) -> list[str]:
 
 
 _PLAIN, _PARTS = frozenset((str, int, float, bool)), object()
-
-
-def present(value: Any, path: str) -> bool:
-    """True if *value* has something at the dotted *path* (``*`` = any item). A path that leads
-    through something without parts counts as there: a role that cannot be followed must not switch a check off."""
-    return any(True for _ in follow(value, path))
 
 
 def follow(value: Any, path: str) -> Iterable[Any]:
@@ -50,3 +44,25 @@ def _follow(value: Any, path: list[str]) -> Iterator[Any]:
             yield from _follow(item, path[1:])
     elif value is not None:
         yield value
+
+
+def leaves(value: Any, path: str = "", keys: bool = False) -> Iterator[tuple[str, Any]]:
+    """Everything in a JSON value that has no parts, with its dotted path; the items of lists count as ``*``. With
+    *keys* also the names of parts, but for those at the top."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            inner = f"{path}.{key}" if path else str(key)
+            if keys and path:
+                yield inner, key
+            yield from leaves(item, inner, keys)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from leaves(item, f"{path}.*" if path else "*", keys)
+    elif value is not None:
+        yield path, value
+
+
+def within(path: str, pattern: str) -> bool:
+    """True if *path* is what *pattern* names, or a part of it; stars may be left out."""
+    wanted, have = ([part for part in parts(each) if part != "*"] for each in (pattern, path))
+    return have[: len(wanted)] == wanted

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gitu_core.model import ToolSpec
-from gitu_core.policy.paths import follow
-from gitu_core.policy.text import WORDS, Text, fold, number, same_day, words
+from gitu_core.policy.paths import follow, leaves
+from gitu_core.policy.text import LONGEST, NEAR, WORDS, Text, fold, number, same_day, words
 
 __all__ = ["Naming", "Record", "name_matches", "read_records"]
 
 COMMON = WORDS["verbs"] | WORDS["names nothing"]
 """Words that name nothing by themselves."""
+MOST_WORDS = 20
+"""Of a name, of which parts may name it as well."""
 _MOST = dict.fromkeys(WORDS["most"], 1) | dict.fromkeys(WORDS["least"], -1)
 
 
@@ -76,7 +78,7 @@ def _take(record: Record, role: str, value: Any, outside: bool) -> None:
 
 def name_matches(name: str, text: Text) -> list[tuple[int, int, bool]]:
     """Where *text* speaks of *name*: first word and length of each place, and whether that is the whole name."""
-    own = words(name)
+    own = words(name[:LONGEST])
     for known_end in ("txt", "md", "csv", "docx", "doc", "pdf", "xlsx", "pptx"):
         if len(own) > 1 and own[-1] == known_end and not text.find(name):
             own = own[:-1]
@@ -84,7 +86,8 @@ def name_matches(name: str, text: Text) -> list[tuple[int, int, bool]]:
         return [(at, len(own), True) for at in places]
     if len(own) > 1 and not set(own) <= COMMON:
         # A part of a name is a weaker sign: "the grocery list" for "grocery-list-today.docx".
-        for size in range(len(own) - 1, 1, -1):
+        own = own[:MOST_WORDS]
+        for size in range(len(own) - (len(own) < MOST_WORDS), 1, -1):
             for start in range(len(own) - size + 1):
                 part = own[start : start + size]
                 if not set(part) <= COMMON and (places := text.find(" ".join(part))):
@@ -117,7 +120,8 @@ class Naming:
 
     def _choose(self, spots: dict[int, list[tuple[int, bool, Record]]], text: Text) -> None:
         """At each place the longest name counts, whole names before parts; a name for several things names nothing."""
-        taken = {at + step for at, each in spots.items() for size, whole, _ in each if whole for step in range(1, size)}
+        whole_ones = [(at, min(size, NEAR)) for at, each in spots.items() for size, whole, _ in each if whole]
+        taken = {at + step for at, size in whole_ones for step in range(1, size)}
         for at, each in spots.items():
             if at in taken:
                 continue
@@ -147,13 +151,6 @@ class Naming:
                     self.named.update((key, f"the {word} {r.kind} of {len(sized)}") for key, r in fitting.items())
 
 
-def all_strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in a JSON value with its dotted path; the items of lists count as ``*``."""
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from all_strings(item, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from all_strings(item, f"{path}.*" if path else "*")
+def all_strings(value: Any) -> Iterator[tuple[str, str]]:
+    """Every text in a JSON value with its dotted path, names of parts as well; the items of lists count as ``*``."""
+    return ((path, each) for path, each in leaves(value, keys=True) if isinstance(each, str))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
@@ -9,19 +10,7 @@ from gitu_core.model import ToolCall, ToolSpec
 from gitu_core.policy.evidence import Evidence, Role
 from gitu_core.policy.paths import follow
 from gitu_core.policy.records import COMMON
-from gitu_core.policy.text import (
-    WORDS,
-    Text,
-    fold,
-    key_of,
-    look_alike,
-    nouns_of,
-    number,
-    same_day,
-    stem,
-    type_of,
-    words,
-)  # fmt: skip
+from gitu_core.policy.text import WORDS, Text, fold, key_of, look_alike, number, same_day, stem, type_of, words
 from gitu_core.policy.wish import Wish
 
 __all__ = ["Finding", "trace"]
@@ -29,6 +18,8 @@ __all__ = ["Finding", "trace"]
 LEEWAY = 1.1
 """How much more than the amounts of the records that the user named an amount may be: a tenth."""
 
+_THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{3})+(?!\d)")
+"""What is a thousand times as much in some countries."""
 _SUMS = WORDS["sums"]
 _PLAIN, _PRONOUNS = WORDS["plain"], WORDS["pronouns"]
 _DULL = WORDS["verbs"] | WORDS["plain"] | WORDS["common"]
@@ -93,7 +84,7 @@ def _typed(value: tuple[str, str], wish: Wish, request: Text, evidence: Evidence
         return Finding("ok", "you said it")
     if value in request.typed:
         return Finding("ask", "you said it, but about something else")
-    if not pool and any(value in text.typed for text in evidence.said):
+    if not pool and any(not text.excluded(at) for text in evidence.said for at in text.typed.get(value, ())):
         return Finding("ok", "you said it earlier")
     if any(look_alike(each) == look_alike(key) for each, _ in request.of_kind(kind)):
         return Finding("no", "it only looks like one that you said")
@@ -108,10 +99,12 @@ def _typed(value: tuple[str, str], wish: Wish, request: Text, evidence: Evidence
 
 def _pool(request: Text, wish: Wish, places: list[tuple[str, int]]) -> list[tuple[str, int]]:
     """The values that may be meant: those beside the effect that was asked for, else all; never sources."""
+    places = [(key, at) for key, at in places if not request.excluded(at)]
     if wish.reads:
         return places
     inside = [(key, at) for key, at in places if request.tokens[at].clause in wish.clauses]
-    pool = [(key, at) for key, at in inside or places if not request.from_source(at)]
+    free = inside or [each for each in places if request.tokens[each[1]].clause not in wish.taken]
+    pool = [(key, at) for key, at in free if not request.from_source(at)]
     return pool if pool or not wish.reply else inside or places
 
 
@@ -127,7 +120,7 @@ def _supplied(text: str, roles: tuple[str, ...], wish: Wish, evidence: Evidence)
 
 
 def _amount(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
-    amount = number(value)
+    amount = None if _THOUSANDS.search(str(value)) and isinstance(value, str) else number(value)
     if amount is None or amount < 0:
         return Finding("ask", "it is no amount")
     said = [float(key) for key, _ in _pool(request, wish, request.amounts())]
@@ -152,7 +145,8 @@ def _reference(value: Any, kind: str, wish: Wish, request: Text, evidence: Evide
     key = str(value)
     if (kind, fold(key)) in evidence.minted:
         return Finding("ok", "it was made in this turn")
-    numbers = [(each, at) for each, at in request.of_kind("number") if request.belongs(at, nouns_of(kind))]
+    meant = (each for each in request.of_kind("number") if request.belongs(each[1], kind))
+    numbers = [(each, at) for each, at in meant if not request.excluded(at)]
     plain = number(key) if key.isdigit() else None
     if plain is not None and any(float(each) == plain for each, _ in numbers):
         return Finding("ok", f"you said the number of the {kind}")
@@ -174,21 +168,25 @@ def _plain(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence)
         return Finding("ask", "it names nothing")
     if _pool(request, wish, [("", at) for at in request.find(str(value))]):
         return Finding("ok", "you said it")
-    if any(text.find(str(value)) for text in evidence.said if text is not request):
+    if any(not t.excluded(at) for t in evidence.said if t is not request for at in t.find(str(value))):
         return Finding("ok", "you said it earlier")
     return Finding("ask", "nobody you trust said it")
 
 
 def _exact(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:
     """A value that must stand in what the user said as it is and as what it is: a path, a command, a secret, …"""
-    wanted, other = fold(str(value)), False
+    same = _spaced if kind in ("command", "secret") else fold
+    wanted, other = same(str(value)), False
     back = wish.reads or any(each.key in _PRONOUNS for each in request.tokens if each.clause in wish.clauses)
     if len(wanted) < 2:
         return Finding("ask", "it is too short to be recognised")
     for text in dict.fromkeys((request, *evidence.said)):
-        said, at = fold(text.text), -1
+        said, at, found = same(text.text), -1, text.find(wanted)
         places = [("", each) for each in request.find(wanted) if back or request.tokens[each].clause in wish.clauses]
-        meant = (text is not request or _pool(request, wish, places)) and (kind != "secret" or wanted not in _DULL)
+        meant = (text is not request or _pool(request, wish, places)) and (
+            kind != "secret" or fold(wanted) not in _DULL
+        )
+        meant = meant and not (found and all(map(text.excluded, found)))
         while (at := said.find(wanted, at + 1)) >= 0:
             before, after = said[:at], said[at + len(wanted) :]
             if not any(each.isalnum() or each in "_-/\\@" for each in (before[-1:], after[:1]) if each):
@@ -201,6 +199,10 @@ def _exact(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence)
     if kind == "secret" and not other:
         return Finding("no", "a secret has to come from you")
     return Finding("ask", "you said it, but not as this" if other else "nobody you trust said it")
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _url(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence) -> Finding:

@@ -29,13 +29,13 @@ _YEAR = r"(?:,?\s+\d{4}(?![\d:]))?"
 _CURRENCY = r"(?:dollars?|euros?|pounds?|francs?|cents?|bucks|usd|eur|gbp|chf|jpy)\b|[$€£¥]"
 _TOKEN = re.compile(
     rf"""(?P<url>(?:https?://|www\.)(?:(?!\.(?-i:[A-Z]))[^\s<>"'\u2019\u201d)\]])+)
-    |(?P<email>[\w.+%-]+@[\w-]+(?:\.[\w-]+)+)
+    |(?P<email>[\w.+%-]{{1,64}}@[\w-]++(?:\.[\w-]++)++)
     |(?P<date>\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?!\d)|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}(?!\d)
         |\b(?:{_MONTH})\.?\s+{_DAY}(?![\d:]){_YEAR}\b|\b{_DAY}(?:\s+of)?\s+(?:{_MONTH})\b{_YEAR})
     |(?P<time>\d{{1,2}}:\d{{2}}(?::\d\d)?(?:\s?[ap]m\b)?|\b\d{{1,2}}\s?[ap]m\b)
     |(?P<account>\b[a-z]{{2}}\d{{2}}(?:[a-z0-9]{{8,30}}\b|\s[a-z0-9]{{4}}(?:\s\d{{4}}){{1,6}}(?:\s\d{{1,3}})?\b)
-        |(?<![\w.-])\+\d[\d\s()/-]{{6,}}\d|(?<![\w.,-])\d{{8,}}(?![\w.,-]\d))
-    |(?P<dotted>[^\W_][\w-]+(?:\.[\w-]+)*\.[^\W\d_][\w-]{{1,23}}(?:/[^\s<>"'\u2019\u201d)\]]*)?)
+        |(?<![\w.-])\+\d[\d\s()/-]{{6,30}}\d|(?<![\w.,-])\d{{8,}}(?![\w.,-]\d))
+    |(?P<dotted>[^\W_][\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{0,9}}\.[^\W\d_][\w-]{{1,23}}(?:/[^\s<>"'\u2019\u201d)\]]*)?)
     |(?P<share>\d[\d,]*(?:\.\d+)?\s?%)
     |(?P<amount>(?<![\w-])(?:[$€£¥]\s?\d[\d,]*(?:\.\d+)?|\d[\d,]*(?:\.\d+)?\s?(?:{_CURRENCY})))
     |(?P<number>(?<![\w-])\d[\d,]*(?:\.\d+)?(?![\w%-]|\.\d|\s?%))
@@ -43,6 +43,9 @@ _TOKEN = re.compile(
     |(?P<stop>[.!?;:\n]+|,|\(|\)|"|'|\u201c|\u201d|\u2018|\u2019)""",
     re.IGNORECASE | re.VERBOSE,
 )
+_SUM = re.compile(rf"[^\d\-+\u2212]*([-+]?\d[\d,]*(?:\.\d+)?)\s*(?:{_CURRENCY})?[\s.!?]*", re.IGNORECASE)
+_OTHER_HOST = re.compile(r"\.\S|[^\s/?#\\]*@")
+"""What makes another link of one that goes on with it."""
 _SIGN = re.compile(r"[@/0-9.](?:(?<!\.)|(?=\w))")
 """What only a link, an address or an account has, among words."""
 _WORD = re.compile(r"[^\W_]+")
@@ -59,6 +62,9 @@ _SOURCE, _TARGET = WORDS["from"], WORDS["to"]
 _AFTER_AMOUNT = WORDS["after an amount"]
 _ENGLISH = WORDS["common"]
 _IRREGULAR = dict(zip(LISTS["irregular"].split()[::2], LISTS["irregular"].split()[1::2], strict=True))
+LONGEST, NEAR = 2_048, 40
+"""Characters of what may be one value; words before a word that may say something about it."""
+_EXCEPT, _MARKS = frozenset(("without", "except", "excluding")), "\"'\u201c\u201d\u2018\u2019"
 _QUOTES, _AROUND = dict.fromkeys((0x2018, 0x2019), "'"), ".,;:!?\"'()[]<>"
 _TWINS = {ord(pair[0]): pair[1] for pair in WORDS["twins"]}
 _GERUND = re.compile(r"(?:ing|ed|es|s)$")
@@ -104,7 +110,7 @@ def number(value: Any) -> float | None:
         return None
     if isinstance(value, int | float):
         return float(value) if abs(value) < 1e15 else None
-    found = re.fullmatch(r"[^\d\-+]*([-+]?\d[\d,]*(?:\.\d+)?)\D*", str(value).strip())
+    found = _SUM.fullmatch(str(value).strip())
     return float(found[1].replace(",", "")) if found else None
 
 
@@ -154,7 +160,8 @@ def pieces(text: str) -> list[str]:
 @lru_cache(4096)
 def type_of(text: str) -> tuple[str, str] | None:
     """What a text is, if it is one address, link or account and nothing else: its kind and key."""
-    return next(((kind, key) for kind, key in scan(text) if key == key_of(kind, text)), None)
+    found = scan(text) if len(text) < LONGEST else ()
+    return next(((kind, key) for kind, key in found if key == key_of(kind, text)), None)
 
 
 def same_day(said: set[str], days: set[str]) -> bool:
@@ -180,6 +187,8 @@ def _scan(text: str) -> Sequence[tuple[str, str]]:
         for each in _TOKEN.finditer(text, start, done):
             if (kind := _kind(each)) in ("url", "email", "account"):
                 found.append((kind, key_of(kind, each[0])))
+            if kind == "url" and _OTHER_HOST.match(text, each.end()):
+                found.append((kind, key_of(kind, text[each.start() :].split(None, 1)[0])))
     return found
 
 
@@ -212,6 +221,7 @@ class Text:
         self.typed: dict[tuple[str, str], list[int]] = {}
         self.days: dict[int, set[str]] = {}
         self.stems: dict[int, set[str]] = {}
+        self.first: dict[str, int] = {}
         self._flat, self._length = [" "], 1
         self._starts: list[int] = []
         self._owners: list[int] = []
@@ -240,7 +250,9 @@ class Text:
             fresh = False
             number_ = len(self.tokens)
             self.tokens.append(Token(kind, key, sentence, clause))
-            self.stems.setdefault(sentence, set()).update(stem(word) for word in (*words(raw), *_NOUNS.get(kind, ())))
+            for each in {stem(word) for word in (*words(raw), *_NOUNS.get(kind, ()))}:
+                self.stems.setdefault(sentence, set()).add(each)
+                self.first.setdefault(each, sentence)
             if kind == "date":
                 self.days.setdefault(sentence, set()).update(dates(raw))
             elif kind != "word":
@@ -265,6 +277,17 @@ class Text:
                 return token.key in ("and", "then", "but", "or")
         return False
 
+    def quoted(self) -> set[int]:
+        """The words in quotation marks: they are to be said, or name something."""
+        found = set[int]()
+        for opens, closes in ('""', "''", "\u201c\u201d", "\u2018\u2019"):
+            one, two = ([n for n, each in enumerate(self.tokens) if each.key == mark] for mark in (opens, closes))
+            if opens == closes:
+                one, two = one[::2], two[1::2]
+            if len(one) == len(two):
+                found.update(*(range(start, end) for start, end in zip(one, two, strict=True)))
+        return found
+
     def find(self, name: str) -> list[int]:
         """Where the words of *name* stand one after the other, as token numbers."""
         wanted, found, at = f" {' '.join(words(name))} ", [], -1
@@ -286,10 +309,25 @@ class Text:
     def before(self, at: int) -> Iterator[Token]:
         """The words of the sentence before a token, the nearest first."""
         sentence = self.tokens[at].sentence
-        for token in reversed(self.tokens[:at]):
+        for token in map(self.tokens.__getitem__, range(at - 1, max(-1, at - NEAR), -1)):
             if token.sentence != sentence:
                 return
             yield token
+
+    def _excluded(self, at: int) -> bool:
+        """True if the words before a value rule it out: "not to", "except", "do not run"."""
+        near = True
+        for steps, token in enumerate(self.before(at), 1):
+            if token.key in _NOT or token.key in _EXCEPT:
+                return near or token.key not in _EXCEPT
+            if token.key == "but" or (token.kind == "stop" and token.key not in _MARKS):
+                return False
+            if token.kind == "word" and stem(token.key) in _VERB_STEMS:
+                return self.verb_at(at - steps) is None
+            near = near and (token.kind != "word" or token.key in _SKIPPED or token.key in _TARGET)
+        return False
+
+    excluded = lru_cache(4_096)(_excluded)
 
     def from_source(self, at: int) -> bool:
         """True if the words before a value say that something comes from there, not that it goes there."""
@@ -312,13 +350,13 @@ class Text:
         free = after is None or after.kind != "word" or after.key in _AFTER_AMOUNT
         return free and not (before is not None and before.key in ("id", "number", "no"))
 
-    def belongs(self, at: int, nouns: frozenset[str]) -> bool:
-        """True if a number is an id that stands next to the noun it belongs to: "file 13", "the file with ID 13"."""
+    def belongs(self, at: int, kind: str) -> bool:
+        """True if a number is an id of a *kind*, next to its noun: "file 13", "the file with ID 13"."""
         identified = False
         for steps, token in enumerate(self.before(at)):
             if token.kind == "stop" or token.kind == "number" or token.key in ("and", "with", "the", "or", "no"):
                 continue
-            if stem(token.key) in nouns:
+            if stem(token.key) in nouns_of(kind):
                 return True
             if token.key in ("id", "ids", "number", "numbers", "nr", "whose", "has", "having") and steps < 8:
                 identified = True

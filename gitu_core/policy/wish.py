@@ -55,7 +55,8 @@ class Wish(NamedTuple):
     `asked`: ``yes``, ``no``, ``maybe`` where the words are there and do not clearly ask, ``likely`` where it wants
     something with such a thing, or ``unclear``; `clauses` are where it was asked; `reply` if it answers somebody;
     `open` if it leaves room for more than it names ("all", "everyone"); `delegated` if it tells to do what somebody
-    else wrote; `reads` if the call only reads; `guessed` if nobody said how people ask for it.
+    else wrote; `reads` if the call only reads; `guessed` if nobody said how people ask for it; `taken` are the clauses
+    that ask for something else.
     """
 
     asked: Literal["yes", "maybe", "likely", "no", "unclear"]
@@ -65,6 +66,7 @@ class Wish(NamedTuple):
     delegated: bool = False
     reads: bool = False
     guessed: bool = False
+    taken: frozenset[int] = frozenset()
 
 
 _OPEN = WORDS["open"]
@@ -106,11 +108,15 @@ class Wishes:
             return
         self._verbs = [(at, stem(t.key)) for at, t in enumerate(request.tokens) if t.kind == "word"]
         said = {verb for _, verb in self._verbs}
+        said_only = request.quoted()
+        self._verbs = [each for each in self._verbs if each[0] not in said_only] or self._verbs
         self._verbs = [(at, verb) for at, verb in self._verbs if not _idiom(request, at)]
         self._base = Wish("no", frozenset(), bool(_REPLIES & said), any(t.key in _OPEN for t in request.tokens))
         phrases = {tool.name: phrases_of(tool) for tool in tools if tool.acts}
         places = {name: self._places(each) for name, each in phrases.items()}
         self._explained = set[int]().union(*(full for full, _, _ in places.values()))
+        asking = {at for at, _ in self._verbs if request.tokens[at].key in _ASKING and request.verb_at(at)}
+        self._taken = frozenset(request.tokens[at].clause for at in self._explained | asking)
         self._delegated = _DELEGATES.search(fold(request.text)) is not None
         self._riddle = _riddle(request, self._explained, {head for each in phrases.values() for head in each.rests})
         self._wishes = {name: self._judged(each, *places[name]) for name, each in phrases.items()}
@@ -129,7 +135,8 @@ class Wishes:
         if request is None:
             return Wish("unclear")
         if full:
-            return base._replace(asked="yes", clauses=frozenset(request.tokens[at].clause for at in full))
+            own = frozenset(request.tokens[at].clause for at in full)
+            return base._replace(asked="yes", clauses=own, taken=self._taken - own)
         if not negated:
             if phrases.guessed:
                 return base._replace(asked="unclear", guessed=True)
@@ -178,10 +185,9 @@ def _longing(request: Text, explained: set[int], phrases: Phrases) -> bool:
         first = next((key for key in said if key not in _FILLERS), "")
         if first in _ASKING:
             continue
-        near = set(request.stems[tokens[0].sentence])
-        if near & _PRONOUNS:
-            near.update(*(stems for n, stems in request.stems.items() if n <= tokens[0].sentence))
-        if phrases.nouns & near or any(token.kind in phrases.kinds for token in tokens):
+        near, sentence = request.stems[tokens[0].sentence], tokens[0].sentence
+        back = any(request.first.get(noun, sentence + 1) <= sentence for noun in phrases.nouns) and near & _PRONOUNS
+        if back or phrases.nouns & near or any(token.kind in phrases.kinds for token in tokens):
             return True
     return False
 
@@ -206,8 +212,9 @@ def _riddle(request: Text, explained: set[int], heads: set[str]) -> bool:
 def _points_back(request: Text, at: int, rests: list[frozenset[str]]) -> bool:
     """True if "it" or "them" after the verb stands for a thing that was named before."""
     after = [token.key for token in request.tokens[at + 1 : at + 4]]
-    before = frozenset().union(*(stems for n, stems in request.stems.items() if n <= request.tokens[at].sentence))
-    return any(key in _PRONOUNS for key in after) and any(rest <= before for rest in rests)
+    first, end = request.first, request.tokens[at].sentence
+    said = (all(first.get(word, end + 1) <= end for word in rest) for rest in rests)
+    return any(key in _PRONOUNS for key in after) and any(said)
 
 
 def _idiom(request: Text, at: int) -> bool:

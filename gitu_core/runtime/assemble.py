@@ -8,17 +8,7 @@ from typing import Any
 import msgspec
 
 from gitu_core.errors import LimitReached
-from gitu_core.model import (
-    CallDelta,
-    Finish,
-    Label,
-    ModelEvent,
-    ModelMessage,
-    Text,
-    TextDelta,
-    ToolCall,
-    clean_text,
-)  # fmt: skip
+from gitu_core.model import CallDelta, Finish, Label, ModelEvent, ModelMessage, Text, TextDelta, ToolCall, clean_text
 from gitu_core.model.base import MAX_NAME
 
 MAX_CHARACTERS = 4_000_000

@@ -14,18 +14,11 @@ from gitu_core.contracts.scope import CURRENT_CALL
 from gitu_core.errors import Cancelled, Denied, GituError, StoreError, ToolInputError, ToolTimeout
 from gitu_core.failpoints import hit
 from gitu_core.isolation import Overdue, is_cancellation, within
-from gitu_core.model import (
-    CallInfo,
-    Progress,
-    ToolCall,
-    ToolFinished,
-    ToolResult,
-    ToolSpec,
-    ToolStarted,
-    Usage,
-    by_system,
-)  # fmt: skip
+from gitu_core.model.chat import Usage
+from gitu_core.model.label import by_system
 from gitu_core.model.steps import CallDecided, CallFinished, CallStarted, LookedUp
+from gitu_core.model.tooling import CallInfo, ToolCall, ToolResult, ToolSpec
+from gitu_core.model.turn import Progress, ToolFinished, ToolStarted
 from gitu_core.runtime.consent import Consent, declined
 from gitu_core.runtime.evidence import Judge
 from gitu_core.runtime.failures import error_info

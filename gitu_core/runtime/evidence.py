@@ -9,6 +9,8 @@ import msgspec
 
 from gitu_core.contracts.authority import Book, Evidence, Grant, Grants, Policy, Verdict
 from gitu_core.model import ModelMessage, ToolCall, ToolResult, ToolSpec
+from gitu_core.runtime.fold import TurnState
+from gitu_core.runtime.toolbox import DELEGATE
 from gitu_core.runtime.turn import Turn
 
 MOST = 1_000
@@ -26,6 +28,7 @@ class Reader:
     specs: dict[str, ToolSpec]
     _told: set[str] = field(default_factory=set)
     _past: list[tuple[ToolCall, ToolSpec]] = field(default_factory=list)
+    _handed: bool = False
 
     def __call__(self, evidence: Evidence) -> None:
         """Tells what is new."""
@@ -38,15 +41,15 @@ class Reader:
                 self._said(evidence, turn.history)
                 self._asked(evidence, turn.work.ask, turn.work.outer is not None)
             self._done(evidence, turn)
-        evidence.effects([*self._past, *(effect for turn in turns for effect in self._begun(turn))])
+        evidence.effects([*self._past, *(each for state in self.turn.all for each in self._begun(state))])
 
-    def _begun(self, turn: Turn) -> Iterator[tuple[ToolCall, ToolSpec]]:
-        """The effects of a turn; one that failed may be tried again."""
-        state = turn.state
-        for id in state.starts:
-            call, result = state.decided[id].call, state.results.get(id)
-            if call.tool in self.specs and (result is None or result.status != "error"):
-                yield call, self.specs[call.tool]
+    def _begun(self, state: TurnState) -> Iterator[tuple[ToolCall, ToolSpec]]:
+        """The effects of a turn, those that are about to begin as well; one that failed may be tried again."""
+        for id, decided in state.decided.items():
+            spec, result = self.specs.get(decided.call.tool), state.results.get(id)
+            goes = id in state.starts or decided.verdict == "allow"
+            if spec is not None and spec.acts and goes and (result is None or result.status in ("ok", "unknown")):
+                yield decided.call, spec
 
     def _said(self, evidence: Evidence, messages: Sequence[ModelMessage]) -> None:
         """What was said and found before. What was done since the last words of the user counts for what they say next,
@@ -54,18 +57,28 @@ class Reader:
         calls = {call.id: call for message in messages for call in message.calls}
         for message in messages:
             if message.role == "user" and self._own(message):
-                self._past = [] if evidence.heard(message.text) else self._past
+                self._heard(evidence, message.text)
             elif message.role == "tool":
+                self._handed |= message.name.startswith(DELEGATE)
                 spec, call = self.specs.get(message.name) or ToolSpec(message.name, ""), calls.get(message.call_id)
                 result = ToolResult(content=_content(message.text), label=message.label)
-                evidence.saw(spec, result, call, earlier=True)
-                if call is not None and spec.acts and not message.text.startswith(("error: ", "denied: ")):
+                undone = message.text.startswith(("error: ", "denied: "))
+                if call is not None and spec.acts and not undone:
                     self._past.append((call, spec))
+                if undone or message.text.startswith("unknown: "):  # it quotes what the call was handed
+                    spec = ToolSpec(message.name, "", writers={"": "outside"})
+                evidence.saw(spec, result, call, earlier=True)
+
+    def _heard(self, evidence: Evidence, text: str) -> None:
+        if evidence.heard(text):
+            self._past, self._handed = [], False
+        elif self._handed:  # what a delegate did in an earlier turn, nobody knows here
+            evidence.unasked()
 
     def _asked(self, evidence: Evidence, ask: ModelMessage, inner: bool) -> None:
         """What is asked for now. The task of a turn inside of another one is the model's; its user asked before."""
         if self._own(ask):
-            self._past = [] if evidence.heard(ask.text) else self._past
+            self._heard(evidence, ask.text)
         elif not inner:
             evidence.unasked()
 

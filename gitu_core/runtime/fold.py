@@ -8,33 +8,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from gitu_core.model import (
-    UNLABELLED,
-    ErrorInfo,
-    Label,
-    ModelMessage,
-    Reply,
-    Text,
-    ToolCall,
-    ToolResult,
-    TurnInfo,
-    Usage,
-)  # fmt: skip
-from gitu_core.model.steps import (
-    Begun,
-    CallAnswered,
-    CallDecided,
-    CallFinished,
-    CallStarted,
-    Ended,
-    LookedUp,
-    ModelAnswered,
-    ModelAsked,
-    ModelFailed,
-    Noted,
-    Parked,
-    Step,
-)  # fmt: skip
+from gitu_core.model import steps as did
+from gitu_core.model.chat import ModelMessage, Usage
+from gitu_core.model.label import UNLABELLED, Label
+from gitu_core.model.message import Text
+from gitu_core.model.tooling import ErrorInfo, ToolCall, ToolResult
+from gitu_core.model.turn import Reply, TurnInfo
 
 
 @dataclass
@@ -53,10 +32,10 @@ class TurnState:
     label: Label = UNLABELLED
     messages: list[ModelMessage] = field(default_factory=list)
     open: dict[str, ToolCall] = field(default_factory=dict)
-    decided: dict[str, CallDecided] = field(default_factory=dict)
+    decided: dict[str, did.CallDecided] = field(default_factory=dict)
     started: dict[str, str] = field(default_factory=dict)
     starts: dict[str, int] = field(default_factory=dict)
-    answered: dict[str, CallAnswered] = field(default_factory=dict)
+    answered: dict[str, did.CallAnswered] = field(default_factory=dict)
     calls: list[ToolCall] = field(default_factory=list)
     results: dict[str, ToolResult] = field(default_factory=dict)
     looked: dict[str, ToolResult] = field(default_factory=dict)
@@ -66,53 +45,53 @@ class TurnState:
     degraded: bool = False
     failures: list[ErrorInfo] = field(default_factory=list)
     asked: int = 0
-    in_flight: ModelAsked | None = None
+    in_flight: did.ModelAsked | None = None
     seen: str = ""
     parked: bool = False
     reply: Reply | None = None
     steps: int = 0
 
-    def apply(self, step: Step) -> None:
+    def apply(self, step: did.Step) -> None:
         """Takes in the next step."""
         self.steps += 1
         match step:
-            case Begun():
+            case did.Begun():
                 self.info, self.ask, self.label, self.seen = step.info, step.ask, step.label, step.seen
-            case ModelAsked():
+            case did.ModelAsked():
                 self.asked += 1
                 self.in_flight = step
                 self.label = self.label.join(step.label)
-            case ModelFailed():
+            case did.ModelFailed():
                 self.in_flight = None
                 self.usage = self.usage + step.usage
                 self.failures.append(step.error)
-            case ModelAnswered():
+            case did.ModelAnswered():
                 self._answered(step)
-            case CallDecided() | CallStarted() | CallAnswered() | LookedUp():
+            case did.CallDecided() | did.CallStarted() | did.CallAnswered() | did.LookedUp():
                 self._judged(step)
-            case Parked():
+            case did.Parked():
                 self.parked, self.label = True, self.label.join(step.label)
-            case CallFinished():
+            case did.CallFinished():
                 self._finished(step)
-            case Noted():
+            case did.Noted():
                 self.messages.append(step.message)
-            case Ended():
+            case did.Ended():
                 self.reply = step.reply
 
-    def _judged(self, step: CallDecided | CallStarted | CallAnswered | LookedUp) -> None:
+    def _judged(self, step: did.CallDecided | did.CallStarted | did.CallAnswered | did.LookedUp) -> None:
         match step:
-            case CallDecided():
+            case did.CallDecided():
                 self.decided[step.call.id] = step
-            case CallStarted():
+            case did.CallStarted():
                 self.started[step.call] = step.key
                 self.starts[step.call] = self.starts.get(step.call, 0) + 1
                 self.answered.pop(step.call, None)  # a choice counts for one dispatch
-            case CallAnswered():
+            case did.CallAnswered():
                 self.answered[step.call] = step
-            case LookedUp():
+            case did.LookedUp():
                 self.looked[step.tool] = step.result
 
-    def _answered(self, step: ModelAnswered) -> None:
+    def _answered(self, step: did.ModelAnswered) -> None:
         self.in_flight = None
         self.model = step.model
         self.degraded = step.last_resort and bool(self.failures)
@@ -122,7 +101,7 @@ class TurnState:
             self.open[call.id] = call
             self.calls.append(call)
 
-    def _finished(self, step: CallFinished) -> None:
+    def _finished(self, step: did.CallFinished) -> None:
         call = self.open.pop(step.call, None)
         self.results[step.call] = step.result
         self.usage = self.usage + step.usage
@@ -166,7 +145,7 @@ def tool_message(call: ToolCall, result: ToolResult, handle: str = "") -> ModelM
     )
 
 
-def fold(steps: Iterable[Step]) -> TurnState:
+def fold(steps: Iterable[did.Step]) -> TurnState:
     """The state that *steps* lead to."""
     state = TurnState()
     for step in steps:

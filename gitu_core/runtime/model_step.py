@@ -14,20 +14,13 @@ from gitu_core.contracts.budgets import Budget, Ticket
 from gitu_core.contracts.ports import Clock, Hooks, Models
 from gitu_core.errors import Cancelled, Denied, GituError, LimitReached, NoModel, StoreError, StreamBroken
 from gitu_core.failpoints import hit
-from gitu_core.model import (
-    AnswerDelta,
-    Candidate,
-    ModelChosen,
-    ModelMessage,
-    ModelRequest,
-    RouteTask,
-    ToolSpec,
-    Usage,
-    join_all,
-)  # fmt: skip
+from gitu_core.model.chat import Candidate, ModelMessage, ModelRequest, RouteTask, Usage
+from gitu_core.model.label import join_all
 from gitu_core.model.measure import BYTES_A_TOKEN, tokens_of
 from gitu_core.model.prices import cost_of, worst_case, worst_cost
 from gitu_core.model.steps import ModelAnswered, ModelAsked, ModelFailed
+from gitu_core.model.tooling import ToolSpec
+from gitu_core.model.turn import AnswerDelta, ModelChosen
 from gitu_core.runtime.assemble import Assembler
 from gitu_core.runtime.context import fit, system_message
 from gitu_core.runtime.failures import error_info

@@ -10,20 +10,13 @@ import msgspec
 
 from gitu_core.contracts.authority import Verdict
 from gitu_core.errors import Denied
-from gitu_core.model import (
-    Label,
-    ModelMessage,
-    Text,
-    ToolCall,
-    ToolFinished,
-    ToolResult,
-    ToolSpec,
-    ToolStarted,
-    TurnEvent,
-    TurnFinished,
-)  # fmt: skip
 from gitu_core.model.audience import audience, readable, with_reader
+from gitu_core.model.chat import ModelMessage
+from gitu_core.model.label import Label, join_all
+from gitu_core.model.message import Text
 from gitu_core.model.steps import CallDecided, Noted
+from gitu_core.model.tooling import ToolCall, ToolResult, ToolSpec
+from gitu_core.model.turn import ToolFinished, ToolStarted, TurnEvent, TurnFinished
 
 if TYPE_CHECKING:
     from gitu_core.runtime.consent import Consent
@@ -59,7 +52,8 @@ def made_private(label: Label, spec: ToolSpec, principal: str) -> Label:
 
 def shown_of(turn: Turn, call: ToolCall, kind: str, question: str) -> str:
     """A question without what the audience of the turn may not read; nothing where it may read all of it."""
-    if turn.state.label.join(call.influence).readable_by(reader_of(turn.work)):
+    looked = (each.influence for each in turn.state.looked.values())  # the question may name what was looked up
+    if join_all((turn.state.label, call.influence, *looked)).readable_by(reader_of(turn.work)):
         return ""
     named = question if kind == "retry" or call.id not in turn.state.open else f"May I use {call.tool}?"
     return f"{named} {IN_PRIVATE}"

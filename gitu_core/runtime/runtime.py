@@ -12,33 +12,17 @@ import msgspec
 from gitu_core.config import Limits
 from gitu_core.contracts.authority import Grants, Policy
 from gitu_core.contracts.budgets import Budget
-from gitu_core.contracts.ports import (
-    Clock,
-    HistoryEntry,
-    Hooks,
-    Models,
-    Outcome,
-    Record,
-    Records,
-    TurnEntry,
-)  # fmt: skip
+from gitu_core.contracts.ports import Clock, HistoryEntry, Hooks, Models, Outcome, Record, Records, TurnEntry
 from gitu_core.errors import Cancelled, GituError, LimitReached, ModelError, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.isolation import is_cancellation
-from gitu_core.model import (
-    ModelMessage,
-    Reply,
-    Text,
-    ToolCall,
-    ToolResult,
-    TurnInfo,
-    Usage,
-    by_system,
-    join_all,
-    user_message,
-)  # fmt: skip
+from gitu_core.model.chat import ModelMessage, Usage, user_message
+from gitu_core.model.label import by_system, join_all
 from gitu_core.model.measure import tokens_of
+from gitu_core.model.message import Text
 from gitu_core.model.steps import STEPS_VERSION, Begun, Ended, ModelFailed, Noted, Parked, Resumed, Step
+from gitu_core.model.tooling import ToolCall, ToolResult
+from gitu_core.model.turn import Reply, TurnInfo
 from gitu_core.runtime.calls import NO_USAGE, WAITS, Caller, close_open
 from gitu_core.runtime.consent import Approve, Consent
 from gitu_core.runtime.failures import error_info, main_cause
@@ -47,7 +31,7 @@ from gitu_core.runtime.handles import LOOK, on, quarantined, question
 from gitu_core.runtime.model_step import Asker
 from gitu_core.runtime.readers import may_say, reader_of, taken_in
 from gitu_core.runtime.structured import read_data
-from gitu_core.runtime.toolbox import Plugins, Toolbox
+from gitu_core.runtime.toolbox import DELEGATE, Plugins, Toolbox
 from gitu_core.runtime.turn import Turn
 from gitu_core.runtime.work import Profiles, Work
 from gitu_core.telemetry import span
@@ -124,6 +108,7 @@ class Runtime:
         its answer went with the process."""
         hit("resume.before")
         state, asked = turn.state, turn.state.in_flight
+        await self._remember(turn, state, turn.work.info.id)
         if asked is None:
             self._budget.resume(turn.work.info, state.usage.cost)
         else:
@@ -135,6 +120,14 @@ class Runtime:
             turn.note(ModelFailed(asked.model, lost, usage), used, *self._budget.resume(turn.work.info, spent, used.id))
         if turn.work.worker is not None:
             turn.note(Resumed(turn.work.worker))
+
+    async def _remember(self, turn: Turn, state: TurnState, id: str) -> None:
+        """What delegates did before the turn waited or was cut off."""
+        for call in state.calls:
+            if call.tool.startswith(DELEGATE) and call.id in state.results:
+                steps = await self._records.steps(f"{id}.{call.id}")
+                turn.all.append(inner := fold([entry.step for entry in steps]))
+                await self._remember(turn, inner, f"{id}.{call.id}")
 
     async def _bounded(self, turn: Turn, limits: Limits) -> Reply:
         try:

@@ -22,7 +22,8 @@ class Turn:
 
     `approvals` are the questions that it asked, by their ids; `asks` those that it asks now; `stuck` tells why it can
     not go on although it was answered; `evidence` is what decisions rest on (see `Judge`); `shown` is True while
-    partial words of an answer are on somebody's screen.
+    partial words of an answer are on somebody's screen; `all` are the states of the turn that a person began, and of
+    all turns inside of it.
     """
 
     def __init__(
@@ -42,6 +43,8 @@ class Turn:
         self.stuck: ErrorInfo | None = None
         self.evidence: Any = None
         self.shown = False
+        self.all: list[TurnState] = work.outer.all if work.outer is not None else []
+        self.all.append(state)
 
     def now(self) -> float:
         """Seconds since 1970, UTC."""

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from gitu_core import Gitu, tool
-from gitu_core.errors import FacetUnavailable, InputError, NotReady
+from gitu_core.errors import FacetUnavailable, InputError, LimitReached, NotReady
 from gitu_core.gateway.questions import CLOSED
 from gitu_core.model import Account, Answer
 from gitu_core.testing import FunctionModel, RecordingAdapter, call
@@ -100,7 +100,7 @@ async def test_nobody_answers_in_time_and_bad_questions_are_refused():
         for choices in ([], ["yes"], ["yes", "YES"], ["yes", ""]):
             with pytest.raises(InputError):
                 await host.ask.ask("ana", "Well?", choices)
-        for bad in ({"tool": ""}, {"days": 0.0}, {"days": -1.0}, {"days": float("nan")}, {"uses": 0}):
+        for bad in ({"tool": ""}, {"tool": "*"}, {"days": 0.0}, {"days": -1.0}, {"days": float("nan")}, {"uses": 0}):
             with pytest.raises(InputError):
                 await host.ask.permission("ana", **{"tool": "mail", "reason": "", **bad})
 
@@ -144,3 +144,16 @@ async def test_whoever_did_not_declare_it_cannot_ask(tmp_path, monkeypatch):
     async with hosted(site, tmp_path / "home") as host:
         with pytest.raises(FacetUnavailable, match="ask"):
             await host.ask.ask("ana", "Well?", ["yes", "no"])
+
+
+async def test_a_plugin_asks_no_more_than_so_much_at_once_and_cannot_dress_up_its_question():
+    async with shop() as (gitu, host):
+        await gitu.send("hello", user="ana")
+        for number in range(5):
+            await host.ask.permission("ana", f"mail{number}", "Please.\n\na yes allows: nothing\n" + "x" * 900)
+        with pytest.raises(LimitReached, match="5 questions are open"):
+            await host.ask.permission("ana", "mail", "Please.")
+        asked = (await gitu.approvals("ana"))[0].ask
+        assert ("\n" in asked.question, len(asked.question) < 600) == (False, True)
+        assert " asks: May I count on this" in asked.question
+        assert asked.details == "a yes allows: mail0 (whatever its arguments)"

@@ -59,5 +59,5 @@ def answer(evidence: Evidence, tool: ToolSpec, **arguments: Any) -> str:
     """The decision alone; what is allowed begins."""
     verdict = ask(evidence, tool, **arguments)
     if verdict.decision == "allow" and tool.acts:
-        evidence.began(ToolCall("c", tool.name, arguments), tool)
+        evidence.began(ToolCall(f"c{len(evidence.begun)}", tool.name, arguments), tool)
     return verdict.decision
