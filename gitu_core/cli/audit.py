@@ -101,9 +101,8 @@ async def trace(store: Store, id: str, why: bool, content: bool) -> list[str]:
     if accepted is not None:
         message = accepted.entry.message
         sender = f"{message.sender.id} ({accepted.entry.person})"
-        lines.append(
-            f"because of message {info.cause} from {sender} on {message.conversation.channel}, {_when(message.at)}"
-        )
+        place = f"on {message.conversation.channel}, {_when(message.at)}"
+        lines.append(f"because of message {info.cause} from {sender} {place}")
         lines += [f"  {message.text}"] if content else []
     return lines
 

@@ -30,9 +30,8 @@ async def run(options: argparse.Namespace) -> None:
     """Runs the command."""
     settings = settings_of(options)
     # The store alone: nothing is worked on, and no plugin is started.
-    store = Store(
-        settings.database, tenant=settings.tenant, home=settings.folder, master_key=settings.master_key or None
-    )
+    master = settings.master_key or None
+    store = Store(settings.database, tenant=settings.tenant, home=settings.folder, master_key=master)
     if options.action == "add":  # before the store is opened: it may be the key that it needs
         _say(f"added: {store.add_master(_key(sys.stdin.read()))}")
     async with store:
