@@ -11,5 +11,4 @@ def output_of(kind: Any) -> tuple[dict[str, Any], Callable[[Any], Any]]:
     from pydantic import TypeAdapter
 
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
-    schema = adapter.json_schema()
-    return schema, adapter.validate_python
+    return adapter.json_schema(), adapter.validate_python

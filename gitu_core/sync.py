@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator, Sequence
-from types import TracebackType
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from gitu_core.app import Gitu
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from anyio.from_thread import BlockingPortal
 
     from gitu_core.contracts.ports import Approval, HistoryEntry, Session
@@ -27,32 +25,22 @@ class SyncGitu:
 
     def __init__(self, **options: Any) -> None:
         self._gitu = Gitu(**options)
-        self._portal_context: AbstractContextManager[BlockingPortal] | None = None
         self._portal: BlockingPortal | None = None
-        self._open: AbstractContextManager[Gitu] | None = None
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
         from anyio.from_thread import start_blocking_portal
 
-        self._portal_context = start_blocking_portal()
-        self._portal = self._portal_context.__enter__()
-        self._open = self._portal.wrap_async_context_manager(self._gitu)
-        try:
-            self._open.__enter__()
-        except BaseException as error:  # whatever went wrong: the thread must not stay behind
-            self._portal_context.__exit__(type(error), error, error.__traceback__)
-            raise
+        with ExitStack() as stack:  # whatever goes wrong: the thread must not stay behind
+            portal = stack.enter_context(start_blocking_portal())
+            stack.enter_context(portal.wrap_async_context_manager(self._gitu))
+            self._open, self._portal = stack.pop_all(), portal
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._open is not None
-        assert self._portal_context is not None
+    def __exit__(self, *error: Any) -> None:
         try:
-            self._open.__exit__(kind, error, trace)
+            self._open.__exit__(*error)
         finally:
-            self._portal_context.__exit__(kind, error, trace)
             self._portal = None
 
     def _run(self) -> BlockingPortal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
@@ -18,19 +19,17 @@ from gitu_core.border.proxies import Objects
 from gitu_core.errors import BorderError, Cancelled, GituError, NotReady, Unknown
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
 class _Waiting(Ticket):
     """A call without its answer yet. `changed` is set when there is something to look at."""
 
-    __slots__ = ("changed", "done", "error", "id", "items", "limit", "value")
-
-    def __init__(self, id: int, limit: int = 0) -> None:
-        super().__init__()
-        self.id, self.limit = id, limit
-        self.changed = anyio.Event()
-        self.done = False
-        self.value: msgspec.Raw | None = None
-        self.error: GituError | None = None
-        self.items: deque[msgspec.Raw] = deque()
+    id: int
+    limit: int
+    changed: anyio.Event = field(default_factory=anyio.Event)
+    done: bool = False
+    value: msgspec.Raw | None = None
+    error: GituError | None = None
+    items: deque[msgspec.Raw] = field(default_factory=deque)
 
     def end(self, error: GituError | None = None) -> None:
         """The answer is complete."""
@@ -137,7 +136,7 @@ class Caller:
         except BaseException:  # whatever went wrong, nothing was sent, so nothing stays lent
             self.objects.drop(refs)
             raise
-        waiting = _Waiting(next(self._ids), credit)
+        waiting = _Waiting(id=next(self._ids), limit=credit)
         self._open[waiting.id] = waiting
         self._outbox.post(Call(waiting.id, ref, method.name, payload, credit), waiting)
         return waiting

@@ -57,10 +57,8 @@ class Codec(Generic[T]):
     def _encode_carefully(self, value: T) -> bytes:
         try:
             data = _ENCODER.encode(lower(self._node, value))
-        except RecursionError:
-            raise BorderError("nested too deep to cross", hint="flatten the value") from None
         except _FAILURES as error:
-            raise BorderError(f"cannot be encoded: {clear(error)}", hint="hand over JSON data") from None
+            raise _failed(error, "cannot be encoded", "hand over JSON data") from None
         self._decode_carefully(data)
         return data
 
@@ -80,12 +78,15 @@ class Codec(Generic[T]):
     def _decode_carefully(self, data: bytes) -> T:
         try:
             value: T = msgspec.convert(lift(self._node, _PLAIN.decode(data)), self.hint)
-        except RecursionError:
-            raise BorderError("nested too deep to cross", hint="flatten the value") from None
         except _FAILURES as error:
-            hint = "both sides must speak the same contract version"
-            raise BorderError(f"does not fit its type: {clear(error)}", hint=hint) from None
+            raise _failed(error, "does not fit its type", "both sides must speak the same contract version") from None
         return value
+
+
+def _failed(error: Exception, what: str, hint: str) -> BorderError:
+    if isinstance(error, RecursionError):
+        return BorderError("nested too deep to cross", hint="flatten the value")
+    return BorderError(f"{what}: {clear(error)}", hint=hint)
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import anyio
 
@@ -17,14 +18,12 @@ HIGH_WATER = 4 << 20
 """Above this many queued bytes, calls and answers wait before they add to the queue."""
 
 
+@dataclass(eq=False, slots=True)
 class Ticket:
     """One queued frame whose sender wants to know whether it has left."""
 
-    __slots__ = ("sent", "withdrawn")
-
-    def __init__(self) -> None:
-        self.sent = False
-        self.withdrawn = False
+    sent: bool = False
+    withdrawn: bool = False
 
 
 class Outbox:

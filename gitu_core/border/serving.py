@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
@@ -20,15 +21,13 @@ from gitu_core.errors import BorderError, Cancelled, GituError, NotReady
 _DETAILS_LIMIT = 64 << 10
 
 
+@dataclass(eq=False, slots=True)
 class _Running:
     """A call that is being served."""
 
-    __slots__ = ("credit", "more", "scope")
-
-    def __init__(self, credit: int) -> None:
-        self.scope = CancelScope()
-        self.credit = credit
-        self.more = anyio.Event()
+    credit: int
+    scope: CancelScope = field(default_factory=CancelScope)
+    more: anyio.Event = field(default_factory=anyio.Event)
 
 
 class Server:

@@ -173,12 +173,13 @@ def _lift_struct(node: shape.StructType, data: dict[str, Any]) -> dict[str, Any]
 # ---- finding the right branch of a union -------------------------------------------------------------------
 
 
+def _branches(node: shape.Type) -> tuple[shape.Type, ...]:
+    return node.types if isinstance(node, shape.UnionType) else (node,)
+
+
 def _find(node: shape.Type, kinds: tuple[type[shape.Type], ...]) -> shape.Type | None:
-    if isinstance(node, shape.UnionType):
-        return next((each for each in node.types if isinstance(each, kinds)), None)
-    return node if isinstance(node, kinds) else None
+    return next((each for each in _branches(node) if isinstance(each, kinds)), None)
 
 
 def _struct_node(node: shape.Type, cls: type) -> shape.StructType | None:
-    options = node.types if isinstance(node, shape.UnionType) else (node,)
-    return next((each for each in options if isinstance(each, shape.StructType) and each.cls is cls), None)
+    return next((each for each in _branches(node) if isinstance(each, shape.StructType) and each.cls is cls), None)

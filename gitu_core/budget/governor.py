@@ -109,11 +109,8 @@ class Governor:
         return noted
 
     def _used_up(self, slot: Slot, standing: Standing, bill: Bill) -> LimitReached:
-        rule, title, until = (
-            self._envelopes.rules[slot.budget],
-            self._envelopes.title(slot, bill),
-            self._envelopes.when(slot.until),
-        )
+        rule, title = self._envelopes.rules[slot.budget], self._envelopes.title(slot, bill)
+        until = self._envelopes.when(slot.until)
         spent = amounts(standing.cost, standing.tokens, slot.cost, slot.tokens)
         aside = amounts(standing.held_cost, standing.held_tokens, slot.cost, slot.tokens, of=False)
         aside = f", {aside} is set aside" if standing.held_cost or standing.held_tokens else ""

@@ -8,10 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import anyio
-
-from gitu_core.cli.common import assistant
-from gitu_core.cli.show import answers_only, as_json, paint, table
+from gitu_core.cli.common import answering
+from gitu_core.cli.show import as_json, paint, table
 from gitu_core.contracts.audit import AuditEntry, AuditReport
 from gitu_core.contracts.ports import Store
 from gitu_core.errors import InputError
@@ -38,19 +36,18 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(options: argparse.Namespace) -> int:
+async def run(options: argparse.Namespace) -> int:
     """Runs the command."""
-    return anyio.run(_trace if options.command == "trace" else _audit, options)
+    return await (_trace if options.command == "trace" else _audit)(options)
 
 
 async def _audit(options: argparse.Namespace) -> int:
     report, entries = None, list[AuditEntry]()
-    with answers_only():
-        async with assistant(options) as gitu:
-            if options.action == "verify":
-                report = await gitu.house.store.audit_verify(options.noted)
-            else:
-                entries += await gitu.house.store.audit(options.turn, options.person, options.limit)
+    async with answering(options) as gitu:
+        if options.action == "verify":
+            report = await gitu.house.store.audit_verify(options.noted)
+        else:
+            entries += await gitu.house.store.audit(options.turn, options.person, options.limit)
     if report is not None:
         print(as_json(report) if options.json else _words(report))
         return 1 if report.problems else 0
@@ -76,9 +73,8 @@ def _when(at: float) -> str:
 
 
 async def _trace(options: argparse.Namespace) -> int:
-    with answers_only():
-        async with assistant(options) as gitu:
-            lines = await trace(gitu.house.store, options.id, options.why, options.content)
+    async with answering(options) as gitu:
+        lines = await trace(gitu.house.store, options.id, options.why, options.content)
     print(hidden("\n".join(lines)))
     return 0
 
@@ -105,9 +101,8 @@ async def trace(store: Store, id: str, why: bool, content: bool) -> list[str]:
     if accepted is not None:
         message = accepted.entry.message
         sender = f"{message.sender.id} ({accepted.entry.person})"
-        lines.append(
-            f"because of message {info.cause} from {sender} on {message.conversation.channel}, {_when(message.at)}"
-        )
+        place = f"on {message.conversation.channel}, {_when(message.at)}"
+        lines.append(f"because of message {info.cause} from {sender} {place}")
         lines += [f"  {message.text}"] if content else []
     return lines
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-import anyio
 import msgspec
 
 from gitu_core.budget import Line, amounts
-from gitu_core.cli.common import assistant
-from gitu_core.cli.show import answers_only, as_json, table
+from gitu_core.cli.common import answering
+from gitu_core.cli.show import as_json, table
 from gitu_core.wiring import House
 
 HEAD = "budget", "whose", "period", "used", "set aside", "state", "begins anew"
@@ -21,16 +20,11 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(options: argparse.Namespace) -> int:
+async def run(options: argparse.Namespace) -> int:
     """Runs the command; 1 if an envelope is used up."""
-    return anyio.run(_run, options)
-
-
-async def _run(options: argparse.Namespace) -> int:
-    with answers_only():
-        async with assistant(options) as gitu:
-            house = gitu.house
-            lines = await house.budgets(options.user)
+    async with answering(options) as gitu:
+        house = gitu.house
+        lines = await house.budgets(options.user)
     if options.json:
         print(as_json([{"title": each.title, **msgspec.to_builtins(each)} for each in lines]))
     elif not house.settings.budgets:

@@ -6,8 +6,6 @@ import argparse
 import sys
 from pathlib import Path
 
-import anyio
-
 from gitu_core.cli.common import assistant, settings_of
 
 
@@ -16,10 +14,9 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
     command.add_argument("file", type=Path, help="the folder of the copy")
 
 
-def run(options: argparse.Namespace) -> int:
+async def run(options: argparse.Namespace) -> None:
     """Runs the command."""
-    anyio.run(_backup if options.command == "backup" else _restore, options)
-    return 0
+    await (_backup if options.command == "backup" else _restore)(options)
 
 
 async def _backup(options: argparse.Namespace) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from msgspec.structs import replace
 
 from gitu_core.app import Gitu
+from gitu_core.cli.show import answers_only
 from gitu_core.config import Settings, load
 
 
@@ -24,3 +27,11 @@ def settings_of(options: argparse.Namespace) -> Settings:
 def assistant(options: argparse.Namespace) -> Gitu:
     """An assistant as the settings describe it, to be entered."""
     return Gitu(config=settings_of(options))
+
+
+@asynccontextmanager
+async def answering(options: argparse.Namespace) -> AsyncIterator[Gitu]:
+    """An assistant for one answer: whatever plugins print meanwhile goes to the error stream."""
+    with answers_only():
+        async with assistant(options) as gitu:
+            yield gitu

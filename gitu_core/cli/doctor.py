@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Literal
 
-import anyio
-
 from gitu_core import __version__
 from gitu_core.app import Gitu
 from gitu_core.cli.common import settings_of
@@ -42,12 +40,8 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(options: argparse.Namespace) -> int:
+async def run(options: argparse.Namespace) -> int:
     """Runs the command; 1 if something failed."""
-    return anyio.run(_run, options)
-
-
-async def _run(options: argparse.Namespace) -> int:
     with answers_only():
         findings = [finding async for finding in examine(options)]
     if options.json:

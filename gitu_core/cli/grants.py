@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime, timedelta
 
-import anyio
-
-from gitu_core.cli.common import assistant
-from gitu_core.cli.show import answers_only, as_json, table
+from gitu_core.cli.common import answering
+from gitu_core.cli.show import as_json, table
 from gitu_core.contracts.authority import Grant
 from gitu_core.errors import InputError
 
@@ -30,32 +28,30 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(options: argparse.Namespace) -> int:
+async def run(options: argparse.Namespace) -> None:
     """Runs the command."""
     if len(options.words) != {"list": 0, "add": 2, "revoke": 1}[options.action]:
         raise InputError(f"gitu grants {options.action} takes other words", hint="see: gitu grants --help")
-    print(anyio.run(_run, options))
-    return 0
+    print(await _run(options))
 
 
 async def _run(options: argparse.Namespace) -> str:
-    with answers_only():
-        async with assistant(options) as gitu:
-            store, now = gitu.house.store, gitu.house.clock.now()
-            if options.action == "add":
-                grant = _grant(options, gitu.house.clock.new_id(), now)
-                if await store.person(grant.person) is None:
-                    raise InputError(f"there is no user {grant.person}", hint="list them with: gitu users")
-                await store.add_grant(grant, "operator")
-                return f"{grant.id} allows {grant.person}: {grant}"
-            if options.action == "revoke":
-                gone = await store.revoke_grant(options.words[0], by="operator")
-                if gone is None:
-                    raise InputError(f"there is no grant {options.words[0]}", hint="list them with: gitu grants")
-                return f"{gone.person} is asked again: {gone}"
-            found = [each for each in await store.grants(options.user) if _counts(each, now)]
-            rows = [(each.id, each.person, str(each)) for each in found]
-            return as_json(found) if options.json else table(HEAD, rows)
+    async with answering(options) as gitu:
+        store, now = gitu.house.store, gitu.house.clock.now()
+        if options.action == "add":
+            grant = _grant(options, gitu.house.clock.new_id(), now)
+            if await store.person(grant.person) is None:
+                raise InputError(f"there is no user {grant.person}", hint="list them with: gitu users")
+            await store.add_grant(grant, "operator")
+            return f"{grant.id} allows {grant.person}: {grant}"
+        if options.action == "revoke":
+            gone = await store.revoke_grant(options.words[0], by="operator")
+            if gone is None:
+                raise InputError(f"there is no grant {options.words[0]}", hint="list them with: gitu grants")
+            return f"{gone.person} is asked again: {gone}"
+        found = [each for each in await store.grants(options.user) if _counts(each, now)]
+        rows = [(each.id, each.person, str(each)) for each in found]
+        return as_json(found) if options.json else table(HEAD, rows)
 
 
 def _grant(options: argparse.Namespace, id: str, now: float) -> Grant:

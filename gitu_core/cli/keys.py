@@ -7,8 +7,6 @@ import base64
 import sys
 from functools import partial
 
-import anyio
-
 from gitu_core.cli.common import settings_of
 from gitu_core.cli.show import as_json, table
 from gitu_core.contracts.ports import KeyStatus
@@ -28,18 +26,12 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(options: argparse.Namespace) -> int:
+async def run(options: argparse.Namespace) -> None:
     """Runs the command."""
-    anyio.run(_run, options)
-    return 0
-
-
-async def _run(options: argparse.Namespace) -> None:
     settings = settings_of(options)
     # The store alone: nothing is worked on, and no plugin is started.
-    store = Store(
-        settings.database, tenant=settings.tenant, home=settings.folder, master_key=settings.master_key or None
-    )
+    master = settings.master_key or None
+    store = Store(settings.database, tenant=settings.tenant, home=settings.folder, master_key=master)
     if options.action == "add":  # before the store is opened: it may be the key that it needs
         _say(f"added: {store.add_master(_key(sys.stdin.read()))}")
     async with store:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from inspect import iscoroutinefunction
 from typing import Any
 
 from gitu_core import __version__
@@ -102,5 +103,9 @@ def _run(words: list[str]) -> int:
     if options.command is None:
         parser().print_help()
         return 2
-    module = import_module(f".{COMMANDS[options.command][0]}", __package__)
-    return int(module.run(options))
+    run = import_module(f".{COMMANDS[options.command][0]}", __package__).run
+    if not iscoroutinefunction(run):  # what blocks must stay out of an event loop, so that Ctrl-C ends it at once
+        return int(run(options))
+    import anyio
+
+    return anyio.run(run, options) or 0

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import time
 
-import anyio
 from msgspec.structs import replace
 
-from gitu_core.cli.common import assistant
-from gitu_core.cli.show import answers_only, as_json, table
+from gitu_core.cli.common import answering
+from gitu_core.cli.show import as_json, table
 from gitu_core.contracts.ports import OutboxEntry
 from gitu_core.errors import InputError
 
@@ -23,25 +22,19 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(options: argparse.Namespace) -> int:
+async def run(options: argparse.Namespace) -> None:
     """Runs the command."""
-    anyio.run(_run, options)
-    return 0
-
-
-async def _run(options: argparse.Namespace) -> None:
-    with answers_only():
-        async with assistant(options) as gitu:
-            store = gitu.house.store
-            found = list(await store.undelivered())
-            if options.action == "list":
-                found += await store.unsent()
-            else:
-                found = _chosen(found, options)
-            if options.action == "resend":
-                await gitu.house.gateway.resend(found)
-            elif options.action == "drop":
-                await store.write(*(replace(each, state="dropped", told=True) for each in found))
+    async with answering(options) as gitu:
+        store = gitu.house.store
+        found = list(await store.undelivered())
+        if options.action == "list":
+            found += await store.unsent()
+        else:
+            found = _chosen(found, options)
+        if options.action == "resend":
+            await gitu.house.gateway.resend(found)
+        elif options.action == "drop":
+            await store.write(*(replace(each, state="dropped", told=True) for each in found))
     if options.json:
         print(as_json(found))
     elif options.action == "list":

@@ -23,17 +23,12 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
     command.add_argument("--verbose", action="store_true", help="log what happens")
 
 
-def run(options: argparse.Namespace) -> int:
+async def run(options: argparse.Namespace) -> None:
     """Runs the command."""
     level = logging.INFO if options.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     for handler in logging.getLogger().handlers:
         handler.addFilter(DISCREET)  # what libraries log as well
-    anyio.run(_serve, options)
-    return 0
-
-
-async def _serve(options: argparse.Namespace) -> None:
     failure: GituError | None = None
     async with assistant(options) as gitu, anyio.create_task_group() as group:
         group.start_soon(_stop_on_signal, group.cancel_scope)

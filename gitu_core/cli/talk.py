@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-import anyio
 import msgspec
 
-from gitu_core.cli.common import assistant
-from gitu_core.cli.show import answers_only, as_json, complain, table
+from gitu_core.cli.common import answering, assistant
+from gitu_core.cli.show import as_json, complain, table
 from gitu_core.errors import ConfigError, GituError, InputError
 from gitu_core.model import Reply
 from gitu_core.runtime import error_info
@@ -30,9 +29,9 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(options: argparse.Namespace) -> int:
+async def run(options: argparse.Namespace) -> int:
     """Runs the command."""
-    return anyio.run({"chat": _chat, "sessions": _sessions, "ask": _ask}[options.command], options)
+    return await {"chat": _chat, "sessions": _sessions, "ask": _ask}[options.command](options)
 
 
 async def _chat(options: argparse.Namespace) -> int:
@@ -50,10 +49,9 @@ async def _ask(options: argparse.Namespace) -> int:
     try:
         if not text.strip():
             raise InputError("there is no question", hint='try: gitu ask "What time is it in Tokyo?"')
-        with answers_only():
-            async with assistant(options) as gitu:
-                user = gitu.house.settings.user
-                reply = await gitu.send(text, user=user, session=options.session, profile=options.profile)
+        async with answering(options) as gitu:
+            user = gitu.house.settings.user
+            reply = await gitu.send(text, user=user, session=options.session, profile=options.profile)
     except GituError as error:
         if not options.json:
             raise
@@ -74,9 +72,8 @@ def _whole(reply: Reply) -> str:
 
 
 async def _sessions(options: argparse.Namespace) -> int:
-    with answers_only():
-        async with assistant(options) as gitu:
-            found = await gitu.sessions()
+    async with answering(options) as gitu:
+        found = await gitu.sessions()
     if options.json:
         print(as_json(found))
     else:

@@ -8,11 +8,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-import anyio
 import msgspec
 
-from gitu_core.cli.common import assistant
-from gitu_core.cli.show import answers_only, as_json, table
+from gitu_core.cli.common import answering
+from gitu_core.cli.show import as_json, table
 from gitu_core.contracts.ports import Linked, Person
 from gitu_core.errors import InputError, NotReady
 from gitu_core.gateway.identity import plain
@@ -36,20 +35,15 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(options: argparse.Namespace) -> int:
+async def run(options: argparse.Namespace) -> None:
     """Runs the command."""
     most = len(WORDS[options.action].split())
     if len(options.words) not in (most, most - (options.action == "settings")):
         words = f"{options.action} {WORDS[options.action]}".strip()
         raise InputError(f"gitu users {options.action} takes other words", hint=f"say: gitu users {words}")
-    print(anyio.run(_run, options))
-    return 0
-
-
-async def _run(options: argparse.Namespace) -> str:
-    with answers_only():
-        async with assistant(options) as gitu:
-            return await _ACTIONS[options.action](gitu.house, options, *options.words)
+    async with answering(options) as gitu:
+        said = await _ACTIONS[options.action](gitu.house, options, *options.words)
+    print(said)
 
 
 async def _list(house: House, options: argparse.Namespace) -> str:

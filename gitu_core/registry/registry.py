@@ -254,11 +254,10 @@ class Registry:
 
     def _missing(self, seam: str, name: str) -> PluginError:
         """Why nobody contributes a name: its plugin cannot run, or there is none."""
-        names = []
-        for record in self._all():
-            for each in record.manifest.of(seam):
-                names.append(each.name)
-                if name in (each.name, f"{record.id}:{each.name}") and record.state != "duplicate":
-                    return unusable(record)
+        found = [(record, each.name) for record in self._all() for each in record.manifest.of(seam)]
+        for record, own in found:
+            if name in (own, f"{record.id}:{own}") and record.state != "duplicate":
+                return unusable(record)
+        names = [own for _, own in found]
         none = f"install and enable a plugin that contributes one; there is {', '.join(names) or 'none'}"
         return LoadError(f"there is no {seam} {name!r}", hint=nearest(name, names, none))

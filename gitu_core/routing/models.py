@@ -87,15 +87,13 @@ class Models:
         """Tells how it went. A refused credential is left alone, whatever the model; else the model with its
         key, and its provider where all else fails as well."""
         provider = breaker(candidate.model.partition("/")[0])
-        if error is not None:
-            self._cooldown.failure(provider, error, TRIP)
         if error is None:
             for key in (pause_key(candidate), candidate.credential, provider):
                 self._cooldown.success(key)
-        elif isinstance(error, AuthFailed) and candidate.credential:
-            self._cooldown.failure(candidate.credential, error)
-        else:
-            self._cooldown.failure(pause_key(candidate), error)
+            return
+        self._cooldown.failure(provider, error, TRIP)
+        refused = isinstance(error, AuthFailed) and candidate.credential
+        self._cooldown.failure(refused or pause_key(candidate), error)
 
     def breakers(self) -> Sequence[tuple[str, str, str]]:
         """The providers whose breaker is not closed: name, ``open`` or ``half-open``, and what they failed with."""
