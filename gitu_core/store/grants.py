@@ -28,7 +28,7 @@ class GrantsPart(Base):
         """What was allowed, of one person where given, that which ended not long ago included; the same object while
         nothing changed."""
         known = self._grants.get(person)
-        mark = (await self._read(self._script_of("grants_mark", self.tenant, person)))[0] if person else None
+        mark = await self._read(self._script_of("grants_mark", self.tenant, person)) if person else None
         if known is not None and known[0] == mark:
             return known[1]
         statement, whose = ("grants_of", (person,)) if person else ("grants", ())

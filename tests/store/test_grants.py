@@ -43,6 +43,16 @@ async def test_the_same_object_comes_back_while_nothing_changed_wherever_it_chan
     assert [each.id for each in await two.grants("ana")] == ["h", "i"]
 
 
+async def test_what_was_taken_back_does_not_count_where_another_one_took_its_place(opened: Callable[..., Any]) -> None:
+    one, two = await opened(clock=Clock()), await opened(clock=Clock())
+    await one.add_grant(Grant("g", "ana", "mail", uses=3))
+    assert [each.tool for each in await two.grants("ana")] == ["mail"]
+    await one.revoke_grant("g")
+    await one.add_grant(Grant("h", "ana", "pay", uses=3))
+    for store in (one, two):
+        assert [each.tool for each in await store.grants("ana")] == ["pay"]
+
+
 async def test_uses_are_never_more_than_were_given(opened: Callable[..., Any]) -> None:
     stores = [await opened(clock=Clock()) for _ in range(2)]
     await stores[0].add_grant(GRANT)
