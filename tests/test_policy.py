@@ -26,6 +26,7 @@ def judged(call: ToolCall, tool: ToolSpec, context: Label, said: str = "") -> Ve
 
     evidence = POLICY.evidence(TURN, [tool], "default", read)
     evidence.label = context
+    evidence.catch_up()
     return POLICY.decide(call, tool, evidence)
 
 

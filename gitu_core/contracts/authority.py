@@ -82,6 +82,9 @@ class Evidence(Protocol):
     now: float
     book: Book
 
+    def catch_up(self) -> None:
+        """Takes in what is new; before decisions in which others had a part."""
+
     def heard(self, text: str) -> bool:
         """A person that is trusted said something. True if that is what is asked for now, False if it only agrees with
         what was asked for before."""
@@ -105,7 +108,7 @@ class Policy(Protocol):
     def evidence(
         self, turn: TurnInfo, tools: Sequence[ToolSpec], mode: Mode, read: Callable[[Evidence], None]
     ) -> Evidence:
-        """What a turn knows. *read* tells what is new since it was called last; it is called where that matters."""
+        """What a turn knows. *read* tells what is new since it was called last."""
 
     def decide(self, call: ToolCall, tool: ToolSpec, evidence: Evidence) -> Verdict:
         """What may happen, and why."""

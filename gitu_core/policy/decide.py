@@ -18,7 +18,7 @@ from gitu_core.policy.wish import Wish
 
 __all__ = ["LabelPolicy", "decide"]
 
-_A = {"email": "an address", "url": "a link", "account": "an account"}
+_SLIPPED = {"email": "an address", "url": "a link", "account": "an account"}
 _READS = Verdict("allow", "it only reads")
 _READING = Wish("yes", reads=True)
 _TRUSTED = Verdict("allow", "only people you trust wrote what led to it")
@@ -51,7 +51,6 @@ def decide(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> Verdict:
         return Verdict("ask", "you want to be asked before everything that acts", paths)
     if trusted:
         return _TRUSTED
-    evidence.catch_up()
     if evidence.request is None:
         return Verdict("ask", f"{tool.name} acts after content from {_others(influence, evidence)} was read", paths)
     return _after_outside(call, tool, evidence, sinks, paths, influence, acts)
@@ -126,7 +125,7 @@ def _slipped_in(call: ToolCall, places: set[str], evidence: Evidence, sources: d
     for path, text in all_strings(call.arguments):
         if path.removesuffix(".*") in places or path in places:
             continue
-        bad = {key: _A[kind] for kind, key in scan(text) if not evidence.trusts(kind, key)}
+        bad = {key: _SLIPPED[kind] for kind, key in scan(text) if not evidence.trusts(kind, key)}
         if evidence.secrets:
             found = (word for word in pieces(text) if word in evidence.secrets)
             bad |= {word: f"a secret from {evidence.secrets[word]}" for word in found}

@@ -40,14 +40,12 @@ class Evidence:
     `label` is the join of the labels of everything the model has seen, `principal` for whom it acts. `people` are the
     addresses that the user wrote to, each with the words of its name. `begun` counts the effects of this turn by what
     they do and where, `declined` are the tools for which a person said no in this turn, `tools` those that the model
-    has. `read` tells, when it matters, what is new. Of what was heard, wishes
-    and names are found out on first use.
+    has. `read` tells what is new.
     """
 
     def __init__(
         self, principal: str, label: Label = UNLABELLED, *, mode: Mode = "default", people: Iterable[str] = (),
-        tools: Iterable[ToolSpec] = (), session: str = "",
-        read: Callable[[Evidence], None] | None = None,
+        tools: Iterable[ToolSpec] = (), session: str = "", read: Callable[[Evidence], None] | None = None,
     ) -> None:  # fmt: skip
         self.principal, self.label, self.mode, self.session = principal, label, mode, session
         self.now, self.book, self._read = 0.0, _NO_GRANTS, read
@@ -71,9 +69,13 @@ class Evidence:
             self.wrote_to(each)
 
     def catch_up(self) -> None:
-        """Takes in what is new."""
+        """Takes in what is new, and finds out what it means, so that decisions only look."""
         if self._read is not None:
             self._read(self)
+        if self._wishes is None:
+            self._wishes = Wishes(self.request, self.tools.values())
+        for kind in self._records:
+            self.naming(kind)
 
     def heard(self, text: str) -> bool:
         """A trusted person said *text*; it is the current request, unless it only agrees with the one before."""

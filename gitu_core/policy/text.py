@@ -222,6 +222,8 @@ class Text:
         self.days: dict[int, set[str]] = {}
         self.stems: dict[int, set[str]] = {}
         self.first: dict[str, int] = {}
+        self._excluded: dict[int, bool] = {}
+        self._sources: dict[int, bool] = {}
         self._flat, self._length = [" "], 1
         self._starts: list[int] = []
         self._owners: list[int] = []
@@ -314,8 +316,13 @@ class Text:
                 return
             yield token
 
-    def _excluded(self, at: int) -> bool:
+    def excluded(self, at: int) -> bool:
         """True if the words before a value rule it out: "not to", "except", "do not run"."""
+        if at not in self._excluded:
+            self._excluded[at] = self._ruled_out(at)
+        return self._excluded[at]
+
+    def _ruled_out(self, at: int) -> bool:
         near = True
         for steps, token in enumerate(self.before(at), 1):
             if token.key in _NOT or token.key in _EXCEPT:
@@ -327,10 +334,13 @@ class Text:
             near = near and (token.kind != "word" or token.key in _SKIPPED or token.key in _TARGET)
         return False
 
-    excluded = lru_cache(4_096)(_excluded)
-
     def from_source(self, at: int) -> bool:
         """True if the words before a value say that something comes from there, not that it goes there."""
+        if at not in self._sources:
+            self._sources[at] = self._comes_from(at)
+        return self._sources[at]
+
+    def _comes_from(self, at: int) -> bool:
         for key, before in pairwise((*(token.key for token in islice(self.before(at), 9)), "")):
             if key in _TARGET or stem(key) in _VERB_STEMS:
                 return before in _NOT

@@ -123,23 +123,26 @@ class Judge:
         self._books: dict[str, tuple[Sequence[Grant], Book]] = {}
 
     async def verdict(self, turn: Turn, call: ToolCall, spec: ToolSpec, specs: dict[str, ToolSpec]) -> Verdict:
-        """What may happen with a call. Where it would not simply be allowed, grants are looked at as they are now, and
-        then what it refers to is looked up."""
+        """What may happen with a call. Where it would not simply be allowed, grants are looked at as they are now;
+        where its arguments decided that, what they refer to is looked up."""
         if turn.evidence is None:
             read, work = Reader(turn, specs), turn.work
             mode, tools = work.profile.mode, tuple(specs.values())
             turn.evidence = self._policy.evidence(work.info, tools, mode, read)
         evidence: Evidence = turn.evidence
         evidence.label, evidence.now, looked = turn.state.label, turn.now(), False
-        evidence.book = self._policy.book(())
+        evidence.book, others = self._policy.book(()), evidence.label.join(call.influence)
+        if not others.trusted_for(turn.work.info.principal):
+            evidence.catch_up()
         while (verdict := self._policy.decide(call, spec, evidence)).decision != "allow":
             grants = await self._grants.grants(turn.work.person)
             if grants and evidence.book is not (book := self._book(turn.work.person, grants)):
                 evidence.book = book
-            elif looked or not await self._looked(turn, call, spec, specs, evidence):
+            elif looked or not verdict.sources or not await self._looked(turn, call, spec, specs, evidence):
                 return verdict
             else:
                 looked = True
+                evidence.catch_up()
         if verdict.grant is None or verdict.grant.uses is None or await self._grants.use_grant(verdict.grant):
             return verdict
         return await self.verdict(turn, call, spec, specs)  # somebody else used it up meanwhile

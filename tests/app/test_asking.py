@@ -20,11 +20,6 @@ from tests.app.around import SENT, On, mail, until, web
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(autouse=True)
-def nothing_sent() -> None:
-    SENT.clear()
-
-
 def think(request: Any) -> Any:
     """Reads the web and mails to bob where it is told to go."""
     last = request.messages[-1]

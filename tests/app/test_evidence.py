@@ -87,6 +87,13 @@ async def test_what_nobody_asked_for_is_denied_and_costs_no_question():
     assert (reply.status, PAID) == ("ok", [])
 
 
+async def test_nothing_is_looked_up_for_what_nobody_asked_for():
+    async with assistant(call("read_mail"), call("delete_file", file="8"), "I deleted nothing.") as gitu:
+        reply = await gitu.send("Summarize my newest mail for me", user="anna")
+    assert [each.status for each in reply.results] == ["ok", "denied"]
+    assert (DELETED, LISTED) == ([], [])
+
+
 async def test_an_old_request_that_was_met_is_no_request_any_more():
     script = [call("send_mail", to="bob@x.example"), "sent", call("read_mail"), call("send_mail", to="bob@x.example")]
     async with assistant(*script, "done") as gitu:

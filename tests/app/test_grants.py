@@ -19,11 +19,6 @@ from tests.app.around import SENT, mail, on, until, web
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(autouse=True)
-def nothing_sent():
-    SENT.clear()
-
-
 def think(request):
     """Reads the web, then mails to whom it is told to, as often as it is told to."""
     last = request.messages[-1]

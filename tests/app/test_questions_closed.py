@@ -18,11 +18,6 @@ from tests.app.around import SENT, mail, on, until, web
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(autouse=True)
-def nothing_sent():
-    SENT.clear()
-
-
 def think(request):
     """Reads the web where it is told to go, then wants to mail to *bob* (and with "both" to *eve*)."""
     last = request.messages[-1]

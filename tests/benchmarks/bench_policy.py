@@ -64,6 +64,7 @@ def evidence(all_grants: Grants) -> Evidence:
     mails = [{"subject": f"News {n}", "from": f"news{n}@shop.example", "text": f"See https://shop{n}.example/a. " * 5}
              for n in range(30)]  # fmt: skip
     known.saw(READ, ToolResult(content=mails, label=from_outside("mail")))
+    known.catch_up()
     return known
 
 
@@ -110,7 +111,9 @@ def main() -> None:
     report.line("a decision, median", median(taken) / 1000, "us")
     report.line("a decision, 99th percentile of a turn (median turn)", median(tails) / 1000, "us", LIMIT)
     report.line("a decision, 99th percentile of all", taken[len(taken) * 99 // 100] / 1000, "us")
+    first.sort()
     report.line("the first decisions of a turn, median", median(first) / 1000, "us")
+    report.line("the first decisions of a turn, 99th percentile", first[len(first) * 99 // 100] / 1000, "us")
     report.line("the longest of 1,000", taken[len(taken) * 999 // 1000] / 1000, "us")
     report.line("a turn's request and results, indexed", median(reading) / 1e6, "ms")
     report.note(f"{len(taken)} decisions in {TURNS} turns, {GRANTS} grants")

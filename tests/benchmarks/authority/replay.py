@@ -88,11 +88,14 @@ class Replay:
         spec = self.specs[step.tool]
         self._number += 1
         call = ToolCall(f"c{self._number}", step.tool, step.arguments, label=self.evidence.label)
-        self._look_up(call, spec)
-        return call, spec, decide(call, spec, self.evidence)
+        verdict = decide(call, spec, self.evidence)
+        if verdict.decision != "allow" and verdict.sources:
+            self._look_up(call, spec)
+            verdict = decide(call, spec, self.evidence)
+        return call, spec, verdict
 
     def _look_up(self, call: ToolCall, spec: ToolSpec) -> None:
-        """What an assistant would look up before it decides or asks: the records that a call refers to."""
+        """What an assistant looks up before it asks: the records that a call refers to."""
         for name in self.evidence.lacks(call, spec):
             content, error = self.world.run(Step(name, {}))
             found = ToolResult("error" if error else "ok", content=replaced(content, self.world.marks, self._text))
