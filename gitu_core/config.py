@@ -302,7 +302,7 @@ def leaves_machine(manifest: Manifest, config: Mapping[str, Any]) -> bool:
     return not urls or any(url.hostname not in {"localhost", "127.0.0.1", "::1"} for url in urls)
 
 
-OPERATORS = frozenset({"enabled", "trusted"})
+OPERATORS = frozenset({"enabled", "trusted", "debug", "memory"})
 """What the operator decides about a plugin in its section of ``gitu.toml``; the plugin never sees it."""
 
 

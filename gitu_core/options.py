@@ -86,6 +86,11 @@ def enabled_by(settings: Settings) -> Callable[[str, Manifest | None], bool | No
     return word
 
 
+def trusted_by(settings: Settings) -> Callable[[str, str], bool]:
+    """What ``gitu.toml`` says about plugins: ``trusted = true`` lets one run inside the host."""
+    return lambda id, distribution: settings.plugins.get(id, {}).get("trusted") is True
+
+
 @lru_cache(1)
 def built_in() -> frozenset[str]:
     """The plugins that come with the bundle, by id: those that the extra ``assistant`` of this distribution names."""

@@ -35,7 +35,7 @@ from gitu_core.model.chat import NANO, ModelMessage
 from gitu_core.model.label import by_system
 from gitu_core.model.message import Account, Ask, Conversation, Message, Outgoing, Part, Text
 from gitu_core.model.turn import Reply, TurnEvent, TurnInfo
-from gitu_core.options import Options, built_in, configure, enabled_by, local_plugins
+from gitu_core.options import Options, built_in, configure, enabled_by, local_plugins, trusted_by
 from gitu_core.output import output_of
 from gitu_core.policy import LabelPolicy
 from gitu_core.registry import Registry
@@ -78,7 +78,8 @@ class House:
         self._own = {id for id, _ in local}
         self.registry = Registry(
             self.settings.folder, host_for=self._host_for, enabled=enabled_by(self.settings), builtin=built_in(),
-            local=local, versions=StateVersions(self.store), clock=self.clock,
+            local=local, versions=StateVersions(self.store), clock=self.clock, trusts=trusted_by(self.settings),
+            workers=self.settings.plugins,
         )  # fmt: skip
         self.models = Models(self.registry, self.settings, self.clock, self.secrets.has, forbidden=self._forbidden)
         self.turns = Turns(self.registry.hooks, self.clock, self.profile, options.approve, self.store, options.deps)

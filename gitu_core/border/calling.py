@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ import anyio
 import msgspec
 
 from gitu_core.border.faults import unpack
-from gitu_core.border.frames import Call, Cancel, Credit, End, Failed, Item, Result, raw
+from gitu_core.border.frames import SERVING, Call, Cancel, Credit, End, Failed, Item, Result, raw
 from gitu_core.border.outbox import Outbox, Ticket
 from gitu_core.border.plans import Args, Kwargs, Method
 from gitu_core.border.proxies import Objects
@@ -25,6 +26,7 @@ class _Waiting(Ticket):
 
     id: int
     limit: int
+    context: Context = field(default_factory=copy_context)
     changed: anyio.Event = field(default_factory=anyio.Event)
     done: bool = False
     value: msgspec.Raw | None = None
@@ -48,6 +50,8 @@ class Caller:
     def __init__(self, outbox: Outbox, *, limit: int, window: int, grace: float) -> None:
         self.objects = Objects(self)
         self.lost: GituError | None = None
+        self.stuck: Callable[[], None] = lambda: None
+        """Called when a cancelled call has not ended within the grace."""
         self._outbox, self._limit = outbox, limit
         self._window = max(1, window)
         self._grace = grace
@@ -115,6 +119,11 @@ class Caller:
             waiting.value = frame.value if isinstance(frame, Result) else None
             waiting.end()
 
+    def context(self, id: int) -> Context | None:
+        """What the task that made an open call knew: whatever the other side asks for that call, it asks in this."""
+        waiting = self._open.get(id)
+        return waiting.context.copy() if waiting is not None else None
+
     def close(self, reason: GituError) -> None:
         """The connection is gone: calls that left are `Unknown`, calls that did not are `NotReady`."""
         self.lost = reason
@@ -138,7 +147,9 @@ class Caller:
             raise
         waiting = _Waiting(id=next(self._ids), limit=credit)
         self._open[waiting.id] = waiting
-        self._outbox.post(Call(waiting.id, ref, method.name, payload, credit), waiting)
+        where, cause = SERVING.get()
+        cause = cause if where is self.objects else 0
+        self._outbox.post(Call(waiting.id, ref, method.name, payload, credit, cause), waiting)
         return waiting
 
     async def _finish(self, waiting: _Waiting, refs: list[int]) -> None:
@@ -154,6 +165,8 @@ class Caller:
                             waiting.items.clear()
                             waiting.changed = anyio.Event()
                             await waiting.changed.wait()
+                    if not waiting.done:
+                        self.stuck()
         finally:
             waiting.end(Cancelled("the call was cancelled"))
             self._open.pop(waiting.id, None)

@@ -5,6 +5,7 @@ Call ids are chosen by the caller; `Call`, `Credit` and `Cancel` travel with the
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Protocol
 
 import msgspec
@@ -18,6 +19,9 @@ from gitu_core.errors import BorderError, IncompatibleError
 NOTHING = msgspec.Raw(b"null")
 """An absent payload."""
 
+SERVING: ContextVar[tuple[object, int]] = ContextVar("gitu_serving", default=(None, 0))
+"""The connection, by its objects, and the number of the other side's call that this task serves; 0 = none."""
+
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
     """The first frame of each side: its versions, and the object that it offers (`NOTHING` where it offers
@@ -30,13 +34,14 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
 
 class Call(msgspec.Struct, frozen=True, array_like=True, tag="call"):
     """Calls a method of an exported object. `credit` is the number of items that may be sent; 0 = a unary
-    call."""
+    call. `cause` is the call of the other side for which it is made; 0 = of the caller's own accord."""
 
     id: int
     ref: int
     method: str
     args: msgspec.Raw
     credit: int = 0
+    cause: int = 0
 
 
 class Result(msgspec.Struct, frozen=True, array_like=True, tag="result"):

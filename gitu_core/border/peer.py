@@ -3,8 +3,13 @@ offers."""
 
 from __future__ import annotations
 
+import math
 import sys
+import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from contextvars import Context
+from functools import partial
 from typing import Any
 
 import anyio
@@ -35,17 +40,22 @@ class Peer:
 
     *offer* is what the other side gets from `remote`; it lives until the connection closes. *limit* is in
     bytes a value, *window* in items that a stream may run ahead, *grace* in seconds that cancelled work may
-    take to end, *patience* in seconds to the other side's first frame. Entering raises `IncompatibleError`
+    take to end, *patience* in seconds to the other side's first frame. With a *rate* the other side may make so
+    many calls a second, and what it does not read is not added to. *context* makes the context of calls that it makes
+    of its own accord; *stuck* is called when work of it does not end. Entering raises `IncompatibleError`
     where the versions do not fit and `NotReady` where nobody answers.
     """
 
     def __init__(
         self, transport: frames.Transport, *, offer: object = None, protocol: type | None = None,
         limit: int = FRAME_LIMIT, window: int = 32, grace: float = 5.0, patience: float = 30.0, max_calls: int = 10_000,
+        rate: float = math.inf, context: Callable[[], Context] | None = None, stuck: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
         self._transport, self._limit, self._patience = transport, limit, patience
+        self._rate, self._context, self._tokens, self._filled = rate, context, rate, time.monotonic()
         self._outbox = Outbox(transport)
         self._caller = Caller(self._outbox, limit=limit, window=window, grace=grace)
+        self._caller.stuck = stuck or self._caller.stuck
         self._server = Server(self._caller.objects, self._outbox, limit=limit, grace=grace, max_calls=max_calls)
         self._offer = (offer, protocol) if protocol is not None else None
         self._hello: frames.Hello | None = None
@@ -159,6 +169,8 @@ class Peer:
         try:
             while True:
                 chunk = await self._transport.receive()
+                if self._rate < math.inf:
+                    await self._outbox.room()
                 if len(chunk) > self._limit + HEADER:
                     raise BorderError(f"a chunk of {len(chunk)} bytes is too large", limit=self._limit)
                 for frame in frames.read(chunk):
@@ -172,7 +184,10 @@ class Peer:
         if self._hello is None or isinstance(frame, frames.Hello):
             self._greet(frame)
         elif isinstance(frame, frames.Call):
-            self._server.receive(frame, group.start_soon)
+            self._count()
+            context = self._caller.context(frame.cause) or (self._context and self._context())
+            start: Callable[..., Any] = group.start_soon
+            self._server.receive(frame, partial(context.run, start) if context else start)
         elif isinstance(frame, frames.Cancel):
             self._server.cancel(frame.id)
         elif isinstance(frame, frames.Credit):
@@ -181,6 +196,16 @@ class Peer:
             self._caller.objects.released(frame.ref, frame.count)
         else:
             self._caller.receive(frame)
+
+    def _count(self) -> None:
+        """Ends the connection of somebody who calls more often than *rate* allows."""
+        if self._rate == math.inf:
+            return
+        now = time.monotonic()
+        self._tokens = min(self._rate, self._tokens + (now - self._filled) * self._rate) - 1
+        self._filled = now
+        if self._tokens < 0:
+            raise BorderError(f"more than {self._rate:g} calls a second were made", hint="make fewer of them")
 
     def _greet(self, frame: frames.Frame) -> None:
         if not isinstance(frame, frames.Hello) or self._hello is not None:

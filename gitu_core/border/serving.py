@@ -12,7 +12,7 @@ import anyio
 from anyio import CancelScope, get_cancelled_exc_class
 
 from gitu_core.border.faults import FAULT, Fault, pack
-from gitu_core.border.frames import Call, Credit, End, Failed, Item, Result, raw
+from gitu_core.border.frames import SERVING, Call, Credit, End, Failed, Item, Result, raw
 from gitu_core.border.outbox import Outbox
 from gitu_core.border.plans import Method
 from gitu_core.border.proxies import Objects
@@ -67,6 +67,7 @@ class Server:
 
     async def _serve(self, frame: Call, running: _Running) -> None:
         error: BaseException = Cancelled("the call was cancelled")
+        SERVING.set((self._objects, frame.id))  # in this task only
         try:
             with running.scope:
                 answer = await self._answer(frame, running)

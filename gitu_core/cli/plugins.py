@@ -14,7 +14,7 @@ from gitu_core.config import plugin_config
 from gitu_core.contracts import Host
 from gitu_core.errors import PluginError
 from gitu_core.manifest import FILE_NAME, Manifest, parse, render
-from gitu_core.options import built_in, enabled_by
+from gitu_core.options import built_in, enabled_by, trusted_by
 from gitu_core.registry import PluginStatus, Registry, describe_package
 from gitu_core.registry.describe import RecordingHost
 
@@ -55,7 +55,8 @@ def registry_of(options: argparse.Namespace) -> Registry:
     def host_for(manifest: Manifest) -> Host:
         return cast(Host, RecordingHost(manifest.id, plugin_config(manifest, settings)))
 
-    return Registry(settings.folder, host_for=host_for, enabled=enabled_by(settings), builtin=built_in(), report=_quiet)
+    return Registry(settings.folder, host_for=host_for, enabled=enabled_by(settings), builtin=built_in(),
+                    report=_quiet, trusts=trusted_by(settings), workers=settings.plugins)  # fmt: skip
 
 
 def _quiet(error: PluginError) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gitu_core.contracts.host import Host
 from gitu_core.errors import HookError, LoadError, PluginError, Quarantined
@@ -17,9 +18,13 @@ from gitu_core.registry.faults import Watchdog
 if TYPE_CHECKING:
     import anyio
 
+    from gitu_core.registry.hooks import Implementation
     from gitu_core.registry.loading import Active
-    from gitu_core.registry.manager import Implementation, Manager
+    from gitu_core.registry.manager import Manager
     from gitu_core.registry.registry import Registry
+
+MEMORY = 1024
+"""Mebibytes of address space that a worker gets, unless the operator says otherwise."""
 
 Report = Callable[[PluginError], None]
 """Told about everything that a plugin did wrong."""
@@ -40,10 +45,10 @@ class Activation:
 
     def __init__(
         self, registry: Registry, host_for: Callable[[Manifest], Host], report: Report, limit: float,
-        versions: Versions | None,
+        versions: Versions | None, home: Path, workers: Mapping[str, Mapping[str, Any]],
     ) -> None:  # fmt: skip
         self._registry, self._host_for, self._report, self._limit = registry, host_for, report, limit
-        self._versions = versions
+        self._versions, self._home, self._workers = versions, home, workers
         self._watchdog: Watchdog | None = None
         self._locks: dict[str, anyio.Lock] = {}
         self._begun: list[Record] = []
@@ -85,6 +90,8 @@ class Activation:
             except PluginError as error:
                 error.at(plugin=record.id, version=record.version)
                 self._report(error)
+            if active.apart is not None:
+                active.apart.close()
         if self._watchdog is not None:
             self._watchdog.stop()
             self._watchdog = None
@@ -117,20 +124,49 @@ class Activation:
         from gitu_core.registry.loading import activate, imported
 
         shipped = record.local is None
+        if record.isolation == "process":
+            active = await self._load_apart(record)
+            record.active = active
+            self._registry.in_service(record)
+            return active
         plugin = await imported(record.found, record.id, self._limit) if shipped else record.local
         active = await activate(plugin, record.manifest, self._host_for, self._manager, shipped=shipped)
         record.active, record.manifest = active, active.manifest
         self._registry.in_service(record)
         return active
 
+    async def _load_apart(self, record: Record) -> Active:
+        from gitu_core.registry.apart import Apart
+        from gitu_core.registry.loading import activate_apart
+
+        def blame(why: str, offence: bool) -> None:
+            self._registry.fault(record.id, LoadError(why, hint=f"gitu plugins disable {record.id}"), offence)
+
+        host, said = self._host_for(record.manifest), self._workers.get(record.id, {})
+        apart = Apart(record.found, record.manifest, self._home, host, blame, seconds=self._limit,
+                      debug=said.get("debug") is True, memory=int(said.get("memory", MEMORY)) << 20)  # fmt: skip
+        return await activate_apart(apart, host)
+
+    def drop(self, record: Record) -> None:
+        """Ends the process of a plugin that is out of service, if it has one of its own."""
+        if record.active is not None and record.active.apart is not None:
+            record.active.apart.close()
+            record.active = None
+            if record in self._begun:
+                self._begun.remove(record)
+
     async def _begin(self, record: Record, active: Active) -> None:
         self._begun.append(record)
         try:
             await self._migrate(active)
             await active.lifecycle("gitu_start")
+            if active.apart is not None:
+                active.apart.begun = True
         except PluginError:
             # Loaded afresh after a reset, so that its next start begins from nothing.
             self._begun.remove(record)
+            if active.apart is not None:
+                active.apart.close()
             record.active = None
             self._manager.drop(record.id)
             raise

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from gitu_core.contracts.base import SEAMS
 from gitu_core.errors import IncompatibleError, PluginError
 from gitu_core.hookspecs import HOOKS
 from gitu_core.manifest import Contribution, Manifest, check_versions
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 Enabled = Callable[[str, Manifest | None], bool | None]
 """The configuration's word about a plugin: True, False, or None where it says nothing."""
+
+Trusts = Callable[[str, str], bool]
+"""True if the plugin of this id, from this distribution, may run inside the host."""
 
 Describe = Callable[[Found], Found]
 """Gives a plugin without a manifest the one that its code amounts to. May block while a child process runs.
@@ -38,6 +42,7 @@ class Record:
     local: Any = None
     active: Active | None = None
     notes: list[str] = field(default_factory=list)
+    isolation: Literal["host", "process"] = "host"
 
     @property
     def order(self) -> tuple[bool, int, str]:
@@ -69,8 +74,8 @@ class Record:
         manifest, found = self.manifest, self.found
         contributions = tuple(f"{each.seam}:{each.name}" for each in manifest.contributes)
         return PluginStatus(
-            id=self.id, state=self.state, enabled=self.enabled, active=self.active is not None, isolation="host",
-            title=manifest.title, contributions=contributions, hooks=tuple(manifest.hooks), file=found.file,
+            id=self.id, state=self.state, enabled=self.enabled, active=self.active is not None,
+            isolation=self.isolation, title=manifest.title, contributions=contributions, hooks=tuple(manifest.hooks), file=found.file,
             distribution=found.distribution, version=found.version, reason=self.reason, hint=self.hint,
             source=found.source, notes=tuple(self.notes), faults=faults,
         )  # fmt: skip
@@ -82,8 +87,12 @@ class Census:
     can borrow it.
     """
 
-    def __init__(self, consent: Consent, enabled: Enabled | None, builtin: frozenset[str], describe: Describe) -> None:
+    def __init__(
+        self, consent: Consent, enabled: Enabled | None, builtin: frozenset[str], describe: Describe,
+        trusts: Trusts | None,
+    ) -> None:  # fmt: skip
         self._consent, self._enabled, self._builtin, self._describe = consent, enabled, builtin, describe
+        self._trusts = trusts
 
     def take(self, found: Iterable[Found], taken: Iterable[str]) -> list[Record]:
         """A record for every plugin, by id. *taken* are ids that installed plugins may not have."""
@@ -106,6 +115,8 @@ class Census:
         if wanted and found.manifest is None and found.trouble is None:
             found = self._describe(found)
         record = Record(id, found, found.manifest or Manifest(id), enabled=wanted)
+        trusted = self._trusts is None or self._trusts(id, found.distribution) or self._bundled(id, found)
+        record.isolation = "host" if trusted else "process"
         try:
             check_versions(record.manifest)
         except PluginError as error:
@@ -113,6 +124,9 @@ class Census:
             return record
         if found.trouble is not None:
             record.put("broken", found.trouble.message, found.trouble.hint)
+        elif wanted and not trusted and (inside := _inside_only(record.manifest)):
+            hint = f"to trust it with everything, set trusted = true in [plugins.{id}]"
+            record.put("incompatible", f"its {inside} can only run inside the host, and it is not trusted", hint)
         elif wanted:
             record.put("enabled")
         else:
@@ -127,7 +141,10 @@ class Census:
     def _wanted(self, id: str, found: Found) -> bool:
         configured = self._enabled(id, found.manifest) if self._enabled else None
         said = self._consent.says(id, found.distribution) if configured is None else configured
-        return id in self._builtin and _named_after(id, found) if said is None else said
+        return self._bundled(id, found) if said is None else said
+
+    def _bundled(self, id: str, found: Found) -> bool:
+        return id in self._builtin and _named_after(id, found)
 
     def _why_not(self, id: str, found: Found) -> tuple[str, str]:
         if self._enabled and self._enabled(id, found.manifest) is False:
@@ -138,6 +155,11 @@ class Census:
         if found.manifest is None:
             return "not enabled; it has no manifest, so what it contributes is read when it is enabled", hint
         return "not enabled", hint
+
+
+def _inside_only(manifest: Manifest) -> str:
+    """What of a plugin cannot be reached from the host when it runs in another process."""
+    return next((each.seam for each in manifest.contributes if not SEAMS[each.seam].crosses), "")
 
 
 def _held_by(holder: Found | None, id: str, found: Found) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from gitu_core.errors import HookError
 from gitu_core.isolation import blamed, in_thread, within
 from gitu_core.manifest import Contribution, Manifest
 from gitu_core.model import ActionSpec, ToolSpec
-from gitu_core.registry.manager import Implementation, Manager
+from gitu_core.registry.hooks import Implementation, implementations
 from gitu_core.registry.objects import checked, contribution, first_line
 
 Objects = dict[str, list[Any]]
@@ -50,17 +50,17 @@ async def describe(plugin: Any, host: Any, base: Manifest | None = None) -> Mani
     wrong.
     """
     base = base or Manifest(id=host.plugin, title=first_line(plugin.__doc__ or ""))
-    implementations = Manager().add(plugin, base.id)
-    objects = await hand_over(implementations, host)
-    return summarise(base, implementations, objects, getattr(host, "used", ()))
+    hooks = implementations(plugin, base.id)
+    objects = await hand_over(hooks, host)
+    return summarise(base, hooks, objects, getattr(host, "used", ()))
 
 
-async def hand_over(implementations: Mapping[str, Implementation], host: Any) -> Objects:
+async def hand_over(hooks: Mapping[str, Implementation], host: Any) -> Objects:
     """Calls every provider hook once; the objects fulfil their contracts. `HookError` names the hook that
     failed.
     """
     objects: Objects = {}
-    for name, each in implementations.items():
+    for name, each in hooks.items():
         if each.meta.mode == "provide":
             value = await call_lifecycle(each, {"host": host})
             objects[each.meta.seam] = checked(each.meta.seam, value, name)
@@ -80,7 +80,7 @@ async def call_lifecycle(each: Implementation, arguments: Mapping[str, Any]) -> 
 
 
 def summarise(
-    base: Manifest, implementations: Mapping[str, Implementation], objects: Objects, facets: Collection[str] = ()
+    base: Manifest, hooks: Mapping[str, Implementation], objects: Objects, facets: Collection[str] = ()
 ) -> Manifest:
     """The manifest of a plugin that handed over *objects* and asked for *facets*; the rest is as in *base*."""
     used = tuple(facet for facet in FACETS if facet in facets or facet in base.capabilities.facets)
@@ -89,7 +89,7 @@ def summarise(
         start="eager" if objects.get("adapter") else base.start,
         isolation="host" if any(objects[seam] and not SEAMS[seam].crosses for seam in objects) else base.isolation,
         contracts={**base.contracts, **{seam: SEAMS[seam].version for seam, found in objects.items() if found}},
-        hooks={name: each.order for name, each in implementations.items()},
+        hooks={name: each.order for name, each in hooks.items()},
         contributes=tuple(contribution(seam, each) for seam, found in objects.items() for each in found),
         capabilities=msgspec.structs.replace(base.capabilities, facets=used),
     )

@@ -20,7 +20,7 @@ from gitu_core.model import Event, Message, ModelRequest, Outgoing, ToolCall, To
 from gitu_core.registry.faults import HANG
 
 if TYPE_CHECKING:
-    from gitu_core.registry.manager import Implementation
+    from gitu_core.registry.hooks import Implementation
 
 Fault = Callable[[str, HookError, int], None]
 """Told about every failure: the plugin, what happened, and how many faults it counts."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gitu_core.registry.manager import Implementation
+    from gitu_core.registry.hooks import Implementation
 
 HANG = 3
 """What a hang counts, in faults: it costs everybody time."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stevedore.extension import ExtensionManager
 
@@ -15,9 +15,13 @@ from gitu_core.errors import LoadError, ManifestError
 from gitu_core.isolation import blamed, in_thread
 from gitu_core.manifest import FILE_NAME, Manifest
 from gitu_core.registry.describe import call_lifecycle, compare, hand_over, summarise
-from gitu_core.registry.manager import Implementation, Manager
+from gitu_core.registry.hooks import Implementation
+from gitu_core.registry.manager import Manager
 from gitu_core.registry.objects import as_plugin, name_of
 from gitu_core.registry.scan import GROUP, Found
+
+if TYPE_CHECKING:
+    from gitu_core.registry.apart import Apart
 
 
 @dataclass(eq=False)
@@ -28,6 +32,7 @@ class Active:
     manifest: Manifest
     implementations: dict[str, Implementation]
     objects: dict[tuple[str, str], Any] = field(default_factory=dict)
+    apart: Apart | None = None
 
     async def lifecycle(self, hook: str, **more: Any) -> None:
         """Calls a lifecycle hook, where the plugin has it."""
@@ -67,6 +72,18 @@ async def imported(found: Found, id: str, limit: float) -> Any:
     late = f"see what it does when it is imported: {command}"
     with blamed(LoadError, "its import ", f"try: {command}", late, plugin=id):
         return await in_thread(lambda: import_plugin(found.name, found.value), limit, f"gitu-import-{id}")
+
+
+async def activate_apart(apart: Apart, host: Host) -> Active:
+    """Starts the worker of an isolated plugin; gives it as the rest of the host holds it."""
+    with blamed(LoadError, "its process ", "see the log", plugin=apart.manifest.id):
+        try:
+            await apart.open()
+            objects = await apart.stand_ins()
+        except BaseException:  # also when the host cancels: no process stays behind
+            apart.close()
+            raise
+    return Active(host, apart.manifest, apart.implementations(), objects, apart)
 
 
 async def activate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from gitu_core.manifest import Manifest
 from gitu_core.model import Event
 from gitu_core.registry.activation import Activation, Report, Versions, unusable, with_hook
 from gitu_core.registry.catalogue import Catalogue
-from gitu_core.registry.census import Census, Enabled, Record, local_record
+from gitu_core.registry.census import Census, Enabled, Record, Trusts, local_record
 from gitu_core.registry.consent import Consent
 from gitu_core.registry.dispatch import Dispatcher
 from gitu_core.registry.faults import HANG, FaultBudget
@@ -39,7 +39,8 @@ class Registry:
     embedder's own plugin objects and tools by id: always enabled, never moved to another process. *path* are
     the folders to search (None = `sys.path`). A plugin with *fault_limit* faults within *fault_window*
     seconds is quarantined. *import_limit* and *jail_limit* are in seconds. *versions* keeps the version of each
-    plugin's stored state; without it nothing is migrated.
+    plugin's stored state; without it nothing is migrated. Whom *trusts* does not trust runs in a process of its own
+    (None = everybody is); *workers* is the operator's word about that process.
     """
 
     def __init__(
@@ -47,7 +48,8 @@ class Registry:
         builtin: frozenset[str] = frozenset(), local: Sequence[tuple[str, object]] = (), clock: Clock | None = None,
         path: Sequence[str] | None = None, report: Report = log_report, fault_limit: int = 5,
         fault_window: float = 60.0, import_limit: float = 20.0, jail_limit: float = 20.0,
-        versions: Versions | None = None,
+        versions: Versions | None = None, trusts: Trusts | None = None,
+        workers: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:  # fmt: skip
         self._local: dict[str, list[object]] = {}
         for id, value in local:
@@ -56,7 +58,7 @@ class Registry:
         self._report = report
         self._index = Index(home, path, jail_limit)
         self._consent = Consent(home)
-        self._census = Census(self._consent, enabled, builtin, self._index.describe)
+        self._census = Census(self._consent, enabled, builtin, self._index.describe, trusts)
         self._budget = FaultBudget(fault_limit, fault_window, clock.monotonic if clock else time.monotonic)
         self._records: list[Record] | None = None
         self._by_id: dict[str, Record] = {}
@@ -64,7 +66,7 @@ class Registry:
         self._reading = threading.RLock()
         self._ready: dict[tuple[str, str], Any] = {}
         self.hooks = Dispatcher(self._fault)
-        self._activation = Activation(self, host_for, report, import_limit, versions)
+        self._activation = Activation(self, host_for, report, import_limit, versions, home, workers or {})
 
     # ---- what there is -----------------------------------------------------------------------
 
@@ -220,6 +222,7 @@ class Registry:
         """Applies the operator's word to a plugin whose files are as they were."""
         fresh = self._census.decide(record.found.bare)
         record.found, record.manifest, record.enabled = fresh.found, fresh.manifest, fresh.enabled
+        record.isolation = fresh.isolation
         record.put(fresh.state, fresh.reason, fresh.hint)
         if record.state == "enabled":
             self.in_service(record)
@@ -236,12 +239,17 @@ class Registry:
 
     def _out_of_service(self, record: Record) -> None:
         self.hooks.remove(record.id)
+        self._activation.drop(record)
         self._ready.clear()
         self._catalogue = Catalogue(self._all())
 
     def _close_guards(self, record: Record) -> None:
         reason = f"the plugin {record.id} guards this and cannot run: {record.reason} (next: {record.hint})"
         self.hooks.close(record.id, record.manifest.hooks, reason)
+
+    def fault(self, plugin: str, error: PluginError, offence: bool) -> None:
+        """A plugin did what it must not, or its process died: with *offence* it is quarantined at once."""
+        self._fault(plugin, error, self._budget.limit if offence else HANG)
 
     def _fault(self, plugin: str, error: PluginError, weight: int) -> None:
         """Counts a failure of a hook, and quarantines a plugin that fails too often."""

@@ -1,0 +1,246 @@
+"""An isolated plugin as the host holds it: objects that stay the same while the processes behind them come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from gitu_core.border.plans import Method, Plan, plan_of
+from gitu_core.contracts.base import SEAMS
+from gitu_core.contracts.scope import CURRENT_CALL
+from gitu_core.errors import GituError, ManifestError, NotReady, Unknown
+from gitu_core.hookspecs import HOOKS
+from gitu_core.manifest import FILE_NAME, Manifest
+from gitu_core.registry.describe import compare
+from gitu_core.registry.fence import Fence
+from gitu_core.registry.guest import Task
+from gitu_core.registry.hooks import Implementation, arguments_of
+from gitu_core.registry.scan import Found
+from gitu_core.registry.worker import Run
+
+IDLE = 300.0
+"""Seconds after which a worker that nobody needed is ended; it is started again when somebody does."""
+
+FIRST_WAIT, LONGEST_WAIT, STEADY = 0.2, 60.0, 60.0
+"""Seconds before a worker that died is started again, at most so many, and after how many it counts as steady."""
+
+Blame = Callable[[str, bool], None]
+"""Told how a worker ended, and whether it was ended for what it did."""
+
+
+class Apart:
+    """Keeps a worker for one plugin: started when it is needed, started again with growing waits when it dies, ended
+    when nobody needed it for long."""
+
+    def __init__(
+        self, found: Found, manifest: Manifest, home: Path, host: Any, blame: Blame, *, seconds: float, debug: bool,
+        memory: int,
+    ) -> None:  # fmt: skip
+        self._found, self.manifest, self._home, self._host, self._blame = found, manifest, home, host, blame
+        roots = tuple(str(Path(each).expanduser()) for each in manifest.capabilities.files)
+        programs = manifest.capabilities.subprocess
+        fence = Fence(memory=memory, programs=programs, write=roots if programs else ())
+        self._task = Task(found.name, found.value, manifest, fence, seconds, debug)
+        self._debug = debug
+        self._lock = anyio.Lock()
+        self._run: Run | None = None
+        self._proxies: dict[tuple[str, str], Any] = {}
+        self._deaths, self._again = 0, 0.0
+        self.begun = self.closed = False
+        self.walls: tuple[str, ...] = ()
+
+    async def open(self) -> None:
+        """Starts the worker and compares what it says of itself with its manifest."""
+        await self._running()
+
+    def close(self) -> None:
+        """Ends the worker; it is not started again."""
+        self.closed = True
+        if self._run is not None:
+            self._run.end()
+
+    @property
+    def lasts(self) -> bool:
+        """True if the worker must run all the time: it speaks a channel, listens, or says so."""
+        listens = any(HOOKS[hook].mode in ("observe", "filter", "guard") for hook in self.manifest.hooks)
+        return listens or bool(self.manifest.of("adapter")) or self.manifest.start == "eager"
+
+    async def object(self, seam: str, name: str) -> tuple[Run, Any]:
+        """The running worker and the proxy of one of its objects; ``hooks`` is a seam here."""
+        run = self._run
+        if run is None or run.over.is_set():
+            run = await self._running()
+        proxy = self._proxies.get((seam, name))
+        if proxy is None:
+            guest: Any = run.guest
+            proxy = await (guest.hooks() if seam == "hooks" else getattr(guest, seam)(name))
+            self._proxies[seam, name] = proxy
+        return run, proxy
+
+    async def _running(self) -> Run:
+        async with self._lock:
+            run = self._run
+            if run is not None and not run.over.is_set():
+                return run
+            if self.closed:
+                raise NotReady(f"the plugin {self.manifest.id} was ended", hint="see: gitu plugins")
+            wait = self._again - time.monotonic()
+            if wait > 0:
+                what = f"the process of the plugin {self.manifest.id} ended and is started again in {wait:.1f} s"
+                raise NotReady(what, hint="try again then")
+            run = Run(self._found, self.manifest.id, self._home, self._host, debug=self._debug)
+            await run.start(self._task)
+            self.walls = run.loaded.walls
+            if differences := compare(self.manifest, run.loaded.manifest):
+                run.end()
+                raise ManifestError(f"{FILE_NAME} disagrees with the code: {'; '.join(differences)}",
+                                    hint=f"run: gitu manifest {self.manifest.id} --write")  # fmt: skip
+            self._run = run
+            self._proxies.clear()
+            if self.begun and "gitu_start" in self.manifest.hooks:
+                hooks: Any = await run.guest.hooks()
+                await hooks.gitu_start()
+            _keep(self._attend(run))
+            return run
+
+    async def _attend(self, run: Run) -> None:
+        """Waits for the end of a worker, and says so where nobody wanted it."""
+        born = time.monotonic()
+        while not run.over.is_set():
+            with anyio.move_on_after(IDLE / 10):
+                await run.over.wait()
+            if not (run.open or self.lasts or run.over.is_set()) and time.monotonic() - run.used > IDLE:
+                await self._rest(run)
+        if run.wanted or self.closed:
+            return
+        steady = time.monotonic() - born > STEADY
+        self._deaths = 1 if steady else self._deaths + 1
+        self._again = time.monotonic() + min(FIRST_WAIT * 2 ** (self._deaths - 1), LONGEST_WAIT)
+        self._blame(run.why, run.offence)
+
+    async def _rest(self, run: Run) -> None:
+        if "gitu_stop" in self.manifest.hooks:
+            hooks: Any = await run.guest.hooks()
+            with suppress(GituError):
+                await hooks.gitu_stop()
+        if not run.open:
+            run.end()
+
+    # ---- what the rest of the host holds ---------------------------------------------------------
+
+    async def stand_ins(self) -> dict[tuple[str, str], Any]:
+        """An object for each contribution."""
+        found: dict[tuple[str, str], Any] = {}
+        for each in self.manifest.contributes:
+            _, proxy = await self.object(each.seam, each.name)
+            found[each.seam, each.name] = _stand_in(plan_of(SEAMS[each.seam].protocol))(
+                self, each.seam, each.name, proxy
+            )
+        return found
+
+    def implementations(self) -> dict[str, Implementation]:
+        """The plugin's hooks, those that hand over objects left out."""
+        found = {}
+        for name, order in self.manifest.hooks.items():
+            meta = HOOKS[name]
+            if meta.mode != "provide":
+                arguments = tuple(each for each in arguments_of(name) if each != "host")
+                call = self._hook(name)
+                found[name] = Implementation(self.manifest.id, meta, call, arguments, order, meta.timeout, False, True)
+        return found
+
+    def _hook(self, name: str) -> Callable[..., Any]:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return await self.call("hooks", "", name, args, kwargs)
+
+        return call
+
+    async def call(self, seam: str, name: str, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Calls a method of an object in the worker."""
+        run, proxy = await self.object(seam, name)
+        self._note(run, args, kwargs)
+        run.open += 1
+        try:
+            return await getattr(proxy, method)(*args, **kwargs)
+        except GituError as error:
+            self._weigh(run, error)
+            if method == "receive" and isinstance(error, Unknown):
+                raise NotReady(error.message, hint=error.hint) from error  # nothing was done that could be in doubt
+            raise
+        finally:
+            run.open -= 1
+            run.used = time.monotonic()
+
+    async def stream(
+        self, seam: str, name: str, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> AsyncIterator[Any]:
+        """Streams from an object in the worker."""
+        run, proxy = await self.object(seam, name)
+        self._note(run, args, kwargs)
+        run.open += 1
+        try:
+            async with aclosing(getattr(proxy, method)(*args, **kwargs)) as items:
+                async for item in items:
+                    yield item
+        except GituError as error:
+            self._weigh(run, error)
+            raise
+        finally:
+            run.open -= 1
+            run.used = time.monotonic()
+
+    @staticmethod
+    def _note(run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Whatever the worker is handed, it may say when nobody asked it."""
+        for each in (CURRENT_CALL.get(), *args, *kwargs.values()):
+            label = getattr(each, "label", None)
+            if label is not None and label is not run.taint:
+                run.taint = run.taint.join(label)
+
+    def _weigh(self, run: Run, error: GituError) -> None:
+        if error.details.get("raised") == "MemoryError":
+            run.offend(f"it wanted more than {self._task.fence.memory >> 20} MiB of memory")
+
+
+class StandIn:
+    """Stands for an object of a worker. Its data is what the object said when it was first handed over."""
+
+    def __init__(self, apart: Apart, seam: str, name: str, proxy: Any) -> None:
+        self.gitu_apart, self.gitu_seam, self.gitu_name = apart, seam, name
+        for each in plan_of(SEAMS[seam].protocol).data:
+            setattr(self, each, getattr(proxy, each))
+
+
+@cache
+def _stand_in(plan: Plan) -> type[StandIn]:
+    members: dict[str, Any] = {name: _member(method) for name, method in plan.methods.items()}
+    return type(f"Isolated{plan.protocol.__name__}", (StandIn,), {**members, "__doc__": plan.protocol.__doc__})
+
+
+def _member(method: Method) -> Callable[..., Any]:
+    def streaming(self: StandIn, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        return self.gitu_apart.stream(self.gitu_seam, self.gitu_name, method.name, args, kwargs)
+
+    async def unary(self: StandIn, *args: Any, **kwargs: Any) -> Any:
+        return await self.gitu_apart.call(self.gitu_seam, self.gitu_name, method.name, args, kwargs)
+
+    member: Callable[..., Any] = streaming if method.streams else unary
+    member.__name__ = method.name
+    return member
+
+
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def _keep(work: Coroutine[Any, Any, None]) -> None:
+    """Lets *work* run; a task that nobody holds may vanish."""
+    task = asyncio.get_running_loop().create_task(work)
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)

@@ -1,0 +1,291 @@
+"""One run of a worker: the process of an isolated plugin, the connection to it, and the watch over both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import importlib.util
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextvars import Context, copy_context
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+from anyio.abc import UNIXSocketStream
+
+from gitu_core.border.peer import Peer
+from gitu_core.border.pipes import PipeTransport
+from gitu_core.contracts.scope import CURRENT_CALL
+from gitu_core.errors import BorderError, GituError, LoadError, NotReady
+from gitu_core.model import UNLABELLED, CallInfo, Label
+from gitu_core.model import plugin as plugin_principal
+from gitu_core.registry.guest import BOOT, GRACE, RUNTIME, Desk, Guest, Loaded, Task
+from gitu_core.registry.scan import Found, package_folder
+
+LOOK = 1.0
+"""Seconds between two looks at a worker."""
+
+DEAF = 10.0
+"""Seconds that its event loop may stand still while somebody waits for it."""
+
+BUSY, SHARE = 30.0, 0.9
+"""Seconds in which it may take so much of a processor without anybody having asked it for anything."""
+
+RATE = 2_000.0
+"""Calls of the host that it may make a second."""
+
+LINE, LINES = 2_000, 200
+"""Characters of a line that it prints, and lines a minute, which reach the log."""
+
+
+class Behind:
+    """The desk that one worker is offered (`Desk`)."""
+
+    def __init__(self, host: Any, offend: Callable[[str], None]) -> None:
+        self.host, self._offend = host, offend
+
+    async def breach(self, what: str) -> None:
+        """Ends the worker."""
+        self._offend(f"it {what[:300]}, which its manifest does not declare")
+
+
+class Run:
+    """A worker from its start to its end. `over` is set when it has ended, `why` then says how, and `offence` whether
+    it was ended for what it did."""
+
+    def __init__(self, found: Found, id: str, home: Path, host: Any, *, debug: bool) -> None:
+        self._found, self._id, self._home, self._host, self._debug = found, id, home, host, debug
+        self.over = anyio.Event()
+        self.why, self.offence, self.wanted = "", False, False
+        self.open, self.used, self.taint = 0, time.monotonic(), UNLABELLED
+        self.loaded: Loaded
+        self.guest: Guest
+        self.pid = 0
+        self._met = anyio.Event()
+        self._failed: BaseException | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, task: Task) -> None:
+        """Starts the process and has it load its plugin. A `PluginError` says why it could not."""
+        self._task = asyncio.get_running_loop().create_task(self._live())
+        try:
+            await self._met.wait()
+            if self._failed is not None or self.over.is_set():
+                raise LoadError(f"its process could not be started: {self._failed or self.why}", hint="see the log")
+            await self._loading(task)
+        except BaseException:  # also when cancelled: nothing that was not loaded stays
+            self.end()
+            raise
+
+    async def _loading(self, task: Task) -> None:
+        try:
+            with anyio.fail_after(task.seconds + LOOK):
+                self.loaded = await self.guest.load(
+                    msgspec.structs.replace(
+                        task, fence=msgspec.structs.replace(task.fence, read=self._readable(), write=(self._folder,))
+                    )
+                )
+        except TimeoutError:
+            late = f"its import did not end within {task.seconds:g} s"
+            raise LoadError(late, hint="see what its module does when it is imported") from None
+        except GituError as error:
+            if self.offence or isinstance(error, LoadError):
+                raise LoadError(self.why or error.message, hint=error.hint) from None
+            await self._ended()
+            raise LoadError(f"its process ended while it was loaded: {self.why or error.message}",
+                            hint="see the log, and what its module does when it is imported") from error  # fmt: skip
+
+    def end(self) -> None:
+        """Ends the process at once."""
+        self.wanted = True
+        if self._task is not None and not self.over.is_set():
+            self._task.cancel()
+
+    def offend(self, what: str) -> None:
+        """Ends the process for what it did."""
+        if not self.over.is_set() and not self.offence:
+            self.why, self.offence = what, True
+            if self._task is not None:
+                self._task.cancel()
+
+    async def _ended(self) -> None:
+        with anyio.move_on_after(GRACE):
+            await self.over.wait()
+
+    # ---- the life of the process -----------------------------------------------------------------
+
+    async def _live(self) -> None:
+        with _folder_for(self._home, self._id) as self._folder:
+            ours, theirs = socket.socketpair()
+            try:
+                process = await self._spawn(theirs)
+            except OSError as error:
+                self._failed = error
+                ours.close()
+            else:
+                self.pid = process.pid
+                await self._connected(process, ours)
+            finally:
+                theirs.close()
+                self.over.set()
+                self._met.set()
+
+    async def _spawn(self, theirs: socket.socket) -> asyncio.subprocess.Process:
+        task = {"path": self._places(), "runtime": _roots(), "names": RUNTIME, "socket": theirs.fileno()}
+        keep = {name: os.environ[name] for name in ("PATH", "LANG", "TZ", "LC_ALL") if name in os.environ}
+        own = {"HOME": self._folder, "TMPDIR": self._folder, "PYTHONHASHSEED": "random"}
+        quiet = None if self._debug else asyncio.subprocess.DEVNULL
+        # From this thread: the child dies with the thread that started it.
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-I", "-B", "-S", "-c", BOOT, msgspec.json.encode(task).decode(), stdin=quiet,
+            stdout=quiet, stderr=None if self._debug else asyncio.subprocess.PIPE, env=keep | own,
+            cwd=self._folder, pass_fds=(theirs.fileno(),), start_new_session=not self._debug, limit=LINE * 4,
+        )  # fmt: skip
+
+    async def _connected(self, process: asyncio.subprocess.Process, ours: socket.socket) -> None:
+        reason: GituError | None = None
+        try:
+            stream = await UNIXSocketStream.from_socket(ours)
+            desk = Behind(self._host, self.offend)
+            async with Peer(
+                PipeTransport(stream, stream), offer=desk, protocol=Desk, grace=GRACE, rate=RATE, max_calls=1_000,
+                context=self._alone, stuck=lambda: self.offend(f"it went on for {GRACE:g} s after it was cancelled"),
+            ) as peer:  # fmt: skip
+                self.guest = peer.remote(Guest)
+                self._met.set()
+                async with anyio.create_task_group() as group:
+                    group.start_soon(self._listen, process)
+                    group.start_soon(self._watch)
+                    await peer.closed.wait()
+                    reason = peer.reason
+                    group.cancel_scope.cancel()
+        except GituError as error:
+            reason = error
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._bury(process, reason)
+
+    async def _bury(self, process: asyncio.subprocess.Process, reason: GituError | None) -> None:
+        """Kills whatever is left, and finds out how it ended."""
+        if isinstance(reason, BorderError) and not self.offence:
+            self.why, self.offence = f"it broke the protocol: {reason.message}", True
+        elif reason is not None:
+            with anyio.move_on_after(0.5):  # it ends by itself: its own word about how is the better one
+                await process.wait()
+        died = process.returncode
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
+            (os.kill if self._debug else os.killpg)(process.pid, signal.SIGKILL)
+        await process.wait()
+        if not self.why:
+            self.why = _how(died)
+
+    # ---- the watch ---------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Asks the worker for a sign of life while somebody waits for it, and looks at what it costs otherwise."""
+        burnt = 0.0
+        before, at = _cpu(self.pid), time.monotonic()
+        while not self._debug:
+            await anyio.sleep(LOOK)
+            used, now = _cpu(self.pid), time.monotonic()
+            greedy = used - before > SHARE * (now - at)
+            burnt = burnt + now - at if greedy and not self.open else 0.0
+            before, at = used, now
+            if burnt > BUSY:
+                self.offend(f"it kept a processor busy for {BUSY:g} s without having been asked for anything")
+            elif self.open or greedy:
+                with anyio.move_on_after(DEAF) as late, contextlib.suppress(NotReady):
+                    await self.guest.ping()
+                if late.cancelled_caught:
+                    self.offend(f"it blocked its event loop for {DEAF:g} s")
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        """What it prints, in the log."""
+        log, left, minute = logging.getLogger(f"gitu.plugins.{self._id}"), LINES, 0
+        while process.stderr is not None:
+            try:
+                line = await process.stderr.readline()
+            except ValueError:  # longer than anybody would read
+                continue
+            if not line:
+                return
+            if minute != (minute := int(time.monotonic() / 60)):
+                left = LINES
+            left -= 1
+            if left >= 0:
+                log.info("%s", line.decode("utf-8", "replace").rstrip()[:LINE])
+
+    def _alone(self) -> Context:
+        """In which the worker calls the host of its own accord: it knows all that it was ever handed."""
+        context = copy_context()
+        me = plugin_principal(self._id)
+        label = self.taint.join(Label(origins=frozenset((me,))))
+        context.run(CURRENT_CALL.set, CallInfo("", "", principal=me, label=label))
+        return context
+
+    # ---- where it lives ----------------------------------------------------------------------------
+
+    def _places(self) -> list[str]:
+        """Where its code lies: the environment that it was installed into, and its own source where that is apart."""
+        folder = package_folder(self._found.value.partition(":")[0].partition(".")[0], self._found.location)
+        apart = [os.path.dirname(folder)] if folder and not folder.startswith(self._found.location) else []
+        return [self._found.location, *apart]
+
+    def _readable(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([sys.base_prefix, *_packages(), *self._places()]))
+
+
+@contextlib.contextmanager
+def _folder_for(home: Path, id: str) -> Iterator[str]:
+    """A folder that a worker may write to; it is removed with it."""
+    above = home / "tmp"
+    above.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = tempfile.mkdtemp(prefix=f"{id}-", dir=above)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@functools.cache
+def _packages() -> tuple[str, ...]:
+    """Where what a worker has from its host lies."""
+    found: list[str] = []
+    for name in RUNTIME:
+        if (spec := importlib.util.find_spec(name)) is not None:
+            found += spec.submodule_search_locations or ([spec.origin] if spec.origin else [])
+    return tuple(found)
+
+
+@functools.cache
+def _roots() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(os.path.dirname(each) for each in _packages()))
+
+
+def _cpu(pid: int) -> float:
+    """Seconds of processor time that a process has used; 0 where nobody can tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _how(code: int | None) -> str:
+    """How a process ended, in words."""
+    if code is None:
+        return "its process was ended"
+    if code < 0:
+        name = signal.Signals(-code).name if -code in signal.Signals._value2member_map_ else str(-code)
+        return f"its process was ended by {name}"
+    return f"its process ended by itself (exit code {code})"
