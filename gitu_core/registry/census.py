@@ -75,9 +75,9 @@ class Record:
         contributions = tuple(f"{each.seam}:{each.name}" for each in manifest.contributes)
         return PluginStatus(
             id=self.id, state=self.state, enabled=self.enabled, active=self.active is not None,
-            isolation=self.isolation, title=manifest.title, contributions=contributions, hooks=tuple(manifest.hooks), file=found.file,
-            distribution=found.distribution, version=found.version, reason=self.reason, hint=self.hint,
-            source=found.source, notes=tuple(self.notes), faults=faults,
+            isolation=self.isolation, title=manifest.title, contributions=contributions,
+            hooks=tuple(manifest.hooks), file=found.file, distribution=found.distribution, version=found.version,
+            reason=self.reason, hint=self.hint, source=found.source, notes=tuple(self.notes), faults=faults,
         )  # fmt: skip
 
 

@@ -17,10 +17,9 @@ from functools import partial
 from typing import Any, Protocol
 
 import anyio
-from anyio.abc import UNIXSocketStream
 
 from gitu_core.border.peer import Peer
-from gitu_core.border.pipes import PipeTransport
+from gitu_core.border.sockets import open_socket
 from gitu_core.contracts import Adapter, Command, Host, MemoryStore, Page, RuleAction, Tool
 from gitu_core.contracts.base import SEAMS
 from gitu_core.contracts.provider import Embedder, ModelProvider, ModelRouter
@@ -56,11 +55,13 @@ sys.modules["ssl"] = stub = types.ModuleType("ssl")
 stub.__getattr__ = lambda name: type(name, (Exception,), {})
 import anyio.abc, anyio._backends._asyncio
 del sys.modules["ssl"]
+sys.modules["pydantic.plugin._loader"] = types.SimpleNamespace(get_plugins=tuple)
 from gitu_core.registry.guest import main
 main(task["socket"])
 """
 """What a worker begins with. What carries calls would load the library for TLS, five megabytes that a process without
-sockets never needs; a plugin that imports ``ssl`` gets the real one."""
+sockets never needs; a plugin that imports ``ssl`` gets the real one. Nobody installs plugins of pydantic here; looking
+for them would load two megabytes."""
 
 
 class Task(Value, frozen=True):
@@ -289,10 +290,10 @@ def _writes(path: Any, mode: str | None, flags: int) -> bool:
 
 async def serve(number: int) -> None:
     """Serves the host at the other end of a socket, until that ends."""
-    stream = await UNIXSocketStream.from_socket(socket.socket(fileno=number))
+    transport = await open_socket(socket.socket(fileno=number))
     peer: Peer
     worker = Worker(lambda: peer.remote(Desk))
-    async with Peer(PipeTransport(stream, stream), offer=worker, protocol=Guest, grace=GRACE) as peer:
+    async with Peer(transport, offer=worker, protocol=Guest, grace=GRACE) as peer:
         await peer.closed.wait()
 
 

@@ -21,10 +21,9 @@ from typing import Any
 
 import anyio
 import msgspec
-from anyio.abc import UNIXSocketStream
 
 from gitu_core.border.peer import Peer
-from gitu_core.border.pipes import PipeTransport
+from gitu_core.border.sockets import open_socket
 from gitu_core.contracts.scope import CURRENT_CALL
 from gitu_core.errors import BorderError, GituError, LoadError, NotReady
 from gitu_core.model import UNLABELLED, CallInfo, Label
@@ -155,10 +154,10 @@ class Run:
     async def _connected(self, process: asyncio.subprocess.Process, ours: socket.socket) -> None:
         reason: GituError | None = None
         try:
-            stream = await UNIXSocketStream.from_socket(ours)
+            transport = await open_socket(ours)
             desk = Behind(self._host, self.offend)
             async with Peer(
-                PipeTransport(stream, stream), offer=desk, protocol=Desk, grace=GRACE, rate=RATE, max_calls=1_000,
+                transport, offer=desk, protocol=Desk, grace=GRACE, rate=RATE, max_calls=1_000,
                 context=self._alone, stuck=lambda: self.offend(f"it went on for {GRACE:g} s after it was cancelled"),
             ) as peer:  # fmt: skip
                 self.guest = peer.remote(Guest)
