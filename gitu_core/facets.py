@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 
 from gitu_core.contracts.authority import Grant
-from gitu_core.contracts.host import FACETS, Entry, Missing
+from gitu_core.contracts.host import FACETS, Entry, FileInfo, HttpRequest, HttpResponse, Missing
 from gitu_core.contracts.scope import CURRENT_CALL, acting, person_of
 from gitu_core.contracts.timers import HOOK, Timer
-from gitu_core.errors import Denied, InputError, LimitReached, NotReady
+from gitu_core.errors import Denied, InputError, LimitReached, NotReady, PluginError
 from gitu_core.model import UNLABELLED, Ask, BlobRef, Conversation, Label, Outgoing, Part, user  # fmt: skip
 from gitu_core.model import plugin as plugin_principal
 from gitu_core.model.audience import audience
@@ -57,6 +58,7 @@ log = logging.getLogger("gitu")
 DAY, LOOK_AGAIN, MOST_ASKED = 86_400.0, 0.5, 5
 """Seconds of a day, and between two looks for an answer; questions of a plugin that a person has open at once."""
 
+
 PIECE = 1 << 20
 """The most bytes a plugin may write or read at once."""
 
@@ -96,6 +98,10 @@ class _Facet:
     def __init__(self, house: Parts, manifest: Manifest) -> None:
         self._house, self._manifest = house, manifest
         self._plugin = manifest.id
+
+    def _count(self, error: Denied) -> None:
+        """Whoever asks for what it did not declare is refused, and it counts as a fault."""
+        self._house.registry.fault(self._plugin, PluginError(error.message, hint=error.hint), False)
 
 
 class LogFacet(_Facet):
@@ -172,13 +178,64 @@ class SecretsFacet(_Facet):
         plain = name.rpartition(":")[2]
         needs = {need.name for need in self._manifest.capabilities.secrets if need.mode == "revealed"}
         if plain not in needs:
-            raise Denied(f"plugin {self._plugin} does not declare the secret {plain!r} as revealed",
-                         hint="declare it under [[capabilities.secrets]]")  # fmt: skip
+            error = Denied(f"plugin {self._plugin} does not declare the secret {plain!r} as revealed",
+                           hint="declare it under [[capabilities.secrets]]")  # fmt: skip
+            self._count(error)
+            raise error
         call, person = CURRENT_CALL.get(), name.partition(":")[2].rpartition(":")[0]
         if call is not None and name.startswith("personal:") and person != person_of(call.principal):
             raise Denied(f"the secret {plain} is not that of whom the call is for", hint="ask for the caller's own")
         guard_logs()  # those that the plugin made meanwhile as well
         return self._house.secrets.reveal(name)
+
+
+class _Brokered(_Facet):
+    """What the host does in a plugin's place."""
+
+    async def _do(self, work: Callable[[], Any]) -> Any:
+        import anyio.to_thread
+
+        try:
+            return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+        except Denied as error:
+            self._count(error)
+            raise
+
+
+class HttpFacet(_Brokered):
+    """Requests to the hosts that the manifest declares."""
+
+    def __init__(self, house: Parts, manifest: Manifest) -> None:
+        from gitu_core.broker import Network
+
+        super().__init__(house, manifest)
+        self._network = Network(manifest, house.secrets.reveal)
+
+    async def request(self, request: HttpRequest) -> HttpResponse:
+        """Sends it."""
+        return cast(HttpResponse, await self._do(partial(self._network.request, request)))
+
+
+class FilesFacet(_Brokered):
+    """Files under the roots that the manifest declares."""
+
+    def __init__(self, house: Parts, manifest: Manifest) -> None:
+        from gitu_core.broker import Roots
+
+        super().__init__(house, manifest)
+        self._roots = Roots(manifest)
+
+    async def list(self, path: str) -> Sequence[FileInfo]:
+        """What is in a folder, by name."""
+        return cast(Sequence[FileInfo], await self._do(partial(self._roots.list, path)))
+
+    async def read(self, path: str, offset: int = 0, size: int = PIECE) -> bytes:
+        """A piece of a file."""
+        return cast(bytes, await self._do(partial(self._roots.read, path, offset, size)))
+
+    async def write(self, path: str, data: bytes, append: bool = False) -> None:
+        """Writes or extends a file."""
+        await self._do(partial(self._roots.write, path, data, append))
 
 
 class ModelFacet(_Facet):
@@ -285,7 +342,8 @@ class AdminFacet(_Facet):
 
 _FACETS: dict[str, type[_Facet]] = {
     "log": LogFacet, "kv": KvFacet, "blobs": BlobsFacet, "secrets": SecretsFacet, "model": ModelFacet,
-    "notify": NotifyFacet, "ask": AskFacet, "schedule": ScheduleFacet, "admin": AdminFacet,
+    "http": HttpFacet, "files": FilesFacet, "notify": NotifyFacet, "ask": AskFacet, "schedule": ScheduleFacet,
+    "admin": AdminFacet,
 }  # fmt: skip
 
 

@@ -57,11 +57,13 @@ _ID = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
 class SecretNeed(Value, frozen=True):
-    """A secret that a plugin wants: ``injected`` by the host into requests, or ``revealed`` to the plugin."""
+    """A secret that a plugin wants: ``injected`` by the host into requests to its `audience` (none = every declared
+    host), or ``revealed`` to the plugin."""
 
     name: str
     mode: Literal["injected", "revealed"] = "injected"
     optional: bool = False
+    audience: tuple[str, ...] = ()
 
 
 class Capabilities(Value, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from gitu_core.border.outbox import Outbox
 from gitu_core.border.plans import Method
 from gitu_core.border.proxies import Objects
 from gitu_core.errors import BorderError, Cancelled, GituError, NotReady
+
+log = logging.getLogger("gitu.border")
 
 _DETAILS_LIMIT = 64 << 10
 
@@ -80,8 +83,10 @@ class Server:
             if anyio.current_effective_deadline() == -math.inf:
                 raise
             error = Cancelled("the other side gave up by itself", raised=type(raised).__name__)
-        except (Exception, SystemExit) as raised:  # noqa: BLE001 - what it raises is an answer, never our end
+        except (Exception, SystemExit) as raised:
             error = raised
+            if not isinstance(raised, GituError):  # only its message crosses
+                log.info("a call of %s failed", frame.method, exc_info=raised)
         finally:
             self._running.pop(frame.id, None)
         self._outbox.post(Failed(frame.id, self._fault(error)))

@@ -249,7 +249,11 @@ class Registry:
 
     def fault(self, plugin: str, error: PluginError, offence: bool) -> None:
         """A plugin did what it must not, or its process died: with *offence* it is quarantined at once."""
-        self._fault(plugin, error, self._budget.limit if offence else HANG)
+        record = self._by_id[plugin]
+        if not offence:
+            self._fault(plugin, error, HANG)
+        elif record.state == "enabled":
+            self.quarantine(plugin, error.message, error.hint)
 
     def _fault(self, plugin: str, error: PluginError, weight: int) -> None:
         """Counts a failure of a hook, and quarantines a plugin that fails too often."""

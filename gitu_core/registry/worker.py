@@ -25,7 +25,7 @@ import msgspec
 from gitu_core.border.peer import Peer
 from gitu_core.border.sockets import open_socket
 from gitu_core.contracts.scope import CURRENT_CALL
-from gitu_core.errors import BorderError, GituError, LoadError, NotReady
+from gitu_core.errors import BorderError, GituError, LoadError
 from gitu_core.model import UNLABELLED, CallInfo, Label
 from gitu_core.model import plugin as plugin_principal
 from gitu_core.registry.guest import BOOT, GRACE, RUNTIME, Desk, Guest, Loaded, Task
@@ -65,7 +65,7 @@ class Run:
     def __init__(self, found: Found, id: str, home: Path, host: Any, *, debug: bool) -> None:
         self._found, self._id, self._home, self._host, self._debug = found, id, home, host, debug
         self.over = anyio.Event()
-        self.why, self.offence, self.wanted = "", False, False
+        self.why, self.offence, self.wanted, self._asked = "", False, False, False
         self.open, self.used, self.taint = 0, time.monotonic(), UNLABELLED
         self.loaded: Loaded
         self.guest: Guest
@@ -127,15 +127,14 @@ class Run:
         with _folder_for(self._home, self._id) as self._folder:
             ours, theirs = socket.socketpair()
             try:
-                process = await self._spawn(theirs)
-            except OSError as error:
-                self._failed = error
-                ours.close()
-            else:
+                with theirs:  # held by the worker alone from then on, so that its end is noticed
+                    process = await self._spawn(theirs)
                 self.pid = process.pid
                 await self._connected(process, ours)
+            except OSError as error:
+                self._failed = error
             finally:
-                theirs.close()
+                ours.close()
                 self.over.set()
                 self._met.set()
 
@@ -158,7 +157,7 @@ class Run:
             desk = Behind(self._host, self.offend)
             async with Peer(
                 transport, offer=desk, protocol=Desk, grace=GRACE, rate=RATE, max_calls=1_000,
-                context=self._alone, stuck=lambda: self.offend(f"it went on for {GRACE:g} s after it was cancelled"),
+                context=self._alone, stuck=self._stuck,
             ) as peer:  # fmt: skip
                 self.guest = peer.remote(Guest)
                 self._met.set()
@@ -185,6 +184,7 @@ class Run:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
             (os.kill if self._debug else os.killpg)(process.pid, signal.SIGKILL)
         await process.wait()
+        process._transport.close()  # type: ignore[attr-defined]  # else the pipe that nobody reads any more stays open
         if not self.why:
             self.why = _how(died)
 
@@ -203,10 +203,18 @@ class Run:
             if burnt > BUSY:
                 self.offend(f"it kept a processor busy for {BUSY:g} s without having been asked for anything")
             elif self.open or greedy:
-                with anyio.move_on_after(DEAF) as late, contextlib.suppress(NotReady):
+                self._asked = True
+                with anyio.move_on_after(DEAF), contextlib.suppress(GituError):
                     await self.guest.ping()
-                if late.cancelled_caught:
-                    self.offend(f"it blocked its event loop for {DEAF:g} s")
+                self._asked = False
+
+    def _stuck(self) -> None:
+        what = (
+            f"blocked its event loop for {DEAF:g} s"
+            if self._asked
+            else f"went on for {GRACE:g} s after it was cancelled"
+        )
+        self.offend(f"it {what}")
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         """What it prints, in the log."""

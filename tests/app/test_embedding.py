@@ -214,7 +214,7 @@ async def test_a_plugin_migrates_its_state_once_and_never_backwards(tmp_path):
 
         manifest = msgspec.structs.replace(gitu.house.registry.manifest("basics"), id="mine", state_version=2)
         active = Active(None, manifest, Manager().add(Plugin(), "mine"))
-        activation = Activation(gitu.house.registry, None, print, 1, versions)
+        activation = Activation(gitu.house.registry, None, print, 1, versions, tmp_path, {})
         await activation._migrate(active)
         await activation._migrate(active)
         assert calls == [(0, 2)]

@@ -35,7 +35,7 @@ def gitu_tools(host):
 
 DECLARES = """
 [capabilities]
-facets = ["kv", "blobs", "secrets", "model", "notify", "admin", "http"]
+facets = ["kv", "blobs", "secrets", "model", "notify", "admin", "memory"]
 [[capabilities.secrets]]
 name = "SHOP_KEY"
 mode = "revealed"
@@ -72,7 +72,7 @@ class Own:
 async def hosted(
     site: Site, home: Path, more: str = DECLARES, *, adapter: Any = None, replies: Any = (), **section: Any
 ) -> AsyncIterator[Any]:
-    """The host of an installed plugin, as its own code got it."""
+    """The host of an installed plugin, as its own code or its process is handed it."""
     site.install("shop", CODE, 'start = "eager"\n' + tool_manifest("look") + more)
     settings = Settings(home=str(home), plugins={"shop": {"enabled": True, **section}})
     own = [Own(adapter)] if adapter else []
@@ -83,7 +83,9 @@ async def hosted(
         if adapter:
             group.start_soon(gitu.serve, adapter.channel.name)
             await adapter._ready()
-        yield sys.modules["x_shop"].HOST
+        active = gitu.house.registry._record("shop").active
+        assert active is not None
+        yield active.host
         group.cancel_scope.cancel()
 
 
@@ -175,8 +177,8 @@ async def test_only_a_trusted_plugin_looks_into_the_installation(site: Site, hom
 
 async def test_what_is_not_declared_or_not_offered_is_refused_with_the_next_step(site: Site, home: Path) -> None:
     async with hosted(site, home) as host:
-        with pytest.raises(FacetUnavailable, match="this host does not offer the facet 'http'"):
-            await host.http.request(None)
+        with pytest.raises(FacetUnavailable, match="this host does not offer the facet 'memory'"):
+            await host.memory.search(None)
         with pytest.raises(FacetUnavailable, match="does not declare the facet 'files'") as caught:
             await host.files.list("")
         assert "gitu-plugin.toml of shop" in caught.value.hint

@@ -184,7 +184,7 @@ def test_no_page_of_the_command_tells_it(shop: Settings, home: Path, monkeypatch
 async def test_a_plugin_gets_what_it_declared_and_for_whom_it_works(shop: Settings, name: str) -> None:
     async with Gitu(model=FunctionModel(lambda request: "x"), config=shop) as gitu:
         await gitu.house.registry.get("tool", "tells")
-        host = sys.modules["x_shop"].HOST
+        host = gitu.house.registry._record("shop").active.host
         with pytest.raises(Denied, match="does not declare"):
             await host.secrets.reveal(name)
         assert await host.secrets.reveal("SHOP_KEY") == PLANTED

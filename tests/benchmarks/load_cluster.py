@@ -33,6 +33,7 @@ base_url = "{model}"
 
 [plugins.nats]
 enabled = true
+trusted = true
 servers = ["nats://127.0.0.1:{port}"]
 """
 

@@ -51,7 +51,8 @@ def run(options: argparse.Namespace) -> list[Result]:
                     return found
 
                 settings = (
-                    f'dispatcher = "nats"\n[plugins.nats]\nenabled = true\nservers = ["{node.url}"]\nack_wait = 2\n'
+                    'dispatcher = "nats"\n[plugins.nats]\nenabled = true\ntrusted = true\n'
+                    f'servers = ["{node.url}"]\nack_wait = 2\n'
                 )
                 place = base / f"team-{name.replace(' ', '-')}"
                 results.append(

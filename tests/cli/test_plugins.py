@@ -106,6 +106,7 @@ def gitu_stop(host):
 
 def test_what_a_plugin_prints_never_comes_between_the_answer_and_its_reader(cli: Cli, site: Site) -> None:
     site.install("noisy", NOISY, manifest=None)
+    cli.configure("[plugins.noisy]\ntrusted = true\n")
     assert listed(cli, "enable", "noisy")["noisy"]["state"] == "enabled"
     asked = cli.run("ask", "--json", "2+2")
     assert json.loads(asked.stdout)["text"] == "2+2 = 4"

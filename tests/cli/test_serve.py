@@ -89,7 +89,7 @@ def cli(tmp_path: Path, box: Path) -> Cli:
     site = Site(tmp_path / "site")
     site.install("post", POST, manifest=None)
     cli = Cli(tmp_path / "here", site.folder)
-    cli.configure("[plugins.post]\nenabled = true\n")
+    cli.configure("[plugins.post]\nenabled = true\ntrusted = true\n")
     cli.env.update(POST_FOLDER=str(box), POST_SECONDS="0.3")
     return cli
 
@@ -109,7 +109,8 @@ def test_a_channel_that_anybody_can_use_is_pointed_out(cli: Cli) -> None:
         return {key: findings["channel post"][key] for key in ("state", "detail")}
 
     assert found() == {"state": "warning", "detail": "open, whoever reaches it"}
-    cli.configure('[plugins.post]\nenabled = true\n[channels.post]\naccess = "paired"\ntrust = "talk"\n')
+    trusted = "[plugins.post]\nenabled = true\ntrusted = true\n"
+    cli.configure(trusted + '[channels.post]\naccess = "paired"\ntrust = "talk"\n')
     assert found() == {"state": "ok", "detail": "paired, its senders can be forged"}
 
 

@@ -1,0 +1,243 @@
+"""What the host does for plugins outside of it: requests to the hosts that they declare, files under their roots."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import os
+import re
+import socket
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from gitu_core.contracts.host import FileInfo, HttpRequest, HttpResponse
+from gitu_core.errors import Denied, GituError, InputError, NotReady, Rejected, Unknown
+from gitu_core.manifest import Manifest
+
+LARGEST = 8 << 20
+"""Bytes that an answer may have."""
+
+PIECE = 1 << 20
+"""Bytes of a file that may be read or written at once."""
+
+LONGEST, HOPS = 120.0, 5
+"""Seconds that a request may take at most, and how often it is sent on to another address."""
+
+_SAFE, _MOVED = ("GET", "HEAD"), (301, 302, 303, 307, 308)
+_SECRET = re.compile(r"\{secret:([A-Za-z0-9_.-]+)\}")
+_PORTS = {"https": 443, "http": 80}
+
+Reveal = Callable[[str], str]
+
+
+class Network:
+    """Sends requests for one plugin. Blocks: call it in a thread. *reveal* gives a secret by its name.
+
+    A host is declared as ``api.example.org``, ``*.example.org`` (every name below) or ``*`` (any), with a port where it
+    is not 443, and ``http://`` before it where it has no TLS. Addresses of this machine and of private networks are
+    reached only where they are declared themselves: ``localhost:8080``, ``http://192.168.1.10``.
+    """
+
+    def __init__(self, manifest: Manifest, reveal: Reveal) -> None:
+        self._plugin, self._reveal = manifest.id, reveal
+        self._declared = manifest.capabilities.network
+        self._needs = {each.name: each for each in manifest.capabilities.secrets if each.mode == "injected"}
+
+    def request(self, request: HttpRequest) -> HttpResponse:
+        """Sends a request, and sends it on where that is safe. Every address on the way is checked."""
+        url, method, shown = request.url, request.method.upper(), dict[str, str]()
+        headers = dict(request.headers)
+        for _ in range(HOPS + 1):
+            parts = self._split(url)
+            filled = {name: self._filled(value, parts, shown) for name, value in headers.items()}
+            answer = self._send(parts, method, filled, request)
+            onward = answer.headers.get("location", "")
+            if method not in _SAFE or answer.status not in _MOVED or not onward:
+                return _without(answer, shown)
+            before, url = url, urljoin(url, onward)
+            if urlsplit(before).netloc != urlsplit(url).netloc:
+                headers = {name: value for name, value in headers.items() if not _personal(name, value)}
+        raise Rejected(f"{request.url} sent the request on more than {HOPS} times", hint="ask for where it leads to")
+
+    def _split(self, url: str) -> SplitResult:
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise InputError(f"{url[:200]!r} is no URL: {error}", hint="correct it") from error
+        if parts.scheme not in _PORTS or not parts.hostname or parts.username or re.search(r"[\s\x00]", url):
+            raise InputError(f"{url[:200]!r} is no URL that may be asked", hint="write https://HOST/PATH")
+        if not any(self._fits(entry, parts, port) for entry in self._declared):
+            raise Denied(f"plugin {self._plugin} does not declare {parts.scheme}://{parts.netloc}",
+                         hint="add it to network in gitu-plugin.toml", host=parts.netloc)  # fmt: skip
+        return parts
+
+    @staticmethod
+    def _fits(entry: str, parts: SplitResult, port: int | None) -> bool:
+        scheme, _, rest = entry.rpartition("://")
+        declared = urlsplit(f"{scheme or 'https'}://{rest}")
+        if (declared.scheme, declared.port or _PORTS[declared.scheme]) != (parts.scheme, port or _PORTS[parts.scheme]):
+            return False
+        name, host = (declared.hostname or "").rstrip("."), (parts.hostname or "").rstrip(".")
+        return name in ("*", host) or (name.startswith("*.") and host.endswith(name[1:]))
+
+    def _addresses(self, parts: SplitResult) -> list[str]:
+        """The addresses of a host that may be asked, looked up once: what is connected to is what was checked."""
+        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+        try:
+            found = [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        except OSError as error:
+            raise NotReady(f"{host} could not be looked up: {error}", hint="try again later") from error
+        named = any(host == urlsplit(f"//{entry.rpartition('://')[2]}").hostname for entry in self._declared)
+        local = named and (host == "localhost" or _is_address(host))
+        usable = [each for each in dict.fromkeys(found) if local or ipaddress.ip_address(each.split("%")[0]).is_global]
+        if not usable:
+            raise Denied(f"{host} leads to {found[0]}, an address inside of this network or machine",
+                         hint="declare that address itself if the plugin is meant to reach it", host=host)  # fmt: skip
+        return usable
+
+    def _filled(self, value: str, parts: SplitResult, shown: dict[str, str]) -> str:
+        def fill(found: re.Match[str]) -> str:
+            need = self._needs.get(found[1])
+            if need is None:
+                raise Denied(f"plugin {self._plugin} does not declare the secret {found[1]!r} as injected",
+                             hint="declare it under [[capabilities.secrets]]")  # fmt: skip
+            if need.audience and not any(self._fits(each, parts, parts.port) for each in need.audience):
+                raise Denied(f"the secret {found[1]} is not meant for {parts.netloc}", hint="add it to its audience")
+            shown[found[1]] = secret = self._reveal(found[1])
+            return secret
+
+        return _SECRET.sub(fill, value)
+
+    def _send(self, parts: SplitResult, method: str, headers: Mapping[str, str], request: HttpRequest) -> HttpResponse:
+        seconds = min(max(request.timeout, 0.1), LONGEST)
+        connection = _connection(parts, self._addresses(parts), seconds)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        try:
+            try:
+                connection.connect()
+            except OSError as error:
+                raise NotReady(f"{parts.netloc} cannot be reached: {error}", hint="try again later") from error
+            try:
+                connection.request(method, target, request.body or None, dict(headers))
+                answer = connection.getresponse()
+                body = answer.read(LARGEST + 1)
+            except (OSError, http.client.HTTPException) as error:
+                what = f"{parts.netloc} did not answer: {type(error).__name__}: {error}"
+                kind: type[GituError] = NotReady if method in _SAFE else Unknown
+                raise kind(what, hint="find out what happened before trying again") from error
+            except ValueError as error:  # a header or method that HTTP does not have
+                raise InputError(f"this is no HTTP request: {error}", hint="correct its headers") from error
+        finally:
+            connection.close()
+        if len(body) > LARGEST:
+            raise Rejected(f"the answer has more than {LARGEST >> 20} MiB", hint="ask for a part of it")
+        return HttpResponse(answer.status, {name.lower(): value for name, value in answer.getheaders()}, body)
+
+
+def _connection(parts: SplitResult, addresses: Sequence[str], seconds: float) -> http.client.HTTPConnection:
+    """A connection that goes to one of *addresses*, whatever the name means by the time it is made."""
+    host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+
+    def connect(*_: Any) -> socket.socket:
+        last: OSError | None = None
+        for address in addresses:
+            try:
+                return socket.create_connection((address, port), seconds)
+            except OSError as error:
+                last = error
+        raise last or OSError("there is no address")
+
+    if parts.scheme == "https":
+        import ssl
+
+        made: http.client.HTTPConnection = http.client.HTTPSConnection(
+            host, port, timeout=seconds, context=ssl.create_default_context()
+        )
+    else:
+        made = http.client.HTTPConnection(host, port, timeout=seconds)
+    made._create_connection = connect  # type: ignore[attr-defined]
+    return made
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _personal(name: str, value: str) -> bool:
+    """True for a header that another host must not see."""
+    return name.lower() in ("authorization", "cookie", "proxy-authorization") or bool(_SECRET.search(value))
+
+
+def _without(answer: HttpResponse, shown: Mapping[str, str]) -> HttpResponse:
+    """The answer without the secrets that the host filled in: some servers say back what they were sent."""
+    body, headers = answer.body, dict(answer.headers)
+    for name, secret in shown.items():
+        body = body.replace(secret.encode(), f"[{name}]".encode())
+        headers = {key: value.replace(secret, f"[{name}]") for key, value in headers.items()}
+    return HttpResponse(answer.status, headers, body)
+
+
+class Roots:
+    """Reads and writes below the folders that a plugin declares. Blocks: call it in a thread."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._plugin = manifest.id
+        self._roots = [Path(each).expanduser() for each in manifest.capabilities.files]
+
+    def list(self, path: str) -> list[FileInfo]:
+        """What is in a folder, by name."""
+        folder = self._inside(path)
+        with _in_words(path), os.scandir(folder) as entries:
+            found = sorted((each.name, each.stat(follow_symlinks=False)) for each in entries)
+        return [
+            FileInfo(os.path.join(path, name), about.st_size, stat.S_ISDIR(about.st_mode), about.st_mtime)
+            for name, about in found
+        ]
+
+    def read(self, path: str, offset: int, size: int) -> bytes:
+        """A piece of a file."""
+        with _in_words(path), open(self._opened(path, os.O_RDONLY), "rb") as file:
+            file.seek(max(0, offset))
+            return file.read(min(max(0, size), PIECE))
+
+    def write(self, path: str, data: bytes, append: bool) -> None:
+        """Writes or extends a file."""
+        if len(data) > PIECE:
+            raise InputError(f"{len(data)} bytes at once, {PIECE} are allowed", hint="append smaller pieces")
+        flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
+        with _in_words(path), open(self._opened(path, flags), "wb") as file:
+            file.write(data)
+
+    def _opened(self, path: str, flags: int) -> int:
+        """A file, opened where it was found to be: a link that is put there meanwhile leads nowhere."""
+        return os.open(self._inside(path), flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+    def _inside(self, path: str) -> Path:
+        if "\0" in path or not self._roots:
+            raise InputError(f"{path[:200]!r} is no path below a declared folder", hint="declare files = [...]")
+        wanted = (self._roots[0] / Path(path).expanduser()).resolve()
+        if not any(wanted.is_relative_to(root.resolve()) for root in self._roots):
+            raise Denied(f"plugin {self._plugin} does not declare {path[:200]}",
+                         hint="add its folder to files in gitu-plugin.toml", path=path[:200])  # fmt: skip
+        return wanted
+
+
+class _in_words:
+    """An error of the file system, with the path that was asked for."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path[:200]
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, OSError):
+            raise InputError(f"{self._path}: {error.strerror or error}", hint="look at the path") from error
