@@ -92,6 +92,7 @@ class Activation:
                 self._report(error)
             if active.apart is not None:
                 active.apart.close()
+                await active.apart.ended()
         if self._watchdog is not None:
             self._watchdog.stop()
             self._watchdog = None

@@ -66,6 +66,11 @@ class Apart:
         if self._run is not None:
             self._run.end()
 
+    async def ended(self) -> None:
+        """Waits until nothing is left of the worker."""
+        if self._run is not None:
+            await self._run.over.wait()
+
     @property
     def lasts(self) -> bool:
         """True if the worker must run all the time: it speaks a channel, listens, or says so."""

@@ -56,7 +56,7 @@ class Index:
     def path(self) -> list[str]:
         """The folders that are searched, absolute, in order, each once."""
         folders = sys.path if self._path is None else self._path
-        return list(dict.fromkeys(os.path.abspath(folder) for folder in folders))
+        return list(dict.fromkeys(os.path.abspath(folder) for folder in (*folders, *environments(self._home))))
 
     def load(self) -> list[Found]:
         """Every installed plugin, by path and name. A distribution found twice counts where Python finds it
@@ -118,6 +118,19 @@ class Index:
         """
         with suppress(OSError):
             write_whole(self.file, msgspec.json.encode(self._kept))
+
+
+def environments(home: Path) -> list[str]:
+    """The environments of plugins that were installed into one of their own: ``plugins/ID/RELEASE`` in *home*, where
+    ``plugins/ID/current`` holds the name of the release that is used."""
+    found = []
+    with suppress(OSError):
+        for each in sorted(os.scandir(home / "plugins"), key=lambda entry: entry.name):
+            with suppress(OSError, UnicodeDecodeError):
+                release = Path(each.path, "current").read_text(encoding="utf-8").strip()
+                if release and os.sep not in release and not release.startswith("."):
+                    found.append(os.path.join(each.path, release))
+    return found
 
 
 def write_whole(file: Path, data: bytes) -> None:

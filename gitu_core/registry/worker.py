@@ -89,11 +89,10 @@ class Run:
     async def _loading(self, task: Task) -> None:
         try:
             with anyio.fail_after(task.seconds + LOOK):
-                self.loaded = await self.guest.load(
-                    msgspec.structs.replace(
-                        task, fence=msgspec.structs.replace(task.fence, read=self._readable(), write=(self._folder,))
-                    )
+                fence = msgspec.structs.replace(
+                    task.fence, read=self._readable(), write=(*task.fence.write, self._folder)
                 )
+                self.loaded = await self.guest.load(msgspec.structs.replace(task, fence=fence))
         except TimeoutError:
             late = f"its import did not end within {task.seconds:g} s"
             raise LoadError(late, hint="see what its module does when it is imported") from None

@@ -252,10 +252,3 @@ def gitu_tools(host):
         assert found.state == "quarantined"
         assert "disagrees with the code" in found.reason
         assert await house.sum() == "5"
-
-
-async def test_a_plugin_that_dies_is_started_again_and_quarantined_when_it_goes_on_dying(
-    site: Site, opened: Open
-) -> None:
-    plugin(site, "mortal", "os._exit(3)")
-    await caught(opened, "mortal", "its process ended by itself (exit code 3)", times=2)

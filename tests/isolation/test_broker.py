@@ -1,0 +1,248 @@
+"""Requests and files that the host does for plugins: to what they declared, and nowhere else."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitu_core.broker import Network, Roots
+from gitu_core.contracts import HttpRequest
+from gitu_core.errors import Denied, GituError, InputError, NotReady, Rejected, Unknown
+from gitu_core.manifest import Capabilities, Manifest, SecretNeed
+
+SECRETS = {"KEY": "pl4nted-secret", "OTHER": "another-secret"}
+
+
+def network(*declared: str, secrets: tuple[SecretNeed, ...] = ()) -> Network:
+    """A plugin's network."""
+    manifest = Manifest("shop", capabilities=Capabilities(network=declared, secrets=secrets))
+    return Network(manifest, SECRETS.__getitem__)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        """Answers with what it was asked, or does what the path says."""
+        seen = self.server.seen  # type: ignore[attr-defined]
+        seen.append((self.path, dict(self.headers)))
+        status, body, more = 200, repr(dict(self.headers)).encode(), {}
+        if self.path.startswith("/to/"):
+            status, more = 302, {"Location": self.path[4:]}
+        elif self.path == "/large":
+            body = b"x" * (9 << 20)
+        elif self.path == "/gone":
+            self.connection.close()
+            return
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **more}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    """A real server on this machine; `seen` is what it was asked for."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Handler) as served:
+        served.daemon_threads = True
+        served.seen = []  # type: ignore[attr-defined]
+        served.at = f"localhost:{served.server_address[1]}"  # type: ignore[attr-defined]
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield served
+        served.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("declared", "url"),
+    [
+        ("api.example.org", "https://api.example.org/x"),
+        ("api.example.org", "https://API.example.org./x"),
+        ("*.example.org", "https://a.b.example.org/"),
+        ("*", "https://anything.example/"),
+        ("api.example.org:8443", "https://api.example.org:8443/"),
+        ("http://api.example.org", "http://api.example.org/"),
+    ],
+)
+def test_what_is_declared_may_be_asked(declared: str, url: str) -> None:
+    assert network(declared)._split(url).geturl() == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org/", "https://evil-api.example.org/", "https://api.example.org.evil.example/",
+        "http://api.example.org/", "https://api.example.org:444/", "https://evil.example/?api.example.org",
+        "https://evil.example#api.example.org",
+    ],
+)  # fmt: skip
+def test_what_is_not_declared_is_refused(url: str) -> None:
+    with pytest.raises(Denied, match="does not declare") as refused:
+        network("api.example.org").request(HttpRequest(url))
+    assert "gitu-plugin.toml" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "api.example.org", "ftp://api.example.org/", "file:///etc/passwd", "https://user@api.example.org/",
+        "https://api.example.org/\r\nHost: evil", "https://api.example.org:x/", "https://[::1/", "https:///x",
+    ],
+)  # fmt: skip
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(InputError, match="is no URL"):
+        network("*").request(HttpRequest(url))
+
+
+@given(st.text(max_size=60))
+def test_no_text_passes_that_is_not_the_declared_host(text: str) -> None:
+    try:
+        parts = network("api.example.org")._split(f"https://{text}")
+    except GituError:
+        return
+    assert (parts.hostname or "").rstrip(".") == "api.example.org"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.0.0.1", "169.254.169.254", "192.168.1.1", "::1", "fe80::1", "0.0.0.0", "::ffff:10.0.0.1"],
+)
+def test_a_name_that_leads_inside_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does when somebody makes a public name point to a private address."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(Denied, match="an address inside of this network or machine"):
+        network("api.example.org", "*").request(HttpRequest("https://api.example.org/"))
+
+
+def test_a_name_is_looked_up_once_and_that_is_where_the_connection_goes(
+    server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that changes its mind between the check and the connection gains nothing by it."""
+    answers = iter(["127.0.0.1", "169.254.169.254"])
+    real = socket.getaddrinfo
+
+    def look(host: str, port: int, *rest: Any, **more: Any) -> Any:
+        return real(next(answers) if host == "localhost" else host, port, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look)
+    at = f"http://{server.at}"
+    assert network(at).request(HttpRequest(at + "/x")).status == 200
+    assert next(answers) == "169.254.169.254"
+
+
+def test_a_redirect_is_followed_where_it_was_declared_and_refused_elsewhere(server: Any) -> None:
+    at = f"http://{server.at}"
+    assert network(at).request(HttpRequest(f"{at}/to/{at}/end")).status == 200
+    for goal in ("http://169.254.169.254/latest", "http://127.0.0.1:1/", "https://evil.example/", "file:///etc/passwd"):
+        with pytest.raises((Denied, InputError)):
+            network(at).request(HttpRequest(f"{at}/to/{goal}"))
+    path = "/end"
+    for _ in range(8):
+        path = f"/to/{at}{path}"
+    with pytest.raises(Rejected, match="more than 5 times"):
+        network(at).request(HttpRequest(at + path))
+    assert network(at).request(HttpRequest(f"{at}/to/{at}/end", method="POST")).status == 302
+
+
+def test_a_secret_goes_only_where_it_may_and_never_comes_back(server: Any) -> None:
+    at = f"http://{server.at}"
+    need = (SecretNeed("KEY"), SecretNeed("OTHER", audience=("api.example.org",)), SecretNeed("SHOWN", mode="revealed"))
+    asked = network(at, "api.example.org", secrets=need)
+    answer = asked.request(HttpRequest(at + "/x", headers={"Authorization": "Bearer {secret:KEY}"}))
+    assert server.seen[-1][1]["Authorization"] == "Bearer pl4nted-secret"
+    assert b"pl4nted-secret" not in answer.body
+    assert b"Bearer [KEY]" in answer.body
+    for name, reason in {"OTHER": "is not meant for", "SHOWN": "as injected", "NONE": "as injected"}.items():
+        with pytest.raises(Denied, match=reason):
+            asked.request(HttpRequest(at + "/x", headers={"X": f"{{secret:{name}}}"}))
+
+
+def test_a_secret_does_not_follow_to_another_host(server: Any) -> None:
+    port = server.server_address[1]
+    here, there = f"http://localhost:{port}", f"http://127.0.0.1:{port}"
+    asked = network(here, there, secrets=(SecretNeed("KEY"),))
+    headers = {"X-Key": "{secret:KEY}", "Cookie": "a=b", "Accept": "text/plain"}
+    asked.request(HttpRequest(f"{here}/to/{there}/end", headers=headers))
+    first, second = server.seen[-2:]
+    assert first[1]["X-Key"] == "pl4nted-secret"
+    assert ("X-Key" in second[1], "Cookie" in second[1], second[1]["Accept"]) == (False, False, "text/plain")
+
+
+def test_what_goes_wrong_is_typed(server: Any) -> None:
+    at = f"http://{server.at}"
+    asked = network(at, "http://localhost:1")
+    with pytest.raises(NotReady, match="cannot be reached"):
+        asked.request(HttpRequest("http://localhost:1/"))
+    with pytest.raises(NotReady, match="did not answer"):
+        asked.request(HttpRequest(f"{at}/gone"))
+    with pytest.raises(Unknown, match="did not answer"):
+        asked.request(HttpRequest(f"{at}/gone", method="POST"))
+    with pytest.raises(Rejected, match="more than 8 MiB"):
+        asked.request(HttpRequest(f"{at}/large"))
+    with pytest.raises(InputError, match="no HTTP request"):
+        asked.request(HttpRequest(f"{at}/x", headers={"A": "b\r\nHost: evil"}))
+
+
+def roots(*folders: Path) -> Roots:
+    """A plugin's folders."""
+    return Roots(Manifest("shop", capabilities=Capabilities(files=tuple(map(str, folders)))))
+
+
+def test_files_are_read_written_and_listed_below_the_roots(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "sub").mkdir(parents=True)
+    files = roots(root)
+    files.write("note.txt", b"one", append=False)
+    files.write(str(root / "note.txt"), b" two", append=True)
+    assert files.read("note.txt", 0, 100) == b"one two"
+    assert files.read("note.txt", 4, 2) == b"tw"
+    listed = [(each.path, each.folder) for each in files.list(".")]
+    assert listed == [("./note.txt", False), ("./sub", True)]
+    assert (root / "note.txt").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(InputError, match="No such file"):
+        files.read("none", 0, 1)
+    with pytest.raises(InputError, match="bytes at once"):
+        files.write("big", b"x" * ((1 << 20) + 1), append=False)
+
+
+def test_no_path_leads_out(tmp_path: Path) -> None:
+    root, private = tmp_path / "root", tmp_path / "private"
+    root.mkdir()
+    private.write_text("not for plugins")
+    (root / "link").symlink_to(private)
+    (root / "up").symlink_to(tmp_path)
+    files = roots(root)
+    for path in ("../private", str(private), "link", "up/private", "/etc/passwd", "~/x", f"{root}/../private"):
+        with pytest.raises(Denied, match="does not declare"):
+            files.read(path, 0, 10)
+        with pytest.raises(Denied, match="does not declare"):
+            files.write(path, b"x", append=False)
+    assert private.read_text() == "not for plugins"
+    with pytest.raises(InputError):
+        files.read("a\0b", 0, 1)
+    with pytest.raises(InputError, match="declare files"):
+        roots().read("x", 0, 1)
+
+
+@given(st.text(max_size=40))
+def test_no_name_of_a_file_leads_out(name: str) -> None:
+    root = Path("/nonexistent-root/inside")
+    try:
+        found = roots(root)._inside(name)
+    except (GituError, ValueError, OSError, RuntimeError):
+        return
+    assert found.is_relative_to(os.path.realpath(root))
