@@ -15,7 +15,7 @@ class PluginStatus(Value, frozen=True):
 
     `state` is what may happen to it, `enabled` what the operator wants, `active` whether its code is loaded.
     `reason` and `hint` say why it cannot run and what to do. `contributions` are written ``seam:name``.
-    `source` tells where its manifest comes from: ``file``, a ``bubblewrap`` jail, a plain ``child`` process,
+    `source` tells where its manifest comes from: ``file``, a ``fenced`` child process, a plain ``child``,
     ``local`` (the embedder's own), or nothing yet. `isolation` is how its code really runs. `notes` are
     smaller troubles; `faults` how often it failed lately.
     """

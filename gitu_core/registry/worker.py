@@ -28,6 +28,7 @@ from gitu_core.contracts.scope import CURRENT_CALL
 from gitu_core.errors import BorderError, GituError, LoadError
 from gitu_core.model import UNLABELLED, CallInfo, Label
 from gitu_core.model import plugin as plugin_principal
+from gitu_core.registry.fence import around
 from gitu_core.registry.guest import BOOT, GRACE, RUNTIME, Desk, Guest, Loaded, Task
 from gitu_core.registry.scan import Found, package_folder
 
@@ -248,7 +249,7 @@ class Run:
         return [self._found.location, *apart]
 
     def _readable(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys([sys.base_prefix, *_packages(), *self._places()]))
+        return around((sys.base_prefix, *_packages(), *self._places()), str(self._home))
 
 
 @contextlib.contextmanager
