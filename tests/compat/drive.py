@@ -209,7 +209,7 @@ async def hooks(open_: Open, given: Any) -> Any:
     adapter = RecordingAdapter()
     script = [call("lamp", number=3), repeat, call("lamp", number=13), repeat, repeat]
     async with AsyncExitStack() as stack:
-        opened = open_(ScriptedModel(script), tools=[lamp], plugins=[On(adapter)])
+        opened = open_(ScriptedModel(script), tools=[lamp], plugins=[On(adapter)])  # type: ignore[no-untyped-call]
         gitu = await stack.enter_async_context(opened)
         group = await stack.enter_async_context(anyio.create_task_group())
         group.start_soon(gitu.serve)

@@ -66,7 +66,8 @@ def test_a_range_that_runs_backwards_is_none(speaks: Any) -> None:
 
 def test_what_the_author_wrote_for_is_kept_when_a_manifest_is_written_again(speaks: Any) -> None:
     speaks(2, 1)
-    for declared, kept in (({"tool": "1-2"}, "1-2"), ({"tool": 1}, 1), ({}, 2)):
+    cases: list[tuple[dict[str, str | int], str | int]] = [({"tool": "1-2"}, "1-2"), ({"tool": 1}, 1), ({}, 2)]
+    for declared, kept in cases:
         found = summarise(
             Manifest("a", contracts=declared), {}, {"tool": [SimpleNamespace(spec=OFFER["data"]["spec"])]}
         )
