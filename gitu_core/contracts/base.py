@@ -23,11 +23,8 @@ __all__ = ["SEAMS", "WIRE_VERSION", "Seam", "contract", "seam_of"]
 
 C = TypeVar("C", bound=type)
 
-WIRE_VERSION = 1
-"""The version of the protocol between the host and an isolated plugin."""
-
-WIRE_OLDEST = 1
-"""The oldest version of it that is still spoken."""
+WIRE_VERSION, WIRE_OLDEST = 1, 1
+"""The version of the protocol between the host and an isolated plugin, and the oldest one that is still spoken."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ async def test_an_old_plugin_is_listed_loads_and_does_what_it_did(
     config = frozen_then.get("config", {})
     registry = Registry(
         gitu_home, path=[str(installed)], enabled=lambda *_: True,
-        host_for=lambda manifest: RecordingHost(manifest.id, config),  # type: ignore[arg-type,return-value]
+        host_for=lambda manifest: RecordingHost(manifest.id, config),
     )  # fmt: skip
     (listed,) = registry.plugins()
     assert (listed.id, listed.state, listed.reason) == (frozen_then["id"], "enabled", "")
