@@ -78,7 +78,7 @@ class Record:
             isolation=self.isolation, title=manifest.title, contributions=contributions,
             hooks=tuple(manifest.hooks), file=found.file, distribution=found.distribution, version=found.version,
             reason=self.reason, hint=self.hint, source=found.source, notes=(*self.notes, *deprecations(manifest)),
-            faults=faults,
+            faults=faults, walls=self.active.apart.walls if self.active and self.active.apart else (),
         )  # fmt: skip
 
 

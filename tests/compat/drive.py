@@ -24,9 +24,9 @@ Open = Callable[..., AbstractAsyncContextManager[Gitu]]
 Drive = Callable[[Open, Any], Awaitable[Any]]
 
 
-def opener(home: str, id: str, config: dict[str, Any]) -> Open:
-    """Opens assistants with one plugin enabled."""
-    settings = Settings(home=home, plugins={id: {"enabled": True, **config}})
+def opener(home: str, id: str, config: dict[str, Any], trusted: bool) -> Open:
+    """Opens assistants with one plugin enabled: inside where it is *trusted*, else in a process of its own."""
+    settings = Settings(home=home, plugins={id: {"enabled": True, "trusted": trusted, **config}})
 
     def approve(*asked: Any) -> bool:
         return True
