@@ -1,0 +1,289 @@
+"""The kits for tools and for actions of rules: the laws T1 to T7."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import anyio
+import jsonschema
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitu_core.contracts import RuleAction, Tool
+from gitu_core.errors import GituError
+from gitu_core.model import CallInfo, ToolCall, ToolResult, from_outside, user
+from gitu_core.testing.borders import Across
+from gitu_core.testing.conformance.base import _KIT, PATIENCE, Laws, needs, of
+from gitu_core.testing.conformance.cancel import cuts
+from gitu_core.testing.conformance.schema import example_of, values_of
+from gitu_core.testing.conformance.watch import nothing_left
+from gitu_core.testing.crash import crash_test
+
+_WRITERS = ("outside", "principal", "system")
+_numbers = itertools.count(1)
+
+
+class Call:
+    """A running call; it keeps what the tool says of its progress."""
+
+    def __init__(self, key: str, person: str) -> None:
+        who = user(person)
+        self.info = CallInfo(f"call-{next(_numbers)}", key, principal=who, label=from_outside("kit"))
+        self.deps: Any = None
+        self.said: list[str] = []
+
+    async def progress(self, text: str, fraction: float | None = None) -> None:
+        """Keeps it."""
+        assert fraction is None or 0 <= fraction <= 1, f"a fraction is 0 to 1, not {fraction}"
+        self.said.append(text)
+
+
+class ToolLaws(Laws):
+    """A tool keeps the laws T1 to T7. Give the fixture `tool`.
+
+    `arguments` gives those of a call that works; override it where its schema does not say enough. The fixture
+    `remote`, optional, gives the other side, which the tool reads or changes, and which may
+
+        state() -> Any       be looked at: any value that is another one when something was changed
+        plant(text)          hold *text*, written by somebody else, so that the next call gives it back
+
+    With `crash`, the arguments of `crash_test` (``{"tools": "package:function", "model": "package:function"}``),
+    processes die under it too.
+    """
+
+    protocol: Any = Tool
+    person = "ana"
+    crash: ClassVar[Mapping[str, Any]] = {}
+
+    @pytest.fixture
+    def tool(self) -> Any:
+        """The tool under test; its author gives it."""
+        raise NotImplementedError("give a fixture `tool`")
+
+    @pytest.fixture
+    def own(self, tool: Any) -> Any:
+        """The object itself, whatever it is called."""
+        return tool
+
+    @pytest.fixture
+    async def subject(self, own: Any, across: Across) -> Any:
+        """The tool, or what is seen of it through the border."""
+        return await across(own, self.protocol)
+
+    def arguments(self, spec: Any, number: int) -> dict[str, Any]:
+        """The arguments of the *number*-th call that works. By default the plainest that fit the schema."""
+        return dict(example_of(spec.input_schema))
+
+    async def called(self, subject: Any, number: int, key: str, arguments: dict[str, Any] | None = None) -> ToolResult:
+        """Calls it as the host does."""
+        given = self.arguments(subject.spec, number) if arguments is None else arguments
+        result = await subject.run(ToolCall(key, subject.spec.name, given), Call(key, self.person))
+        assert isinstance(result, ToolResult), f"run gave a {type(result).__name__}"
+        return result
+
+    async def verified(self, subject: Any, number: int, key: str) -> ToolResult:
+        """Asks what became of a call."""
+        call = ToolCall(key, subject.spec.name, self.arguments(subject.spec, number))
+        result = await subject.verify(call, Call(key, self.person))
+        assert isinstance(result, ToolResult), f"verify gave a {type(result).__name__}"
+        return result
+
+    async def test_t1_the_spec_is_valid_and_never_changes(self, own: Any, subject: Any) -> None:
+        """Name, description, a schema of type object, roles and writers that exist; the same after calls."""
+        spec, before = subject.spec, msgspec.json.encode(own.spec, order="deterministic")
+        jsonschema.Draft202012Validator.check_schema(spec.input_schema)
+        assert spec.input_schema.get("type") == "object"
+        assert spec.name, "a name"
+        assert spec.description.strip(), "a description: it is all that a model knows of it"
+        known = spec.input_schema.get("properties", {})
+        assert [name for name in spec.roles if name.split(".")[0] not in known] == [], "roles of no argument"
+        for number in (1, 2):
+            await self.called(subject, number, _key())
+        assert msgspec.json.encode(own.spec, order="deterministic") == before, "the spec changed"
+        assert msgspec.json.encode(subject.spec, order="deterministic") == before
+
+    async def test_t2_a_call_that_works_gives_a_result(self, subject: Any) -> None:
+        """The example of `arguments` fits the schema and works, and its result can be read as JSON."""
+        arguments = self.arguments(subject.spec, 1)
+        jsonschema.validate(arguments, subject.spec.input_schema)
+        result = await self.called(subject, 1, _key())
+        assert result.status == "ok", f"{result.text} - override `arguments` where another call is needed"
+        size = len(msgspec.json.encode(result.content).decode())
+        assert size <= getattr(subject.spec, "output_limit", size), "the result is larger than the spec says"
+
+    @_KIT
+    @given(data=st.data())
+    async def test_t2_whatever_fits_the_schema_gives_a_result_or_a_typed_error(
+        self, subject: Any, data: st.DataObject
+    ) -> None:
+        """Hostile texts, odd numbers, optional arguments left out; and within the time that the spec names."""
+        arguments = data.draw(values_of(subject.spec.input_schema))
+        with anyio.fail_after(subject.spec.timeout):
+            try:
+                await self.called(subject, 1, _key(), arguments)
+            except GituError as error:
+                assert type(error).__name__ != "HookError", f"an error that is no GituError: {error}"
+                assert error.message
+
+    async def test_t3_a_tool_that_reads_changes_nothing(self, subject: Any, remote: Any) -> None:
+        """However often it is called, the other side is as it was."""
+        if set(subject.spec.effects) - {"read"}:
+            pytest.skip(f"T3 is for tools that only read; this one says {', '.join(subject.spec.effects)}")
+        needs(remote, "state")
+        before = await _state(remote)
+        for number in (1, 2, 3):
+            await self.called(subject, number, _key())
+            await self.verified(subject, number, _key())
+            assert await _state(remote) == before, "reading changed something"
+
+    async def test_t4_the_same_key_acts_once(self, subject: Any, remote: Any) -> None:
+        """Again, and again beside each other: the same effect, tried again, is not a second one."""
+        self._acts(subject, "T4")
+        needs(remote, "state")
+        key, before = _key(), await _state(remote)
+        await self.called(subject, 1, key)
+        after = await _state(remote)
+        assert after != before, "a call that works changed nothing that `state` shows"
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(self._again, subject, key)
+        assert await _state(remote) == after, "the same key acted a second time"
+
+    async def test_t4_another_key_is_another_effect(self, subject: Any, remote: Any) -> None:
+        """What is wanted twice happens twice."""
+        self._acts(subject, "T4")
+        needs(remote, "state")
+        await self.called(subject, 1, _key())
+        after = await _state(remote)
+        await self.called(subject, 2, _key())
+        assert await _state(remote) != after, "a second effect, with a key of its own, was dropped"
+
+    async def test_t5_verify_tells_what_became_of_a_call(self, subject: Any, remote: Any) -> None:
+        """``error`` before, ``ok`` with the result after, whatever was done meanwhile; asking changes nothing."""
+        self._verifiable(subject)
+        key, other = _key(), _key()
+        assert (await self.verified(subject, 1, key)).status == "error", "nothing happened yet"
+        done = await self.called(subject, 1, key)
+        await self.called(subject, 2, other)
+        before = await _state(remote) if hasattr(remote, "state") else None
+        found = [await self.verified(subject, number, name) for number, name in ((1, key), (2, other), (1, key))]
+        assert [each.status for each in found] == ["ok"] * 3
+        assert found[0].content == done.content, "verify gives another result than run did"
+        assert (await self.verified(subject, 3, _key())).status == "error", "a call that never was"
+        if hasattr(remote, "state"):
+            assert await _state(remote) == before, "verify changed something"
+
+    async def test_t6_run_ends_when_it_is_cancelled_and_tells_no_lie(self, subject: Any, remote: Any) -> None:
+        """Cancelled at its first suspension, its second and so on: nothing is left running; what then happened is never
+        reported as not done."""
+        keys: dict[int, str] = {}
+        states: dict[int, Any] = {}
+        looks = hasattr(remote, "state") and subject.spec.effects != ("read",)
+
+        async def run(number: int) -> ToolResult:
+            keys[number], states[number] = _key(), await _state(remote) if looks else None
+            return await self.called(subject, number, keys[number])
+
+        await self._again(subject, _key(), 0)  # what it opens once and keeps is not left over from a cancelled call
+        async with nothing_left():
+            with anyio.fail_after(4 * PATIENCE):
+                async for cut in cuts(run, most=60):
+                    changed = looks and await _state(remote) != states[cut.nth]
+                    denied = cut.ended and (cut.error is not None or cut.value.status in ("error", "denied"))
+                    assert not (cut.reached and changed and denied), "it happened, and is reported as not done"
+                    if changed and getattr(subject.spec, "verifiable", False):
+                        found = (await self.verified(subject, cut.nth, keys[cut.nth])).status
+                        assert found in ("ok", "unknown"), f"it happened, and verify says {found}"
+
+    async def test_t7_what_others_wrote_is_named_or_labelled(self, subject: Any, remote: Any) -> None:
+        """Words that somebody else planted come back only where `writers` or a label says so."""
+        needs(remote, "plant")
+        word = f"planted{next(_numbers)}"
+        await of(remote.plant(word))
+        result = await self.called(subject, 1, _key())
+        places = [path for path, text in _leaves(result.content) if word in text]
+        assert places, "what was planted does not come back: let `plant` put it where the call finds it"
+        writers = {**getattr(subject.spec, "writers", {})}
+        for path in places:
+            named = any(_covers(key, path) and who != "system" for key, who in writers.items())
+            labels = [result.label, *(label for key, label in result.fields.items() if _covers(key, path))]
+            told = any(origin.startswith("outside:") for label in labels for origin in label.origins)
+            assert named or told, f"the part {path or '(all)'} was written by somebody else, and nothing says so"
+
+    async def test_t7_writers_and_labels_name_parts_that_exist(self, subject: Any) -> None:
+        """A path that leads nowhere marks nothing."""
+        writers = getattr(subject.spec, "writers", {})
+        assert [who for who in writers.values() if who not in _WRITERS and not who.startswith("field:")] == []
+        result = await self.called(subject, 1, _key())
+        paths = ["", *(path for path, _ in _leaves(result.content))]
+        missing = [key for key in result.fields if not any(_covers(key, path) for path in paths)]
+        assert missing == [], "labels of parts that are not there"
+
+    def test_t4_happens_once_although_the_process_dies(self) -> None:
+        """By SIGKILL just before the effect and just after it, on real processes and a real store."""
+        if not self.crash:
+            pytest.skip("not tested: set `crash` to the arguments of crash_test that make the tools for a World")
+        report = crash_test(**{"scenarios": ["effect"], "points": ("world.effect",), **self.crash})
+        assert report.broken == [], report.table()
+
+    async def _again(self, subject: Any, key: str, number: int = 1) -> None:
+        try:
+            await self.called(subject, number, key)
+        except GituError:  # a second try may be refused; it must not act
+            return
+
+    def _acts(self, subject: Any, law: str) -> None:
+        if not set(subject.spec.effects) - {"read"}:
+            pytest.skip(f"{law} is for tools that act; this one only reads")
+
+    def _verifiable(self, subject: Any) -> None:
+        if not subject.spec.verifiable:
+            pytest.skip("T5 is for tools whose spec is `verifiable`; this one is not")
+
+
+class RuleActionLaws(ToolLaws):
+    """An action of rules keeps the laws T1 to T7. Give the fixture `action`; all else is as in `ToolLaws`."""
+
+    protocol: Any = RuleAction
+
+    @pytest.fixture
+    def action(self) -> Any:
+        """The action under test; its author gives it."""
+        raise NotImplementedError("give a fixture `action`")
+
+    @pytest.fixture
+    def own(self, action: Any) -> Any:
+        """The object itself."""
+        return action
+
+
+def _key() -> str:
+    return f"kit-key-{next(_numbers)}"
+
+
+async def _state(remote: Any) -> Any:
+    """A copy, so that a state that is changed in place is another one."""
+    return msgspec.msgpack.encode(await of(remote.state()), order="deterministic", enc_hook=repr)
+
+
+def _leaves(content: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in *content* with its dotted path."""
+    items: Any = ()
+    if isinstance(content, dict):
+        items = content.items()
+    elif isinstance(content, list | tuple):
+        items = enumerate(content)
+    else:
+        yield path, content if isinstance(content, str) else repr(content)
+    for name, each in items:
+        yield from _leaves(each, f"{path}.{name}" if path else str(name))
+
+
+def _covers(key: str, path: str) -> bool:
+    """True if the part *key* (``*`` for items) holds the part at *path*."""
+    wanted, found = key.split(".") if key else [], path.split(".") if path else []
+    return len(wanted) <= len(found) and all(one in ("*", other) for one, other in zip(wanted, found, strict=False))
