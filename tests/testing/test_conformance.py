@@ -111,7 +111,7 @@ class Street:
 class TestCountingAdapter(AdapterLaws):
     """On a world of its own."""
 
-    crash = {"adapter": "tests.testing.test_conformance:counting"}  # noqa: RUF012 - never changed
+    crash = {"adapter": "tests.testing.test_conformance:counting", "points": ["world.accept"]}  # noqa: RUF012 - never changed
 
     @pytest.fixture(params=["idempotent", "verifiable", "blind"])
     def delivery(self, request: pytest.FixtureRequest) -> Any:
@@ -138,7 +138,7 @@ def counting(world: World) -> CountingAdapter:
 class TestCountingTool(ToolLaws):
     """A remote side that never refuses a second time: the host sees to it that T4 holds."""
 
-    crash = {"tools": "tests.testing.test_conformance:paying"}  # noqa: RUF012 - never changed
+    crash = {"tools": "tests.testing.test_conformance:paying", "points": ["world.effect.after"]}  # noqa: RUF012 - never changed
 
     @pytest.fixture
     def tool(self, tmp_path: Path) -> CountingTool:

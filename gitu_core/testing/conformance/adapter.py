@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 import anyio
 import pytest
@@ -106,9 +107,10 @@ class AdapterLaws(ReceivingLaws):
         """As plain text and as markdown. All words with plain letters arrive, between two marks."""
         limit = subject.channel.max_text
         text = text[: limit - 40] if limit else text
-        for form in ("plain", "markdown"):
+        forms: tuple[Literal["plain", "markdown"], ...] = ("plain", "markdown")
+        for form in forms:
             begin, end = f"begin{next(_numbers)}", f"end{next(_numbers)}"
-            part = Text(f"{begin} {text} {end}", form)  # type: ignore[arg-type]
+            part = Text(f"{begin} {text} {end}", form)
             delivery = await subject.send(_outgoing(conversation, part))
             assert delivery.state == "sent", f"{form}: {delivery}"
             if hasattr(remote, "shown"):
@@ -164,9 +166,8 @@ class AdapterLaws(ReceivingLaws):
             for ask in asks:
                 await subject.send(_outgoing(conversation, ask))
             for ask, answer in zip(asks, wanted, strict=True):
-                before = len(box.messages)
                 await of(remote.choose(ask, answer.choice))
-                await until(lambda: len(box.messages) > before, "the person's choice was handed over")
+                await until(partial(box.says, answer), "the person's choice was handed over as an Answer")
         assert box.answers() == wanted
         assert {each.conversation.channel for each in box.messages} == {subject.channel.name}
 

@@ -90,7 +90,7 @@ async def of(answer: Any) -> Any:
 async def until(true: Callable[[], Any], what: str) -> None:
     """Waits until *true* gives something true; fails with *what* should have happened."""
     with anyio.move_on_after(PATIENCE):
-        while not await of(true()):
+        while not await of(true()):  # noqa: ASYNC110 - what is waited for tells nobody
             await anyio.sleep(0.002)
         return
     pytest.fail(f"within {PATIENCE:g} seconds this did not happen: {what}")

@@ -39,6 +39,18 @@ class Box:
         """The accepted messages that say *text*."""
         return [each for each in self.messages if each.text.strip() == text]
 
+    def says(self, answer: Answer) -> bool:
+        """True if this choice was accepted."""
+        return answer in self.answers()
+
+    def has(self, count: int) -> bool:
+        """True if so many messages were accepted."""
+        return len(self.messages) >= count
+
+    def twice(self, text: str) -> bool:
+        """True if a message that says *text* was accepted a second time."""
+        return len(self.of(text)) == 2
+
     def answers(self) -> list[Answer]:
         """The choices that were accepted, in order."""
         return [part for message in self.messages for part in message.parts if isinstance(part, Answer)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -22,7 +23,6 @@ class Cut:
     ended: bool = False
     value: Any = None
     error: Exception | None = None
-    ids: list[str] = field(default_factory=list)
 
 
 class _Counted:
@@ -57,7 +57,7 @@ async def cancel_at(nth: int, work: Callable[[], Awaitable[Any]], within: float 
         try:
             cut.value = await _Counted(work(), cut, scope)
             cut.ended = True
-        except Exception as error:  # whatever it raised is for the caller to judge
+        except Exception as error:  # noqa: BLE001 - whatever it raised is for the caller to judge
             cut.ended, cut.error = True, error
     return cut
 
@@ -68,7 +68,7 @@ async def cuts(
     """The same *work*, cancelled at its first suspension, at its second, and so on until it ends by itself; the last
     one was not cancelled. *work* is handed the number."""
     for nth in count(1):
-        cut = await cancel_at(nth, lambda number=nth: work(number), within)  # type: ignore[misc]
+        cut = await cancel_at(nth, partial(work, nth), within)
         yield cut
         if not cut.reached or nth >= most:
             return

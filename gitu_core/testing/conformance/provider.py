@@ -83,10 +83,15 @@ class ModelProviderLaws(Laws):
         fields = {"messages": (user_message(text),), "credential": self.named, **fields}
         return ModelRequest(await self.model(subject), **fields)
 
-    async def asked(self, subject: ModelProvider, text: str = "hello", **fields: Any) -> list[ModelEvent]:
-        """All events of an answer."""
+    async def asked(
+        self, subject: ModelProvider, text: str = "hello", into: list[ModelEvent] | None = None, **fields: Any
+    ) -> list[ModelEvent]:
+        """All events of an answer; those that come before a failure are in *into*."""
+        events = [] if into is None else into
         with anyio.fail_after(4 * PATIENCE):
-            return [event async for event in subject.stream(await self.request(subject, text, **fields))]
+            async for event in subject.stream(await self.request(subject, text, **fields)):
+                events.append(event)
+        return events
 
     async def test_p1_a_stream_ends_with_exactly_one_finish(self, subject: ModelProvider, remote: Any) -> None:
         """For words, for calls, for nothing at all, for a long answer, and for many at once."""
@@ -139,9 +144,8 @@ class ModelProviderLaws(Laws):
         self._can(remote, how)
         await of(remote.fail(how))
         events: list[ModelEvent] = []
-        with pytest.raises(GituError) as caught, anyio.fail_after(4 * PATIENCE):
-            async for event in subject.stream(await self.request(subject)):
-                events.append(event)
+        with pytest.raises(GituError) as caught:
+            await self.asked(subject, into=events)
         assert type(caught.value) in FAILURES[how]
         assert not [event for event in events if isinstance(event, Finish)], "it finished, and failed after that"
         assert how != "broken" or events, "events come before a stream breaks"

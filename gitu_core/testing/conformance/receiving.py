@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import anyio
@@ -103,10 +104,10 @@ class ReceivingLaws(Laws):
         async with self.receiving(subject, box) as tasks:
             for name in ("one", "two"):
                 tasks.start_soon(_say, remote, f"word {name}", name)
-                await until(lambda: box.of(f"word {name}"), "the message was accepted")
+                await until(partial(box.of, f"word {name}"), "the message was accepted")
             for name in ("two", "one"):  # not in the order in which they came
-                tasks.start_soon(lambda: of(remote.again(name)))
-                await until(lambda: len(box.of(f"word {name}")) == 2, "the same message was handed over again")
+                tasks.start_soon(_again, remote, name)
+                await until(partial(box.twice, f"word {name}"), "the same message was handed over again")
         for name in ("one", "two"):
             first, again = box.of(f"word {name}")
             assert first.key == again.key, "the same message has another key"
@@ -120,7 +121,7 @@ class ReceivingLaws(Laws):
             async with self.receiving(subject, box) as tasks:
                 for number in range(3):
                     tasks.start_soon(_say, remote, "the same words", f"lap {lap} message {number}")
-                    await until(lambda: len(box.messages) == 3 * lap + number + 1, "the message was accepted")
+                    await until(partial(box.has, 3 * lap + number + 1), "the message was accepted")
         assert len({each.key for each in box.messages}) == 6, "two messages share a key"
         for each in box.messages:
             check_name(each.key, "the key")
@@ -153,6 +154,10 @@ class ReceivingLaws(Laws):
 
 async def _say(remote: Any, text: str, name: str) -> None:
     await of(remote.say(text, name))
+
+
+async def _again(remote: Any, name: str) -> None:
+    await of(remote.again(name))
 
 
 async def _receive(subject: Adapter, box: Inbox) -> None:

@@ -125,9 +125,11 @@ class ToolLaws(Laws):
         with anyio.fail_after(subject.spec.timeout):
             try:
                 await self.called(subject, 1, _key(), arguments)
+                return
             except GituError as error:
-                assert type(error).__name__ != "HookError", f"an error that is no GituError: {error}"
-                assert error.message
+                failure = error
+        assert type(failure).__name__ != "HookError", f"it raised something that is no GituError: {failure}"
+        assert failure.message
 
     async def test_t3_a_tool_that_reads_changes_nothing(self, subject: Any, remote: Any) -> None:
         """However often it is called, the other side is as it was."""

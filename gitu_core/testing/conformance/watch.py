@@ -65,10 +65,11 @@ def logs() -> Iterator[list[str]]:
 
 def words_of(error: BaseException) -> str:
     """All that an error says, its causes and what it carries included."""
-    words, cause = [], error
+    words: list[str] = []
+    cause: BaseException | None = error
     while cause is not None:
         words.append(f"{cause!r} {cause} {vars(cause)}")
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)  # type: ignore[assignment]
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return "\n".join(words)
 
 
