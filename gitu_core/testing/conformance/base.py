@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -23,6 +24,14 @@ HOSTILE = (
     "\ufffe\uffff\U0010ffff", "x" * 50_000, "word " * 5_000, "NEAR(a b) OR \"c AND *",
 )  # fmt: skip
 """Texts that break things: controls, directions, nothing visible, marks without letters, markup, huge ones."""
+
+
+class _Long(str):
+    """A long text that a failed test does not print in full."""
+
+    def __repr__(self) -> str:
+        return f"{str.__repr__(self[:40])} … {len(self)} characters"
+
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 """Any text that can travel."""
@@ -46,9 +55,13 @@ def tried(**strategies: st.SearchStrategy[Any]) -> Callable[[Any], Any]:
     """A law about values: its test is run with many of them. An argument ``text`` gets all of `HOSTILE` as well."""
 
     def decorate(test: Any) -> Any:
-        hypothetical = given(**strategies)(test)
+        @functools.wraps(test)
+        async def plain(*args: Any, **values: Any) -> None:
+            await test(*args, **{key: str(each) if key == "text" else each for key, each in values.items()})
+
+        hypothetical = given(**strategies)(plain)
         for each in HOSTILE if [*strategies] == ["text"] else ():
-            hypothetical = example(text=each)(hypothetical)
+            hypothetical = example(text=_Long(each) if len(each) > 400 else each)(hypothetical)
         return _KIT(hypothetical)
 
     return decorate

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
+from contextlib import ExitStack
+
+from anyio.from_thread import start_blocking_portal
 
 from gitu_core.testing.model_server import Answer as Answers
 from gitu_core.testing.model_server import ChatRequest, Fail, ModelServer, Say, echo
@@ -16,7 +18,8 @@ _FAILS = {
 
 
 class ServedModel:
-    """A `ModelServer` as the remote of `ModelProviderLaws`. It repeats what it is told unless `answer` says otherwise.
+    """A `ModelServer` as the remote of `ModelProviderLaws`, in a thread of its own, so that no task of it is taken for
+    one of the provider. It repeats what it is told unless `answer` says otherwise.
 
     *key* is the credential that it takes. *names* turns the name of a tool into what the provider calls it there.
     """
@@ -24,30 +27,31 @@ class ServedModel:
     def __init__(self, key: str = "", names: Callable[[str], str] = str) -> None:
         self._key, self._names = key, names
         self._next: Answers | None = None
+        self._always: Answers | None = None
         self._server = ModelServer(self._answers, key=key)
+        self._serving = ExitStack()
 
     @property
     def url(self) -> str:
         """Where it serves."""
         return self._server.url
 
-    async def __aenter__(self) -> ServedModel:
-        await self._server.__aenter__()
+    def __enter__(self) -> ServedModel:
+        portal = self._serving.enter_context(start_blocking_portal())
+        self._serving.enter_context(portal.wrap_async_context_manager(self._server))
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                        traceback: TracebackType | None) -> None:  # fmt: skip
-        await self._server.__aexit__(kind, error, traceback)
+    def __exit__(self, *_: object) -> None:
+        self._serving.close()
 
     def answer(self, text: str, calls: Sequence[tuple[str, str]]) -> None:
         """Says this next, and again until something else is to be said."""
-        said = Say(text, [(self._names(tool), arguments) for tool, arguments in calls], cut=7)
-        self._always = said
+        self._always = Say(text, [(self._names(tool), arguments) for tool, arguments in calls], cut=7 + len(text) // 200)
 
-    async def fail(self, how: str) -> None:
+    def fail(self, how: str) -> None:
         """Fails next."""
         if how == "gone":
-            await self._server.__aexit__()
+            self._serving.close()
         elif how == "auth":
             self._next = Fail(401, f"Incorrect API key provided: {self._key}", "invalid_api_key")
         elif how == "broken":
@@ -58,8 +62,6 @@ class ServedModel:
     def open(self) -> int:
         """How many answers are streamed now."""
         return self._server.open_streams
-
-    _always: Answers | None = None
 
     def _answers(self, request: ChatRequest) -> Answers:
         said, self._next = self._next, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -78,6 +79,7 @@ async def nothing_left() -> AsyncIterator[None]:
     """Fails if tasks run or file descriptors are open afterwards that were not before."""
     tasks, files = _tasks(), _files()
     yield
+    gc.collect()  # what only hangs in a circle of references is not left open
     with anyio.move_on_after(1):
         while (_tasks() - tasks) or _files() > files:  # noqa: ASYNC110 - nobody tells when a task is gone
             await anyio.sleep(0.005)
