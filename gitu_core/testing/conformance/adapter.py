@@ -55,8 +55,8 @@ class AdapterLaws(ReceivingLaws):
         try:
             with anyio.fail_after(PATIENCE):
                 delivery = await subject.send(_outgoing(conversation, Text(word)))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must not be raised
-            pytest.fail(f"send raised {error!r} instead of giving a Delivery")
+        except Exception as error:
+            raise AssertionError(f"send raised {error!r} instead of giving a Delivery") from error
         seen = word in "\n".join(await of(remote.shown()))
         assert delivery.state in ({"sent", "unknown"} if seen else {"not_sent", "unknown"}), f"people saw it: {seen}"
 

@@ -106,7 +106,7 @@ async def until(true: Callable[[], Any], what: str) -> None:
         while not await of(true()):  # noqa: ASYNC110 - what is waited for tells nobody
             await anyio.sleep(0.002)
         return
-    pytest.fail(f"within {PATIENCE:g} seconds this did not happen: {what}")
+    raise AssertionError(f"within {PATIENCE:g} seconds this did not happen: {what}")
 
 
 def visible(text: str) -> list[str]:

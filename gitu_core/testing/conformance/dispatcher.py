@@ -77,6 +77,7 @@ class DispatcherLaws(Laws):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(dispatcher.run, hands)
             await until(lambda: _well(dispatcher), "the dispatcher is well")
+            await anyio.sleep(SETTLED)  # one that is always well may not run yet
             try:
                 yield
             finally:
@@ -144,6 +145,7 @@ class DispatcherLaws(Laws):
         hands.gate = anyio.Event()
         async with nothing_left(), anyio.create_task_group() as tasks:
             tasks.start_soon(dispatcher.run, hands)
+            await anyio.sleep(SETTLED)
             await dispatcher.wake("a")
             await until(lambda: hands.began["a"], "the handling began")
             tasks.start_soon(dispatcher.close, PATIENCE)
@@ -163,6 +165,7 @@ class DispatcherLaws(Laws):
         hands.gate = anyio.Event()
         async with nothing_left(), anyio.create_task_group() as tasks:
             tasks.start_soon(dispatcher.run, hands)
+            await anyio.sleep(SETTLED)
             await dispatcher.wake("a")
             await until(lambda: hands.began["a"], "the handling began")
             with anyio.move_on_after(PATIENCE) as closing:
@@ -179,6 +182,7 @@ class DispatcherLaws(Laws):
             hands.gate = anyio.Event()
             for number in range(50):
                 await dispatcher.wake(f"busy {number}")
+            await until(lambda: hands.began, "it is busy")
             await dispatcher.wake("@alone")
             await until(lambda: hands.began["@alone"], "the notice reached this process, although it is busy")
             hands.gate.set()

@@ -202,9 +202,9 @@ class MemoryStoreLaws(Laws):
         return [hit.claim.id for hit in hits if word in hit.claim.text]
 
 
-def _cleaned(kept: Claim) -> Any:
+def _cleaned(kept: Claim) -> Claim:
     """All fields, as far as any store and any wire can carry them."""
-    return _clean(msgspec.to_builtins(kept, order="deterministic"))
+    return msgspec.convert(_clean(msgspec.to_builtins(kept)), Claim)
 
 
 def _clean(value: Any) -> Any:

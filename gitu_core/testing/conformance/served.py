@@ -46,7 +46,9 @@ class ServedModel:
 
     def answer(self, text: str, calls: Sequence[tuple[str, str]]) -> None:
         """Says this next, and again until something else is to be said."""
-        self._always = Say(text, [(self._names(tool), arguments) for tool, arguments in calls], cut=7 + len(text) // 200)
+        self._always = Say(
+            text, [(self._names(tool), arguments) for tool, arguments in calls], cut=7 + len(text) // 200
+        )
 
     def fail(self, how: str) -> None:
         """Fails next."""

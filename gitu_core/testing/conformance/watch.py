@@ -13,6 +13,9 @@ from typing import Any
 import anyio
 
 _IO = ("open", "socket.", "subprocess.", "os.system", "os.posix_spawn", "sqlite3.connect", "urllib.", "http.client.")
+GONE = 1.0
+"""Seconds within which what was ended has to be gone."""
+
 _noted: list[str] | None = None
 _installed = False
 
@@ -80,7 +83,7 @@ async def nothing_left() -> AsyncIterator[None]:
     tasks, files = _tasks(), _files()
     yield
     gc.collect()  # what only hangs in a circle of references is not left open
-    with anyio.move_on_after(1):
+    with anyio.move_on_after(GONE):
         while (_tasks() - tasks) or _files() > files:  # noqa: ASYNC110 - nobody tells when a task is gone
             await anyio.sleep(0.005)
     left = [str(task) for task in anyio.get_running_tasks() if task.id in _tasks() - tasks]
