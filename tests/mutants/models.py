@@ -14,7 +14,7 @@ import anyio.lowlevel
 
 from gitu_core.errors import AuthFailed, NotReady
 from gitu_core.model import CallDelta, Candidate, Finish, ModelEvent, ModelInfo, ModelRequest, RouteTask, TextDelta
-from gitu_core.testing.conformance.provider import FAILURES
+from gitu_core.testing.conformance.failures import FAILURES
 
 SECRET = "sk-toy-0123456789abcdef"
 log = logging.getLogger("gitu.plugins.toy")

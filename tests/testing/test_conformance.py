@@ -14,7 +14,7 @@ from gitu_core.gateway import LocalDispatcher
 from gitu_core.model import Ask, ModelRequest, ToolCall
 from gitu_core.testing import CountingAdapter, CountingTool, FunctionModel, RecordingAdapter, World
 from gitu_core.testing.conformance import AdapterLaws, DispatcherLaws, ModelProviderLaws, ToolLaws
-from gitu_core.testing.conformance.provider import FAILURES
+from gitu_core.testing.conformance.failures import FAILURES
 from gitu_core.testing.counting import OutsidePage
 
 

@@ -16,13 +16,13 @@ that the kit names; each may be ``def`` or ``async def``.
 import pytest
 
 # Before they are imported: else a failed law does not show the values that broke it.
-pytest.register_assert_rewrite(
-    *(
-        f"{__name__}.{each}"
-        for each in ("adapter", "base", "dispatcher", "embedder", "memory", "provider", "receiving", "router", "tool")
-    )
-)
+_REWRITTEN = (
+    "adapter", "base", "called", "dispatcher", "embedder", "memory", "provider", "receiving", "router", "showing",
+    "tool", "watch",
+)  # fmt: skip
+pytest.register_assert_rewrite(*(f"{__name__}.{each}" for each in _REWRITTEN))
 
+from gitu_core.testing.conformance.action import RuleActionLaws  # noqa: E402
 from gitu_core.testing.conformance.adapter import AdapterLaws  # noqa: E402
 from gitu_core.testing.conformance.base import HOSTILE  # noqa: E402
 from gitu_core.testing.conformance.cancel import Cut, cancel_at, cuts  # noqa: E402
@@ -32,7 +32,7 @@ from gitu_core.testing.conformance.memory import MemoryStoreLaws  # noqa: E402
 from gitu_core.testing.conformance.provider import ModelProviderLaws  # noqa: E402
 from gitu_core.testing.conformance.router import ModelRouterLaws  # noqa: E402
 from gitu_core.testing.conformance.served import ServedModel  # noqa: E402
-from gitu_core.testing.conformance.tool import RuleActionLaws, ToolLaws  # noqa: E402
+from gitu_core.testing.conformance.tool import ToolLaws  # noqa: E402
 
 __all__ = [
     "HOSTILE", "AdapterLaws", "Cut", "DispatcherLaws", "EmbedderLaws", "MemoryStoreLaws", "ModelProviderLaws",

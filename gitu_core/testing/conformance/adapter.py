@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, ClassVar, Literal
 
 import anyio
 import pytest
 
 from gitu_core.contracts import Adapter
-from gitu_core.model import Answer, Ask, Conversation, Outgoing, Part, Progress, Text
-from gitu_core.testing.conformance.base import PATIENCE, needs, of, texts, tried, until, visible
-from gitu_core.testing.conformance.box import Box
+from gitu_core.model import Conversation, Outgoing, Progress, Text
+from gitu_core.testing.conformance.base import PATIENCE, needs, of, texts, tried, visible
 from gitu_core.testing.conformance.cancel import cuts
-from gitu_core.testing.conformance.receiving import ReceivingLaws
+from gitu_core.testing.conformance.showing import ShowingLaws
+from gitu_core.testing.conformance.spoken import seen_of, serial, speak
 from gitu_core.testing.crash import crash_test
 
-_numbers = itertools.count(1)
 
-
-class AdapterLaws(ReceivingLaws):
+class AdapterLaws(ShowingLaws):
     """A channel keeps the laws A1 to A10. Give the fixture `adapter`, connected to a channel that tests own.
 
     The fixture `remote`, optional, gives the people on it, who may
@@ -54,8 +50,8 @@ class AdapterLaws(ReceivingLaws):
         word = f"failing{how}"
         try:
             with anyio.fail_after(PATIENCE):
-                delivery = await subject.send(_outgoing(conversation, Text(word)))
-        except Exception as error:
+                delivery = await subject.send(speak(conversation, Text(word)))
+        except Exception as error:  # whatever it is, it must not be raised
             raise AssertionError(f"send raised {error!r} instead of giving a Delivery") from error
         seen = word in "\n".join(await of(remote.shown()))
         assert delivery.state in ({"sent", "unknown"} if seen else {"not_sent", "unknown"}), f"people saw it: {seen}"
@@ -66,20 +62,20 @@ class AdapterLaws(ReceivingLaws):
         """Called again, later, and many times at once: people see it once, and every call says that it was sent."""
         self._only(subject, "idempotent", "A5")
         needs(remote, "shown")
-        outgoing, other = _outgoing(conversation, Text("once")), _outgoing(conversation, Text("another"))
+        outgoing, other = speak(conversation, Text("once")), speak(conversation, Text("another"))
         states = [(await subject.send(each)).state for each in (outgoing, other, outgoing)]
         async with anyio.create_task_group() as tasks:
             for _ in range(5):
                 tasks.start_soon(subject.send, outgoing)
         assert states == ["sent"] * 3
-        assert [await _seen(remote, word) for word in ("once", "another")] == [1, 1]
+        assert [await seen_of(remote, word) for word in ("once", "another")] == [1, 1]
 
     async def test_a6_verify_tells_whether_it_was_delivered(
         self, subject: Adapter, remote: Any, conversation: Conversation
     ) -> None:
         """Before, after, and after a delivery whose answer was lost."""
         self._only(subject, "verifiable", "A6")
-        outgoing, other = _outgoing(conversation, Text("checked")), _outgoing(conversation, Text("never"))
+        outgoing, other = speak(conversation, Text("checked")), speak(conversation, Text("never"))
         assert (await subject.verify(outgoing)).state == "not_sent"
         assert (await subject.send(outgoing)).state == "sent"
         states = [(await subject.verify(each)).state for each in (outgoing, other, outgoing)]
@@ -87,8 +83,8 @@ class AdapterLaws(ReceivingLaws):
         for how in set(getattr(remote, "failures", ())) & {"lost", "refused"}:
             await of(remote.fail(how))
             word = f"verify{how}"
-            await subject.send(failed := _outgoing(conversation, Text(word)))
-            seen = await _seen(remote, word)
+            await subject.send(failed := speak(conversation, Text(word)))
+            seen = await seen_of(remote, word)
             assert (await subject.verify(failed)).state == ("sent" if seen else "not_sent"), how
 
     async def test_a6_a_channel_that_cannot_be_asked_says_unknown(
@@ -96,7 +92,7 @@ class AdapterLaws(ReceivingLaws):
     ) -> None:
         """A guess would be taken for knowledge."""
         self._only(subject, "blind", "this test of A6")
-        outgoing = _outgoing(conversation, Text("blind"))
+        outgoing = speak(conversation, Text("blind"))
         await subject.send(outgoing)
         assert (await subject.verify(outgoing)).state == "unknown"
 
@@ -109,9 +105,9 @@ class AdapterLaws(ReceivingLaws):
         text = text[: limit - 40] if limit else text
         forms: tuple[Literal["plain", "markdown"], ...] = ("plain", "markdown")
         for form in forms:
-            begin, end = f"begin{next(_numbers)}", f"end{next(_numbers)}"
+            begin, end = f"begin{serial()}", f"end{serial()}"
             part = Text(f"{begin} {text} {end}", form)
-            delivery = await subject.send(_outgoing(conversation, part))
+            delivery = await subject.send(speak(conversation, part))
             assert delivery.state == "sent", f"{form}: {delivery}"
             if hasattr(remote, "shown"):
                 shown = "\n".join(await of(remote.shown()))
@@ -127,7 +123,7 @@ class AdapterLaws(ReceivingLaws):
         sent: dict[int, Outgoing] = {}
 
         async def send(number: int) -> Any:
-            sent[number] = _outgoing(conversation, Text(f"cut{number}cut"))
+            sent[number] = speak(conversation, Text(f"cut{number}cut"))
             return await subject.send(sent[number])
 
         async for cut in cuts(send):
@@ -135,72 +131,11 @@ class AdapterLaws(ReceivingLaws):
             assert cut.error is None, f"send raised {cut.error!r}"
             if subject.channel.delivery == "idempotent":
                 assert (await subject.send(outgoing)).state == "sent"
-                assert await _seen(remote, word) == 1, f"cancelled at await {cut.nth}"
+                assert await seen_of(remote, word) == 1, f"cancelled at await {cut.nth}"
             elif subject.channel.delivery == "verifiable":
-                seen = await _seen(remote, word)
+                seen = await seen_of(remote, word)
                 assert (await subject.verify(outgoing)).state == ("sent" if seen else "not_sent"), f"await {cut.nth}"
-            assert await _seen(remote, word) <= 1
-
-    async def test_a9_a_question_is_shown_whole(
-        self, subject: Adapter, remote: Any, conversation: Conversation
-    ) -> None:
-        """The question, every line of the details, and every choice, also where words stand around it."""
-        needs(remote, "shown")
-        ask = _ask("whole", ("yes", "no", "always", "elsewhere"))
-        before = "\n".join(await of(remote.shown()))
-        delivery = await subject.send(_outgoing(conversation, Text("Before I do it:"), ask))
-        assert delivery.state == "sent"
-        shown = "\n".join(await of(remote.shown()))[len(before) :]
-        wanted = ("Before I do it", ask.question, *ask.details.splitlines(), *ask.choices)
-        assert [each for each in wanted if each not in shown] == [], "this is not shown"
-
-    async def test_a9_the_choice_comes_back_as_an_answer(
-        self, subject: Adapter, remote: Any, conversation: Conversation
-    ) -> None:
-        """With two questions open, the older one is answered first: each answer names its question, and is a choice."""
-        needs(remote, "choose")
-        box = Box()
-        asks = [_ask("first", ("yes", "no")), _ask("second", ("later", "never", "now"))]
-        wanted = [Answer(asks[0].id, "no"), Answer(asks[1].id, "now")]
-        async with self.receiving(subject, box):
-            for ask in asks:
-                await subject.send(_outgoing(conversation, ask))
-            for ask, answer in zip(asks, wanted, strict=True):
-                await of(remote.choose(ask, answer.choice))
-                await until(partial(box.says, answer), "the person's choice was handed over as an Answer")
-        assert box.answers() == wanted
-        assert {each.conversation.channel for each in box.messages} == {subject.channel.name}
-
-    async def test_a10_a_message_is_changed_however_often(
-        self, subject: Adapter, remote: Any, conversation: Conversation
-    ) -> None:
-        """The first of `ids` is what `replaces` takes; people see one message with the newest words."""
-        self._edits(subject)
-        needs(remote, "shown")
-        first = await subject.send(_outgoing(conversation, Text("version0")))
-        other = await subject.send(_outgoing(conversation, Text("bystander")))
-        assert first.ids, "a delivery on a channel with edits names the message"
-        assert other.ids[0] != first.ids[0]
-        count = len(await of(remote.shown()))
-        for number in (1, 2, 3):
-            change = _outgoing(conversation, Text(f"version{number}"), replaces=first.ids[0])
-            assert (await subject.send(change)).state == "sent"
-            shown = list(await of(remote.shown()))
-            assert (len(shown), await _seen(remote, f"version{number}")) == (count, 1), shown
-            assert await _seen(remote, f"version{number - 1}") == 0, "the old words are still there"
-            assert await _seen(remote, "bystander") == 1, "another message was changed"
-
-    async def test_a10_a_message_that_is_gone_cannot_be_changed(
-        self, subject: Adapter, remote: Any, conversation: Conversation
-    ) -> None:
-        """The answer is ``not_sent`` and final: the host must not try for ever."""
-        self._edits(subject)
-        needs(remote, "remove", "shown")
-        first = await subject.send(_outgoing(conversation, Text("gonesoon")))
-        await of(remote.remove(first.ids[0]))
-        change = await subject.send(_outgoing(conversation, Text("toolate"), replaces=first.ids[0]))
-        assert (change.state, change.final) == ("not_sent", True)
-        assert await _seen(remote, "toolate") == 0
+            assert await seen_of(remote, word) <= 1
 
     async def test_show_and_health_answer_soon(self, subject: Adapter, conversation: Conversation) -> None:
         """`health` within a second and without talking to anybody; what `show` is handed may be lost."""
@@ -219,24 +154,3 @@ class AdapterLaws(ReceivingLaws):
     def _only(self, subject: Adapter, kind: str, law: str) -> None:
         if subject.channel.delivery != kind:
             pytest.skip(f"{law} is for channels whose delivery is {kind}; this one is {subject.channel.delivery}")
-
-    def _edits(self, subject: Adapter) -> None:
-        if not subject.channel.edits:
-            pytest.skip("A10 is for channels with `edits`; this one cannot change what was sent")
-
-
-def _outgoing(conversation: Conversation, *parts: Part, replaces: str = "") -> Outgoing:
-    name = f"kit-{next(_numbers)}"
-    return Outgoing(name, name, conversation, parts, replaces=replaces)
-
-
-def _ask(name: str, choices: tuple[str, ...]) -> Ask:
-    number = next(_numbers)
-    return Ask(
-        f"ask-{number}", f"May I do number {number} ({name})?", choices, f"to: bob{number}\namount: {number} euro"
-    )
-
-
-async def _seen(remote: Any, word: str) -> int:
-    """How often people see *word* now."""
-    return sum(str(text).count(word) for text in await of(remote.shown()))

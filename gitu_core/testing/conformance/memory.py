@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 from contextlib import aclosing
-from typing import Any
 
 import anyio
 import msgspec
@@ -13,26 +11,12 @@ from hypothesis import strategies as st
 
 from gitu_core.contracts import MemoryStore
 from gitu_core.model import Claim, Label, MemoryQuery, from_outside
-from gitu_core.model.base import clean_text
 from gitu_core.testing.borders import Across
 from gitu_core.testing.conformance.base import Laws, texts, tried
 from gitu_core.testing.conformance.cancel import cuts
+from gitu_core.testing.conformance.claims import NOW, claim, cleaned, serial, somebody
 from gitu_core.testing.conformance.watch import logs, words_of
 from gitu_core.testing.strategies import claims as any_claims
-
-NOW = 1_800_000_000.0
-_numbers = itertools.count(1)
-
-
-def claim(person: str, text: str = "", **fields: Any) -> Claim:
-    """A claim with an id of its own; its text is like nobody else's unless given."""
-    number = next(_numbers)
-    return Claim(f"claim-{number}", person, text or f"fact number{number}", **{"created_at": NOW, **fields})
-
-
-def somebody() -> str:
-    """A person whom no other test knows."""
-    return f"person-{next(_numbers)}"
 
 
 class MemoryStoreLaws(Laws):
@@ -51,18 +35,18 @@ class MemoryStoreLaws(Laws):
     @tried(kept=st.lists(any_claims, min_size=1, max_size=4, unique_by=lambda each: each.id))
     async def test_m1_get_gives_every_field_as_it_was_put(self, subject: MemoryStore, kept: list[Claim]) -> None:
         """Labels, times, unknown fields at every level; in the order asked for, unknown ids left out."""
-        kept = [msgspec.structs.replace(each, id=f"{each.id}-{next(_numbers)}") for each in kept]
+        kept = [msgspec.structs.replace(each, id=f"{each.id}-{serial()}") for each in kept]
         await subject.put(kept)
         asked = [each.id for each in reversed(kept)]
         got = list(await subject.get(["unknown-id", *asked, "another"]))
-        assert [_cleaned(each) for each in got] == [_cleaned(each) for each in reversed(kept)]
+        assert [cleaned(each) for each in got] == [cleaned(each) for each in reversed(kept)]
 
     @tried(text=texts)
     async def test_m1_a_text_of_any_content_is_kept(self, subject: MemoryStore, text: str) -> None:
         """Letter by letter. A NUL never reaches a store in Gitu, and may come back as its picture."""
         kept = claim(somebody(), text or "empty", label=Label(frozenset({"user:ann"}), frozenset({"user:ann"})))
         await subject.put([kept])
-        assert [_cleaned(each) for each in await subject.get([kept.id])] == [_cleaned(kept)]
+        assert [cleaned(each) for each in await subject.get([kept.id])] == [cleaned(kept)]
 
     async def test_m1_a_put_that_is_cancelled_stores_all_or_none(self, subject: MemoryStore) -> None:
         """Cancelled at every await."""
@@ -127,7 +111,7 @@ class MemoryStoreLaws(Laws):
     async def test_m3_what_is_expired_at_the_time_of_the_query_is_not_given(self, subject: MemoryStore) -> None:
         """The query's time counts, not the store's clock, which may be another one's."""
         person = somebody()
-        ends = {at: claim(person, f"parking number{next(_numbers)}", expires_at=at) for at in (10.0, NOW, NOW + 10**9)}
+        ends = {at: claim(person, f"parking number{serial()}", expires_at=at) for at in (10.0, NOW, NOW + 10**9)}
         ends[float("inf")] = claim(person, "parking for ever")
         await subject.put([*ends.values()])
         for now in (0.0, NOW - 1, NOW + 1, NOW + 2 * 10**9):
@@ -179,7 +163,7 @@ class MemoryStoreLaws(Laws):
 
     async def test_m7_no_content_reaches_a_log(self, subject: MemoryStore) -> None:
         """Of a claim or of a query, at any level; nor an error's words."""
-        person, word = somebody(), f"confidential{next(_numbers)}"
+        person, word = somebody(), f"confidential{serial()}"
         errors: list[BaseException] = []
         with logs() as said:
             kept = claim(person, f"{word} text", subject=word, sources=(f"message:{word}",), label=from_outside(word))
@@ -200,16 +184,3 @@ class MemoryStoreLaws(Laws):
         """The ids of the hits whose text holds *word*."""
         hits = await subject.search(MemoryQuery(person, text, at=NOW))
         return [hit.claim.id for hit in hits if word in hit.claim.text]
-
-
-def _cleaned(kept: Claim) -> Claim:
-    """All fields, as far as any store and any wire can carry them."""
-    return msgspec.convert(_clean(msgspec.to_builtins(kept)), Claim)
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, dict):
-        return {_clean(key): _clean(each) for key, each in value.items()}
-    return [_clean(each) for each in value] if isinstance(value, list | tuple) else value

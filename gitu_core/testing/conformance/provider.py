@@ -9,15 +9,7 @@ import anyio
 import pytest
 
 from gitu_core.contracts import ModelProvider
-from gitu_core.errors import (
-    AuthFailed,
-    ContextOverflow,
-    GituError,
-    NotReady,
-    RateLimited,
-    Rejected,
-    StreamBroken,
-)  # fmt: skip
+from gitu_core.errors import GituError
 from gitu_core.model import (
     CallDelta,
     Finish,
@@ -33,13 +25,8 @@ from gitu_core.model import (
 from gitu_core.testing.borders import Across
 from gitu_core.testing.conformance.base import PATIENCE, Laws, needs, of, texts, tried, until
 from gitu_core.testing.conformance.cancel import cuts
+from gitu_core.testing.conformance.failures import FAILURES
 from gitu_core.testing.conformance.watch import io, logs, nothing_left, words_of
-
-FAILURES: dict[str, tuple[type[GituError], ...]] = {
-    "auth": (AuthFailed,), "rate": (RateLimited,), "down": (NotReady,), "gone": (NotReady,),
-    "overflow": (ContextOverflow,), "rejected": (Rejected,), "broken": (StreamBroken,),
-}  # fmt: skip
-"""What can go wrong, and the failure that says so."""
 
 TOOL = ToolSpec("kit.look_up", "Looks something up.", {"type": "object", "properties": {"a": {"type": "integer"}}})
 LONG = "many words " * 200

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import anyio
@@ -13,33 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitu_core.contracts import RuleAction, Tool
+from gitu_core.contracts import Tool
 from gitu_core.errors import GituError
-from gitu_core.model import CallInfo, ToolCall, ToolResult, from_outside, user
+from gitu_core.model import ToolCall, ToolResult
 from gitu_core.testing.borders import Across
 from gitu_core.testing.conformance.base import _KIT, PATIENCE, Laws, needs, of
+from gitu_core.testing.conformance.called import Call, covers, leaves, new_key, serial, state
 from gitu_core.testing.conformance.cancel import cuts
 from gitu_core.testing.conformance.schema import example_of, values_of
 from gitu_core.testing.conformance.watch import nothing_left
 from gitu_core.testing.crash import crash_test
 
 _WRITERS = ("outside", "principal", "system")
-_numbers = itertools.count(1)
-
-
-class Call:
-    """A running call; it keeps what the tool says of its progress."""
-
-    def __init__(self, key: str, person: str) -> None:
-        who = user(person)
-        self.info = CallInfo(f"call-{next(_numbers)}", key, principal=who, label=from_outside("kit"))
-        self.deps: Any = None
-        self.said: list[str] = []
-
-    async def progress(self, text: str, fraction: float | None = None) -> None:
-        """Keeps it."""
-        assert fraction is None or 0 <= fraction <= 1, f"a fraction is 0 to 1, not {fraction}"
-        self.said.append(text)
 
 
 class ToolLaws(Laws):
@@ -103,7 +87,7 @@ class ToolLaws(Laws):
         known = spec.input_schema.get("properties", {})
         assert [name for name in spec.roles if name.split(".")[0] not in known] == [], "roles of no argument"
         for number in (1, 2):
-            await self.called(subject, number, _key())
+            await self.called(subject, number, new_key())
         assert msgspec.json.encode(own.spec, order="deterministic") == before, "the spec changed"
         assert subject.spec == own.spec
 
@@ -111,7 +95,7 @@ class ToolLaws(Laws):
         """The example of `arguments` fits the schema and works, and its result can be read as JSON."""
         arguments = self.arguments(subject.spec, 1)
         jsonschema.validate(arguments, subject.spec.input_schema)
-        result = await self.called(subject, 1, _key())
+        result = await self.called(subject, 1, new_key())
         assert result.status == "ok", f"{result.text} - override `arguments` where another call is needed"
         size = len(msgspec.json.encode(result.content).decode())
         assert size <= getattr(subject.spec, "output_limit", size), "the result is larger than the spec says"
@@ -125,7 +109,7 @@ class ToolLaws(Laws):
         arguments = data.draw(values_of(subject.spec.input_schema))
         with anyio.fail_after(subject.spec.timeout):
             try:
-                await self.called(subject, 1, _key(), arguments)
+                await self.called(subject, 1, new_key(), arguments)
                 return
             except GituError as error:
                 failure = error
@@ -137,48 +121,48 @@ class ToolLaws(Laws):
         if set(subject.spec.effects) - {"read"}:
             pytest.skip(f"T3 is for tools that only read; this one says {', '.join(subject.spec.effects)}")
         needs(remote, "state")
-        before = await _state(remote)
+        before = await state(remote)
         for number in (1, 2, 3):
-            await self.called(subject, number, _key())
-            await self.verified(subject, number, _key())
-            assert await _state(remote) == before, "reading changed something"
+            await self.called(subject, number, new_key())
+            await self.verified(subject, number, new_key())
+            assert await state(remote) == before, "reading changed something"
 
     async def test_t4_the_same_key_acts_once(self, subject: Any, remote: Any) -> None:
         """Again, and again beside each other: the same effect, tried again, is not a second one."""
         self._acts(subject, "T4")
         needs(remote, "state")
-        key, before = _key(), await _state(remote)
+        key, before = new_key(), await state(remote)
         await self.called(subject, 1, key)
-        after = await _state(remote)
+        after = await state(remote)
         assert after != before, "a call that works changed nothing that `state` shows"
         async with anyio.create_task_group() as tasks:
             for _ in range(3):
                 tasks.start_soon(self._again, subject, key)
-        assert await _state(remote) == after, "the same key acted a second time"
+        assert await state(remote) == after, "the same key acted a second time"
 
     async def test_t4_another_key_is_another_effect(self, subject: Any, remote: Any) -> None:
         """What is wanted twice happens twice."""
         self._acts(subject, "T4")
         needs(remote, "state")
-        await self.called(subject, 1, _key())
-        after = await _state(remote)
-        await self.called(subject, 2, _key())
-        assert await _state(remote) != after, "a second effect, with a key of its own, was dropped"
+        await self.called(subject, 1, new_key())
+        after = await state(remote)
+        await self.called(subject, 2, new_key())
+        assert await state(remote) != after, "a second effect, with a key of its own, was dropped"
 
     async def test_t5_verify_tells_what_became_of_a_call(self, subject: Any, remote: Any) -> None:
         """``error`` before, ``ok`` with the result after, whatever was done meanwhile; asking changes nothing."""
         self._verifiable(subject)
-        key, other = _key(), _key()
+        key, other = new_key(), new_key()
         assert (await self.verified(subject, 1, key)).status == "error", "nothing happened yet"
         done = await self.called(subject, 1, key)
         await self.called(subject, 2, other)
-        before = await _state(remote) if hasattr(remote, "state") else None
+        before = await state(remote) if hasattr(remote, "state") else None
         found = [await self.verified(subject, number, name) for number, name in ((1, key), (2, other), (1, key))]
         assert [each.status for each in found] == ["ok"] * 3
         assert found[0].content == done.content, "verify gives another result than run did"
-        assert (await self.verified(subject, 3, _key())).status == "error", "a call that never was"
+        assert (await self.verified(subject, 3, new_key())).status == "error", "a call that never was"
         if hasattr(remote, "state"):
-            assert await _state(remote) == before, "verify changed something"
+            assert await state(remote) == before, "verify changed something"
 
     async def test_t6_run_ends_when_it_is_cancelled_and_tells_no_lie(self, subject: Any, remote: Any) -> None:
         """Cancelled at its first suspension, its second and so on: nothing is left running; what then happened is never
@@ -188,14 +172,14 @@ class ToolLaws(Laws):
         looks = hasattr(remote, "state") and subject.spec.effects != ("read",)
 
         async def run(number: int) -> ToolResult:
-            keys[number], states[number] = _key(), await _state(remote) if looks else None
+            keys[number], states[number] = new_key(), await state(remote) if looks else None
             return await self.called(subject, number, keys[number])
 
-        await self._again(subject, _key(), 0)  # what it opens once and keeps is not left over from a cancelled call
+        await self._again(subject, new_key(), 0)  # what it opens once and keeps is not left over from a cancelled call
         async with nothing_left():
             with anyio.fail_after(4 * PATIENCE):
                 async for cut in cuts(run, most=60):
-                    changed = looks and await _state(remote) != states[cut.nth]
+                    changed = looks and await state(remote) != states[cut.nth]
                     denied = cut.ended and (cut.error is not None or cut.value.status in ("error", "denied"))
                     assert not (cut.reached and changed and denied), "it happened, and is reported as not done"
                     if changed and getattr(subject.spec, "verifiable", False):
@@ -205,15 +189,15 @@ class ToolLaws(Laws):
     async def test_t7_what_others_wrote_is_named_or_labelled(self, subject: Any, remote: Any) -> None:
         """Words that somebody else planted come back only where `writers` or a label says so."""
         needs(remote, "plant")
-        word = f"planted{next(_numbers)}"
+        word = f"planted{serial()}"
         await of(remote.plant(word))
-        result = await self.called(subject, 1, _key())
-        places = [path for path, text in _leaves(result.content) if word in text]
+        result = await self.called(subject, 1, new_key())
+        places = [path for path, text in leaves(result.content) if word in text]
         assert places, "what was planted does not come back: let `plant` put it where the call finds it"
         writers = {**getattr(subject.spec, "writers", {})}
         for path in places:
-            named = any(_covers(key, path) and who != "system" for key, who in writers.items())
-            labels = [result.label, *(label for key, label in result.fields.items() if _covers(key, path))]
+            named = any(covers(key, path) and who != "system" for key, who in writers.items())
+            labels = [result.label, *(label for key, label in result.fields.items() if covers(key, path))]
             told = any(origin.startswith("outside:") for label in labels for origin in label.origins)
             assert named or told, f"the part {path or '(all)'} was written by somebody else, and nothing says so"
 
@@ -221,9 +205,9 @@ class ToolLaws(Laws):
         """A path that leads nowhere marks nothing."""
         writers = getattr(subject.spec, "writers", {})
         assert [who for who in writers.values() if who not in _WRITERS and not who.startswith("field:")] == []
-        result = await self.called(subject, 1, _key())
-        paths = ["", *(path for path, _ in _leaves(result.content))]
-        missing = [key for key in result.fields if not any(_covers(key, path) for path in paths)]
+        result = await self.called(subject, 1, new_key())
+        paths = ["", *(path for path, _ in leaves(result.content))]
+        missing = [key for key in result.fields if not any(covers(key, path) for path in paths)]
         assert missing == [], "labels of parts that are not there"
 
     def test_t4_happens_once_although_the_process_dies(self) -> None:
@@ -246,47 +230,3 @@ class ToolLaws(Laws):
     def _verifiable(self, subject: Any) -> None:
         if not subject.spec.verifiable:
             pytest.skip("T5 is for tools whose spec is `verifiable`; this one is not")
-
-
-class RuleActionLaws(ToolLaws):
-    """An action of rules keeps the laws T1 to T7. Give the fixture `action`; all else is as in `ToolLaws`."""
-
-    protocol: Any = RuleAction
-
-    @pytest.fixture
-    def action(self) -> Any:
-        """The action under test; its author gives it."""
-        raise NotImplementedError("give a fixture `action`")
-
-    @pytest.fixture
-    def own(self, action: Any) -> Any:
-        """The object itself."""
-        return action
-
-
-def _key() -> str:
-    return f"kit-key-{next(_numbers)}"
-
-
-async def _state(remote: Any) -> Any:
-    """A copy, so that a state that is changed in place is another one."""
-    return msgspec.msgpack.encode(await of(remote.state()), order="deterministic", enc_hook=repr)
-
-
-def _leaves(content: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in *content* with its dotted path."""
-    items: Any = ()
-    if isinstance(content, dict):
-        items = content.items()
-    elif isinstance(content, list | tuple):
-        items = enumerate(content)
-    else:
-        yield path, content if isinstance(content, str) else repr(content)
-    for name, each in items:
-        yield from _leaves(each, f"{path}.{name}" if path else str(name))
-
-
-def _covers(key: str, path: str) -> bool:
-    """True if the part *key* (``*`` for items) holds the part at *path*."""
-    wanted, found = key.split(".") if key else [], path.split(".") if path else []
-    return len(wanted) <= len(found) and all(one in ("*", other) for one, other in zip(wanted, found, strict=False))
