@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import anyio
 import anyio.lowlevel
@@ -235,6 +235,14 @@ class TellsBeforeItIsSafe(Right):
             self.people.safe.discard(name)
             raise
         self.done(name)
+
+
+class TellsPeopleTooEarly(Right):
+    """`tests.testing.wrong.Hasty`: only a process that dies in that moment shows that the message was not safe."""
+
+    CRASH: ClassVar[Any] = {
+        "adapter": "tests.testing.wrong:hasty", "before": "tests.testing.wrong:points", "points": ["wrong.acked"]
+    }  # fmt: skip
 
 
 class NewKeyEachTry(Right):

@@ -61,7 +61,8 @@ RIGHT: dict[str, tuple[type, ...]] = {
 WRONG: dict[str, dict[type, str]] = {
     "adapter": {
         channels.ReturnsWhenNothingWaits: "A1", channels.RaisesItsLibrarysError: "A1", channels.LeavesATask: "A1",
-        channels.TellsBeforeItIsSafe: "A2", channels.NewKeyEachTry: "A3", channels.KeyOfTheWords: "A3",
+        channels.TellsBeforeItIsSafe: "A2", channels.TellsPeopleTooEarly: "A2", channels.NewKeyEachTry: "A3",
+        channels.KeyOfTheWords: "A3",
         channels.RaisesWhenRefused: "A4", channels.SaysNotSentWhenInDoubt: "A4", channels.HopesForTheBest: "A4",
         channels.RemembersOneKey: "A5", channels.VerifiesAnything: "A6", channels.GuessesWhenBlind: "A6",
         channels.ChokesOnMarkup: "A7", channels.EndsAtNul: "A7", channels.ForgetsWhatItTook: "A8",
@@ -125,6 +126,8 @@ def tests_of(seam: str, plugin: type) -> type:
         return plugin(remote) if make else plugin()
 
     fixtures: dict[str, Any] = {"remote": remote, how.fixture: given, **dict(how.more)}
+    if crash := getattr(plugin, "CRASH", None):
+        fixtures["crash"] = crash
     if seam == "dispatcher":
 
         @pytest.fixture

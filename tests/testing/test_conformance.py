@@ -111,8 +111,6 @@ class Street:
 class TestCountingAdapter(AdapterLaws):
     """On a world of its own."""
 
-    crash = {"adapter": "tests.testing.test_conformance:counting", "points": ["world.accept"]}  # noqa: RUF012 - never changed
-
     @pytest.fixture(params=["idempotent", "verifiable", "blind"])
     def delivery(self, request: pytest.FixtureRequest) -> Any:
         return request.param
@@ -128,11 +126,6 @@ class TestCountingAdapter(AdapterLaws):
     @pytest.fixture
     def remote(self, world: World, delivery: Any) -> Street:
         return Street(world, delivery)
-
-
-def counting(world: World) -> CountingAdapter:
-    """The channel for processes that die."""
-    return CountingAdapter(world)
 
 
 class TestCountingTool(ToolLaws):
