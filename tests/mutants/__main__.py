@@ -47,7 +47,7 @@ def tried(seams: list[str], quick: bool) -> list[dict[str, Any]]:
     """Runs the kits of these seams, if *quick* not through the process border; a row for each plugin."""
     watch = Watch()
     ASKED[:] = seams
-    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "--assert=plain", "--import-mode=importlib"]
+    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "--assert=plain", "--tb=no", "--import-mode=importlib"]
     options += [*(["-k", "not loopback"] if quick else ()), str(CASES)]
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         pytest.main(options, plugins=[watch])
