@@ -57,6 +57,7 @@ _FORBIDDEN = {
     "ioperm": (173, None), "modify_ldt": (154, None),
 }  # fmt: skip
 _PROGRAMS = {"fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281)}
+_PRCTL, _PARENT_DIES = (157, 167), 1
 _CLONE, _CLONE3, _SIGNALS = (56, 220), (435, 435), ((62, 129), (200, 130), (234, 131))
 _SECCOMP, _CAPSET = (317, 277), (126, 91)
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -180,6 +181,9 @@ def _program(number: int, code: int, programs: bool) -> Iterable[bytes]:
     for numbers in (*_FORBIDDEN.values(), *(() if programs else _PROGRAMS.values())):
         if (call := numbers[number]) is not None:
             yield from (_step(_EQUAL, call, 0, 1), _step(_RETURN, refused))
+    # Whoever could take this back would outlive its host.
+    yield from (_step(_EQUAL, _PRCTL[number], 0, 4), _step(_LOAD, 16), _step(_EQUAL, _PARENT_DIES, 0, 1),
+                _step(_RETURN, refused), _step(_LOAD, 0))  # fmt: skip
     if not programs:
         # The C library tries `clone` where `clone3` does not exist; only its first argument can be looked at.
         yield from (_step(_EQUAL, _CLONE3[number], 0, 1), _step(_RETURN, _ERRNO | errno.ENOSYS))

@@ -17,6 +17,9 @@ from gitu_core.registry.fence import around
 from gitu_core.registry.scan import Found, package_folder
 from gitu_core.registry.treaty import RUNTIME
 
+MOST_FILES = 2_000
+"""Files that a worker may keep in its folder."""
+
 
 @contextlib.contextmanager
 def folder_for(home: Path, id: str) -> Iterator[str]:
@@ -52,6 +55,19 @@ def cpu(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def size_of(folder: str) -> float:
+    """Bytes in a folder; without end where there are more files than anybody would count."""
+    size, left = 0.0, MOST_FILES
+    for where, _, names in os.walk(folder):
+        left -= len(names) + 1
+        if left < 0:
+            return float("inf")
+        for name in names:
+            with contextlib.suppress(OSError):  # it may be gone by now
+                size += os.lstat(os.path.join(where, name)).st_blocks * 512
+    return size
 
 
 def how(code: int | None) -> str:

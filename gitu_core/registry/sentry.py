@@ -45,7 +45,7 @@ class Sentry:
             self._refuse(what, declare)
         elif event == "open" and _writes(*arguments) and not isinstance(arguments[0], int):
             path = os.path.realpath(os.fsdecode(arguments[0]))
-            if not path.startswith((*self._own, "/dev/")):
+            if not os.path.join(path, "").startswith((*self._own, "/dev/")):
                 self._refuse(f"wrote to {path[:200]}", "files = [...] and use host.files")
 
     def _refuse(self, what: str, declare: str) -> None:

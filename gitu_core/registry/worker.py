@@ -24,7 +24,7 @@ from gitu_core.contracts.scope import CURRENT_CALL
 from gitu_core.errors import BorderError, GituError, LoadError
 from gitu_core.model import UNLABELLED, CallInfo, Label
 from gitu_core.model import plugin as plugin_principal
-from gitu_core.registry.process import cpu, folder_for, how, places, readable, roots
+from gitu_core.registry.process import cpu, folder_for, how, places, readable, roots, size_of
 from gitu_core.registry.scan import Found
 from gitu_core.registry.treaty import BOOT, GRACE, RUNTIME, Desk, Guest, Loaded, Task
 
@@ -36,6 +36,9 @@ DEAF = 10.0
 
 BUSY, SHARE = 30.0, 0.9
 """Seconds in which it may take so much of a processor without anybody having asked it for anything."""
+
+DISK = 512 << 20
+"""Bytes that it may keep in the folder which it may write to."""
 
 RATE = 2_000.0
 """Calls of the host that it may make a second."""
@@ -73,6 +76,9 @@ class Run:
 
     async def start(self, task: Task) -> None:
         """Starts the process and has it load its plugin. A `PluginError` says why it could not."""
+        if sys.platform == "win32":
+            raise LoadError("it would run in a process of its own, which Windows cannot give it",
+                            hint=f"to trust it, set trusted = true in [plugins.{self._id}]")  # fmt: skip
         self._task = asyncio.get_running_loop().create_task(self._live())
         try:
             await self._met.wait()
@@ -175,12 +181,13 @@ class Run:
             self.why, self.offence = f"it broke the protocol: {reason.message}", True
         elif reason is not None:
             with anyio.move_on_after(0.5):  # it ends by itself: its own word about how is the better one
-                await process.wait()
+                while process.returncode is None:  # noqa: ASYNC110 - `wait` also waits for pipes that nobody reads
+                    await anyio.sleep(0.01)
         died = process.returncode
         with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
             (os.kill if self._debug else os.killpg)(process.pid, signal.SIGKILL)
+        process._transport.close()  # type: ignore[attr-defined]  # the pipe, which nobody reads any more
         await process.wait()
-        process._transport.close()  # type: ignore[attr-defined]  # else the pipe that nobody reads any more stays open
         if not self.why:
             self.why = how(died)
 
@@ -196,7 +203,9 @@ class Run:
             greedy = used - before > SHARE * (now - at)
             burnt = burnt + now - at if greedy and not self.open else 0.0
             before, at = used, now
-            if burnt > BUSY:
+            if size_of(self._folder) > DISK:
+                self.offend(f"it wrote more than {DISK >> 20} MiB, or too many files, into its own folder")
+            elif burnt > BUSY:
                 self.offend(f"it kept a processor busy for {BUSY:g} s without having been asked for anything")
             elif self.open or greedy:
                 self._asked = True
@@ -227,6 +236,8 @@ class Run:
             left -= 1
             if left >= 0:
                 log.info("%s", line.decode("utf-8", "replace").rstrip()[:LINE])
+            else:
+                await anyio.sleep(LOOK / 10)  # it waits until somebody reads
 
     def _alone(self) -> Context:
         """In which the worker calls the host of its own accord: it knows all that it was ever handed."""

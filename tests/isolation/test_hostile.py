@@ -252,3 +252,49 @@ def gitu_tools(host):
         assert found.state == "quarantined"
         assert "disagrees with the code" in found.reason
         assert await house.sum() == "5"
+
+
+async def test_it_fills_the_disk(site: Site, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "LOOK", 0.1)
+    monkeypatch.setattr(worker, "DISK", 32 << 20)
+    body = """
+import tempfile
+held = []
+while True:
+    held.append(tempfile.TemporaryFile(dir=os.environ["TMPDIR"]))
+    with open(os.environ["TMPDIR"] + f"/{len(held)}", "wb") as file:
+        file.write(b"x" * (4 << 20))
+    await asyncio.sleep(0.02)
+"""
+    plugin(site, "hoarder", body)
+    await caught(opened, "hoarder", "it wrote more than 32 MiB")
+
+
+async def test_it_prints_without_end(site: Site, opened: Open) -> None:
+    """Nobody reads it all, and nobody waits for it."""
+    body = """
+end = time.monotonic() + 3
+while time.monotonic() < end:
+    sys.stderr.write("x" * 500 + chr(10))
+    await asyncio.sleep(0)
+return "printed"
+"""
+    plugin(site, "printer", body)
+    async with opened("printer") as house, anyio.create_task_group() as group:
+        group.start_soon(house.ask, "printer")
+        for _ in range(10):
+            with anyio.fail_after(3):
+                assert await house.sum() == "5"
+            await anyio.sleep(0.1)
+        group.cancel_scope.cancel()
+
+
+async def test_it_wants_to_outlive_its_host(site: Site, opened: Open) -> None:
+    body = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+return [libc.prctl(1, 0), ctypes.get_errno(), libc.prctl(15, b"name")]
+"""
+    plugin(site, "stayer", body)
+    async with opened("stayer") as house:
+        assert (await house.ask("stayer")).results[0].content == [-1, 1, 0]
