@@ -39,6 +39,7 @@ def _check(command: argparse.ArgumentParser) -> None:
     command.add_argument("plugin", nargs="?", default="", help="the folder of a plugin, or the id of an installed one")
     command.add_argument("--format", choices=FORMATS, default="text", help="how to print what was found")
     command.add_argument("--fast", action="store_true", help="only look: run neither tests nor the type checker")
+    command.add_argument("--brief", action="store_true", help="only what is not kept")
     command.add_argument("--wheel", type=Path, metavar="FILE", help="a wheel that was built already")
     command.add_argument("--report", type=Path, metavar="FILE", help="build the wheel and write what was found of it")
 

@@ -56,8 +56,8 @@ _KINDS = {
     "router": Kind("Chooses among models: the cheapest that can do it."),
     "memory": Kind("Keeps what the assistant remembers, in memory."),
     "adapter": Kind(
-        "A channel: files in the folder `in` are messages, answers and questions appear in `out`. A question is answered\n"
-        "by a file with the line `answer ID CHOICE` that it shows.",
+        "A channel: files in the folder `in` are messages, answers and questions appear in `out`. A question is\n"
+        "answered by a file with the line `answer ID CHOICE` that it shows.",
         '`folder` is where `in` and `out` are; by default `~/gitu-{{name}}`. Make `in` before you start:\n\n```toml\n'
         '[plugins.{{name}}]\nfolder = "~/gitu-{{name}}"\n```',
         "Reads and writes files below `~/gitu-{{name}}`. No network, no subprocess, no secrets.",
