@@ -19,6 +19,7 @@ from gitu_core.testing.workshop.tier import tier_of
 from tests.cli.driver import Cli
 from tests.docs.blocks import ROOT
 from tests.workshop.breaking import BROKEN, CAPS, CODE, MANIFEST, Break, add, edit
+from tests.workshop.breaking import write as write_over
 
 UNKEPT = {"kits"}
 """What a new plugin leaves to its author, of the rules that only look."""
@@ -96,6 +97,8 @@ def test_what_is_declared_may_be_used(capabilities: str, line: str, folder: Path
 RUNNING: list[tuple[str, Break, str]] = [
     ("laws", edit("tests/test_tool.py", "3 words", "4 words"), "tests/test_tool.py"),
     ("laws", lambda folder: shutil.rmtree(folder / "tests"), "tests"),
+    ("laws", write_over("tests/test_tool.py", "import os\n\nos._exit(3)\n"), ""),
+    ("laws", write_over("tests/test_tool.py", ""), ""),
     ("types", add(CODE, "\n\n_number: int = 'one'\n"), f"{CODE}:12"),
     ("start-up", add(CODE, "\n\nfor _ in range(30_000_000):\n    pass\n"), CODE),
     ("start-up", add(CODE, "\n\nraise ValueError('broken')\n"), CODE),

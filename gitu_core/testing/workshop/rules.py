@@ -43,6 +43,10 @@ class Unchecked(Exception):
     """A rule could not be checked here; the text says why and what to do."""
 
 
+class Broken(Exception):
+    """What a rule runs did not come to an end that says anything: the rule is not kept."""
+
+
 Check = Callable[[Source], Iterable[Finding | str]]
 """Gives findings, and sentences that are evidence."""
 
@@ -65,6 +69,8 @@ class Rule:
             said = list(self.check(source))
         except Unchecked as error:
             return Outcome(self.id, self.level, "unchecked", self.tier, str(error))
+        except Broken as error:
+            said = [Finding(str(error), "run it yourself and correct it")]
         findings = tuple(each for each in said if isinstance(each, Finding))
         evidence = "; ".join(each for each in said if isinstance(each, str))
         return Outcome(self.id, self.level, "failed" if findings else "passed", self.tier, evidence, findings)
@@ -91,7 +97,7 @@ def at(source: Source, path: Path, what: str, hint: str, line: int = 0) -> Findi
 
 def load() -> dict[str, Rule]:
     """All rules; the modules that have them are imported."""
-    from gitu_core.testing.workshop import packing, running, touching, wording  # noqa: F401 - they fill the table
+    from gitu_core.testing.workshop import packing, running, tested, touching, wording  # noqa: F401 - they fill the table
 
     order = ["manifest", "entry-point", "agrees", "imports", "version", "readme", "laws", "undeclared", "dependencies",
              "py-typed", "docstrings", "licence", "types", "start-up", "configuration", "permissions", "kits",
