@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -59,6 +60,14 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(
     with pytest.raises(Exception, match=said):
         write(name, kind, tmp_path / "new", title=title, license=license)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_help_lists_the_commands_of_authors_and_none_of_their_modules_is_imported(cli: Cli) -> None:
+    out = cli.run("--help").stdout
+    assert all(f"\n    {name} " in out for name in ("new", "check", "dev", "plugins trace"))
+    code = "import sys, gitu_core.__main__; print([each for each in sys.modules if 'workshop' in each])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['gitu_core.testing.workshop', 'gitu_core.testing.workshop.commands']"
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
