@@ -24,6 +24,8 @@ def run(options: argparse.Namespace) -> int:
         print(shaped(result, options.format, options.brief))
         if options.report is not None:
             options.report.write_text(as_json(result) + "\n", "utf-8")
+    except BrokenPipeError:  # whoever read has left: the command line knows what to do
+        raise
     except (GituError, OSError) as error:
         hint = getattr(error, "hint", "")
         print(f"gitu: {error}" + (f"\nnext: {hint}" if hint else ""), file=sys.stderr)
