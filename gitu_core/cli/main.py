@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restore": ("care", "put a copy back into an empty home"),
 }
 """Every command of the core: the module beside this one that has it, and what it does. `gitu_core.__main__`, which is
-above all rooms, adds those of the room `testing`."""
+above all rooms, adds those of the room `testing`. A name may have two words, of which the first is a command too."""
 
 
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -93,6 +93,8 @@ def _run(words: list[str]) -> int:
     head = _head()
     head.add_argument("words", nargs=argparse.REMAINDER)
     before, unknown = head.parse_known_args(words)
+    if (both := " ".join(before.words[:2])) in COMMANDS:
+        words[-len(before.words) :] = [both, *before.words[len(both.split()) :]]
     if before.words and before.words[0] not in COMMANDS and not unknown:
         from gitu_core.cli.extra import run_contributed
 

@@ -1,8 +1,9 @@
 """Reads the fenced blocks of a Markdown file, and runs those that are commands.
 
 A comment on the line above a block says what to do with it: ``<!-- run -->`` (run the commands and compare what they
-print), ``<!-- file: NAME -->`` (write it to NAME), ``<!-- same file -->`` (it continues the Python block before it),
-``<!-- settings -->`` (it is a gitu.toml).
+print), ``<!-- fails -->`` (the same, and each of them ends with another status than 0), ``<!-- file: NAME -->`` (write
+it to NAME), ``<!-- same file -->`` (it continues the Python block before it), ``<!-- settings -->`` (it is a
+gitu.toml).
 """
 
 import re

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from gitu_core import config, manifest
-from tests.docs.blocks import PAGES, Block, all_blocks, blocks_of, commands_of, fits, promised
+from tests.docs.blocks import PAGES, ROOT, Block, all_blocks, blocks_of, commands_of, fits, promised
 from tests.docs.shell import Shell
 
 LANGUAGES = {"python", "toml", "console", "sh", "text", "mermaid", "sql", "json"}
-TUTORIAL = "docs/write-a-plugin.md"
+TUTORIALS = ["docs/write-a-plugin.md", "docs/tutorial.md"]
 
 
 def programs() -> list[Block]:
@@ -75,11 +75,11 @@ def run_page(page: str, shell: Shell) -> int:
             file = shell.folder / block.mark.removeprefix("file: ")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(block.text, "utf-8")
-        elif block.mark == "run":
+        elif block.mark in ("run", "fails"):
             for command, expected in commands_of(block):
                 status, printed = shell.run(command)
                 assert fits(expected, printed), f"{block.name}: $ {command} ({status})\n{printed}"
-                assert status == 0, f"{block.name}: $ {command}\n{printed}"
+                assert (status == 0) is (block.mark == "run"), f"{block.name}: $ {command} ({status})\n{printed}"
                 ran += 1
     return ran
 
@@ -89,9 +89,20 @@ def test_the_commands_of_a_page_print_what_it_shows(page: str, tmp_path: Path) -
     assert run_page(page, Shell(tmp_path)) > 0
 
 
-def test_the_tutorial_leads_from_an_empty_folder_to_an_installed_plugin(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", TUTORIALS)
+def test_the_tutorial_leads_from_an_empty_folder_to_an_installed_plugin(page: str, tmp_path: Path) -> None:
     pytest.importorskip("hatchling", reason="hatchling builds the wheel of the tutorial")
-    assert run_page(TUTORIAL, Shell(tmp_path)) >= 10
+    assert run_page(page, Shell(tmp_path)) >= 10
+
+
+@pytest.mark.parametrize(("mark", "word", "most"), [("file: ", "def roll(", 12), ("", "class Letters", 60)])
+def test_a_plugin_takes_few_lines(mark: str, word: str, most: int) -> None:
+    """A tool, and a complete channel that receives, sends, and lets people answer questions."""
+    page = blocks_of(ROOT / "docs/write-a-plugin.md")
+    (first, *_) = [block for block in page if block.mark.startswith(mark) and word in block.text]
+    assert len(first.text.splitlines()) <= most
+    for part in ("receive", "send", "Ask)", "Answer("):
+        assert word != "class Letters" or part in first.text
 
 
 @pytest.mark.parametrize(

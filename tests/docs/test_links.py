@@ -11,6 +11,7 @@ from tests.docs.blocks import PAGES, ROOT
 _MADE = {
     "gitu.toml", "gitu-plugin.toml", "gitu.db", "plugins.json", "master.key", "pyproject.toml", "entry_points.txt",
     "src/gitu_dice/__init__.py", "src/gitu_dice/gitu-plugin.toml", "tests/test_dice.py",
+    "quality.toml", "tests/test_tool.py",
 }  # fmt: skip
 
 

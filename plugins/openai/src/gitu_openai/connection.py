@@ -92,12 +92,15 @@ class Connection(asyncio.BufferedProtocol):
     # ---- for the event loop -------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The server took the call."""
         self._transport = transport
 
     def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes go."""
         return self._space
 
     def buffer_updated(self, nbytes: int) -> None:
+        """Bytes came."""
         self._heard = asyncio.get_running_loop().time()
         try:
             self.answer.feed(bytes(self._space[:nbytes]))
@@ -110,9 +113,11 @@ class Connection(asyncio.BufferedProtocol):
         self._wake()
 
     def eof_received(self) -> None:
+        """The server says no more."""
         return None
 
     def connection_lost(self, error: Exception | None) -> None:
+        """It is over, well or not."""
         self._closed = True
         if not self.answer.ended():
             self._fail(Broken("the connection was closed") if error is None else error)
