@@ -237,7 +237,7 @@ async def test_an_installed_plugin_is_activated_when_its_timer_is_due(
     monkeypatch.syspath_prepend(str(site.folder))
     monkeypatch.delitem(sys.modules, "x_shop", raising=False)
     site.install("shop", INSTALLED, MANIFEST + '[capabilities]\nfacets = ["schedule"]\n')
-    settings = Settings(home=str(home), plugins={"shop": {"enabled": True}})
+    settings = Settings(home=str(home), plugins={"shop": {"enabled": True, "trusted": True}})
     async with Gitu(model=OK, config=settings) as gitu:
         await gitu.house.registry.check(begin=True)
         module = sys.modules["x_shop"]
@@ -265,8 +265,10 @@ async def test_a_plugin_that_does_not_declare_the_facet_has_none(
     site.install("shop", INSTALLED, MANIFEST)
     async with Gitu(model=OK, config=Settings(home=str(home), plugins={"shop": {"enabled": True}})) as gitu:
         await gitu.house.registry.check(begin=True)
+        active = gitu.house.registry._record("shop").active
+        assert active is not None
         with pytest.raises(FacetUnavailable):
-            await sys.modules["x_shop"].HOST.schedule.at(0, "k", {})
+            await active.host.schedule.at(0, "k", {})
 
 
 async def test_a_plugin_that_cannot_be_loaded_keeps_its_timers(

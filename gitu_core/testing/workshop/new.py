@@ -27,7 +27,7 @@ class Kind:
     permissions: str = "None: no network, no files, no subprocess, no secrets."
     manifest: str = ""
     needs: str = ""
-    todo: tuple[str, ...] = ("licence", "types", "start-up", "kits", "every-law")
+    todo: tuple[str, ...] = ("licence", "types", "start-up", "every-law")
 
 
 _LETTERS = '''
