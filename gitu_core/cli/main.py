@@ -37,6 +37,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Every command of the core: the module beside this one that has it, and what it does. `gitu_core.__main__`, which is
 above all rooms, adds those of the room `testing`."""
 
+ACTIONS = {"plugins": ("list", "enable", "disable", "reset")}
+"""What stands behind a command that plugins may add to: other words there are commands of theirs, called after both."""
+
 
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The command line, as far as the core knows it; plugins add commands of their own. Only what *words* name is
@@ -93,10 +96,12 @@ def _run(words: list[str]) -> int:
     head = _head()
     head.add_argument("words", nargs=argparse.REMAINDER)
     before, unknown = head.parse_known_args(words)
-    if before.words and before.words[0] not in COMMANDS and not unknown:
+    first, second = (*before.words[:2], "", "")[:2]
+    depth = 2 if first in ACTIONS and second[:1] not in ("", "-") and second not in ACTIONS[first] else 1
+    if before.words and (depth == 2 or first not in COMMANDS) and not unknown:
         from gitu_core.cli.extra import run_contributed
 
-        status = run_contributed(before, *before.words)
+        status = run_contributed(before, " ".join(before.words[:depth]), *before.words[depth:])
         if status is not None:
             return status
     options = parser(words).parse_args(words)
