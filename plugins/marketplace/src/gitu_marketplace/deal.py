@@ -62,14 +62,12 @@ class Dealer:
             name = self.shelf.name(id)
             if not name:
                 self.shelf.installed(id)
-            if not keep_state:
-                self._gitu("disable", id)
+            lines = [] if keep_state else self._off(id)
             self.shelf.remove(id)
-        lines = [f"{id} was removed"]
         if keep_state:
-            return f"{lines[0]}; what it stored and your yes to it stay"
+            return f"{id} was removed; what it stored and your yes to it stay"
         stays = f"what it stored stays in the assistant's data, and [plugins.{id}] in gitu.toml where it has one"
-        return "\n".join([*lines, stays, AGAIN])
+        return "\n".join([f"{id} was removed", *lines, stays, AGAIN])
 
     def verify(self, ids: list[str]) -> tuple[str, bool]:
         """Compares every file of plugins with what was installed. False if one is not as it was."""
@@ -94,14 +92,16 @@ class Dealer:
         shown += [f"  sha256 {found.sha256}"] + ([f"  quality: {offer.tier}"] if offer.tier else [])
         if now is None:
             shown += ["it wants:", *(f"  {each}" for each in found.wants.permissions or ("nothing",))]
-            shown += [] if found.wants.described else ["  (it has no manifest: what it does not declare is refused)"]
+            shown += [] if found.wants.described else [f"  {UNDESCRIBED}"]
             shown += [f"with: {', '.join(found.requires)}"] if found.requires else []
             consent(shown, f"Install {id} {found.version}?", yes)
         else:
             added, removed = difference(now.wants.permissions, found.wants.permissions)
             shown += [f"instead of {now.version}; {'' if added or removed else 'it wants the same'}".rstrip("; ")]
-            question = f"{id} {found.version} wants more than {now.version}. Use it?"
-            consent(shown + _changes(added, removed), question, yes or not added)
+            moved = now.source != offer.source
+            shown += [f"  before, it came from: {clean(' '.join(now.source.values()))}"] if moved else []
+            question = f"{id} {found.version} {'wants more' if added else 'comes from elsewhere'}. Use it?"
+            consent(shown + _changes(added, removed), question, yes or not (added or moved))
         release = self._make(offer)
         if now is None:
             return f"{id} {release.version} was installed; to use it: gitu plugins enable {id}"
@@ -143,6 +143,13 @@ class Dealer:
                 what = f"{id!r} comes with {name}, which is part of this installation of Gitu"
                 raise InputError(what, hint="upgrade it as you installed it")
 
+    def _off(self, id: str) -> list[str]:
+        try:
+            self._gitu("disable", id)
+        except PluginError as error:  # damaged so that nobody finds it: it must go all the same
+            return [error.message]
+        return []
+
     def _gitu(self, action: str, id: str) -> str:
         """What `gitu plugins` says: whether a plugin is on is the core's to know, and another process is the way to it
         that operators have too."""
@@ -154,6 +161,7 @@ class Dealer:
         return done.stdout.strip()
 
 
+UNDESCRIBED = "(no manifest: facets are read from its code when it is enabled; network, secrets, files are refused)"
 AGAIN = "an assistant that runs uses it after it is started again"
 
 

@@ -17,9 +17,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from gitu_core.errors import ConfigError, InputError, Rejected
-from gitu_marketplace.shelf import Part
+from gitu_marketplace.shelf import Part, hashes
 from gitu_marketplace.text import clean, interruptible
-from gitu_marketplace.wheel import GROUP, sha256_of
+from gitu_marketplace.wheel import GROUP, MANIFEST, sha256_of
 
 SECONDS = 900.0
 """How long a build tool or an installer may take."""
@@ -66,22 +66,29 @@ def download(name: str, into: Path) -> Path:
 
 
 def fill(stage: Path, requires: tuple[str, ...]) -> tuple[Part, ...]:
-    """Installs dependencies beside the plugin that lies in a folder: wheels only, so that nothing of them runs. What the
-    host gives is taken out again; its versions bound what is chosen."""
+    """Installs dependencies beside the plugin that lies in a folder: wheels only, so that nothing of them runs. What
+    the host gives is taken out again; its versions bound what is chosen."""
     if not requires:
         return ()
-    own = set(stage.glob("*.dist-info"))
+    own, before = set(stage.glob("*.dist-info")), hashes(stage)
     limits = stage.with_name(f"{stage.name}.limits")
     limits.write_text("".join(f"{name}=={found}\n" for name in HOST if (found := _version(name))))
     try:
-        words = ["install", "--quiet", "--no-compile", "--target", str(stage), "--only-binary", ":all:", "--constraint", str(limits)]
+        words = ["install", "--quiet", "--no-compile", "--target", str(stage), "--only-binary", ":all:",
+                 "--constraint", str(limits)]  # fmt: skip
         done = _run([*_installer(), *words, *requires], stage)
     finally:
         limits.unlink()
     if done.returncode:
         what = f"its dependencies ({', '.join(requires)}) cannot be installed: {_end(done.stderr)}"
         raise Rejected(clean(what, 1200), hint="see whether your installer can reach them")
-    return tuple(_parts(stage, own))
+    parts, after = _parts(stage, own), hashes(stage)
+    foreign = [file for file in after.keys() - before.keys() if file.rpartition("/")[2] == MANIFEST]
+    foreign += [file for file, digest in before.items() if after.get(file) != digest]
+    if foreign:  # else a dependency could want what nobody was shown
+        what = f"one of its dependencies brings {clean(foreign[0])}, which is the plugin's own to say"
+        raise InputError(what, hint="ask its author for other dependencies")
+    return tuple(parts)
 
 
 def _parts(stage: Path, own: set[Path]) -> list[Part]:
