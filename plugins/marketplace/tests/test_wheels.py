@@ -166,7 +166,8 @@ optional = true
         "title =", 'isolation = "host"\ntitle ='
     )
     assert look(write_plugin(tmp_path, "lamp", manifest=text)).wants.permissions == (
-        "contributes: tool", "facet: kv", "files: ~/Documents", "hook: gitu_tools", "host: wants to run inside Gitu itself",
+        "contributes: tool", "facet: kv", "files: ~/Documents", "hook: gitu_tools",
+        "host: wants to run inside Gitu itself",
         "network: a.example.org", "programs: starts other programs", "secret: KEY (injected for a.example.org)",
         "secret: WORD (revealed, optional)",
     )  # fmt: skip

@@ -59,8 +59,7 @@ class Dealer:
     def remove(self, id: str, *, keep_state: bool = False) -> str:
         """Switches a plugin off and deletes its code."""
         with self.shelf.alone():
-            name = self.shelf.name(id)
-            if not name:
+            if not self.shelf.has(id):
                 self.shelf.installed(id)
             lines = [] if keep_state else self._off(id)
             self.shelf.remove(id)

@@ -72,6 +72,10 @@ class Shelf:
             return []
         return sorted(each.name for each in self.root.iterdir() if ID.fullmatch(each.name) and self.name(each.name))
 
+    def has(self, id: str) -> bool:
+        """True if anything of a plugin is here, and be it what somebody was killed over."""
+        return ID.fullmatch(id) is not None and self._folder(id).is_dir()
+
     def name(self, id: str) -> str:
         """The name of the release in use, or nothing."""
         try:
