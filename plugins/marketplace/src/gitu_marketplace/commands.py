@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from gitu_core import ToolResult
 from gitu_core.contracts import Command, CommandSpec
 from gitu_core.errors import InputError, StoreError
-from gitu_core.model import ToolResult
 
 Work = Callable[[Path, dict[str, Any]], str]
 
