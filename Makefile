@@ -30,13 +30,14 @@ test: setup-dev ## run the tests
 test-all: check ## check, then run every test, slow ones included
 	$(PYTEST) -n 2
 
-check: setup-dev ## style, types, layers, documentation, size of the core
+check: setup-dev ## style, types, layers, documentation, size of the core, public names
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy --strict gitu_core $(PLUGINS)
-	$(PYTHON) -m mypy --strict -m scripts.compile_sql
+	$(PYTHON) -m mypy --strict -m scripts.compile_sql -m scripts.api
 	$(PYTEST) tests/architecture $(DOCS)
 	$(PYTHON) scripts/core_size.py
+	$(PYTHON) scripts/api.py
 
 bench: setup-dev ## run the benchmarks: figures, limits, verdicts
 	$(PYTHON) -m tests.benchmarks

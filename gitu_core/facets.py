@@ -206,7 +206,7 @@ class HttpFacet(_Brokered):
     """Requests to the hosts that the manifest declares."""
 
     def __init__(self, house: Parts, manifest: Manifest) -> None:
-        from gitu_core.broker import Network
+        from gitu_core.broker.network import Network
 
         super().__init__(house, manifest)
         self._network = Network(manifest, house.secrets.reveal)
@@ -220,7 +220,7 @@ class FilesFacet(_Brokered):
     """Files under the roots that the manifest declares."""
 
     def __init__(self, house: Parts, manifest: Manifest) -> None:
-        from gitu_core.broker import Roots
+        from gitu_core.broker.roots import Roots
 
         super().__init__(house, manifest)
         self._roots = Roots(manifest)

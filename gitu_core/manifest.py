@@ -33,12 +33,13 @@ schema = '''{"type": "object", ...}'''   # a property may name an environment va
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from gitu_core.contracts.base import SEAMS
+from gitu_core.contracts.base import DEPRECATED, SEAMS
 from gitu_core.contracts.base import Contribution as Contribution
 from gitu_core.contracts.host import FACETS
 from gitu_core.errors import IncompatibleError, ManifestError, nearest
@@ -114,7 +115,8 @@ def parse(text: str | bytes, file: str | Path = FILE_NAME) -> Manifest:
         raise ManifestError(what, hint="write shorter descriptions and schemas", file=str(file))
     try:
         raw = tomllib.loads(text if isinstance(text, str) else text.decode())
-        _decode_json_fields(raw)
+        for table, kind in _tables(raw):
+            _take_in(table, kind)
         manifest = msgspec.convert(raw, Manifest)
     except (ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise _unreadable(file, error) from error
@@ -126,14 +128,28 @@ def _unreadable(file: str | Path, error: Exception) -> ManifestError:
     return ManifestError(f"{file}: {error}", hint="correct it, or rewrite it with: gitu manifest", file=str(file))
 
 
-def _decode_json_fields(raw: dict[str, Any]) -> None:
-    """JSON Schemas and specs stand in the TOML as JSON text, because TOML has no null."""
-    for entry in raw.get("contributes", ()):
-        if isinstance(entry, dict) and isinstance(entry.get("spec"), str):
-            entry["spec"] = msgspec.json.decode(entry["spec"])
-    config = raw.get("config")
-    if isinstance(config, dict) and isinstance(config.get("schema"), str):
-        raw["config"] = msgspec.json.decode(config["schema"])
+def _tables(raw: dict[str, Any]) -> Iterator[tuple[dict[str, Any], type[Value]]]:
+    """Every table of a manifest that becomes a value, with its kind."""
+    capabilities = raw.get("capabilities")
+    secrets = capabilities.get("secrets") if isinstance(capabilities, dict) else ()
+    kinds: dict[type[Value], Any] = {
+        Manifest: (raw,), Contribution: raw.get("contributes"), Capabilities: (capabilities,), SecretNeed: secrets,
+    }  # fmt: skip
+    for kind, tables in kinds.items():
+        if isinstance(tables, list | tuple):
+            yield from ((each, kind) for each in tables if isinstance(each, dict))
+
+
+def _take_in(table: dict[str, Any], kind: type[Value]) -> None:
+    """JSON Schemas and specs stand in the TOML as JSON text, because TOML has no null. What a newer version wrote goes
+    into `extra`, so that it is neither in the way nor lost."""
+    if kind is Contribution and isinstance(table.get("spec"), str):
+        table["spec"] = msgspec.json.decode(table["spec"])
+    config = table.get("config")
+    if kind is Manifest and isinstance(config, dict) and isinstance(config.get("schema"), str):
+        table["config"] = msgspec.json.decode(config["schema"])
+    names = kind.__struct_fields__
+    table["extra"] = {key: table.pop(key) for key in [*table] if key == "extra" or key not in names}
 
 
 def check(manifest: Manifest, file: str | Path = FILE_NAME) -> None:
@@ -169,15 +185,27 @@ def check_versions(manifest: Manifest) -> None:
         low, _, high = str(wanted).partition("-")
         try:
             first, last = int(low), int(high or low)
+            if first > last:
+                raise ValueError
         except ValueError:
             what = f"contract {name} = {wanted!r} is neither a number nor a range"
             raise ManifestError(what, hint='write 1 or "1-2"', plugin=manifest.id) from None
-        if seam is None or not first <= seam.version <= last:
-            offered = f"version {seam.version}" if seam else "no such contract"
+        if seam is None or first > seam.version or last < seam.oldest:
+            offered = f"version {seam.offered}" if seam else "no such contract"
             newer = seam is None or first > seam.version
             hint = "upgrade gitu-core" if newer else f"upgrade the plugin {manifest.id}"
             what = f"needs contract {name} {wanted}; this host offers {offered}"
             raise IncompatibleError(what, hint=hint, plugin=manifest.id)
+
+
+def deprecations(manifest: Manifest) -> list[str]:
+    """What a plugin uses that may be removed one day: from when on, and what to use instead."""
+    used = [f"hook {hook}" for hook in manifest.hooks]
+    used += [f"facet {facet}" for facet in manifest.capabilities.facets]
+    used += [f"contract {name} {str(wanted).rpartition('-')[2]}" for name, wanted in manifest.contracts.items()]
+    used += [f"field {each.seam}.{name}" for each in manifest.contributes for name in each.spec]
+    used += [f"field manifest.{name}" for name in (msgspec.to_builtins(manifest) if DEPRECATED else ())]
+    return [f"it uses {what}, {DEPRECATED[what]}" for what in dict.fromkeys(used) if what in DEPRECATED]
 
 
 def render(manifest: Manifest) -> str:
@@ -185,9 +213,10 @@ def render(manifest: Manifest) -> str:
     import tomli_w
 
     raw: dict[str, Any] = msgspec.to_builtins(manifest, order="deterministic")
-    for entry in raw.get("contributes", ()):
-        if entry.get("spec"):
-            entry["spec"] = _json_text(entry["spec"])
+    for table, kind in _tables(raw):
+        table.update(table.pop("extra", {}))
+        if kind is Contribution and table.get("spec"):
+            table["spec"] = _json_text(table["spec"])
     if raw.get("config"):
         raw["config"] = {"schema": _json_text(raw["config"])}
     return tomli_w.dumps(raw, multiline_strings=True)

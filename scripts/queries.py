@@ -35,7 +35,6 @@ def _writes(dialect: str) -> dict[str, ClauseElement]:
         .returning(*(t.KEYS.c[name] for name in KEY.split())),
         "key_wrap": q.change(t.KEYS, "tenant id master", "master wrapped").returning(t.KEYS.c.id),
         "session_add": q.insert(dialect, sessions),
-        "session_set": q.change(sessions, "tenant id", "body"),
         "session_bump": update(sessions)
         .values(messages=sessions.c.messages + n, active_at=latest(sessions.c.active_at, q.moment("at")))
         .where(*q.where(sessions, "tenant id")),

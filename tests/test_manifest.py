@@ -113,3 +113,44 @@ def test_contributions_by_seam() -> None:
     """In their order."""
     each = (Contribution("tool", "a"), Contribution("page", "b"), Contribution("tool", "c"))
     assert Manifest("a", contributes=each).of("tool") == (each[0], each[2])
+
+
+NEWER = """id = "a"
+colour = "red"
+[contracts]
+tool = 1
+[[contributes]]
+seam = "tool"
+name = "x"
+cost = {small = 1}
+[capabilities]
+facets = ["kv"]
+cameras = ["front"]
+[[capabilities.secrets]]
+name = "KEY"
+rotates = true
+[later]
+extra = 1
+"""
+
+
+def test_what_a_newer_version_wrote_is_kept_and_written_again() -> None:
+    """In every table that becomes a value; an author who writes the manifest again loses nothing."""
+    manifest = parse(NEWER)
+    assert manifest.extra == {"colour": "red", "later": {"extra": 1}}
+    assert manifest.contributes[0].extra == {"cost": {"small": 1}}
+    assert manifest.capabilities.extra == {"cameras": ["front"]}
+    assert manifest.capabilities.secrets[0].extra == {"rotates": True}
+    text = render(manifest)
+    assert parse(text) == manifest
+    assert 'colour = "red"' in text
+    assert "[later]" in text
+
+
+@pytest.mark.parametrize(
+    "text", ["capabilities = 1", "contributes = 1", "contributes = [1]", "capabilities.secrets = 1"]
+)
+def test_a_table_that_is_none_is_refused_as_before(text: str) -> None:
+    """Looking for unknown fields in it breaks nothing."""
+    with pytest.raises(ManifestError, match="Expected"):
+        parse(f'id = "a"\n{text}')

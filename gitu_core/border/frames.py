@@ -13,7 +13,7 @@ import msgspec
 from gitu_core.border.codec import Codec
 from gitu_core.border.faults import Fault
 from gitu_core.border.shapes import clear
-from gitu_core.contracts import SEAMS, WIRE_VERSION
+from gitu_core.contracts.base import SEAMS, WIRE_OLDEST, WIRE_VERSION, seam_of
 from gitu_core.errors import BorderError, IncompatibleError
 
 NOTHING = msgspec.Raw(b"null")
@@ -24,12 +24,13 @@ SERVING: ContextVar[tuple[object, int]] = ContextVar("gitu_serving", default=(No
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
-    """The first frame of each side: its versions, and the object that it offers (`NOTHING` where it offers
-    none)."""
+    """The first frame of each side: its versions, the object that it offers (`NOTHING` where it offers none), and the
+    oldest versions that it still speaks where those are others (the wire's is called ``""``)."""
 
     wire: int
     contracts: dict[str, int]
     offer: msgspec.Raw = NOTHING
+    oldest: dict[str, int] = {}
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True, tag="call"):
@@ -132,12 +133,20 @@ def raw(codec: Codec[object], value: object, limit: int) -> msgspec.Raw:
 
 def greeting(offer: msgspec.Raw = NOTHING) -> Hello:
     """This side's first frame."""
-    return Hello(WIRE_VERSION, {name: seam.version for name, seam in SEAMS.items() if seam.crosses}, offer)
+    crossing = [seam for seam in SEAMS.values() if seam.crosses]
+    oldest = {"": WIRE_OLDEST, **{seam.name: seam.oldest for seam in crossing}}
+    return Hello(WIRE_VERSION, {seam.name: seam.version for seam in crossing}, offer, oldest)
 
 
-def agree(what: str, theirs: int, ours: int) -> None:
-    """`IncompatibleError` unless both sides speak *what* in the same version."""
-    if theirs != ours:
+def agree(hello: Hello, protocol: type | None = None) -> int:
+    """The newest version of a contract, without one of the wire, that both sides speak. `IncompatibleError` if there is
+    none."""
+    seam = seam_of(protocol)
+    name, ours, oldest = (seam.name, seam.version, seam.oldest) if seam else ("", WIRE_VERSION, WIRE_OLDEST)
+    theirs = hello.contracts.get(name, ours) if seam else hello.wire
+    if min(theirs, ours) < max(hello.oldest.get(name, theirs), oldest):
         hint = f"upgrade gitu-core on {'this' if theirs > ours else 'the other'} side"
+        what = f"contract {name}" if seam else "the wire protocol"
         words = f"the other side speaks {what} in version {theirs}, this side in version {ours}"
         raise IncompatibleError(words, hint=hint, theirs=theirs, ours=ours)
+    return min(theirs, ours)

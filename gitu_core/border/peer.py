@@ -23,7 +23,6 @@ from gitu_core.border.outbox import Outbox
 from gitu_core.border.plans import plan_of
 from gitu_core.border.proxies import Proxy
 from gitu_core.border.serving import Server
-from gitu_core.contracts import WIRE_VERSION, seam_of
 from gitu_core.errors import BorderError, GituError, NotReady
 
 HEADER = 4096
@@ -71,17 +70,11 @@ class Peer:
         """The object that the other side offers. `BorderError` if it offers none, or another contract's."""
         if self._hello is None or self._hello.offer == frames.NOTHING:
             raise BorderError("the other side offers no object", hint="pass offer= and protocol= there")
-        self._check(self._hello, protocol)
+        # Only contracts in use have to agree: others may change without breaking this connection.
+        frames.agree(self._hello, protocol)
         plan = plan_of(protocol)
         crossing = codec_for(plan.crossing).decode(self._hello.offer)
         return self._caller.objects.accept(crossing, plan)
-
-    @staticmethod
-    def _check(hello: frames.Hello, protocol: type) -> None:
-        """Only contracts in use have to agree: others may change without breaking this connection."""
-        seam = seam_of(protocol)
-        if seam is not None:
-            frames.agree(f"contract {seam.name}", hello.contracts.get(seam.name, seam.version), seam.version)
 
     def keep(self, value: object, protocol: type) -> None:
         """Exports *value* until the connection closes, so that the other side may use it after the call
@@ -210,10 +203,10 @@ class Peer:
     def _greet(self, frame: frames.Frame) -> None:
         if not isinstance(frame, frames.Hello) or self._hello is not None:
             raise BorderError("a connection begins with exactly one hello", hint="only Gitu may write to it")
-        frames.agree("the wire protocol", frame.wire, WIRE_VERSION)
+        frames.agree(frame)
         if self._offer is not None:
-            self._check(frame, self._offer[1])
-        self._hello = frames.Hello(frame.wire, frame.contracts, msgspec.Raw(bytes(frame.offer)))
+            frames.agree(frame, self._offer[1])
+        self._hello = msgspec.structs.replace(frame, offer=msgspec.Raw(bytes(frame.offer)))
         self._greeted.set()
 
 

@@ -83,7 +83,7 @@ class Server:
             if anyio.current_effective_deadline() == -math.inf:
                 raise
             error = Cancelled("the other side gave up by itself", raised=type(raised).__name__)
-        except (Exception, SystemExit) as raised:
+        except (Exception, SystemExit) as raised:  # what it raises is an answer, never our end
             error = raised
             if not isinstance(raised, GituError):  # only its message crosses
                 log.info("a call of %s failed", frame.method, exc_info=raised)

@@ -99,8 +99,12 @@ async def _inside(gitu: Gitu) -> AsyncIterator[Finding]:
     await house.registry.check(begin=True)
     for plugin in house.registry.plugins():
         if plugin.state in ("enabled", "disabled"):
-            detail = "; ".join((f"{plugin.state} {plugin.version}".strip(), *plugin.notes))
-            yield Finding(f"plugin {plugin.id}", "warning" if plugin.notes else "ok", detail)
+            words, open_ = [f"{plugin.state} {plugin.version}".strip(), *plugin.notes], bool(plugin.notes)
+            if plugin.isolation == "process" and plugin.active:
+                words.append(f"in a process of its own: {', '.join(plugin.walls) or 'no wall around it'}")
+                open_ = open_ or not any("seccomp" in wall for wall in plugin.walls)
+            yield Finding(f"plugin {plugin.id}", "warning" if open_ else "ok", "; ".join(words),
+                          "this system has no fence for plugins: enable only what you trust, or use Linux")  # fmt: skip
         else:
             yield Finding(f"plugin {plugin.id}", "failed", f"{plugin.state}: {plugin.reason}", plugin.hint)
 

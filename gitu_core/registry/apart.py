@@ -20,9 +20,9 @@ from gitu_core.hookspecs import HOOKS
 from gitu_core.manifest import FILE_NAME, Manifest
 from gitu_core.registry.describe import compare
 from gitu_core.registry.fence import Fence
-from gitu_core.registry.guest import Task
 from gitu_core.registry.hooks import Implementation, arguments_of
 from gitu_core.registry.scan import Found
+from gitu_core.registry.treaty import Task
 from gitu_core.registry.worker import Run
 
 IDLE = 300.0

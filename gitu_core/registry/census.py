@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gitu_core.contracts.base import SEAMS
 from gitu_core.errors import IncompatibleError, PluginError
 from gitu_core.hookspecs import HOOKS
-from gitu_core.manifest import Contribution, Manifest, check_versions
+from gitu_core.manifest import Contribution, Manifest, check_versions, deprecations
 from gitu_core.registry.consent import Consent
 from gitu_core.registry.scan import Found
 from gitu_core.registry.status import PluginStatus, State
@@ -77,7 +77,8 @@ class Record:
             id=self.id, state=self.state, enabled=self.enabled, active=self.active is not None,
             isolation=self.isolation, title=manifest.title, contributions=contributions,
             hooks=tuple(manifest.hooks), file=found.file, distribution=found.distribution, version=found.version,
-            reason=self.reason, hint=self.hint, source=found.source, notes=tuple(self.notes), faults=faults,
+            reason=self.reason, hint=self.hint, source=found.source, notes=(*self.notes, *deprecations(manifest)),
+            faults=faults, walls=self.active.apart.walls if self.active and self.active.apart else (),
         )  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def summarise(
         base,
         start="eager" if objects.get("adapter") else base.start,
         isolation="host" if any(objects[seam] and not SEAMS[seam].crosses for seam in objects) else base.isolation,
-        contracts={**base.contracts, **{seam: SEAMS[seam].version for seam, found in objects.items() if found}},
+        contracts={**{seam: SEAMS[seam].version for seam, found in objects.items() if found}, **base.contracts},
         hooks={name: each.order for name, each in hooks.items()},
         contributes=tuple(contribution(seam, each) for seam, found in objects.items() for each in found),
         capabilities=msgspec.structs.replace(base.capabilities, facets=used),

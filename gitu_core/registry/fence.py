@@ -108,6 +108,19 @@ def _drop_capabilities(libc: ctypes.CDLL, number: int) -> bool:
     return bool(libc.syscall(_CAPSET[number], header, none) == 0)
 
 
+def around(paths: Iterable[str], hidden: str) -> tuple[str, ...]:
+    """*paths* without what is *hidden* below them: a folder that holds it is replaced by all else that is in it."""
+    found: list[str] = []
+    for path in dict.fromkeys(map(os.path.realpath, paths)):
+        if not os.path.realpath(hidden).startswith(os.path.join(path, "")):
+            found.append(path)
+            continue
+        with suppress(OSError):
+            inside = [each.path for each in os.scandir(path) if os.path.realpath(each.path) != os.path.realpath(hidden)]
+            found += around(inside, hidden)
+    return tuple(found)
+
+
 # ---- Landlock: which files ---------------------------------------------------------------------------------
 
 

@@ -1,15 +1,14 @@
 """Describes a plugin without a manifest in a child process, once for each version of its code.
 
 The child is the same interpreter with a time limit, limits on processor time and memory where the platform
-has them, no input, nothing of the environment but PATH, HOME and LANG; in bubblewrap without network, where
-that is installed. Only plugins that the operator enabled come here: a plain child is a fence against
-accidents, not against malice.
+has them, no input, nothing of the environment but PATH, HOME and LANG, behind the fence that plugins in
+processes of their own live behind. Only plugins that the operator enabled come here: where the platform has no
+fence, a plain child is one against accidents, not against malice.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import os
 import signal
@@ -27,13 +26,14 @@ import msgspec
 from gitu_core.errors import LoadError, PluginError
 from gitu_core.isolation import blamed
 from gitu_core.manifest import Manifest, check
-from gitu_core.registry.scan import Found, Trouble, source_files, trouble_of
+from gitu_core.registry.fence import Fence, apply, around
+from gitu_core.registry.scan import Found, Source, Trouble, source_files, trouble_of
 
 OUTPUT_LIMIT = 1 << 20
 """Bytes that a description may have."""
 
 MEMORY = 2 << 30
-"""Bytes that the child may take, and write to one file."""
+"""Bytes that the child may take."""
 
 _BOOT = """
 import json, sys
@@ -49,6 +49,7 @@ class Answer(msgspec.Struct, omit_defaults=True):
 
     manifest: Manifest | None = None
     trouble: Trouble | None = None
+    fenced: bool = False
 
 
 def digest_of(found: Found) -> str:
@@ -66,22 +67,26 @@ def digest_of(found: Found) -> str:
 def describe_in_child(found: Found, path: Sequence[str], home: Path, limit: float) -> Found:
     """*found* with the manifest that its code amounts to, or with the trouble that came of asking. Blocks, at most
     *limit* seconds."""
-    source = "bubblewrap" if bubblewrap() else "child"
     own = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     # The interpreter's own path first, as in this process, so that a plugin shadows nothing.
     places = [os.path.abspath(folder) for folder in (*sys.path, own, *path, found.location)]
-    task = {"path": list(dict.fromkeys(places)), "name": found.name, "value": found.value, "seconds": limit}
-    answer = _ask(task, limit, home, jailed=source == "bubblewrap")
+    task: dict[str, Any] = {
+        "path": list(dict.fromkeys(places)),
+        "name": found.name,
+        "value": found.value,
+        "seconds": limit,
+    }
+    task["read"] = around((sys.prefix, sys.base_prefix, *task["path"]), str(home))
+    answer = _ask(task, limit)
+    source: Source = "fenced" if answer.fenced else "child"
     return msgspec.structs.replace(found, manifest=answer.manifest, trouble=answer.trouble, source=source)
 
 
-def _ask(task: dict[str, Any], limit: float, home: Path, *, jailed: bool) -> Answer:
+def _ask(task: dict[str, Any], limit: float) -> Answer:
     """Runs the child and reads its answer from a file of its own, which the plugin's output never reaches."""
     with tempfile.TemporaryFile() as answer:
         task["fd"] = answer.fileno()
         command = [sys.executable, "-I", "-B", "-c", _BOOT, msgspec.json.encode(task).decode()]
-        if jailed:
-            command = [*_fence(task["path"], home), *command]
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         try:
             child = subprocess.Popen(
@@ -118,44 +123,12 @@ def _understand(data: bytes, late: bool, code: int, limit: float) -> Answer:
     try:
         return msgspec.json.decode(data, type=Answer)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        # Bubblewrap tells a signal the way a shell does.
-        signalled = -code if code < 0 else code - 128 if code > 128 else 0
-        end = f"signal {signalled}" if signalled else f"exit code {code}"
+        end = f"signal {-code}" if code < 0 else f"exit code {code}"
         return _failed(f"its import ended the process ({end})", "see what its module does when it is imported")
 
 
 def _failed(what: str, hint: str) -> Answer:
     return Answer(trouble=Trouble(what, hint))
-
-
-@functools.cache
-def bubblewrap() -> str:
-    """The path of a bubblewrap that works here, or an empty text: some containers have it in vain."""
-    import shutil
-
-    program = shutil.which("bwrap")
-    if program is None:
-        return ""
-    probe = [program, "--ro-bind", "/", "/", "--unshare-all", "--cap-drop", "ALL", "true"]
-    try:
-        done = subprocess.run(probe, stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return program if done.returncode == 0 else ""
-
-
-def _fence(path: Sequence[str], home: Path) -> list[str]:
-    """The bubblewrap command: no network, nothing writable, temporary files and Gitu's home out of sight."""
-    fence = [
-        bubblewrap(), "--unshare-all", "--unshare-user", "--uid", "65534", "--cap-drop", "ALL",
-        "--die-with-parent", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
-        "--tmpfs", tempfile.gettempdir(), *(("--tmpfs", str(home)) if home.is_dir() else ()),
-    ]  # fmt: skip
-    # Code may lie below the folders that were just hidden; it comes back, read-only.
-    for folder in dict.fromkeys([sys.prefix, sys.base_prefix, *path]):
-        if os.path.exists(folder):
-            fence += ["--ro-bind", folder, folder]
-    return fence
 
 
 # ---- inside the child --------------------------------------------------------------------------------------
@@ -167,24 +140,21 @@ def main(task: dict[str, Any]) -> None:
     """
     os.set_inheritable(task["fd"], False)
     _limit(int(task["seconds"]) + 1)
-    data = msgspec.json.encode(_answer(task["name"], task["value"]))[: OUTPUT_LIMIT + 1]
+    walls = apply(Fence(read=tuple(task["read"]), memory=MEMORY))
+    answer = _answer(task["name"], task["value"])
+    answer.fenced = any("Landlock" in wall for wall in walls)
+    data = msgspec.json.encode(answer)[: OUTPUT_LIMIT + 1]
     while data:
         data = data[os.write(task["fd"], data) :]
     os._exit(0)
 
 
 def _limit(seconds: int) -> None:
-    """Bounds processor time, memory and files, where the platform has such limits."""
-    try:
+    """Bounds processor time, where the platform has such a limit."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
-    except ImportError:
-        return
-    limits = {resource.RLIMIT_CPU: seconds, resource.RLIMIT_AS: MEMORY, resource.RLIMIT_FSIZE: MEMORY,
-              resource.RLIMIT_CORE: 0}  # fmt: skip
-    for kind, limit in limits.items():
-        hard = resource.getrlimit(kind)[1]
-        within = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(kind, (within, within))
+
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
 
 def _answer(name: str, value: str) -> Answer:

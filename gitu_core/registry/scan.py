@@ -20,7 +20,7 @@ GROUP = "gitu.plugins"
 Stamp = tuple[int, int, int]
 """Modification time in nanoseconds, size in bytes and inode of a file; all 0 where there is none."""
 
-Source = Literal["", "file", "bubblewrap", "child", "local"]
+Source = Literal["", "file", "fenced", "child", "local"]
 """Where a manifest comes from: nowhere yet, its file, a jailed or a plain child process, the embedder's own
 object.
 """
@@ -58,7 +58,7 @@ class Found(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def bare(self) -> Found:
         """The plugin as it lies on disk, without what a jail said of it."""
-        if self.source not in ("child", "bubblewrap"):
+        if self.source not in ("child", "fenced"):
             return self
         return msgspec.structs.replace(self, manifest=None, trouble=None, source="")
 

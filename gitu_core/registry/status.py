@@ -15,8 +15,9 @@ class PluginStatus(Value, frozen=True):
 
     `state` is what may happen to it, `enabled` what the operator wants, `active` whether its code is loaded.
     `reason` and `hint` say why it cannot run and what to do. `contributions` are written ``seam:name``.
-    `source` tells where its manifest comes from: ``file``, a ``bubblewrap`` jail, a plain ``child`` process,
-    ``local`` (the embedder's own), or nothing yet. `isolation` is how its code really runs. `notes` are
+    `source` tells where its manifest comes from: ``file``, a ``fenced`` child process, a plain ``child``,
+    ``local`` (the embedder's own), or nothing yet. `isolation` is how its code really runs,
+    `walls` what stands around its process. `notes` are
     smaller troubles; `faults` how often it failed lately.
     """
 
@@ -36,3 +37,4 @@ class PluginStatus(Value, frozen=True):
     file: str = ""
     notes: tuple[str, ...] = ()
     faults: int = 0
+    walls: tuple[str, ...] = ()

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-import importlib.util
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextvars import Context, copy_context
 from pathlib import Path
 from typing import Any
@@ -28,8 +24,9 @@ from gitu_core.contracts.scope import CURRENT_CALL
 from gitu_core.errors import BorderError, GituError, LoadError
 from gitu_core.model import UNLABELLED, CallInfo, Label
 from gitu_core.model import plugin as plugin_principal
-from gitu_core.registry.guest import BOOT, GRACE, RUNTIME, Desk, Guest, Loaded, Task
-from gitu_core.registry.scan import Found, package_folder
+from gitu_core.registry.process import cpu, folder_for, how, places, readable, roots
+from gitu_core.registry.scan import Found
+from gitu_core.registry.treaty import BOOT, GRACE, RUNTIME, Desk, Guest, Loaded, Task
 
 LOOK = 1.0
 """Seconds between two looks at a worker."""
@@ -90,7 +87,7 @@ class Run:
         try:
             with anyio.fail_after(task.seconds + LOOK):
                 fence = msgspec.structs.replace(
-                    task.fence, read=self._readable(), write=(*task.fence.write, self._folder)
+                    task.fence, read=readable(self._found, self._home), write=(*task.fence.write, self._folder)
                 )
                 self.loaded = await self.guest.load(msgspec.structs.replace(task, fence=fence))
         except TimeoutError:
@@ -123,7 +120,7 @@ class Run:
     # ---- the life of the process -----------------------------------------------------------------
 
     async def _live(self) -> None:
-        with _folder_for(self._home, self._id) as self._folder:
+        with folder_for(self._home, self._id) as self._folder:
             ours, theirs = socket.socketpair()
             try:
                 with theirs:  # held by the worker alone from then on, so that its end is noticed
@@ -138,7 +135,7 @@ class Run:
                 self._met.set()
 
     async def _spawn(self, theirs: socket.socket) -> asyncio.subprocess.Process:
-        task = {"path": self._places(), "runtime": _roots(), "names": RUNTIME, "socket": theirs.fileno()}
+        task = {"path": places(self._found), "runtime": roots(), "names": RUNTIME, "socket": theirs.fileno()}
         keep = {name: os.environ[name] for name in ("PATH", "LANG", "TZ", "LC_ALL") if name in os.environ}
         own = {"HOME": self._folder, "TMPDIR": self._folder, "PYTHONHASHSEED": "random"}
         quiet = None if self._debug else asyncio.subprocess.DEVNULL
@@ -185,17 +182,17 @@ class Run:
         await process.wait()
         process._transport.close()  # type: ignore[attr-defined]  # else the pipe that nobody reads any more stays open
         if not self.why:
-            self.why = _how(died)
+            self.why = how(died)
 
     # ---- the watch ---------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
         """Asks the worker for a sign of life while somebody waits for it, and looks at what it costs otherwise."""
         burnt = 0.0
-        before, at = _cpu(self.pid), time.monotonic()
+        before, at = cpu(self.pid), time.monotonic()
         while not self._debug:
             await anyio.sleep(LOOK)
-            used, now = _cpu(self.pid), time.monotonic()
+            used, now = cpu(self.pid), time.monotonic()
             greedy = used - before > SHARE * (now - at)
             burnt = burnt + now - at if greedy and not self.open else 0.0
             before, at = used, now
@@ -238,60 +235,3 @@ class Run:
         label = self.taint.join(Label(origins=frozenset((me,))))
         context.run(CURRENT_CALL.set, CallInfo("", "", principal=me, label=label))
         return context
-
-    # ---- where it lives ----------------------------------------------------------------------------
-
-    def _places(self) -> list[str]:
-        """Where its code lies: the environment that it was installed into, and its own source where that is apart."""
-        folder = package_folder(self._found.value.partition(":")[0].partition(".")[0], self._found.location)
-        apart = [os.path.dirname(folder)] if folder and not folder.startswith(self._found.location) else []
-        return [self._found.location, *apart]
-
-    def _readable(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys([sys.base_prefix, *_packages(), *self._places()]))
-
-
-@contextlib.contextmanager
-def _folder_for(home: Path, id: str) -> Iterator[str]:
-    """A folder that a worker may write to; it is removed with it."""
-    above = home / "tmp"
-    above.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder = tempfile.mkdtemp(prefix=f"{id}-", dir=above)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@functools.cache
-def _packages() -> tuple[str, ...]:
-    """Where what a worker has from its host lies."""
-    found: list[str] = []
-    for name in RUNTIME:
-        if (spec := importlib.util.find_spec(name)) is not None:
-            found += spec.submodule_search_locations or ([spec.origin] if spec.origin else [])
-    return tuple(found)
-
-
-@functools.cache
-def _roots() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(os.path.dirname(each) for each in _packages()))
-
-
-def _cpu(pid: int) -> float:
-    """Seconds of processor time that a process has used; 0 where nobody can tell."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _how(code: int | None) -> str:
-    """How a process ended, in words."""
-    if code is None:
-        return "its process was ended"
-    if code < 0:
-        name = signal.Signals(-code).name if -code in signal.Signals._value2member_map_ else str(-code)
-        return f"its process was ended by {name}"
-    return f"its process ended by itself (exit code {code})"

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gitu_core.contracts.ports import Session
-from gitu_core.errors import InputError
 from gitu_core.model import Conversation
 from gitu_core.store.base import Base, replaced
 from gitu_core.store.codec import bound, encoded, unsealed
@@ -61,28 +60,6 @@ class SessionsPart(Base):
             unsealed(self._keys, body, Conversation, what, *seal, key, person) for key, body in rows
         )
         return next((each for each in found if each.kind == "direct"), None)
-
-    async def update_session(
-        self, id: str, *, title: str | None = None, profile: str | None = None, settings: dict[str, Any] | None = None
-    ) -> Session:
-        """Changes what is given. `InputError` if there is no such session."""
-        given = {"title": title, "profile": profile, "settings": settings}
-        changes = {name: value for name, value in given.items() if value is not None}
-        self._sessions.drop(id)
-
-        def script() -> ScriptOf[Session]:
-            found = yield from self._one("session_locked", id)
-            if found is None:
-                raise InputError(f"there is no session {id}", hint="list the sessions", session=id)
-            changed = replaced(found, **changes)
-            yield from self._keys.ensure((changed.person,))
-            yield "session_set", (self._sealed(changed), self.tenant, id)
-            return changed
-
-        found = await self._script(script)
-        if self._remembers():
-            self._sessions.put(id, found)
-        return found
 
     async def end_session(self, id: str) -> None:
         """Ends a session; its conversations get a new one at the next message. Ending it again changes

@@ -12,7 +12,7 @@ import pytest
 from gitu_core import Gitu, Profile
 from gitu_core.errors import NotReady, Rejected, Unknown
 from gitu_core.gateway import gateway as gateway_module
-from gitu_core.model import Answer, TurnFinished
+from gitu_core.model import Account, Answer, Conversation, TurnFinished
 from gitu_core.testing import FunctionModel, RecordingAdapter, ScriptedModel, call
 from gitu_core.testing.invariants import open_messages
 from tests.app.around import ECHO, OK, left_over, mail, on, pending, slow, until
@@ -99,9 +99,9 @@ async def test_a_broken_filter_stalls_no_lane_and_pays_for_it(broken, caplog):
 async def test_a_message_whose_turn_cannot_begin_is_answered_and_done_with():
     adapter = RecordingAdapter()
     async with on(adapter, OK, profiles=[Profile(name="p")]) as gitu:
-        assert await adapter.talk("hi") == "ok"
-        session = (await gitu.sessions())[0]
-        await gitu.house.store.update_session(session.id, profile="gone")
+        store = gitu.house.store
+        person = await store.person_for(Account("test", "ana"))
+        await store.session_for(Conversation("test", "ana"), person.id, profile="gone")
         assert "no profile 'gone'" in await adapter.talk("again")
         assert await pending(gitu) == 0
 

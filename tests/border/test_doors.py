@@ -8,7 +8,7 @@ import sys
 
 CODE = """
 import sys
-import gitu_core.border.peer, gitu_core.border.pipes
+import gitu_core.border.peer, gitu_core.border.sockets
 heavy = {"pluggy", "sqlalchemy", "stevedore", "alembic", "jsonschema", "sqlite3", "cryptography", "pytest"}
 host = {"store", "registry", "runtime", "app", "config", "testing"}
 rooms = {name.split(".")[1] for name in sys.modules if name.startswith("gitu_core.")}

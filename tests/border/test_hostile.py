@@ -200,7 +200,7 @@ async def test_a_call_that_is_in_flight_when_garbage_arrives_is_unknown() -> Non
         (["hello", WIRE_VERSION + 1, {}], IncompatibleError, "upgrade gitu-core on this side"),
         (["hello", WIRE_VERSION - 1, {}], IncompatibleError, "upgrade gitu-core on the other side"),
         (["hello", WIRE_VERSION, {"tool": 2}], IncompatibleError, "contract tool"),
-        (["hello", WIRE_VERSION + 1, {}, None, "more"], IncompatibleError, "wire protocol in version"),
+        (["hello", WIRE_VERSION + 1, {}, None, {}, "more"], IncompatibleError, "wire protocol in version"),
         (["result", 1, 1], BorderError, "hello"),
         (["hello"], BorderError, "not a frame"),
     ],
@@ -218,7 +218,7 @@ async def test_a_newer_peer_with_unknown_contracts_and_more_in_its_hello_is_welc
     """Changes are additive: unknown seams, longer frames and unknown fields of a crossing do not matter."""
     near, far = memory_transports()
     offer = {**OFFER, "mood": "good", "data": {"name": "new", "colour": "red"}}
-    await far.send(line("hello", WIRE_VERSION, {"telepathy": 3}, offer, {"more": 1}))
+    await far.send(line("hello", WIRE_VERSION, {"telepathy": 3}, offer, {"telepathy": 2}, {"more": 1}))
     async with Peer(near) as peer:
         assert peer.remote(MemoryStore).name == "new"
 

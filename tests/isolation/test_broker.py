@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitu_core.broker import Network, Roots
+from gitu_core.broker.network import Network
+from gitu_core.broker.roots import Roots
 from gitu_core.contracts import HttpRequest
 from gitu_core.errors import Denied, GituError, InputError, NotReady, Rejected, Unknown
 from gitu_core.manifest import Capabilities, Manifest, SecretNeed

@@ -330,3 +330,80 @@ return "set"
         monkeypatch.setattr(house.gitu.house.store, "put_timer", noting)
         assert (await house.ask("timer", user="ana")).results[0].content == "set"
         assert [each.person for each in kept] == ["ana"]
+
+
+LETTERS = """
+from gitu_core import Account, Conversation, Delivery, Message, Text
+from gitu_core.contracts import Channel, Entry, Health
+import anyio
+
+class Letters:
+    channel = Channel(name="letters", delivery="idempotent", access="open", trusted=True)
+
+    def __init__(self, host):
+        self.host = host
+
+    async def receive(self, inbox):
+        where, who = Conversation("letters", "anna"), Account("letters", "anna")
+        receipt = await inbox.accept(Message("letter-1", where, who, (Text("Dear Gitu"),)))
+        await inbox.finished(receipt.id)
+        await self.host.kv.put(Entry("finished", receipt.id))
+        await anyio.sleep_forever()
+
+    async def send(self, outgoing):
+        await self.host.kv.put(Entry("sent", outgoing.text))
+        return Delivery("sent", ids=("1",))
+
+    async def verify(self, outgoing):
+        return Delivery("unknown")
+
+    async def show(self, conversation, event):
+        pass
+
+    async def health(self):
+        return Health("ok")
+
+def gitu_adapters(host):
+    return [Letters(host)]
+"""
+
+POSTED = """start = "eager"
+[contracts]
+adapter = 1
+[hooks]
+gitu_adapters = 0
+[capabilities]
+facets = ["kv"]
+[[contributes]]
+seam = "adapter"
+name = "letters"
+spec = '''{"name": "letters", "delivery": "idempotent", "access": "open", "trusted": true}'''
+"""
+
+
+async def test_a_channel_speaks_from_outside_and_outlives_its_process(site: Site, home: Path) -> None:
+    site.install("letters", LETTERS, POSTED)
+    settings = Settings(home=str(home), plugins={"letters": {"enabled": True}})
+    async with Gitu(model=ScriptedModel(["Dear Anna"]), config=settings) as gitu, anyio.create_task_group() as group:
+        store = gitu.house.store
+        group.start_soon(gitu.serve, "letters")
+
+        async def kept(key: str) -> Any:
+            with anyio.fail_after(20):
+                while (entry := await store.kv_get("letters", key)) is None:  # noqa: ASYNC110 - a process writes it
+                    await anyio.sleep(0.05)
+            return entry.value
+
+        assert await kept("sent") == "Dear Anna"
+        first = await kept("finished")
+        (active,) = [gitu.house.registry._record("letters").active]
+        assert active is not None
+        assert active.apart is not None
+        run = active.apart._run
+        assert run is not None
+        await store.kv_delete("letters", "finished")
+        os.kill(run.pid, signal.SIGKILL)
+        # It connects again, hands the same letter over again, and nobody answers it twice.
+        assert await kept("finished") == first
+        assert active.apart._run is not run
+        group.cancel_scope.cancel()

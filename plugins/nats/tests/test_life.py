@@ -120,7 +120,8 @@ async def test_two_installations_on_one_server_do_not_hear_each_other(crew: Crew
 async def test_an_assistant_answers_through_it(node: Node, gitu_home: Path) -> None:
     """Found by its entry point, its manifest compared with its code, chosen by the setting."""
     settings = gitu_home / "gitu.toml"
-    settings.write_text(f'dispatcher = "nats"\n[plugins.nats]\nenabled = true\ntrusted = true\nservers = ["{node.url}"]\n')
+    trusted = "[plugins.nats]\nenabled = true\ntrusted = true\n"
+    settings.write_text(f'dispatcher = "nats"\n{trusted}servers = ["{node.url}"]\n')
     model = FunctionModel(lambda request: f"you said {request.messages[-1].text}")
     async with Gitu(model=model, config=settings, home=gitu_home) as gitu:
         assert (await gitu.send("hi", user="ana")).text == "you said hi"

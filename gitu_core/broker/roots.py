@@ -1,0 +1,73 @@
+"""Files for plugins, under the roots that they declare."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from gitu_core.contracts.host import FileInfo
+from gitu_core.errors import Denied, InputError
+from gitu_core.manifest import Manifest
+
+PIECE = 1 << 20
+"""Bytes of a file that may be read or written at once."""
+
+
+class Roots:
+    """Reads and writes below the folders that a plugin declares. Blocks: call it in a thread."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._plugin = manifest.id
+        self._roots = [Path(each).expanduser() for each in manifest.capabilities.files]
+
+    def list(self, path: str) -> list[FileInfo]:
+        """What is in a folder, by name."""
+        folder = self._inside(path)
+        with _in_words(path), os.scandir(folder) as entries:
+            found = sorted((each.name, each.stat(follow_symlinks=False)) for each in entries)
+        return [
+            FileInfo(os.path.join(path, name), about.st_size, stat.S_ISDIR(about.st_mode), about.st_mtime)
+            for name, about in found
+        ]
+
+    def read(self, path: str, offset: int, size: int) -> bytes:
+        """A piece of a file."""
+        with _in_words(path), open(self._opened(path, os.O_RDONLY), "rb") as file:
+            file.seek(max(0, offset))
+            return file.read(min(max(0, size), PIECE))
+
+    def write(self, path: str, data: bytes, append: bool) -> None:
+        """Writes or extends a file."""
+        if len(data) > PIECE:
+            raise InputError(f"{len(data)} bytes at once, {PIECE} are allowed", hint="append smaller pieces")
+        flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
+        with _in_words(path), open(self._opened(path, flags), "wb") as file:
+            file.write(data)
+
+    def _opened(self, path: str, flags: int) -> int:
+        """A file, opened where it was found to be: a link that is put there meanwhile leads nowhere."""
+        return os.open(self._inside(path), flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+    def _inside(self, path: str) -> Path:
+        if "\0" in path or not self._roots:
+            raise InputError(f"{path[:200]!r} is no path below a declared folder", hint="declare files = [...]")
+        wanted = (self._roots[0] / Path(path).expanduser()).resolve()
+        if not any(wanted.is_relative_to(root.resolve()) for root in self._roots):
+            raise Denied(f"plugin {self._plugin} does not declare {path[:200]}",
+                         hint="add its folder to files in gitu-plugin.toml", path=path[:200])  # fmt: skip
+        return wanted
+
+
+class _in_words:
+    """An error of the file system, with the path that was asked for."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path[:200]
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, OSError):
+            raise InputError(f"{self._path}: {error.strerror or error}", hint="look at the path") from error

@@ -1,0 +1,76 @@
+"""What the process of an isolated plugin is given, and what the system tells of it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from gitu_core.registry.fence import around
+from gitu_core.registry.scan import Found, package_folder
+from gitu_core.registry.treaty import RUNTIME
+
+
+@contextlib.contextmanager
+def folder_for(home: Path, id: str) -> Iterator[str]:
+    """A folder that a worker may write to; it is removed with it."""
+    above = home / "tmp"
+    above.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = tempfile.mkdtemp(prefix=f"{id}-", dir=above)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@functools.cache
+def packages() -> tuple[str, ...]:
+    """Where what a worker has from its host lies."""
+    found: list[str] = []
+    for name in RUNTIME:
+        if (spec := importlib.util.find_spec(name)) is not None:
+            found += spec.submodule_search_locations or ([spec.origin] if spec.origin else [])
+    return tuple(found)
+
+
+@functools.cache
+def roots() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(os.path.dirname(each) for each in packages()))
+
+
+def cpu(pid: int) -> float:
+    """Seconds of processor time that a process has used; 0 where nobody can tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def how(code: int | None) -> str:
+    """How a process ended, in words."""
+    if code is None:
+        return "its process was ended"
+    if code < 0:
+        name = signal.Signals(-code).name if -code in signal.Signals._value2member_map_ else str(-code)
+        return f"its process was ended by {name}"
+    return f"its process ended by itself (exit code {code})"
+
+
+def places(found: Found) -> list[str]:
+    """Where a plugin's code lies: what it was installed into, and its own source where that is apart."""
+    folder = package_folder(found.value.partition(":")[0].partition(".")[0], found.location)
+    apart = [os.path.dirname(folder)] if folder and not folder.startswith(found.location) else []
+    return [found.location, *apart]
+
+
+def readable(found: Found, home: Path) -> tuple[str, ...]:
+    """What a worker may read."""
+    return around((sys.base_prefix, *packages(), *places(found)), str(home))

@@ -1,0 +1,1 @@
+"""What was promised to plugins stays: old packages, ranges of versions, deprecations, the public names."""
