@@ -20,11 +20,12 @@ from gitu_core.errors import AuthFailed, ConfigError, Denied, InputError, NotRea
 from gitu_marketplace import index as indexes
 from gitu_marketplace import keeping
 from gitu_marketplace.deal import Dealer
+from gitu_marketplace.fetching import fetch, located
 from gitu_marketplace.index import INDEX, SIGNATURE, fingerprint, read, sign
 from gitu_marketplace.listing import search, show
 from gitu_marketplace.offers import Market
 from gitu_marketplace.publish import load_key, make_key, publish
-from gitu_marketplace.sources import Sources, fetch, located
+from gitu_marketplace.sources import Sources
 from tests.wheels import write_plugin
 
 

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from gitu_core.errors import InputError, PluginError, StoreError
 from gitu_marketplace import shelf as shelves
 from gitu_marketplace import tools, wheel
+from gitu_marketplace.facts import GROUP
 from gitu_marketplace.offers import Market, Offer
 from gitu_marketplace.shelf import Release, Shelf
 from gitu_marketplace.text import clean, consent
@@ -137,7 +138,7 @@ class Dealer:
                 raise InputError(what, hint=f"use nothing of it, or first run: gitu plugins remove {other}")
         for each in distributions():
             name = canonicalize_name(each.name or "")
-            mine = {point.name.lower() for point in each.entry_points if point.group == wheel.GROUP}
+            mine = {point.name.lower() for point in each.entry_points if point.group == GROUP}
             if mine and (name == found.name or id in mine):
                 what = f"{id!r} comes with {name}, which is part of this installation of Gitu"
                 raise InputError(what, hint="upgrade it as you installed it")

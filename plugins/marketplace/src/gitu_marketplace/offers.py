@@ -10,9 +10,10 @@ from packaging.version import Version
 from gitu_core.errors import AuthFailed, InputError
 from gitu_marketplace import tools, wheel
 from gitu_marketplace.badge import tier_in
+from gitu_marketplace.fetching import located
 from gitu_marketplace.index import LARGEST_REPORT, Entry, Issue
 from gitu_marketplace.shelf import Release
-from gitu_marketplace.sources import Place, Sources, located, tier_of, wheel_of
+from gitu_marketplace.sources import Place, Sources, tier_of, wheel_of
 from gitu_marketplace.wheel import Wheel
 
 

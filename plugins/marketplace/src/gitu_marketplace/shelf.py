@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from gitu_core.errors import InputError, NotReady, StoreError
+from gitu_core.errors import InputError, StoreError
+from gitu_marketplace.disk import PIN, flush, flush_folder, hashes, lock, write
 from gitu_marketplace.wants import ID, Wants
-from gitu_marketplace.wheel import sha256_of
-
-PIN = "release.json"
 
 step: Callable[[str], None] = lambda name: None  # noqa: E731  a test puts its own here, to end the process there
 """Told of every step: staged, unpacked, filled, pinned, renamed, switched, cleaned; forgotten, removed."""
@@ -62,8 +58,8 @@ class Shelf:
     def alone(self) -> Iterator[None]:
         """Inside, no other process installs or removes. `NotReady` if one does."""
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(self.root / ".lock", "a+b") as lock:
-            _lock(lock.fileno())
+        with open(self.root / ".lock", "a+b") as held:
+            lock(held.fileno())
             yield
 
     def ids(self) -> list[str]:
@@ -124,12 +120,12 @@ class Shelf:
         """Puts a finished folder in use."""
         id, now = release.id, self.name(release.id)
         release = msgspec.structs.replace(release, before=now, files=hashes(stage))
-        _write(stage / PIN, msgspec.json.format(msgspec.json.encode(release, order="deterministic"), indent=1))
+        write(stage / PIN, msgspec.json.format(msgspec.json.encode(release, order="deterministic"), indent=1))
         step("pinned")
         base = f"{release.version}-{release.sha256[:12]}"
         names = (base, *(f"{base}.{number}" for number in range(2, 1_000)))
         name = next(each for each in names if not (self._folder(id) / each).exists())
-        _flush(stage)
+        flush(stage)
         os.rename(stage, self.place(id, name))
         step("renamed")
         self._switch(id, name)
@@ -185,59 +181,11 @@ class Shelf:
 
     def _switch(self, id: str, name: str) -> None:
         draft = self._folder(id) / ".current.new"
-        _write(draft, name.encode())
+        write(draft, name.encode())
         os.replace(draft, self._folder(id) / "current")
-        _flush_folder(self._folder(id))
+        flush_folder(self._folder(id))
 
     def _clean(self, id: str, keep: set[str]) -> None:
         for each in self._folder(id).iterdir():
             if each.is_dir() and not each.is_symlink() and each.name not in keep:
                 shutil.rmtree(each, ignore_errors=True)
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    """The hash of every file below a folder, by its path there; a link counts by where it leads."""
-    found = {}
-    for each in sorted(folder.rglob("*")):
-        if each.is_symlink():
-            found[each.relative_to(folder).as_posix()] = f"link to {os.readlink(each)}"
-        elif each.is_file() and each != folder / PIN:
-            found[each.relative_to(folder).as_posix()] = sha256_of(each)
-    return found
-
-
-def _write(file: Path, data: bytes) -> None:
-    with open(file, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _flush(folder: Path) -> None:
-    """Brings a folder and all below it to the disk: what ``current`` names must be there after a power cut."""
-    for where, _, files in os.walk(folder):
-        for name in files:
-            with suppress(OSError), open(os.path.join(where, name), "rb") as stream:
-                os.fsync(stream.fileno())
-        _flush_folder(Path(where))
-
-
-def _flush_folder(folder: Path) -> None:
-    if hasattr(os, "O_DIRECTORY"):  # elsewhere a folder cannot be opened
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _lock(handle: int) -> None:
-    """Takes a lock that the system gives back when the process ends."""
-    module: Any = __import__("msvcrt" if sys.platform == "win32" else "fcntl")
-    try:
-        if sys.platform == "win32":
-            module.locking(handle, module.LK_NBLCK, 1)
-        else:
-            module.flock(handle, module.LOCK_EX | module.LOCK_NB)
-    except OSError as error:
-        raise NotReady("another process is installing or removing plugins", hint="try again in a moment") from error

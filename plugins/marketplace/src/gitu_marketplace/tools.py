@@ -17,9 +17,11 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from gitu_core.errors import ConfigError, InputError, Rejected
-from gitu_marketplace.shelf import Part, hashes
+from gitu_marketplace.disk import hashes
+from gitu_marketplace.facts import GROUP
+from gitu_marketplace.shelf import Part
 from gitu_marketplace.text import clean, interruptible
-from gitu_marketplace.wheel import GROUP, MANIFEST, sha256_of
+from gitu_marketplace.wheel import MANIFEST, sha256_of
 
 SECONDS = 900.0
 """How long a build tool or an installer may take."""
