@@ -97,12 +97,11 @@ def _run(words: list[str]) -> int:
     head.add_argument("words", nargs=argparse.REMAINDER)
     before, unknown = head.parse_known_args(words)
     first, second = (*before.words[:2], "", "")[:2]
-    depth = 2 if first in ACTIONS and second[:1] not in ("", "-") and second not in ACTIONS[first] else 1
+    depth = 2 if first in ACTIONS and second.isalpha() and second not in ACTIONS[first] else 1
     if before.words and (depth == 2 or first not in COMMANDS) and not unknown:
         from gitu_core.cli.extra import run_contributed
 
-        status = run_contributed(before, " ".join(before.words[:depth]), *before.words[depth:])
-        if status is not None:
+        if (status := run_contributed(before, " ".join(before.words[:depth]), *before.words[depth:])) is not None:
             return status
     options = parser(words).parse_args(words)
     if options.command is None:

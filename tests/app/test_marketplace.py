@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.cli.driver import Cli
+from tests.cli.driver import Cli, signals_as_usual
 from tests.wheels import write_plugin, write_wheel
 
 
@@ -101,3 +102,41 @@ def test_words_that_no_plugin_has_are_refused_as_before(cli: Cli) -> None:
     assert "invalid choice: 'instal'" in cli.run("plugins", "instal", status=2).stderr
     assert "no index" in cli.run("plugins", "index", "list").stdout
     assert "neither a file" in cli.run("plugins", "install", "no such thing", status=1).stderr
+
+
+@pytest.mark.parametrize(("said", "status"), [("y\n", 0), ("n\n", 1), ("\n", 1), ("\x03", 130)])
+def test_a_person_is_asked_and_may_leave(cli: Cli, tmp_path: Path, said: str, status: int) -> None:
+    wheel = write_plugin(tmp_path / "dist", "lamp", capabilities='files = ["~/Documents"]')
+    ours, theirs = os.openpty()
+    try:
+        # A session of its own, whose terminal this is, so that Ctrl-C reaches it as it would from a keyboard.
+        process = cli.start("plugins", "install", str(wheel), stdin=theirs, preexec_fn=_sit_down)
+        os.close(theirs)
+        assert process.stderr is not None
+        seen = ""
+        while not seen.endswith("[y/N] "):
+            seen += process.stderr.read(1) or pytest.fail(seen)
+        assert "files: ~/Documents" in seen
+        os.write(ours, said.encode())
+        process.communicate(timeout=60)
+    finally:
+        os.close(ours)
+    assert process.returncode == status
+    assert (cli.home / "plugins/lamp/current").exists() is (status == 0)
+
+
+def _sit_down() -> None:
+    """Makes standard input the terminal of this process."""
+    import fcntl
+    import termios
+
+    signals_as_usual()
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def test_a_home_that_cannot_be_written_is_told(cli: Cli, tmp_path: Path) -> None:
+    cli.home.mkdir()
+    (cli.home / "plugins").write_text("not a folder")
+    wheel = write_plugin(tmp_path / "dist", "lamp")
+    assert "plugins" in cli.run("plugins", "install", str(wheel), "--yes", status=1).stderr

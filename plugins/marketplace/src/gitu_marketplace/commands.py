@@ -26,7 +26,10 @@ class Sub:
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         """Does it at once: nothing else runs in the event loop of a command line."""
-        return ToolResult(content=self._work(Path(arguments["home"]), arguments))
+        try:
+            return ToolResult(content=self._work(Path(arguments["home"]), arguments))
+        except OSError as error:
+            raise StoreError(f"{error}", hint="see whether the disk is full and the folder is yours") from error
 
 
 def text(description: str) -> dict[str, str]:

@@ -132,7 +132,7 @@ class Dealer:
             what = f"{found.name} says it is {id!r}, which was installed from {now.distribution}"
             raise InputError(what, hint=f"use nothing of it, or first run: gitu plugins remove {id}")
         for other in self.shelf.ids():
-            release = self.shelf.current(other)
+            release = self._now(other)
             if release is not None and other != id and release.distribution == found.name:
                 what = f"{found.name} says it is {id!r}, but it was installed as {other!r}"
                 raise InputError(what, hint=f"use nothing of it, or first run: gitu plugins remove {other}")

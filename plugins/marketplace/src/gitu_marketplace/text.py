@@ -30,8 +30,8 @@ def consent(shown: list[str], question: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Denied(f"{question} Nobody can be asked here", hint="look at the list above, then repeat with --yes")
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     with interruptible():
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
         said = sys.stdin.readline().strip().lower()
     if said not in ("y", "yes"):
         raise Denied("nothing was changed", hint="say y to go on")

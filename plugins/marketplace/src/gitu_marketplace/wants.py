@@ -82,8 +82,8 @@ def _offered(id: str, name: str, wanted: str) -> None:
     seam = SEAMS.get(name)
     if not low.isdecimal() or not (high or low).isdecimal() or len(wanted) > 20:
         raise ManifestError(f"contract {clean(name)} = {wanted[:40]!r} is no number", hint="ask its author", plugin=id)
-    if seam is None or not int(low) <= seam.version <= int(high or low):
-        offers = f"version {seam.version}" if seam else "no such contract"
+    if seam is None or int(low) > seam.version or int(high or low) < seam.oldest:
+        offers = f"version {seam.offered}" if seam else "no such contract"
         what = f"it needs contract {clean(name)} {wanted}; this host offers {offers}"
         raise IncompatibleError(what, hint="look for another version of it, or upgrade Gitu", plugin=id)
 
