@@ -26,7 +26,7 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument("package", help="the plugin's package (import name)")
         command.add_argument("--write", action="store_true", help=f"write {FILE_NAME} into the package")
         return
-    tip = "reset describes it anew where it has no manifest; quarantine in a process ends when that one is started again"
+    tip = "reset describes it anew where it has no manifest; quarantine elsewhere ends when that one is started again"
     command.add_argument("action", nargs="?", default="list", choices=ACTIONS[name], help=tip)
     command.add_argument("id", nargs="?", default="", help="the plugin to act on")
     command.add_argument("--json", action="store_true", help="print JSON")
