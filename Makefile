@@ -7,7 +7,7 @@ DOCS := $(wildcard tests/docs)
 PYTEST := $(PYTHON) -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-dev run test test-all check bench bench-peers bench-authority chaos coverage format constraints clean
+.PHONY: help setup setup-run setup-dev run test test-all check bench bench-peers bench-authority chaos mutants coverage format constraints clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -44,6 +44,9 @@ bench: setup-dev ## run the benchmarks: figures, limits, verdicts
 
 chaos: setup-dev ## let processes die, disks fill up and clocks jump; print which invariants held
 	$(PYTHON) -m tests.chaos
+
+mutants: setup-dev ## show which law of the contracts catches which deliberately wrong plugin
+	$(PYTHON) -m tests.mutants
 
 bench-peers: setup-dev ## install other frameworks into .bench and measure them beside Gitu
 	@sh scripts/bench_peers.sh </dev/null >&2

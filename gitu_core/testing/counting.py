@@ -110,6 +110,7 @@ class CountingAdapter:
             id=outgoing.id,
             cause=outgoing.cause,
             ask=asks[0].id if asks else "",
+            choice="\n".join(asks[0].choices if asks else ()),
             replaces=outgoing.replaces,
             reactions=tuple(reactions),
         )

@@ -36,9 +36,10 @@ class Server:
             connection.send(request, timeout)
             await connection.begun()
         except BaseException:  # whatever it is, cancellation too: its place is free again
-            if connection is not None:
-                connection.over()
-            self._room.release()
+            if connection is None:
+                self._room.release()
+            else:
+                self.done(connection)  # its answer may have come whole in that moment: then it is kept
             raise
         return connection
 
