@@ -176,3 +176,27 @@ def test_a_folder_is_built_and_installed(tmp_path: Path, dealer: Dealer) -> None
     (project / "pyproject.toml").write_text("[project]\n")
     with pytest.raises(InputError, match="cannot be built"):
         dealer.install(str(project), yes=True)
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "..", ".new-x", "/tmp", "1.0\n../2.0", "nowhere"])
+def test_a_name_in_use_that_leads_elsewhere_is_not_followed(
+    name: str, tmp_path: Path, home: Path, dealer: Dealer
+) -> None:
+    wheel = str(write_plugin(tmp_path, "lamp"))
+    dealer.install(wheel, yes=True)
+    (home / "plugins/lamp/current").write_text(name)
+    with pytest.raises(StoreError) as refused:
+        dealer.verify(["lamp"])
+    assert "gitu plugins remove lamp" in refused.value.hint
+    dealer.install(wheel, yes=True)
+    assert dealer.verify(["lamp"]) == ("lamp 1.0: 6 files, as installed", True)
+
+
+def test_what_a_killed_process_left_beside_a_release_is_cleared_away(
+    tmp_path: Path, home: Path, dealer: Dealer
+) -> None:
+    folder = home / "plugins/lamp"
+    (folder / ".new-1/x").mkdir(parents=True)
+    (folder / ".new-1.limits").write_text("")
+    dealer.install(str(write_plugin(tmp_path, "lamp")), yes=True)
+    assert sorted(each.name for each in folder.iterdir() if each.name.startswith(".new")) == []

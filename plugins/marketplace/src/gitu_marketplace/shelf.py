@@ -105,7 +105,7 @@ class Shelf:
         fresh = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for left in folder.glob(".new-*"):  # of a process that was killed
-            shutil.rmtree(left, ignore_errors=True)
+            left.unlink() if left.is_file() else shutil.rmtree(left, ignore_errors=True)
         place = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
         try:
             step("staged")
