@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from gitu_core.errors import Denied, InputError, NotReady, Rejected, StoreError
 from gitu_marketplace import shelf as shelves
+from gitu_marketplace import tools
 from gitu_marketplace.deal import Dealer
 from gitu_marketplace.shelf import Shelf
 from tests.wheels import write_plugin, write_wheel
@@ -200,3 +203,23 @@ def test_what_a_killed_process_left_beside_a_release_is_cleared_away(
     (folder / ".new-1.limits").write_text("")
     dealer.install(str(write_plugin(tmp_path, "lamp")), yes=True)
     assert sorted(each.name for each in folder.iterdir() if each.name.startswith(".new")) == []
+
+
+@pytest.mark.parametrize("kind", ["pip", "uv"])
+def test_dependencies_come_with_any_installer_without_what_the_host_gives(
+    kind: str, tmp_path: Path, dealer: Dealer, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "uv":
+        uv = shutil.which("uv") or next(map(str, Path(__file__).parents[3].glob(".tools/bin/uv")), None)
+        if uv is None:
+            pytest.skip("uv was not found: install it, or run make setup")
+        monkeypatch.setattr(tools, "_pip", lambda: None)
+        monkeypatch.setattr(shutil, "which", lambda name: uv)
+    ours = version("anyio")
+    write_wheel(wheels, "anyio", ours, {"anyio/__init__.py": "raise RuntimeError"})
+    write_wheel(wheels, "colour-lib", "1.0", {"colour_lib/__init__.py": "NAME = 1"}, requires=[f"anyio=={ours}"])
+    dealer.install(str(write_plugin(tmp_path, "lamp", requires=["colour-lib>=1"])), yes=True)
+    release = dealer.shelf.installed("lamp")
+    assert [(each.name, each.version) for each in release.parts] == [("colour-lib", "1.0")]
+    assert "colour_lib/__init__.py" in release.files
+    assert not [file for file in release.files if file.startswith(("anyio", ".lock", "bin"))]

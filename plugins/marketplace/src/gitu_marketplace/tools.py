@@ -76,7 +76,7 @@ def fill(stage: Path, requires: tuple[str, ...]) -> tuple[Part, ...]:
     limits = stage.with_name(f"{stage.name}.limits")
     limits.write_text("".join(f"{name}=={found}\n" for name in HOST if (found := _version(name))))
     try:
-        words = ["install", "--quiet", "--no-compile", "--target", str(stage), "--only-binary", ":all:",
+        words = ["--quiet", "--no-compile", "--target", str(stage), "--only-binary", ":all:",
                  "--constraint", str(limits)]  # fmt: skip
         done = _run([*_installer(), *words, *requires], stage)
     finally:
@@ -107,6 +107,7 @@ def _parts(stage: Path, own: set[Path]) -> list[Part]:
         else:
             parts.append(Part(name, found, sha256_of(record)))
     shutil.rmtree(stage / "bin", ignore_errors=True)
+    (stage / ".lock").unlink(missing_ok=True)  # the installer's own
     return parts
 
 
@@ -140,9 +141,9 @@ def _pip() -> list[str] | None:
 
 def _installer() -> list[str]:
     if (pip := _pip()) is not None:
-        return pip
+        return [*pip, "install"]
     if uv := shutil.which("uv"):
-        return [uv, "pip"]
+        return [uv, "pip", "install", "--python", sys.executable]
     raise ConfigError("no installer was found", hint="install uv, or put pip into this environment")
 
 
