@@ -120,6 +120,9 @@ ABSURD = {
     ),
     "a contract of the future": (_manifest('id = "lamp"\n[contracts]\ntool = 99'), IncompatibleError),
     "a contract that is no number": (_manifest('id = "lamp"\n[contracts]\ntool = "\x1b"'), ManifestError),
+    "a command in the place of ours": (
+        _manifest('id = "lamp"\n[[contributes]]\nseam = "command"\nname = "plugins  install"'), ManifestError,
+    ),
     "a Python of the future": (_metadata("Requires-Python: >=99\n"), IncompatibleError),
     "a Python that is no version": (_metadata("Requires-Python: soon\n"), InputError),
     "a dependency that is none": (_metadata("Requires-Dist: --editable=..\n"), InputError),

@@ -72,6 +72,10 @@ def read(text: bytes, file: str) -> Wants:
         raise ManifestError(f"{file}: {clean(str(error))}", hint="ask its author for a correct one") from error
     if not ID.fullmatch(manifest.id) or manifest.id == "gitu":
         raise ManifestError(f"{file}: {manifest.id[:80]!r} is not a plugin id", hint="ask its author for another id")
+    for each in manifest.contributes:  # whoever speaks for the one who asks could say yes
+        if each.seam == "command" and each.name.split()[:1] == ["plugins"] and manifest.id != "marketplace":
+            what = f"{file}: its command {clean(each.name)!r} would stand in the place of one that installs plugins"
+            raise ManifestError(what, hint="ask its author for another name")
     for name, wanted in manifest.contracts.items():
         _offered(manifest.id, name, str(wanted))
     return Wants(manifest.id, clean(manifest.title), _permissions(manifest), manifest.contracts)
