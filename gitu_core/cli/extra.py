@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 import anyio
 import msgspec
 
-from gitu_core.cli.common import assistant
+from gitu_core.cli.common import assistant, settings_of
 from gitu_core.cli.plugins import registry_of
 from gitu_core.contracts import Command, CommandSpec
 from gitu_core.model import ToolResult
 
-_TYPES = {"integer": int, "number": float}
+_TYPES, _COUNTS = {"integer": int, "number": float}, {"array": "*"}
 
 
 def run_contributed(options: argparse.Namespace, name: str, *after: str) -> int | None:
@@ -24,30 +25,35 @@ def run_contributed(options: argparse.Namespace, name: str, *after: str) -> int 
     offers = [each.contribution for each in registry_of(options).offers("command") if each.contribution.name == name]
     if not offers:
         return None
-    arguments = vars(_parser(msgspec.convert(offers[0].spec, CommandSpec)).parse_args(after))
+    own = {"home": str(settings_of(options).folder), "config": options.config or ""}
+    arguments = vars(_parser(msgspec.convert(offers[0].spec, CommandSpec), own).parse_args(after))
     return anyio.run(_run, options, name, {key: value for key, value in arguments.items() if value is not None})
 
 
 async def _run(options: argparse.Namespace, name: str, arguments: dict[str, Any]) -> int:
-    async with assistant(options) as gitu:
-        command: Command = await gitu.house.registry.get("command", name)
+    # One below a command of the core works where no assistant can start.
+    async with nullcontext() if " " in name else assistant(options) as gitu:
+        registry = gitu.house.registry if gitu else registry_of(options)
+        command: Command = await registry.get("command", name)
         result: ToolResult = await command.run(arguments)
     print(result.text, file=sys.stdout if result.status == "ok" else sys.stderr)
     return 0 if result.status == "ok" else 1
 
 
-def _parser(spec: CommandSpec) -> argparse.ArgumentParser:
-    """The command line of a command: each property of its JSON Schema is an option; required ones stand alone."""
+def _parser(spec: CommandSpec, own: dict[str, str]) -> argparse.ArgumentParser:
+    """The command line of a command: each property of its JSON Schema is an option; required ones and lists stand
+    alone. `x-gitu` marks what nobody says, because it is the program's *own*: its ``home``, the ``config`` in use."""
     parser = argparse.ArgumentParser(prog=f"gitu {spec.name}", description=spec.description)
     required = spec.arguments.get("required", ())
-    properties: dict[str, Any] = spec.arguments.get("properties", {})
-    for name, schema in properties.items():
+    for name, schema in spec.arguments.get("properties", {}).items():
         option, help_text = f"--{name.replace('_', '-')}", schema.get("description", "")
         kind = _TYPES.get(schema.get("type", ""), str)
-        if schema.get("type") == "boolean":
+        if "x-gitu" in schema:
+            parser.set_defaults(**{name: own.get(schema["x-gitu"])})
+        elif schema.get("type") == "boolean":
             parser.add_argument(option, action="store_true", default=None, dest=name, help=help_text)
-        elif name in required:
-            parser.add_argument(name, type=kind, help=help_text)
+        elif name in required or schema.get("type") == "array":
+            parser.add_argument(name, type=kind, nargs=_COUNTS.get(schema.get("type", "")), help=help_text)
         else:
             parser.add_argument(option, type=kind, dest=name, help=help_text)
     return parser

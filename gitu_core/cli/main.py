@@ -37,6 +37,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Every command of the core: the module beside this one that has it, and what it does. `gitu_core.__main__`, which is
 above all rooms, adds those of the room `testing`. A name may have two words, of which the first is a command too."""
 
+ACTIONS = {"plugins": ("list", "enable", "disable", "reset")}
+"""What stands behind a command that plugins may add to: other words there are commands of theirs, called after both."""
+
 
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The command line, as far as the core knows it; plugins add commands of their own. Only what *words* name is
@@ -93,13 +96,14 @@ def _run(words: list[str]) -> int:
     head = _head()
     head.add_argument("words", nargs=argparse.REMAINDER)
     before, unknown = head.parse_known_args(words)
-    if (both := " ".join(before.words[:2])) in COMMANDS:
+    both, first, second = " ".join(before.words[:2]), *(*before.words[:2], "", "")[:2]
+    if both in COMMANDS:
         words[-len(before.words) :] = [both, *before.words[len(both.split()) :]]
-    if before.words and before.words[0] not in COMMANDS and not unknown:
+    depth = 2 if first in ACTIONS and second.isalpha() and second not in ACTIONS[first] else 1
+    if before.words and both not in COMMANDS and (depth == 2 or first not in COMMANDS) and not unknown:
         from gitu_core.cli.extra import run_contributed
 
-        status = run_contributed(before, *before.words)
-        if status is not None:
+        if (status := run_contributed(before, " ".join(before.words[:depth]), *before.words[depth:])) is not None:
             return status
     options = parser(words).parse_args(words)
     if options.command is None:

@@ -9,6 +9,7 @@ from typing import cast
 import anyio
 
 from gitu_core.cli.common import settings_of
+from gitu_core.cli.main import ACTIONS
 from gitu_core.cli.show import answers_only, as_json, paint, table
 from gitu_core.config import plugin_config
 from gitu_core.contracts import Host
@@ -25,9 +26,8 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument("package", help="the plugin's package (import name)")
         command.add_argument("--write", action="store_true", help=f"write {FILE_NAME} into the package")
         return
-    command.add_argument("action", nargs="?", default="list", choices=("list", "enable", "disable", "reset"),
-                         help="reset reads the plugin again, and describes it anew where it has no manifest; the "
-                         "quarantine of an assistant that runs ends when that one is started again")  # fmt: skip
+    tip = "reset describes it anew where it has no manifest; quarantine elsewhere ends when that one is started again"
+    command.add_argument("action", nargs="?", default="list", choices=ACTIONS[name], help=tip)
     command.add_argument("id", nargs="?", default="", help="the plugin to act on")
     command.add_argument("--json", action="store_true", help="print JSON")
     command.add_argument("--fast", action="store_true", help="do not try whether what is enabled can be loaded")
