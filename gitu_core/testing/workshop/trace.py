@@ -12,7 +12,9 @@ from typing import Any
 
 import msgspec
 
-from gitu_core.registry.manager import Implementation, Manager
+from gitu_core.registry.apart import Apart
+from gitu_core.registry.hooks import Implementation
+from gitu_core.registry.manager import Manager
 from gitu_core.secrecy import hidden
 from gitu_core.testing.workshop.shapes import painted
 
@@ -35,17 +37,20 @@ def recording(content: bool = False) -> Iterator[list[Called]]:
     """Inside, every plugin that is loaded tells of every call of its hooks. Without *content* only of what kind the
     values are. A plugin that was loaded before is not seen."""
     calls: list[Called] = []
-    add = Manager.add
+    add, isolated = Manager.add, Apart.implementations
 
     def watched(self: Manager, plugin: Any, id: str) -> dict[str, Implementation]:
         # Here, where every implementation of every kind of hook comes by once: the house itself pays nothing for it.
         return {name: _watched(each, calls, content) for name, each in add(self, plugin, id).items()}
 
-    Manager.add = watched  # type: ignore[method-assign]
+    def watched_apart(self: Apart) -> dict[str, Implementation]:
+        return {name: _watched(each, calls, content) for name, each in isolated(self).items()}
+
+    Manager.add, Apart.implementations = watched, watched_apart  # type: ignore[method-assign]
     try:
         yield calls
     finally:
-        Manager.add = add  # type: ignore[method-assign]
+        Manager.add, Apart.implementations = add, isolated  # type: ignore[method-assign]
 
 
 def _watched(each: Implementation, calls: list[Called], content: bool) -> Implementation:
