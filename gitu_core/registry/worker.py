@@ -186,6 +186,9 @@ class Run:
         died = process.returncode
         with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
             (os.kill if self._debug else os.killpg)(process.pid, signal.SIGKILL)
+        with anyio.move_on_after(GRACE):
+            while process.returncode is None:  # noqa: ASYNC110 - as above
+                await anyio.sleep(0.005)
         process._transport.close()  # type: ignore[attr-defined]  # the pipe, which nobody reads any more
         await process.wait()
         if not self.why:
