@@ -59,6 +59,9 @@ DAY, LOOK_AGAIN, MOST_ASKED = 86_400.0, 0.5, 5
 """Seconds of a day, and between two looks for an answer; questions of a plugin that a person has open at once."""
 
 
+OPEN_BLOBS, OPEN_BYTES = 64, 256 << 20
+"""Blobs that a plugin may have begun and not committed, and the bytes in them."""
+
 PIECE = 1 << 20
 """The most bytes a plugin may write or read at once."""
 
@@ -144,6 +147,8 @@ class BlobsFacet(_Facet):
 
     async def begin(self, media_type: str = "application/octet-stream", name: str = "") -> str:
         """Opens a new blob."""
+        if len(self._open) >= OPEN_BLOBS:
+            raise LimitReached(f"{OPEN_BLOBS} blobs are open", hint="commit what is complete", limit="blobs")
         handle = self._house.clock.new_id()
         self._open[handle] = ([], media_type, name)
         return handle
@@ -152,6 +157,9 @@ class BlobsFacet(_Facet):
         """Appends a piece of at most a mebibyte."""
         if len(data) > PIECE:
             raise InputError(f"{len(data)} bytes at once, {PIECE} are allowed", hint="write smaller pieces")
+        if sum(len(piece) for pieces, *_ in self._open.values() for piece in pieces) + len(data) > OPEN_BYTES:
+            what = f"more than {OPEN_BYTES >> 20} MiB of blobs are open"
+            raise LimitReached(what, hint="commit what is complete", limit="blobs", plugin=self._plugin)
         self._opened(handle)[0].append(data)
 
     async def commit(self, handle: str, person: str = "", label: Label = UNLABELLED) -> BlobRef:

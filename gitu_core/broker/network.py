@@ -6,6 +6,7 @@ import http.client
 import ipaddress
 import re
 import socket
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -23,6 +24,9 @@ LONGEST, HOPS = 120.0, 5
 _SAFE, _MOVED = ("GET", "HEAD"), (301, 302, 303, 307, 308)
 _SECRET = re.compile(r"\{secret:([A-Za-z0-9_.-]+)\}")
 _PORTS = {"https": 443, "http": 80}
+
+_CARRIERS = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")))
+"""Networks whose addresses end with an address of the older kind."""
 
 Reveal = Callable[[str], str]
 
@@ -87,7 +91,7 @@ class Network:
             raise NotReady(f"{host} could not be looked up: {error}", hint="try again later") from error
         named = any(host == urlsplit(f"//{entry.rpartition('://')[2]}").hostname for entry in self._declared)
         local = named and (host == "localhost" or _is_address(host))
-        usable = [each for each in dict.fromkeys(found) if local or ipaddress.ip_address(each.split("%")[0]).is_global]
+        usable = [each for each in dict.fromkeys(found) if local or _public(each)]
         if not usable:
             raise Denied(f"{host} leads to {found[0]}, an address inside of this network or machine",
                          hint="declare that address itself if the plugin is meant to reach it", host=host)  # fmt: skip
@@ -115,16 +119,24 @@ class Network:
                 connection.connect()
             except OSError as error:
                 raise NotReady(f"{parts.netloc} cannot be reached: {error}", hint="try again later") from error
+            # The socket's own limit begins anew with every byte.
+            late = threading.Timer(seconds, connection.sock.shutdown, (socket.SHUT_RDWR,))
+            late.daemon = True
+            late.start()
             try:
                 connection.request(method, target, request.body or None, dict(headers))
                 answer = connection.getresponse()
                 body = answer.read(LARGEST + 1)
+                if answer.length and len(body) <= LARGEST:
+                    raise http.client.IncompleteRead(body, answer.length)
             except (OSError, http.client.HTTPException) as error:
                 what = f"{parts.netloc} did not answer: {type(error).__name__}: {error}"
                 kind: type[GituError] = NotReady if method in _SAFE else Unknown
                 raise kind(what, hint="find out what happened before trying again") from error
             except ValueError as error:  # a header or method that HTTP does not have
                 raise InputError(f"this is no HTTP request: {error}", hint="correct its headers") from error
+            finally:
+                late.cancel()
         finally:
             connection.close()
         if len(body) > LARGEST:
@@ -155,6 +167,18 @@ def _connection(parts: SplitResult, addresses: Sequence[str], seconds: float) ->
         made = http.client.HTTPConnection(host, port, timeout=seconds)
     made._create_connection = connect  # type: ignore[attr-defined]
     return made
+
+
+def _public(address: str) -> bool:
+    """True for an address of the public network; one that carries an older address inside is as public as that."""
+    found = ipaddress.ip_address(address.split("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        inside = found.ipv4_mapped or found.sixtofour or (found.teredo and found.teredo[1])
+        if any(found in net for net in _CARRIERS):
+            inside = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        if inside:
+            return inside.is_global and not inside.is_multicast
+    return found.is_global and not found.is_multicast
 
 
 def _is_address(host: str) -> bool:

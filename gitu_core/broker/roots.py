@@ -48,7 +48,12 @@ class Roots:
 
     def _opened(self, path: str, flags: int) -> int:
         """A file, opened where it was found to be: a link that is put there meanwhile leads nowhere."""
-        return os.open(self._inside(path), flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        # Without waiting: whoever opens a pipe would wait for its other end.
+        number = os.open(self._inside(path), flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            os.close(number)
+            raise InputError(f"{path[:200]}: this is no file", hint="look at the path")
+        return number
 
     def _inside(self, path: str) -> Path:
         if "\0" in path or not self._roots:

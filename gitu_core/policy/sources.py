@@ -123,7 +123,10 @@ def _amount(value: Any, kind: str, wish: Wish, request: Text, evidence: Evidence
     amount = None if _THOUSANDS.search(str(value)) and isinstance(value, str) else number(value)
     if amount is None or amount < 0:
         return Finding("ask", "it is no amount")
-    said = [float(key) for key, _ in _pool(request, wish, request.amounts())]
+    pool = _pool(request, wish, request.amounts())
+    # What is said beside somebody counts for somebody: another sum in the air is no bound for what they get.
+    named = {request.tokens[at].sentence for _, at in request.of_kind("email", "account") if not request.excluded(at)}
+    said = [float(key) for key, at in pool if request.tokens[at].sentence in named] or [float(key) for key, _ in pool]
     if said and amount <= max(said) + 1e-9:
         return Finding("ok", "you said it" if amount in said else f"it is less than the {max(said):g} that you said")
     if said and not _computed(request, wish):

@@ -54,10 +54,19 @@ _FORBIDDEN = {
     "fsmount": (432, 432), "mount_setattr": (442, 442), "acct": (163, 89), "settimeofday": (164, 170),
     "clock_settime": (227, 112), "sethostname": (170, 161), "setdomainname": (171, 162), "quotactl": (179, 60),
     "kcmp": (312, 272), "personality": (135, 92), "mknod": (133, None), "mknodat": (259, 33), "iopl": (172, None),
-    "ioperm": (173, None), "modify_ldt": (154, None),
+    "ioperm": (173, None), "modify_ldt": (154, None), "shmget": (29, 194), "shmat": (30, 196), "msgget": (68, 186),
+    "semget": (64, 190), "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240),
+    "sched_setaffinity": (203, 122), "setpriority": (141, 140),
+}  # fmt: skip
+# Landlock knows no right for what a file is allowed; programs cannot do without.
+_RIGHTS_OF_FILES = {
+    "chmod": (90, None), "fchmodat": (268, 53), "fchmodat2": (452, 452), "chown": (92, None), "lchown": (94, None),
+    "fchownat": (260, 54), "utime": (132, None), "utimes": (235, None), "futimesat": (261, None),
+    "utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6), "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
 }  # fmt: skip
 _PROGRAMS = {"fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281)}
-_PRCTL, _PARENT_DIES = (157, 167), 1
+_PRCTL, _PARENT_DIES, _PRLIMIT = (157, 167), 1, (302, 261)
 _CLONE, _CLONE3, _SIGNALS = (56, 220), (435, 435), ((62, 129), (200, 130), (234, 131))
 _SECCOMP, _CAPSET = (317, 277), (126, 91)
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -178,12 +187,15 @@ def _program(number: int, code: int, programs: bool) -> Iterable[bytes]:
     yield from (_step(_LOAD, 4), _step(_EQUAL, code, 1, 0), _step(_RETURN, _KILL), _step(_LOAD, 0))
     if number == 0:  # the same calls under other numbers (x32)
         yield from (_step(_ABOVE, 0x40000000, 0, 1), _step(_RETURN, refused))
-    for numbers in (*_FORBIDDEN.values(), *(() if programs else _PROGRAMS.values())):
+    for numbers in (*_FORBIDDEN.values(), *(() if programs else (*_PROGRAMS.values(), *_RIGHTS_OF_FILES.values()))):
         if (call := numbers[number]) is not None:
             yield from (_step(_EQUAL, call, 0, 1), _step(_RETURN, refused))
     # Whoever could take this back would outlive its host.
     yield from (_step(_EQUAL, _PRCTL[number], 0, 4), _step(_LOAD, 16), _step(_EQUAL, _PARENT_DIES, 0, 1),
                 _step(_RETURN, refused), _step(_LOAD, 0))  # fmt: skip
+    # The limits of other processes are theirs.
+    yield from (_step(_EQUAL, _PRLIMIT[number], 0, 5), _step(_LOAD, 16), _step(_EQUAL, 0, 2, 0),
+                _step(_EQUAL, os.getpid(), 1, 0), _step(_RETURN, refused), _step(_LOAD, 0))  # fmt: skip
     if not programs:
         # The C library tries `clone` where `clone3` does not exist; only its first argument can be looked at.
         yield from (_step(_EQUAL, _CLONE3[number], 0, 1), _step(_RETURN, _ERRNO | errno.ENOSYS))

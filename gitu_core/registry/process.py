@@ -59,14 +59,16 @@ def cpu(pid: int) -> float:
 
 def size_of(folder: str) -> float:
     """Bytes in a folder; without end where there are more files than anybody would count."""
-    size, left = 0.0, MOST_FILES
-    for where, _, names in os.walk(folder):
-        left -= len(names) + 1
-        if left < 0:
-            return float("inf")
-        for name in names:
-            with contextlib.suppress(OSError):  # it may be gone by now
-                size += os.lstat(os.path.join(where, name)).st_blocks * 512
+    size, left, folders = 0.0, MOST_FILES, [folder]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:  # it may be gone by now
+            for each in entries:
+                left -= 1
+                if left < 0:
+                    return float("inf")
+                if each.is_dir(follow_symlinks=False):
+                    folders.append(each.path)
+                size += each.stat(follow_symlinks=False).st_blocks * 512
     return size
 
 

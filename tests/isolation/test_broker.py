@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import os
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             status, more = 302, {"Location": self.path[4:]}
         elif self.path == "/large":
             body = b"x" * (9 << 20)
+        elif self.path == "/drip":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for _ in range(100):
+                    self.wfile.write(b"x")
+                    self.wfile.flush()
+                    time.sleep(0.1)
+            return
         elif self.path == "/gone":
             self.connection.close()
             return
@@ -117,10 +129,13 @@ def test_no_text_passes_that_is_not_the_declared_host(text: str) -> None:
     assert (parts.hostname or "").rstrip(".") == "api.example.org"
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["127.0.0.1", "10.0.0.1", "169.254.169.254", "192.168.1.1", "::1", "fe80::1", "0.0.0.0", "::ffff:10.0.0.1"],
+INSIDE = (
+    "127.0.0.1 10.0.0.1 169.254.169.254 192.168.1.1 ::1 fe80::1 0.0.0.0 ::ffff:10.0.0.1 64:ff9b::a9fe:a9fe "
+    "2002:a9fe:a9fe::1 ::a9fe:a9fe 64:ff9b:1::1 224.0.0.1 ff02::1"
 )
+
+
+@pytest.mark.parametrize("address", INSIDE.split())
 def test_a_name_that_leads_inside_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it does when somebody makes a public name point to a private address."""
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443))]
@@ -247,3 +262,18 @@ def test_no_name_of_a_file_leads_out(name: str) -> None:
     except (GituError, ValueError, OSError, RuntimeError):
         return
     assert found.is_relative_to(os.path.realpath(root))
+
+
+def test_a_server_that_drips_holds_nobody_longer_than_the_request_may_take(server: Any) -> None:
+    at, began = f"http://{server.at}", time.monotonic()
+    with pytest.raises(NotReady, match="did not answer"):
+        network(at).request(HttpRequest(f"{at}/drip", timeout=0.5))
+    assert time.monotonic() - began < 3
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError):
+        roots(tmp_path).read("pipe", 0, 1)
+    with pytest.raises(InputError):
+        roots(tmp_path).write("pipe", b"x", append=False)

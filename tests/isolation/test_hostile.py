@@ -298,3 +298,22 @@ return [libc.prctl(1, 0), ctypes.get_errno(), libc.prctl(15, b"name")]
     plugin(site, "stayer", body)
     async with opened("stayer") as house:
         assert (await house.ask("stayer")).results[0].content == [-1, 1, 0]
+
+
+async def test_it_reaches_for_what_its_host_is_allowed(site: Site, opened: Open, tmp_path: Path) -> None:
+    """The limits of other processes, and who may read a file, are nothing that a plugin decides about."""
+    goal = tmp_path / "private"
+    goal.write_text("mine")
+    goal.chmod(0o600)
+    body = f"""
+import ctypes, resource
+libc = ctypes.CDLL(None, use_errno=True)
+limits = (ctypes.c_ulong * 2)(0, 0)
+own = resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 0
+return [libc.prlimit64(os.getppid(), 7, ctypes.byref(limits), None), libc.chmod({str(goal)!r}.encode(), 0o777),
+        libc.shmget(1, 4096, 0o1600), libc.sched_setaffinity(os.getppid(), 8, ctypes.byref(limits)), own]
+"""
+    plugin(site, "reacher", body)
+    async with opened("reacher") as house:
+        assert (await house.ask("reacher")).results[0].content == [-1, -1, -1, -1, True]
+    assert goal.stat().st_mode & 0o777 == 0o600

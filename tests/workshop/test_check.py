@@ -120,8 +120,11 @@ def test_what_only_shows_when_it_runs_is_caught(
 
 
 def test_a_kit_is_found_and_what_it_left_untested_too(folder: Path) -> None:
-    kit = "\n\nclass ToolLaws:\n    pass\n\n\nclass TestLaws(ToolLaws):\n    def test_t3(self) -> None:\n"
-    add("tests/test_tool.py", f'{kit}        pytest.skip("T5 is for others")\n')(folder)
+    kit = "import pytest\n\n\nclass ToolLaws:\n    pass\n\n\nclass TestLaws(ToolLaws):\n"
+    tests = (
+        "    def test_t1(self) -> None: ...\n\n    def test_t2(self) -> None: ...\n\n    def test_t3(self) -> None:\n"
+    )
+    (folder / "tests" / "test_tool.py").write_text(f'{kit}{tests}        pytest.skip("T5 is for others")\n')
     outcomes = run(from_folder(folder), "kits", "every-law", "laws")
     assert {each.status for each in outcomes.values()} == {"passed"}
     assert outcomes["laws"].evidence == "2 tests ran, 1 were skipped; they run ToolLaws"
