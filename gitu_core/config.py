@@ -207,8 +207,13 @@ def from_dict(raw: dict[str, Any]) -> Settings:
 
 
 def checked(settings: Settings) -> Settings:
-    """The same settings. `ConfigError` names what of budgets and time zone cannot be meant."""
+    """The same settings. `ConfigError` names what of budgets, plugins and time zone cannot be meant."""
     zone_of(settings.timezone)
+    for name, section in settings.plugins.items():
+        memory = section.get("memory", 1)
+        if isinstance(memory, bool) or not isinstance(memory, int) or not 0 < memory < 1 << 20:
+            field = f"plugins.{name}.memory"
+            raise ConfigError(f"{field} must be a number of mebibytes", hint="correct gitu.toml", field=field)
     for name, each in settings.budgets.items():
         for field, wrong, what in (
             ("cost", each.cost is None and each.tokens is None, "or tokens must be set, or it limits nothing"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
@@ -20,6 +20,8 @@ from gitu_core.model.audience import audience
 from gitu_core.secrecy import DISCREET, guard_logs
 
 if TYPE_CHECKING:
+    from anyio import CapacityLimiter
+
     from gitu_core.config import SecretSource
     from gitu_core.contracts.ports import Clock, PluginState, Store
     from gitu_core.manifest import Manifest
@@ -58,6 +60,9 @@ log = logging.getLogger("gitu")
 DAY, LOOK_AGAIN, MOST_ASKED = 86_400.0, 0.5, 5
 """Seconds of a day, and between two looks for an answer; questions of a plugin that a person has open at once."""
 
+
+AT_ONCE = 8
+"""Requests, or pieces of files, that a plugin may wait for at once; more wait for their turn."""
 
 OPEN_BLOBS, OPEN_BYTES = 64, 256 << 20
 """Blobs that a plugin may have begun and not committed, and the bytes in them."""
@@ -143,36 +148,36 @@ class BlobsFacet(_Facet):
 
     def __init__(self, house: Parts, manifest: Manifest) -> None:
         super().__init__(house, manifest)
-        self._open: dict[str, tuple[list[bytes], str, str]] = {}
+        self._open: dict[str, tuple[bytearray, str, str]] = {}
 
     async def begin(self, media_type: str = "application/octet-stream", name: str = "") -> str:
         """Opens a new blob."""
         if len(self._open) >= OPEN_BLOBS:
             raise LimitReached(f"{OPEN_BLOBS} blobs are open", hint="commit what is complete", limit="blobs")
         handle = self._house.clock.new_id()
-        self._open[handle] = ([], media_type, name)
+        self._open[handle] = (bytearray(), media_type, name)
         return handle
 
     async def write(self, handle: str, data: bytes) -> None:
         """Appends a piece of at most a mebibyte."""
         if len(data) > PIECE:
             raise InputError(f"{len(data)} bytes at once, {PIECE} are allowed", hint="write smaller pieces")
-        if sum(len(piece) for pieces, *_ in self._open.values() for piece in pieces) + len(data) > OPEN_BYTES:
+        if sum(len(held) for held, *_ in self._open.values()) + len(data) > OPEN_BYTES:
             what = f"more than {OPEN_BYTES >> 20} MiB of blobs are open"
             raise LimitReached(what, hint="commit what is complete", limit="blobs", plugin=self._plugin)
-        self._opened(handle)[0].append(data)
+        self._opened(handle)[0].extend(data)
 
     async def commit(self, handle: str, person: str = "", label: Label = UNLABELLED) -> BlobRef:
         """Closes it and gives its name."""
-        pieces, media_type, name = self._opened(handle)
+        held, media_type, name = self._opened(handle)
         del self._open[handle]
-        return await self._house.store.put_blob(b"".join(pieces), media_type, name, person, label)
+        return await self._house.store.put_blob(bytes(held), media_type, name, person, label)
 
     async def read(self, blob: BlobRef, offset: int = 0, size: int = PIECE) -> bytes:
         """A piece of a blob."""
         return await self._house.store.read_blob(blob, offset, min(size, PIECE))
 
-    def _opened(self, handle: str) -> tuple[list[bytes], str, str]:
+    def _opened(self, handle: str) -> tuple[bytearray, str, str]:
         if handle not in self._open:
             raise InputError("there is no open blob with this handle", hint="call begin first")
         return self._open[handle]
@@ -200,11 +205,18 @@ class SecretsFacet(_Facet):
 class _Brokered(_Facet):
     """What the host does in a plugin's place."""
 
+    @cached_property
+    def _threads(self) -> CapacityLimiter:
+        from anyio import CapacityLimiter
+
+        return CapacityLimiter(AT_ONCE)
+
     async def _do(self, work: Callable[[], Any]) -> Any:
         import anyio.to_thread
 
         try:
-            return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+            # Threads of its own: a plugin that waits for many servers keeps nobody else from theirs.
+            return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
         except Denied as error:
             self._count(error)
             raise

@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -56,7 +57,7 @@ class Network:
             if method not in _SAFE or answer.status not in _MOVED or not onward:
                 return _without(answer, shown)
             before, url = url, urljoin(url, onward)
-            if urlsplit(before).netloc != urlsplit(url).netloc:
+            if urlsplit(before)[:2] != urlsplit(url)[:2]:  # scheme and host
                 headers = {name: value for name, value in headers.items() if not _personal(name, value)}
         raise Rejected(f"{request.url} sent the request on more than {HOPS} times", hint="ask for where it leads to")
 
@@ -66,7 +67,7 @@ class Network:
             port = parts.port
         except ValueError as error:
             raise InputError(f"{url[:200]!r} is no URL: {error}", hint="correct it") from error
-        if parts.scheme not in _PORTS or not parts.hostname or parts.username or re.search(r"[\s\x00]", url):
+        if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc or re.search(r"[\s\x00]", url):
             raise InputError(f"{url[:200]!r} is no URL that may be asked", hint="write https://HOST/PATH")
         if not any(self._fits(entry, parts, port) for entry in self._declared):
             raise Denied(f"plugin {self._plugin} does not declare {parts.scheme}://{parts.netloc}",
@@ -89,13 +90,16 @@ class Network:
             found = [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
         except OSError as error:
             raise NotReady(f"{host} could not be looked up: {error}", hint="try again later") from error
-        named = any(host == urlsplit(f"//{entry.rpartition('://')[2]}").hostname for entry in self._declared)
-        local = named and (host == "localhost" or _is_address(host))
-        usable = [each for each in dict.fromkeys(found) if local or _public(each)]
+        usable = [each for each in dict.fromkeys(found) if self._named(host) or _public(each)]
         if not usable:
             raise Denied(f"{host} leads to {found[0]}, an address inside of this network or machine",
                          hint="declare that address itself if the plugin is meant to reach it", host=host)  # fmt: skip
         return usable
+
+    def _named(self, host: str) -> bool:
+        """True for an address, or this machine, that is declared itself."""
+        named = any(host == urlsplit(f"//{entry.rpartition('://')[2]}").hostname for entry in self._declared)
+        return named and (host == "localhost" or _is_address(host))
 
     def _filled(self, value: str, parts: SplitResult, shown: dict[str, str]) -> str:
         def fill(found: re.Match[str]) -> str:
@@ -105,6 +109,8 @@ class Network:
                              hint="declare it under [[capabilities.secrets]]")  # fmt: skip
             if need.audience and not any(self._fits(each, parts, parts.port) for each in need.audience):
                 raise Denied(f"the secret {found[1]} is not meant for {parts.netloc}", hint="add it to its audience")
+            if parts.scheme != "https" and not self._named(parts.hostname or ""):
+                raise Denied(f"the secret {found[1]} would go to {parts.netloc} unencrypted", hint="use https")
             shown[found[1]] = secret = self._reveal(found[1])
             return secret
 
@@ -120,7 +126,7 @@ class Network:
             except OSError as error:
                 raise NotReady(f"{parts.netloc} cannot be reached: {error}", hint="try again later") from error
             # The socket's own limit begins anew with every byte.
-            late = threading.Timer(seconds, connection.sock.shutdown, (socket.SHUT_RDWR,))
+            late = threading.Timer(seconds, _cut, (connection.sock,))
             late.daemon = True
             late.start()
             try:
@@ -167,6 +173,12 @@ def _connection(parts: SplitResult, addresses: Sequence[str], seconds: float) ->
         made = http.client.HTTPConnection(host, port, timeout=seconds)
     made._create_connection = connect  # type: ignore[attr-defined]
     return made
+
+
+def _cut(connected: socket.socket) -> None:
+    """Ends a connection, so that whoever waits for it goes on."""
+    with suppress(OSError):  # it has ended by itself
+        connected.shutdown(socket.SHUT_RDWR)
 
 
 def _public(address: str) -> bool:

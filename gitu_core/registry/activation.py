@@ -127,12 +127,15 @@ class Activation:
         shipped = record.local is None
         if record.isolation == "process":
             active = await self._load_apart(record)
-            record.active = active
-            self._registry.in_service(record)
-            return active
-        plugin = await imported(record.found, record.id, self._limit) if shipped else record.local
-        active = await activate(plugin, record.manifest, self._host_for, self._manager, shipped=shipped)
+        else:
+            plugin = await imported(record.found, record.id, self._limit) if shipped else record.local
+            active = await activate(plugin, record.manifest, self._host_for, self._manager, shipped=shipped)
         record.active, record.manifest = active, active.manifest
+        if record.state != "enabled":  # it was quarantined for what it did meanwhile
+            self._manager.drop(record.id)
+            self.drop(record)
+            record.active = None
+            raise unusable(record)
         self._registry.in_service(record)
         return active
 
@@ -145,7 +148,7 @@ class Activation:
 
         host, said = self._host_for(record.manifest), self._workers.get(record.id, {})
         apart = Apart(record.found, record.manifest, self._home, host, blame, seconds=self._limit,
-                      debug=said.get("debug") is True, memory=int(said.get("memory", MEMORY)) << 20)  # fmt: skip
+                      debug=said.get("debug") is True, memory=said.get("memory", MEMORY) << 20)  # fmt: skip
         return await activate_apart(apart, host)
 
     def drop(self, record: Record) -> None:

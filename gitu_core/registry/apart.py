@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from gitu_core.registry.describe import compare
 from gitu_core.registry.fence import Fence
 from gitu_core.registry.hooks import Implementation, arguments_of
 from gitu_core.registry.scan import Found
-from gitu_core.registry.treaty import Task
+from gitu_core.registry.treaty import Hooks, Task
 from gitu_core.registry.worker import Run
 
 IDLE = 300.0
@@ -30,6 +30,9 @@ IDLE = 300.0
 
 FIRST_WAIT, LONGEST_WAIT, STEADY = 0.2, 60.0, 60.0
 """Seconds before a worker that died is started again, at most so many, and after how many it counts as steady."""
+
+PATIENT = 1.0
+"""Seconds that a call waits for a worker that is about to be started again; where it is longer, it is told so."""
 
 Blame = Callable[[str, bool], None]
 """Told how a worker ended, and whether it was ended for what it did."""
@@ -48,12 +51,10 @@ class Apart:
         programs = manifest.capabilities.subprocess
         fence = Fence(memory=memory, programs=programs, write=roots if programs else ())
         self._task = Task(found.name, found.value, manifest, fence, seconds, debug)
-        self._debug = debug
         self._lock = anyio.Lock()
         self._run: Run | None = None
-        self._proxies: dict[tuple[str, str], Any] = {}
         self._deaths, self._again = 0, 0.0
-        self.begun = self.closed = False
+        self.begun = self.closed = self._opened = False
         self.walls: tuple[str, ...] = ()
 
     async def open(self) -> None:
@@ -82,11 +83,11 @@ class Apart:
         run = self._run
         if run is None or run.over.is_set():
             run = await self._running()
-        proxy = self._proxies.get((seam, name))
+        proxy = run.proxies.get((seam, name))
         if proxy is None:
             guest: Any = run.guest
             proxy = await (guest.hooks() if seam == "hooks" else getattr(guest, seam)(name))
-            self._proxies[seam, name] = proxy
+            run.proxies[seam, name] = proxy
         return run, proxy
 
     async def _running(self) -> Run:
@@ -97,23 +98,33 @@ class Apart:
             if self.closed:
                 raise NotReady(f"the plugin {self.manifest.id} was ended", hint="see: gitu plugins")
             wait = self._again - time.monotonic()
-            if wait > 0:
+            if 0 < wait <= PATIENT:
+                await anyio.sleep(wait)
+            elif wait > 0:
                 what = f"the process of the plugin {self.manifest.id} ended and is started again in {wait:.1f} s"
                 raise NotReady(what, hint="try again then")
-            run = Run(self._found, self.manifest.id, self._home, self._host, debug=self._debug)
-            await run.start(self._task)
-            self.walls = run.loaded.walls
-            if differences := compare(self.manifest, run.loaded.manifest):
+            run = Run(self._found, self.manifest.id, self._home, self._host, debug=self._task.debug)
+            try:
+                await self._begin(run)
+            except BaseException as error:  # also when cancelled: what has not begun whole does not stay
                 run.end()
-                raise ManifestError(f"{FILE_NAME} disagrees with the code: {'; '.join(differences)}",
-                                    hint=f"run: gitu manifest {self.manifest.id} --write")  # fmt: skip
-            self._run = run
-            self._proxies.clear()
-            if self.begun and "gitu_start" in self.manifest.hooks:
-                hooks: Any = await run.guest.hooks()
-                await hooks.gitu_start()
+                if self._opened and isinstance(error, GituError):  # the first time whoever asked for it is told
+                    self._died(run.why or error.message, run.offence, steady=False)
+                raise
+            self._run, self._opened = run, True
             _keep(self._attend(run))
             return run
+
+    async def _begin(self, run: Run) -> None:
+        """Starts a worker, and has it begin where the plugin had begun before."""
+        await run.start(self._task)
+        self.walls = run.loaded.walls
+        if differences := compare(self.manifest, run.loaded.manifest):
+            raise ManifestError(f"{FILE_NAME} disagrees with the code: {'; '.join(differences)}",
+                                hint=f"run: gitu manifest {self.manifest.id} --write")  # fmt: skip
+        if self.begun and "gitu_start" in self.manifest.hooks:
+            hooks: Any = await run.guest.hooks()
+            await hooks.gitu_start()
 
     async def _attend(self, run: Run) -> None:
         """Waits for the end of a worker, and says so where nobody wanted it."""
@@ -123,12 +134,13 @@ class Apart:
                 await run.over.wait()
             if not (run.open or self.lasts or run.over.is_set()) and time.monotonic() - run.used > IDLE:
                 await self._rest(run)
-        if run.wanted or self.closed:
-            return
-        steady = time.monotonic() - born > STEADY
+        if not run.wanted and not self.closed:
+            self._died(run.why, run.offence, steady=time.monotonic() - born > STEADY)
+
+    def _died(self, why: str, offence: bool, *, steady: bool) -> None:
         self._deaths = 1 if steady else self._deaths + 1
         self._again = time.monotonic() + min(FIRST_WAIT * 2 ** (self._deaths - 1), LONGEST_WAIT)
-        self._blame(run.why, run.offence)
+        self._blame(why, offence)
 
     async def _rest(self, run: Run) -> None:
         if "gitu_stop" in self.manifest.hooks:
@@ -145,57 +157,53 @@ class Apart:
         found: dict[tuple[str, str], Any] = {}
         for each in self.manifest.contributes:
             _, proxy = await self.object(each.seam, each.name)
-            found[each.seam, each.name] = _stand_in(plan_of(SEAMS[each.seam].protocol))(
-                self, each.seam, each.name, proxy
-            )
+            plan = plan_of(SEAMS[each.seam].protocol)
+            data = {name: getattr(proxy, name) for name in plan.data}
+            found[each.seam, each.name] = _stand_in(plan)(self, each.seam, each.name, data)
         return found
 
     def implementations(self) -> dict[str, Implementation]:
         """The plugin's hooks, those that hand over objects left out."""
-        found = {}
+        hooks, found = _stand_in(plan_of(Hooks))(self, "hooks", "", {}), {}
         for name, order in self.manifest.hooks.items():
             meta = HOOKS[name]
             if meta.mode != "provide":
                 arguments = tuple(each for each in arguments_of(name) if each != "host")
-                call = self._hook(name)
-                found[name] = Implementation(self.manifest.id, meta, call, arguments, order, meta.timeout, False, True)
+                hook = getattr(hooks, name)
+                found[name] = Implementation(self.manifest.id, meta, hook, arguments, order, meta.timeout, False, True)
         return found
-
-    def _hook(self, name: str) -> Callable[..., Any]:
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            return await self.call("hooks", "", name, args, kwargs)
-
-        return call
 
     async def call(self, seam: str, name: str, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Calls a method of an object in the worker."""
         run, proxy = await self.object(seam, name)
-        self._note(run, args, kwargs)
-        run.open += 1
-        try:
-            return await getattr(proxy, method)(*args, **kwargs)
-        except GituError as error:
-            self._weigh(run, error)
-            if method == "receive" and isinstance(error, Unknown):
+        with self._used(run, args, kwargs):
+            try:
+                return await getattr(proxy, method)(*args, **kwargs)
+            except Unknown as error:
+                if method != "receive":
+                    raise
                 raise NotReady(error.message, hint=error.hint) from error  # nothing was done that could be in doubt
-            raise
-        finally:
-            run.open -= 1
-            run.used = time.monotonic()
 
     async def stream(
         self, seam: str, name: str, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> AsyncIterator[Any]:
         """Streams from an object in the worker."""
         run, proxy = await self.object(seam, name)
-        self._note(run, args, kwargs)
-        run.open += 1
-        try:
+        with self._used(run, args, kwargs):
             async with aclosing(getattr(proxy, method)(*args, **kwargs)) as items:
                 async for item in items:
                     yield item
+
+    @contextmanager
+    def _used(self, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[None]:
+        """Somebody waits for the worker inside."""
+        self._note(run, args, kwargs)
+        run.open += 1
+        try:
+            yield
         except GituError as error:
-            self._weigh(run, error)
+            if error.details.get("raised") == "MemoryError":
+                run.offend(f"it wanted more than {self._task.fence.memory >> 20} MiB of memory")
             raise
         finally:
             run.open -= 1
@@ -209,18 +217,13 @@ class Apart:
             if label is not None and label is not run.taint:
                 run.taint = run.taint.join(label)
 
-    def _weigh(self, run: Run, error: GituError) -> None:
-        if error.details.get("raised") == "MemoryError":
-            run.offend(f"it wanted more than {self._task.fence.memory >> 20} MiB of memory")
-
 
 class StandIn:
     """Stands for an object of a worker. Its data is what the object said when it was first handed over."""
 
-    def __init__(self, apart: Apart, seam: str, name: str, proxy: Any) -> None:
+    def __init__(self, apart: Apart, seam: str, name: str, data: dict[str, Any]) -> None:
         self.gitu_apart, self.gitu_seam, self.gitu_name = apart, seam, name
-        for each in plan_of(SEAMS[seam].protocol).data:
-            setattr(self, each, getattr(proxy, each))
+        self.__dict__.update(data)
 
 
 @cache

@@ -63,7 +63,7 @@ _RIGHTS_OF_FILES = {
     "chmod": (90, None), "fchmodat": (268, 53), "fchmodat2": (452, 452), "chown": (92, None), "lchown": (94, None),
     "fchownat": (260, 54), "utime": (132, None), "utimes": (235, None), "futimesat": (261, None),
     "utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6), "removexattr": (197, 14),
-    "lremovexattr": (198, 15),
+    "lremovexattr": (198, 15), "fchmod": (91, 52), "fchown": (93, 55), "fsetxattr": (190, 7), "fremovexattr": (199, 16),
 }  # fmt: skip
 _PROGRAMS = {"fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281)}
 _PRCTL, _PARENT_DIES, _PRLIMIT = (157, 167), 1, (302, 261)
@@ -108,7 +108,7 @@ def _limit(fence: Fence) -> bool:
         within = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         with suppress(ValueError, OSError):  # a platform may know a limit and not keep it
             resource.setrlimit(kind, (within, within))
-    return resource.getrlimit(resource.RLIMIT_AS)[0] == fence.memory
+    return 0 <= resource.getrlimit(resource.RLIMIT_AS)[0] <= fence.memory
 
 
 def _drop_capabilities(libc: ctypes.CDLL, number: int) -> bool:

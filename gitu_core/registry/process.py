@@ -10,8 +10,12 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
+
+import anyio
+import anyio.to_thread
 
 from gitu_core.registry.fence import around
 from gitu_core.registry.scan import Found, package_folder
@@ -21,16 +25,17 @@ MOST_FILES = 2_000
 """Files that a worker may keep in its folder."""
 
 
-@contextlib.contextmanager
-def folder_for(home: Path, id: str) -> Iterator[str]:
-    """A folder that a worker may write to; it is removed with it."""
+@contextlib.asynccontextmanager
+async def folder_for(home: Path, id: str) -> AsyncIterator[str]:
+    """A folder that a worker may write to; it is removed with it, in a thread: nobody knows how much lies there."""
     above = home / "tmp"
     above.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = tempfile.mkdtemp(prefix=f"{id}-", dir=above)
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(partial(shutil.rmtree, folder, ignore_errors=True))
 
 
 @functools.cache

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import msgspec
 
 from gitu_core.border.peer import Peer
@@ -67,6 +68,7 @@ class Run:
         self.over = anyio.Event()
         self.why, self.offence, self.wanted, self._asked = "", False, False, False
         self.open, self.used, self.taint = 0, time.monotonic(), UNLABELLED
+        self.proxies: dict[tuple[str, str], Any] = {}
         self.loaded: Loaded
         self.guest: Guest
         self.pid = 0
@@ -102,7 +104,8 @@ class Run:
         except GituError as error:
             if self.offence or isinstance(error, LoadError):
                 raise LoadError(self.why or error.message, hint=error.hint) from None
-            await self._ended()
+            with anyio.move_on_after(GRACE):
+                await self.over.wait()
             raise LoadError(f"its process ended while it was loaded: {self.why or error.message}",
                             hint="see the log, and what its module does when it is imported") from error  # fmt: skip
 
@@ -119,26 +122,23 @@ class Run:
             if self._task is not None:
                 self._task.cancel()
 
-    async def _ended(self) -> None:
-        with anyio.move_on_after(GRACE):
-            await self.over.wait()
-
     # ---- the life of the process -----------------------------------------------------------------
 
     async def _live(self) -> None:
-        with folder_for(self._home, self._id) as self._folder:
-            ours, theirs = socket.socketpair()
-            try:
+        ours, theirs = socket.socketpair()
+        try:
+            async with folder_for(self._home, self._id) as self._folder:
                 with theirs:  # held by the worker alone from then on, so that its end is noticed
                     process = await self._spawn(theirs)
                 self.pid = process.pid
                 await self._connected(process, ours)
-            except OSError as error:
-                self._failed = error
-            finally:
-                ours.close()
-                self.over.set()
-                self._met.set()
+        except OSError as error:
+            self._failed = error
+        finally:
+            ours.close()
+            theirs.close()
+            self.over.set()
+            self._met.set()
 
     async def _spawn(self, theirs: socket.socket) -> asyncio.subprocess.Process:
         task = {"path": places(self._found), "runtime": roots(), "names": RUNTIME, "socket": theirs.fileno()}
@@ -206,7 +206,7 @@ class Run:
             greedy = used - before > SHARE * (now - at)
             burnt = burnt + now - at if greedy and not self.open else 0.0
             before, at = used, now
-            if size_of(self._folder) > DISK:
+            if await anyio.to_thread.run_sync(size_of, self._folder) > DISK:
                 self.offend(f"it wrote more than {DISK >> 20} MiB, or too many files, into its own folder")
             elif burnt > BUSY:
                 self.offend(f"it kept a processor busy for {BUSY:g} s without having been asked for anything")
@@ -217,12 +217,8 @@ class Run:
                 self._asked = False
 
     def _stuck(self) -> None:
-        what = (
-            f"blocked its event loop for {DEAF:g} s"
-            if self._asked
-            else f"went on for {GRACE:g} s after it was cancelled"
-        )
-        self.offend(f"it {what}")
+        late = f"went on for {GRACE:g} s after it was cancelled"
+        self.offend(f"it {f'blocked its event loop for {DEAF:g} s' if self._asked else late}")
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         """What it prints, in the log."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import ensurepip
-import hashlib
 import importlib.util
 import json
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -20,6 +17,7 @@ from gitu_core.config import Settings
 from gitu_core.testing import ScriptedModel, call
 from tests.cli.driver import Cli
 from tests.registry.conftest import TOOL, Site, tool_manifest
+from tests.wheels import write_wheel
 
 HANDS_OVER = "\ndef gitu_tools(host):\n    return [{0}]\n"
 
@@ -34,16 +32,11 @@ REASONS = {
 }
 """Every broken plugin, and what has to be said about it."""
 
-WHEEL = {
-    "wind_chill.py": (
-        "from gitu_core import tool\n\n\n@tool\ndef wind_chill(temperature: float, speed: float) -> str:\n"
-        '    """Tells the wind chill for a temperature in degrees and a wind speed."""\n'
-        '    return f"It feels like {temperature - speed / 5:g} degrees."\n'
-    ),
-    "wind_chill-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: wind-chill\nVersion: 1.0\n",
-    "wind_chill-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    "wind_chill-1.0.dist-info/entry_points.txt": "[gitu.plugins]\nwind = wind_chill:wind_chill\n",
-}
+WIND = (
+    "from gitu_core import tool\n\n\n@tool\ndef wind_chill(temperature: float, speed: float) -> str:\n"
+    '    """Tells the wind chill for a temperature in degrees and a wind speed."""\n'
+    '    return f"It feels like {temperature - speed / 5:g} degrees."\n'
+)
 
 
 def install_all(site: Site) -> None:
@@ -136,19 +129,6 @@ async def test_an_embedded_assistant_serves_on_just_the_same(
     assert {"clock", "calculate", "lantern_colour"} <= offered
 
 
-def build_wheel(folder: Path) -> Path:
-    """A wheel as a build tool makes it, by hand."""
-    wheel = folder / "wind_chill-1.0-py3-none-any.whl"
-    record = ""
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for name, text in WHEEL.items():
-            archive.writestr(name, text)
-            digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-            record += f"{name},sha256={digest},{len(text.encode())}\n"
-        archive.writestr("wind_chill-1.0.dist-info/RECORD", f"{record}wind_chill-1.0.dist-info/RECORD,,\n")
-    return wheel
-
-
 def install_wheel(wheel: Path, target: Path) -> None:
     """Installs it with whatever installer there is."""
     words = ["install", "--quiet", "--no-index", "--no-deps", "--target", str(target), str(wheel)]
@@ -166,7 +146,8 @@ def install_wheel(wheel: Path, target: Path) -> None:
 
 def test_a_tool_from_a_real_wheel_is_chosen_and_answers_once_it_is_enabled(tmp_path: Path) -> None:
     target = tmp_path / "target"
-    install_wheel(build_wheel(tmp_path), target)
+    files = {"wind_chill.py": WIND}
+    install_wheel(write_wheel(tmp_path, "wind-chill", "1.0", files, entry="wind = wind_chill:wind_chill"), target)
     cli = Cli(tmp_path / "here", target)
     question = "What is the wind chill for a temperature of 10 degrees and a speed of 20?"
     assert "It feels like" not in cli.run("ask", question).stdout

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import tomllib
 import zipfile
 from pathlib import Path
+
+from tests.wheels import write_wheel
 
 CORPUS = Path(__file__).with_name("corpus")
 SUMS = "SHA256SUMS"
@@ -57,29 +58,16 @@ def pack(source: Path, folder: Path) -> Path:
     """The wheel of a distribution, as its build back-end makes it."""
     project = tomllib.loads((source / "pyproject.toml").read_text("utf-8"))
     about = project["project"]
-    stem = f"{about['name'].replace('-', '_')}-{about['version']}"
     entries = "\n".join(f"{name} = {value}" for name, value in about["entry-points"]["gitu.plugins"].items())
-    needs = "".join(f"Requires-Dist: {need}\n" for need in about["dependencies"])
-    content = {
-        f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.4\nName: {about['name']}\nVersion: {about['version']}\n"
-        f"Summary: {about['description']}\n{needs}",
-        f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{stem}.dist-info/entry_points.txt": f"[gitu.plugins]\n{entries}\n",
-    }
+    content = {}
     for package in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
         for each in sorted((source / package).rglob("*")):
             if each.is_file() and not _IDLE & set(each.parts):
-                name = each.relative_to((source / package).parent).as_posix()
-                content[name] = each.read_text("utf-8")
-    record = ""
-    wheel = folder / f"{stem}-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for name, text in content.items():
-            archive.writestr(name, text)
-            digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-            record += f"{name},sha256={digest},{len(text.encode())}\n"
-        archive.writestr(f"{stem}.dist-info/RECORD", f"{record}{stem}.dist-info/RECORD,,\n")
-    return wheel
+                content[each.relative_to((source / package).parent).as_posix()] = each.read_text("utf-8")
+    return write_wheel(
+        folder, about["name"], about["version"], content, entry=entries, requires=about["dependencies"],
+        metadata=f"Summary: {about['description']}\n",
+    )  # fmt: skip
 
 
 def install(wheel: Path, target: Path) -> None:

@@ -112,7 +112,7 @@ def test_what_is_not_declared_is_refused(url: str) -> None:
     "url",
     [
         "", "api.example.org", "ftp://api.example.org/", "file:///etc/passwd", "https://user@api.example.org/",
-        "https://api.example.org/\r\nHost: evil", "https://api.example.org:x/", "https://[::1/", "https:///x",
+        "https://api.example.org/\r\nHost: evil", "https://api.example.org:x/", "https://[::1/", "https:///x", "https://:secret@api.example.org/",
     ],
 )  # fmt: skip
 def test_what_is_no_url_is_refused(url: str) -> None:
@@ -277,3 +277,9 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
         roots(tmp_path).read("pipe", 0, 1)
     with pytest.raises(InputError):
         roots(tmp_path).write("pipe", b"x", append=False)
+
+
+def test_a_secret_goes_nowhere_unencrypted_but_to_what_is_declared_by_its_address(server: Any) -> None:
+    asked = network("http://api.example.org", secrets=(SecretNeed("KEY"),))
+    with pytest.raises(Denied, match="unencrypted"):
+        asked.request(HttpRequest("http://api.example.org/", headers={"X-Key": "{secret:KEY}"}))

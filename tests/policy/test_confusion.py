@@ -129,6 +129,13 @@ def test_money_is_bounded_by_what_was_said(amount):
     assert (answer(evidence, PAY, to=ACCOUNT, amount=amount) == "allow") == (amount <= 40.5)
 
 
+def test_a_sum_for_nobody_is_no_bound_for_what_somebody_gets():
+    evidence = session(f"Please pay 40. Please pay 5 to {ACCOUNT}.")
+    assert answer(evidence, PAY, to=ACCOUNT, amount=39) != "allow"
+    assert answer(evidence, PAY, to=ACCOUNT, amount=5) == "allow"
+    assert answer(session(f"My rent is 40 now. Pay it to {ACCOUNT}."), PAY, to=ACCOUNT, amount=40) == "allow"
+
+
 @given(st.floats(0.01, 1e6), st.floats(1, 1e4))
 def test_money_is_bounded_by_the_records_that_were_named(amount, paid):
     evidence = session(f"Pay {ACCOUNT} the same amount that the streaming service gets.")

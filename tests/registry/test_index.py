@@ -17,6 +17,7 @@ from gitu_core.manifest import read
 from gitu_core.registry.index import Index
 from gitu_core.registry.scan import Found, entry_points
 from tests.registry.conftest import TOOL, Make, Site, status, tool_manifest
+from tests.wheels import write_wheel
 
 RAISES = "raise RuntimeError('a listing imported me')"
 
@@ -169,18 +170,10 @@ def test_listing_loads_no_heavy_library(site: Site, tmp_path: Path) -> None:
 @pytest.mark.anyio
 async def test_a_real_wheel_serves_once_it_is_installed(site: Site, make: Make, tmp_path: Path) -> None:
     """Built by hand, and installed with whatever installer is there; without one, unpacked."""
-    wheel = tmp_path / "x_wheel-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        info = "x_wheel-1.0.dist-info"
-        code = TOOL.format(name="wave") + "\ndef gitu_tools(host):\n    return [wave]\n"
-        archive.writestr("x_wheel/__init__.py", code)
-        archive.writestr("x_wheel/gitu-plugin.toml", 'id = "wheel"\n' + tool_manifest("wave"))
-        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.4\nName: x-wheel\nVersion: 1.0\n")
-        archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{info}/entry_points.txt", "[gitu.plugins]\nwheel = x_wheel\n")
-        archive.writestr(f"{info}/RECORD", "x_wheel/__init__.py,,\nx_wheel/gitu-plugin.toml,,\n")
+    code = TOOL.format(name="wave") + "\ndef gitu_tools(host):\n    return [wave]\n"
+    manifest = 'id = "wheel"\n' + tool_manifest("wave")
+    files = {"x_wheel/__init__.py": code, "x_wheel/gitu-plugin.toml": manifest}
+    wheel = write_wheel(tmp_path, "x-wheel", "1.0", files, entry="wheel = x_wheel")
     command = _installer()
     if command is None:
         with zipfile.ZipFile(wheel) as archive:
