@@ -17,10 +17,10 @@ from tests.cli.driver import SECONDS, Cli
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cli, dict[str, str]]:
     """`gitu` on a home with a session of two turns, and the last reply."""
     cli = Cli(tmp_path_factory.mktemp("recorded"))
-    cli.env["OPENAI_API_KEY"] = "vendor-value-4711"
+    cli.env["OPENAI_API_KEY"] = "vendor-value-q4711z"
     cli.env["OPENAI_BASE_URL"] = "http://127.0.0.1:9/v1"
     cli.run("ask", "--session", "s", "Convert 5 miles to kilometres")
-    return cli, json.loads(cli.run("ask", "--json", "--session", "s", "vendor-value-4711 * 2, and 2+2*10").stdout)
+    return cli, json.loads(cli.run("ask", "--json", "--session", "s", "vendor-value-q4711z * 2, and 2+2*10").stdout)
 
 
 def test_the_last_turn_is_written_without_secrets_and_runs_again_offline(recorded: tuple[Cli, dict[str, str]]) -> None:
@@ -29,7 +29,7 @@ def test_the_last_turn_is_written_without_secrets_and_runs_again_offline(recorde
     path = cli.folder / f"{reply['turn']}.json"
     assert written.stdout.startswith(f"written: {path.name} (1 turns, ")
     assert "replaced: the secret OPENAI_API_KEY" in written.stderr
-    assert "vendor-value-4711" not in path.read_text("utf-8")
+    assert "vendor-value-q4711z" not in path.read_text("utf-8")
     elsewhere = Cli(cli.folder / "elsewhere")
     same = elsewhere.run("replay", str(path)).stdout
     assert same.startswith(f"turn {reply['turn']}: the same in ")
@@ -109,7 +109,7 @@ def test_what_cannot_be_done_is_told_with_the_next_step(recorded: tuple[Cli, dic
     assert "next: ask something first" in Cli(tmp_path / "fresh").run("export", status=1).stderr
     assert "next: name a file of: gitu export" in cli.run("replay", "nowhere.json", status=1).stderr
     cli.run("export", "--no-content", "--out", "bare.json")
-    assert "4711" not in (cli.folder / "bare.json").read_text("utf-8")
+    assert "q4711z" not in (cli.folder / "bare.json").read_text("utf-8")
     refused = cli.run("replay", "bare.json", status=1)
     assert "was written without content" in refused.stderr
     assert "next: write another one without --no-content" in refused.stderr
