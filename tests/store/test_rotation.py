@@ -182,6 +182,7 @@ async def test_what_others_write_meanwhile_is_kept(opened: Callable[..., Any], m
     await filled(store)
     for n in range(20):
         await store.kv_put("p", Entry(key=f"k{n}", value=-1, person="ana"))
+    await other.kv_put("p", Entry(key="k0", value=0, person="ana"))  # from here on it seals by the former key
     over = False
     last: dict[str, int] = {}
 
