@@ -122,5 +122,7 @@ async def test_a_person_is_the_same_one_to_two_assistants_and_switched_off_in_bo
         assert (await two.say("more", user="ana2")).id == ""
         assert (await one.say("more")).id == ""
         await first.house.store.change_person(person, enabled=True)
+        # Whoever looked meanwhile learns it with the next look, within a second.
+        await until(lambda: person not in first.house.gateway.identity.off)
         assert await one.talk("/unlink 2") == "Ana2 on two does not speak for you any more."
         assert (await two.say("more", user="ana2")).id == ""
