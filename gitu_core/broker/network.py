@@ -99,7 +99,7 @@ class Network:
     def _named(self, host: str) -> bool:
         """True for an address, or this machine, that is declared itself."""
         named = any(host == urlsplit(f"//{entry.rpartition('://')[2]}").hostname for entry in self._declared)
-        return named and (host == "localhost" or _is_address(host))
+        return named and bool(re.fullmatch(r"localhost|[0-9.]+|.*:.*", host))
 
     def _filled(self, value: str, parts: SplitResult, shown: dict[str, str]) -> str:
         def fill(found: re.Match[str]) -> str:
@@ -191,14 +191,6 @@ def _public(address: str) -> bool:
         if inside:
             return inside.is_global and not inside.is_multicast
     return found.is_global and not found.is_multicast
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _personal(name: str, value: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -53,6 +53,7 @@ class Apart:
         self._task = Task(found.name, found.value, manifest, fence, seconds, debug)
         self._lock = anyio.Lock()
         self._run: Run | None = None
+        self._tasks = set[asyncio.Task[None]]()
         self._deaths, self._again = 0, 0.0
         self.begun = self.closed = self._opened = False
         self.walls: tuple[str, ...] = ()
@@ -81,7 +82,7 @@ class Apart:
     async def object(self, seam: str, name: str) -> tuple[Run, Any]:
         """The running worker and the proxy of one of its objects; ``hooks`` is a seam here."""
         run = self._run
-        if run is None or run.over.is_set():
+        if run is None or not run.alive:
             run = await self._running()
         proxy = run.proxies.get((seam, name))
         if proxy is None:
@@ -93,8 +94,11 @@ class Apart:
     async def _running(self) -> Run:
         async with self._lock:
             run = self._run
-            if run is not None and not run.over.is_set():
+            if run is not None and run.alive:
                 return run
+            if run is not None:
+                await run.over.wait()
+                self._account(run)
             if self.closed:
                 raise NotReady(f"the plugin {self.manifest.id} was ended", hint="see: gitu plugins")
             wait = self._again - time.monotonic()
@@ -107,12 +111,14 @@ class Apart:
             try:
                 await self._begin(run)
             except BaseException as error:  # also when cancelled: what has not begun whole does not stay
-                run.end()
+                run.stop()
                 if self._opened and isinstance(error, GituError):  # the first time whoever asked for it is told
-                    self._died(run.why or error.message, run.offence, steady=False)
+                    self._account(run, error.message)
                 raise
             self._run, self._opened = run, True
-            _keep(self._attend(run))
+            task = asyncio.get_running_loop().create_task(self._attend(run))
+            self._tasks.add(task)  # a task that nobody holds may vanish
+            task.add_done_callback(self._tasks.discard)
             return run
 
     async def _begin(self, run: Run) -> None:
@@ -128,19 +134,20 @@ class Apart:
 
     async def _attend(self, run: Run) -> None:
         """Waits for the end of a worker, and says so where nobody wanted it."""
-        born = time.monotonic()
         while not run.over.is_set():
             with anyio.move_on_after(IDLE / 10):
                 await run.over.wait()
             if not (run.open or self.lasts or run.over.is_set()) and time.monotonic() - run.used > IDLE:
                 await self._rest(run)
-        if not run.wanted and not self.closed:
-            self._died(run.why, run.offence, steady=time.monotonic() - born > STEADY)
+        self._account(run)
 
-    def _died(self, why: str, offence: bool, *, steady: bool) -> None:
-        self._deaths = 1 if steady else self._deaths + 1
-        self._again = time.monotonic() + min(FIRST_WAIT * 2 ** (self._deaths - 1), LONGEST_WAIT)
-        self._blame(why, offence)
+    def _account(self, run: Run, why: str = "") -> None:
+        """A worker ended that nobody wanted to end: the next one waits longer, and its plugin is told of, once."""
+        if not run.wanted and not self.closed:
+            run.wanted = True
+            self._deaths = 1 if time.monotonic() - run.born > STEADY else self._deaths + 1
+            self._again = time.monotonic() + min(FIRST_WAIT * 2 ** (self._deaths - 1), LONGEST_WAIT)
+            self._blame(run.why or why, run.offence)
 
     async def _rest(self, run: Run) -> None:
         if "gitu_stop" in self.manifest.hooks:
@@ -242,13 +249,3 @@ def _member(method: Method) -> Callable[..., Any]:
     member: Callable[..., Any] = streaming if method.streams else unary
     member.__name__ = method.name
     return member
-
-
-_tasks: set[asyncio.Task[None]] = set()
-
-
-def _keep(work: Coroutine[Any, Any, None]) -> None:
-    """Lets *work* run; a task that nobody holds may vanish."""
-    task = asyncio.get_running_loop().create_task(work)
-    _tasks.add(task)
-    task.add_done_callback(_tasks.discard)

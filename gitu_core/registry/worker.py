@@ -68,11 +68,12 @@ class Run:
         self.over = anyio.Event()
         self.why, self.offence, self.wanted, self._asked = "", False, False, False
         self.open, self.used, self.taint = 0, time.monotonic(), UNLABELLED
+        self.born = self.used
         self.proxies: dict[tuple[str, str], Any] = {}
         self.loaded: Loaded
         self.guest: Guest
         self.pid = 0
-        self._met = anyio.Event()
+        self._met, self._lost = anyio.Event(), anyio.Event()
         self._failed: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -88,7 +89,7 @@ class Run:
                 raise LoadError(f"its process could not be started: {self._failed or self.why}", hint="see the log")
             await self._loading(task)
         except BaseException:  # also when cancelled: nothing that was not loaded stays
-            self.end()
+            self.stop()
             raise
 
     async def _loading(self, task: Task) -> None:
@@ -109,18 +110,26 @@ class Run:
             raise LoadError(f"its process ended while it was loaded: {self.why or error.message}",
                             hint="see the log, and what its module does when it is imported") from error  # fmt: skip
 
+    @property
+    def alive(self) -> bool:
+        """False from the moment that the connection is lost; `over` is set when nothing is left of it."""
+        return not (self._lost.is_set() or self.over.is_set())
+
     def end(self) -> None:
-        """Ends the process at once."""
+        """Ends the process at once, because it is no longer wanted."""
         self.wanted = True
-        if self._task is not None and not self.over.is_set():
-            self._task.cancel()
+        self.stop()
 
     def offend(self, what: str) -> None:
         """Ends the process for what it did."""
         if not self.over.is_set() and not self.offence:
             self.why, self.offence = what, True
-            if self._task is not None:
-                self._task.cancel()
+            self.stop()
+
+    def stop(self) -> None:
+        """Ends the process at once."""
+        if self._task is not None and not self.over.is_set():
+            self._task.cancel()
 
     # ---- the life of the process -----------------------------------------------------------------
 
@@ -161,6 +170,7 @@ class Run:
                 transport, offer=desk, protocol=Desk, grace=GRACE, rate=RATE, max_calls=1_000,
                 context=self._alone, stuck=self._stuck,
             ) as peer:  # fmt: skip
+                self._lost = peer.closed
                 self.guest = peer.remote(Guest)
                 self._met.set()
                 async with anyio.create_task_group() as group:
