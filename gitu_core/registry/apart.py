@@ -203,8 +203,11 @@ class Apart:
 
     @contextmanager
     def _used(self, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[None]:
-        """Somebody waits for the worker inside."""
-        self._note(run, args, kwargs)
+        """Somebody waits for the worker inside. Whatever it is handed, it may say when nobody asked it."""
+        for each in (CURRENT_CALL.get(), *args, *kwargs.values()):
+            label = getattr(each, "label", None)
+            if label is not None and label is not run.taint:
+                run.taint = run.taint.join(label)
         run.open += 1
         try:
             yield
@@ -215,14 +218,6 @@ class Apart:
         finally:
             run.open -= 1
             run.used = time.monotonic()
-
-    @staticmethod
-    def _note(run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Whatever the worker is handed, it may say when nobody asked it."""
-        for each in (CURRENT_CALL.get(), *args, *kwargs.values()):
-            label = getattr(each, "label", None)
-            if label is not None and label is not run.taint:
-                run.taint = run.taint.join(label)
 
 
 class StandIn:

@@ -66,7 +66,8 @@ class Run:
     def __init__(self, found: Found, id: str, home: Path, host: Any, *, debug: bool) -> None:
         self._found, self._id, self._home, self._host, self._debug = found, id, home, host, debug
         self.over = anyio.Event()
-        self.why, self.offence, self.wanted, self._asked = "", False, False, False
+        self.why, self.offence, self.wanted = "", False, False
+        self._asked = self._stopped = False
         self.open, self.used, self.taint = 0, time.monotonic(), UNLABELLED
         self.born = self.used
         self.proxies: dict[tuple[str, str], Any] = {}
@@ -127,8 +128,9 @@ class Run:
             self.stop()
 
     def stop(self) -> None:
-        """Ends the process at once."""
-        if self._task is not None and not self.over.is_set():
+        """Ends the process at once. Once: what clears up behind it must not be cancelled in its turn."""
+        if self._task is not None and not self._stopped:
+            self._stopped = True
             self._task.cancel()
 
     # ---- the life of the process -----------------------------------------------------------------
@@ -189,13 +191,14 @@ class Run:
         """Kills whatever is left, and finds out how it ended."""
         if isinstance(reason, BorderError) and not self.offence:
             self.why, self.offence = f"it broke the protocol: {reason.message}", True
-        elif reason is not None:
-            with anyio.move_on_after(0.5):  # it ends by itself: its own word about how is the better one
+        try:
+            with anyio.move_on_after(0.5 if reason else 0):  # it ends by itself: its own word about how is better
                 while process.returncode is None:  # noqa: ASYNC110 - `wait` also waits for pipes that nobody reads
                     await anyio.sleep(0.01)
-        died = process.returncode
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
-            (os.kill if self._debug else os.killpg)(process.pid, signal.SIGKILL)
+        finally:
+            died = process.returncode
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
+                (os.kill if self._debug else os.killpg)(process.pid, signal.SIGKILL)
         with anyio.move_on_after(GRACE):
             while process.returncode is None:  # noqa: ASYNC110 - as above
                 await anyio.sleep(0.005)
