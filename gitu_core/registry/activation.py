@@ -124,12 +124,12 @@ class Activation:
     async def _load(self, record: Record) -> Active:
         from gitu_core.registry.loading import activate, imported
 
-        shipped = record.local is None
+        shipped, taken = record.local is None, self._registry.hooks.taken
         if record.isolation == "process":
             active = await self._load_apart(record)
         else:
             plugin = await imported(record.found, record.id, self._limit) if shipped else record.local
-            active = await activate(plugin, record.manifest, self._host_for, self._manager, shipped=shipped)
+            active = await activate(plugin, record.manifest, self._host_for, self._manager, taken, shipped)
         record.active, record.manifest = active, active.manifest
         if record.state != "enabled":  # it was quarantined for what it did meanwhile
             self._manager.drop(record.id)
@@ -149,7 +149,7 @@ class Activation:
         host, said = self._host_for(record.manifest), self._workers.get(record.id, {})
         apart = Apart(record.found, record.manifest, self._home, host, blame, seconds=self._limit,
                       debug=said.get("debug") is True, memory=said.get("memory", MEMORY) << 20)  # fmt: skip
-        return await activate_apart(apart, host)
+        return await activate_apart(apart, host, self._registry.hooks.taken)
 
     def drop(self, record: Record) -> None:
         """Ends the process of a plugin that is out of service, if it has one of its own."""

@@ -173,11 +173,9 @@ class Apart:
         """The plugin's hooks, those that hand over objects left out."""
         hooks, found = _stand_in(plan_of(Hooks))(self, "hooks", "", {}), {}
         for name, order in self.manifest.hooks.items():
-            meta = HOOKS[name]
-            if meta.mode != "provide":
-                arguments = tuple(each for each in arguments_of(name) if each != "host")
-                hook = getattr(hooks, name)
-                found[name] = Implementation(self.manifest.id, meta, hook, arguments, order, meta.timeout, False, True)
+            if (meta := HOOKS[name]).mode != "provide":
+                given, hook = tuple(each for each in arguments_of(name) if each != "host"), getattr(hooks, name)
+                found[name] = Implementation(self.manifest.id, meta, hook, given, order, meta.timeout, False, True)
         return found
 
     async def call(self, seam: str, name: str, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

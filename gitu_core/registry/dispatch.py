@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 Fault = Callable[[str, HookError, int], None]
 """Told about every failure: the plugin, what happened, and how many faults it counts."""
+
+TAP: ContextVar[Callable[[Implementation], Implementation] | None] = ContextVar("gitu_tap", default=None)
+"""What a `Dispatcher` that is made in this context hands every implementation to; what it gives is called instead."""
 
 _VALUES: dict[str, type] = {
     "message": Message, "request": ModelRequest, "call": ToolCall, "result": ToolResult, "outgoing": Outgoing,
@@ -62,11 +66,10 @@ class Dispatcher:
     """The hooks of active plugins. Keeps the promises of the port `Hooks`."""
 
     def __init__(self, fault: Fault) -> None:
-        self._fault = fault
+        self._fault, self._tap = fault, TAP.get()
         self._calls: dict[str, tuple[Implementation, ...]] = {name: () for name in HOOKS}
         self._closed: dict[str, dict[str, tuple[int, str]]] = {}
-        self._off: set[str] = set()
-        self._wanted: frozenset[str] = frozenset()
+        self._off, self._wanted = set[str](), frozenset[str]()
         self.events: list[Event] = []
         self.running: tuple[Implementation, float] | None = None
 
@@ -78,6 +81,11 @@ class Dispatcher:
     def blocks(self) -> bool:
         """True if some implementation runs inside the event loop and could block it."""
         return any(not call.awaits and not call.thread for calls in self._calls.values() for call in calls)
+
+    def taken(self, found: dict[str, Implementation]) -> dict[str, Implementation]:
+        """A plugin's implementations as they are called: as they are, unless somebody listens in (`TAP`). Every kind of
+        hook comes by here once, so that calls cost nothing where nobody does."""
+        return {name: self._tap(each) for name, each in found.items()} if self._tap else found
 
     async def observe(self, hook: str, **arguments: Any) -> None:
         """Tells everybody who listens; failures are counted against the plugin and go no further."""
@@ -106,7 +114,8 @@ class Dispatcher:
         """The first reason to refuse, or None. A guard that fails, or cannot run, refuses and names its
         plugin.
         """
-        reason = self._standing_refusal(hook)
+        closed = [(order, plugin, why) for plugin, (order, why) in self._closed.get(hook, {}).items()]
+        reason: str | None = min(closed)[2] if closed else None
         if reason is None:
             for call in self._calls[hook]:
                 if (value := await self._call(call, arguments)) is not None:
@@ -120,8 +129,7 @@ class Dispatcher:
         for each in implementations:
             self._off.discard(each.plugin)
             if each.meta.mode in ("observe", "filter", "guard"):
-                calls = [call for call in self._calls[each.meta.name] if call.plugin != each.plugin]
-                calls.append(each)
+                calls = [*(call for call in self._calls[each.meta.name] if call.plugin != each.plugin), each]
                 self._calls[each.meta.name] = tuple(sorted(calls, key=lambda call: (call.order, call.plugin)))
         self._look()
 
@@ -147,10 +155,6 @@ class Dispatcher:
     def _look(self) -> None:
         """Notes which hooks are wanted, so that asking costs one look-up."""
         self._wanted = frozenset(name for name in HOOKS if self._calls[name] or self._closed.get(name))
-
-    def _standing_refusal(self, hook: str) -> str | None:
-        closed = self._closed.get(hook)
-        return min((order, plugin, reason) for plugin, (order, reason) in closed.items())[2] if closed else None
 
     async def _call(self, call: Implementation, arguments: dict[str, Any]) -> Any:
         """One implementation's value, or `_Failed`."""
@@ -183,10 +187,8 @@ class Dispatcher:
 
         limit = call.timeout
         try:
-            if call.thread and not call.awaits:
-                value = await in_thread(lambda: function(*args), limit, f"gitu-{call.plugin}")
-            else:
-                value = function(*args)
+            blocks, name = call.thread and not call.awaits, f"gitu-{call.plugin}"
+            value = await in_thread(lambda: function(*args), limit, name) if blocks else function(*args)
             return await within(limit, value) if hasattr(value, "__await__") else value
         except Overdue as error:
             return self._count(call, str(error), "make it faster, or let it start a task of its own", HANG)

@@ -23,6 +23,9 @@ from gitu_core.registry.scan import GROUP, Found
 if TYPE_CHECKING:
     from gitu_core.registry.apart import Apart
 
+Taken = Callable[[dict[str, Implementation]], dict[str, Implementation]]
+"""Makes of a plugin's implementations what is called (`Dispatcher.taken`)."""
+
 
 @dataclass(eq=False)
 class Active:
@@ -74,7 +77,7 @@ async def imported(found: Found, id: str, limit: float) -> Any:
         return await in_thread(lambda: import_plugin(found.name, found.value), limit, f"gitu-import-{id}")
 
 
-async def activate_apart(apart: Apart, host: Host) -> Active:
+async def activate_apart(apart: Apart, host: Host, taken: Taken) -> Active:
     """Starts the worker of an isolated plugin; gives it as the rest of the host holds it."""
     with blamed(LoadError, "its process ", "see the log", plugin=apart.manifest.id):
         try:
@@ -83,11 +86,11 @@ async def activate_apart(apart: Apart, host: Host) -> Active:
         except BaseException:  # also when the host cancels: no process stays behind
             apart.close()
             raise
-    return Active(host, apart.manifest, apart.implementations(), objects, apart)
+    return Active(host, apart.manifest, taken(apart.implementations()), objects, apart)
 
 
 async def activate(
-    plugin: Any, manifest: Manifest, host_for: Callable[[Manifest], Host], manager: Manager, *, shipped: bool
+    plugin: Any, manifest: Manifest, host_for: Callable[[Manifest], Host], manager: Manager, taken: Taken, shipped: bool
 ) -> Active:
     """Registers a plugin object and calls its provider hooks. With *shipped*, its code must agree with
     *manifest*.
@@ -96,7 +99,7 @@ async def activate(
     try:
         with blamed(LoadError, "what it contributes cannot be used: it ", "see the plugin's code", plugin=id):
             host = host_for(manifest)
-            implementations = manager.add(plugin, id)
+            implementations = taken(manager.add(plugin, id))
             objects = await hand_over(implementations, host)
             described = summarise(manifest, implementations, objects)
             if shipped and (differences := compare(manifest, described)):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import anyio
 import pytest
 
 from gitu_core import Gitu, Message
@@ -44,13 +46,35 @@ async def test_every_hook_is_seen_with_who_answered_and_what_it_gave(content: bo
     assert ("secret words" in table(calls)) is content
 
 
-def test_outside_nothing_is_watched() -> None:
-    from gitu_core.registry.manager import Manager
+async def test_a_function_that_gives_something_to_wait_for_is_one_call_until_its_end() -> None:
+    class Late:
+        def gitu_guard_message(self, message: Message) -> Any:
+            async def look() -> str:
+                await anyio.sleep(0.02)
+                return "no"
 
-    before = Manager.add
-    with recording():
-        assert Manager.add is not before
-    assert Manager.add is before
+            return look()
+
+    with recording() as calls:
+        async with Gitu(model=ScriptedModel(["Hello."]), plugins=[Late()], use=[]) as gitu:
+            with pytest.raises(Exception, match="no"):
+                await gitu.send("Hello", user="ana")
+    (call,) = [call for call in calls if call.hook == "gitu_guard_message"]
+    assert call.gave == "refused"
+    assert call.took >= 15
+
+
+async def test_what_is_opened_outside_runs_the_plugins_own_functions() -> None:
+    """Nothing is exchanged, and nothing is asked at a call, where nobody traces."""
+    plugin = Plugin()
+    with recording() as calls:
+        pass
+    async with Gitu(model=ScriptedModel(["Hello."]), plugins=[plugin], use=[]) as gitu:
+        with recording() as late:
+            await gitu.send("Hello", user="ana")
+        (own,) = gitu.house.registry.hooks._calls["gitu_filter_message"]
+    assert own.function == plugin.gitu_filter_message
+    assert calls == late == []
 
 
 @pytest.mark.parametrize(

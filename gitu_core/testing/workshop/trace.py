@@ -12,9 +12,8 @@ from typing import Any
 
 import msgspec
 
-from gitu_core.registry.apart import Apart
+from gitu_core.registry.dispatch import TAP
 from gitu_core.registry.hooks import Implementation
-from gitu_core.registry.manager import Manager
 from gitu_core.secrecy import hidden
 from gitu_core.testing.workshop.shapes import painted
 
@@ -34,23 +33,14 @@ class Called(msgspec.Struct, omit_defaults=True):
 
 @contextmanager
 def recording(content: bool = False) -> Iterator[list[Called]]:
-    """Inside, every plugin that is loaded tells of every call of its hooks. Without *content* only of what kind the
-    values are. A plugin that was loaded before is not seen."""
+    """Inside, every `Gitu` that is opened tells of each call of a hook, in whichever process it is. Without *content*
+    only of what kind the values are."""
     calls: list[Called] = []
-    add, isolated = Manager.add, Apart.implementations
-
-    def watched(self: Manager, plugin: Any, id: str) -> dict[str, Implementation]:
-        # Here, where every implementation of every kind of hook comes by once: the house itself pays nothing for it.
-        return {name: _watched(each, calls, content) for name, each in add(self, plugin, id).items()}
-
-    def watched_apart(self: Apart) -> dict[str, Implementation]:
-        return {name: _watched(each, calls, content) for name, each in isolated(self).items()}
-
-    Manager.add, Apart.implementations = watched, watched_apart  # type: ignore[method-assign]
+    token = TAP.set(lambda each: _watched(each, calls, content))
     try:
         yield calls
     finally:
-        Manager.add, Apart.implementations = add, isolated  # type: ignore[method-assign]
+        TAP.reset(token)
 
 
 def _watched(each: Implementation, calls: list[Called], content: bool) -> Implementation:
@@ -74,12 +64,19 @@ def _watched(each: Implementation, calls: list[Called], content: bool) -> Implem
         return value
 
     async def waiting(*args: Any, **given: Any) -> Any:
+        return await ended(each.function(*args, **given))
+
+    async def ended(value: Any) -> Any:
         with timed() as call:
-            return note(call, await each.function(*args, **given))
+            return note(call, await value)
 
     def plain(*args: Any, **given: Any) -> Any:
         with timed() as call:
-            return note(call, each.function(*args, **given))
+            value = each.function(*args, **given)
+            if not hasattr(value, "__await__"):
+                return note(call, value)
+        calls.remove(call)  # a function that gives something to wait for: what it does then is the call
+        return ended(value)
 
     return replace(each, function=waiting if each.awaits else plain)
 
