@@ -24,6 +24,21 @@ def test_a_new_plugin_passes_its_tests_and_the_linter(kind: str, written: dict[s
         assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize(
+    ("kind", "untested"),
+    [("adapter", {"'lost'", "'slow'", "`crash`"}), ("action", {"plant()", "`crash`"}), ("memory", set()),
+     ("router", set())],
+)  # fmt: skip
+def test_its_tests_have_another_side_so_that_the_laws_run(
+    kind: str, untested: set[str], written: dict[str, Path]
+) -> None:
+    """What is left untested is what such a plugin cannot show: files neither lose an answer nor answer late."""
+    said = python(written[kind], "pytest", "-q", "-rs", "-p", "no:cacheprovider").stdout
+    left = [line.partition("not tested: ")[2] for line in said.splitlines() if "not tested: " in line]
+    assert {word for line in left for word in untested if word in line} == untested, said
+    assert [line for line in left if not any(word in line for word in untested)] == []
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_its_manifest_is_what_the_code_amounts_to(kind: str, written: dict[str, Path]) -> None:
     package = f"gitu_my_{kind}"

@@ -210,8 +210,9 @@ class ToolLaws(Laws):
         missing = [key for key in result.fields if not any(covers(key, path) for path in paths)]
         assert missing == [], "labels of parts that are not there"
 
-    def test_t4_happens_once_although_the_process_dies(self) -> None:
+    def test_t4_happens_once_although_the_process_dies(self, own: Any) -> None:
         """By SIGKILL just before the effect and just after it, on real processes and a real store."""
+        self._acts(own, "T4")
         if not self.crash:
             pytest.skip("not tested: set `crash` to the arguments of crash_test that make the tools for a World")
         report = crash_test(**{"scenarios": ["effect"], "points": ("world.effect",), **self.crash})
