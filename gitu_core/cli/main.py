@@ -25,7 +25,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "users": ("users", "list, pair, link, unlink, enable and disable users, say how far they are trusted"),
     "outbox": ("outbox", "list, send again or drop what was not delivered"),
     "plugins": ("plugins", "list, enable and disable plugins"),
-    "manifest": ("plugins", "print or write a plugin's manifest from its code"),
     "doctor": ("doctor", "check the installation and say what to do"),
     "grants": ("grants", "list, give and take back what users allowed beforehand"),
     "audit": ("audit", "list what was done on whose word, or verify that the record is whole"),

@@ -1,4 +1,4 @@
-"""``gitu plugins`` and ``gitu manifest``."""
+"""``gitu plugins``."""
 
 from __future__ import annotations
 
@@ -14,18 +14,14 @@ from gitu_core.cli.show import answers_only, as_json, paint, table
 from gitu_core.config import plugin_config
 from gitu_core.contracts import Host
 from gitu_core.errors import PluginError
-from gitu_core.manifest import FILE_NAME, Manifest, parse, render
+from gitu_core.manifest import Manifest
 from gitu_core.options import built_in, enabled_by, trusted_by
-from gitu_core.registry import PluginStatus, Registry, describe_package
+from gitu_core.registry import PluginStatus, Registry
 from gitu_core.registry.describe import RecordingHost
 
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    if name == "manifest":
-        command.add_argument("package", help="the plugin's package (import name)")
-        command.add_argument("--write", action="store_true", help=f"write {FILE_NAME} into the package")
-        return
     tip = "reset describes it anew where it has no manifest; quarantine elsewhere ends when that one is started again"
     command.add_argument("action", nargs="?", default="list", choices=ACTIONS[name], help=tip)
     command.add_argument("id", nargs="?", default="", help="the plugin to act on")
@@ -35,8 +31,6 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command."""
-    if options.command == "manifest":
-        return anyio.run(_manifest, options)
     registry = registry_of(options)
     with answers_only():
         if options.action != "list":
@@ -74,17 +68,3 @@ def listing(found: list[PluginStatus]) -> str:
                 lines.append(f"  next: {each.hint}")
         lines += [f"\n{paint(each.id, 'bold')}: {note}" for note in each.notes]
     return "\n".join(lines)
-
-
-async def _manifest(options: argparse.Namespace) -> int:
-    with answers_only():
-        folder, manifest = await describe_package(options.package)
-    text = render(manifest)
-    if not options.write:
-        print(text, end="")
-        return 0
-    file = anyio.Path(folder, FILE_NAME)
-    await file.write_text(text, "utf-8")
-    parse(text, str(file))
-    print(f"written: {file}")
-    return 0

@@ -12,15 +12,13 @@ first activation. The modules, from reading to running:
     objects   makes a plugin out of whatever an entry point names, and checks objects against their contract
     manager   registers hook implementations with pluggy and checks their names and arguments
     describe  writes a manifest from code and compares it with the one that was shipped
-    package   describes a package for its author
     loading   imports one plugin and takes what it contributes
     activation  brings plugins to life, once each, and ends them; `aside` keeps what they print off standard output
     dispatch  calls hooks; `faults` counts what goes wrong and notices who blocks the event loop
     registry  puts it together
 """
 
-from gitu_core.registry.package import describe_package
 from gitu_core.registry.registry import Registry
 from gitu_core.registry.status import PluginStatus
 
-__all__ = ["PluginStatus", "Registry", "describe_package"]
+__all__ = ["PluginStatus", "Registry"]

@@ -15,9 +15,9 @@ from gitu_core.contracts import SEAMS, Channel, CommandSpec, ModelInfo
 from gitu_core.errors import LoadError, PluginError
 from gitu_core.manifest import Contribution, Manifest, parse, render
 from gitu_core.model import ActionSpec, ToolSpec
-from gitu_core.registry import describe_package
 from gitu_core.registry.describe import RecordingHost, compare, describe
 from gitu_core.registry.objects import PROVIDES, lacks
+from gitu_core.testing.workshop.manifest import describe_package
 from tests.registry.conftest import TOOL, Site
 
 pytestmark = pytest.mark.anyio

@@ -1,5 +1,5 @@
-"""``gitu new``, ``check``, ``dev`` and ``plugins trace``. `gitu_core.__main__` adds them to those of `gitu_core.cli`;
-what they need is imported when one of them runs."""
+"""``gitu new``, ``manifest``, ``check``, ``dev`` and ``plugins trace``. `gitu_core.__main__` adds them to those of
+`gitu_core.cli`; what they need is imported when one of them runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ _HERE = ".testing.workshop.commands"
 
 ADDED: dict[str, tuple[str, str]] = {
     "new": (_HERE, "write a whole plugin to begin with"),
+    "manifest": (_HERE, "print or write a plugin's manifest from its code"),
     "check": (_HERE, "check a plugin against the rules, and compute its quality tier"),
     "dev": (_HERE, "ask a plugin that is being written, again at every change"),
     "plugins trace": (_HERE, "ask something and print every hook that was called"),
@@ -23,7 +24,7 @@ FORMATS = ("text", "json", "junit", "sarif")
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    {"new": _new, "check": _check, "dev": _dev, "plugins trace": _trace}[name](command)
+    {"new": _new, "manifest": _manifest, "check": _check, "dev": _dev, "plugins trace": _trace}[name](command)
 
 
 def _new(command: argparse.ArgumentParser) -> None:
@@ -33,6 +34,11 @@ def _new(command: argparse.ArgumentParser) -> None:
     command.add_argument("--title", default="", help="a name for people (default: out of the id)")
     command.add_argument("--folder", type=Path, help="where to write it (default: a new folder gitu-NAME here)")
     command.add_argument("--license", default="", metavar="SPDX", help="the licence, such as Apache-2.0")
+
+
+def _manifest(command: argparse.ArgumentParser) -> None:
+    command.add_argument("package", help="the plugin's package (import name)")
+    command.add_argument("--write", action="store_true", help="write gitu-plugin.toml into the package")
 
 
 def _check(command: argparse.ArgumentParser) -> None:

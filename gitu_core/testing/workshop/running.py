@@ -30,8 +30,8 @@ _DESCRIBE = """
 import sys, json, asyncio
 from gitu_core.errors import GituError
 from gitu_core.manifest import read
-from gitu_core.registry import describe_package
 from gitu_core.registry.describe import compare
+from gitu_core.testing.workshop.manifest import describe_package
 sys.stdout, out = sys.stderr, sys.stdout
 try:
     folder, found = asyncio.run(describe_package(sys.argv[1]))

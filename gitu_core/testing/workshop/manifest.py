@@ -1,15 +1,33 @@
-"""Describes a plugin's package, for its author."""
+"""``gitu manifest``: describes a package for its author."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 from gitu_core.errors import LoadError, ManifestError
-from gitu_core.manifest import FILE_NAME, Manifest, check, read
+from gitu_core.manifest import FILE_NAME, Manifest, check, parse, read, render
 from gitu_core.registry.scan import scan_folder
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the manifest, or writes it into the package."""
+    import anyio
+
+    with redirect_stdout(sys.stderr):  # whatever the plugin prints
+        folder, manifest = anyio.run(describe_package, options.package)
+    text = render(manifest)
+    if not options.write:
+        print(text, end="")
+        return 0
+    file = folder / FILE_NAME
+    file.write_text(text, "utf-8")
+    parse(text, str(file))
+    print(f"written: {file}")
+    return 0
 
 
 async def describe_package(package: str) -> tuple[Path, Manifest]:
