@@ -9,6 +9,7 @@ first activation. The modules, from reading to running:
     consent   what the operator switched on and off
     catalogue who contributes what, and who keeps a name that two want
     census    decides, for every plugin that was found, whether it may run, and why not
+    seal      notices that the files of an installed release were changed
     objects   makes a plugin out of whatever an entry point names, and checks objects against their contract
     manager   registers hook implementations with pluggy and checks their names and arguments
     describe  writes a manifest from code and compares it with the one that was shipped

@@ -123,10 +123,13 @@ class Activation:
 
     async def _load(self, record: Record) -> Active:
         from gitu_core.registry.loading import activate, imported
+        from gitu_core.registry.seal import broken
 
         shipped, taken = record.local is None, self._registry.hooks.taken
         if record.isolation == "process":
             active = await self._load_apart(record)
+        elif wrong := await broken(record.found, self._home):
+            raise LoadError(wrong, hint=f"install it again, or run: gitu plugins remove {record.id}")
         else:
             plugin = await imported(record.found, record.id, self._limit) if shipped else record.local
             active = await activate(plugin, record.manifest, self._host_for, self._manager, taken, shipped)

@@ -27,6 +27,7 @@ from gitu_core.model import UNLABELLED, CallInfo, Label
 from gitu_core.model import plugin as plugin_principal
 from gitu_core.registry.process import cpu, folder_for, how, places, readable, roots, size_of
 from gitu_core.registry.scan import Found
+from gitu_core.registry.seal import broken
 from gitu_core.registry.treaty import BOOT, GRACE, RUNTIME, Desk, Guest, Loaded, Task
 
 LOOK = 1.0
@@ -83,6 +84,9 @@ class Run:
         if sys.platform == "win32":
             raise LoadError("it would run in a process of its own, which Windows cannot give it",
                             hint=f"to trust it, set trusted = true in [plugins.{self._id}]")  # fmt: skip
+        if wrong := await broken(self._found, self._home):  # also before a worker that takes the place of a dead one
+            self.why, self.offence = wrong, True
+            raise LoadError(wrong, hint=f"install it again, or run: gitu plugins remove {self._id}")
         self._task = asyncio.get_running_loop().create_task(self._live())
         try:
             await self._met.wait()

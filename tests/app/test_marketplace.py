@@ -98,6 +98,26 @@ def test_a_signed_index_is_added_searched_and_installed_from(cli: Cli, tmp_path:
     assert "1.1 is the newest" in cli.run("plugins", "update", "lamp").stdout
 
 
+@pytest.mark.parametrize("trusted", [False, True])
+def test_what_was_changed_after_it_was_installed_is_not_loaded(cli: Cli, tmp_path: Path, trusted: bool) -> None:
+    wheel = write_plugin(tmp_path / "dist", "lamp", colour="green")
+    cli.run("plugins", "install", str(wheel), "--yes", "--enable")
+    cli.configure(f"[plugins.lamp]\ntrusted = {str(trusted).lower()}\n")
+    (code,) = cli.home.glob("plugins/lamp/*/x_lamp/__init__.py")
+    before = code.stat()
+    for _ in range(2):  # also with the compiled copies that a trusted one leaves
+        assert "The lamp 7 is green." in cli.run("ask", QUESTION).stdout
+    code.write_text(code.read_text().replace("green", "black"))
+    os.utime(code, ns=(before.st_atime_ns, before.st_mtime_ns))  # of the same size and as old as before
+    asked = cli.run("ask", QUESTION)
+    assert "black" not in asked.stdout
+    (listed,) = [each for each in json.loads(cli.run("plugins", "--json").stdout) if each["id"] == "lamp"]
+    assert (listed["state"], listed["hint"]) == ("quarantined", "install it again, or run: gitu plugins remove lamp")
+    assert "x_lamp/__init__.py was changed" in listed["reason"]
+    cli.run("plugins", "install", str(wheel), "--yes")
+    assert "The lamp 7 is green." in cli.run("ask", QUESTION).stdout
+
+
 def test_words_that_no_plugin_has_are_refused_as_before(cli: Cli) -> None:
     assert "invalid choice: 'instal'" in cli.run("plugins", "instal", status=2).stderr
     assert "no index" in cli.run("plugins", "index", "list").stdout

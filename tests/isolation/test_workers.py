@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +234,13 @@ return said.stdout + said.stderr
     assert "Permission denied" in said
 
 
+def released(folder: Path) -> None:
+    """Writes down what an installer writes down."""
+    files = {each.relative_to(folder).as_posix(): sha256(each.read_bytes()).hexdigest()
+             for each in folder.rglob("*") if each.is_file()}  # fmt: skip
+    (folder / "release.json").write_text(json.dumps({"files": files}))
+
+
 async def test_two_plugins_need_two_versions_of_one_library(opened: Open, home: Path) -> None:
     for number in (1, 2):
         folder = home / "plugins" / f"uses{number}" / "r1"
@@ -240,10 +249,26 @@ async def test_two_plugins_need_two_versions_of_one_library(opened: Open, home: 
         plugin(site, f"uses{number}", body)
         (folder / "clashing.py").write_text(f"VERSION = {number}\n")
         (folder.parent / "current").write_text("r1\n")
+        released(folder)
     async with opened("uses1", "uses2") as house:
         for _ in range(2):
             for number in (1, 2):
                 assert (await house.ask(f"uses{number}")).results[0].content == number
+
+
+async def test_what_was_changed_is_not_run_in_the_place_of_a_worker_that_died(opened: Open, home: Path) -> None:
+    folder = home / "plugins" / "mine" / "r1"
+    plugin(Site(folder), "mine", "return os.getpid()")
+    (folder.parent / "current").write_text("r1\n")
+    released(folder)
+    async with opened("mine") as house:
+        pid = (await house.ask("mine")).results[0].content
+        code = next(folder.rglob("x_mine/__init__.py"))
+        code.write_text(code.read_text().replace("os.getpid()", "'changed'"))
+        os.kill(pid, signal.SIGKILL)
+        assert (await house.ask("mine")).results[0].content != "changed"
+        await until(lambda: house.status("mine").state == "quarantined")
+        assert "x_mine/__init__.py was changed" in house.status("mine").reason
 
 
 def test_a_worker_dies_with_its_host(site: Site, home: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from gitu_core.errors import InputError, StoreError
-from gitu_marketplace.disk import PIN, flush, flush_folder, hashes, lock, write
+from gitu_marketplace.disk import PIN, flush, flush_folder, hashes, lock, mark, write
 from gitu_marketplace.wants import ID, Wants
 
 step: Callable[[str], None] = lambda name: None  # noqa: E731  a test puts its own here, to end the process there
@@ -33,7 +33,8 @@ class Part(msgspec.Struct, frozen=True):
 
 class Release(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of an installed release. `source` says where it came from and where its successors are; `before` is
-    the release that it replaced; `files` are the hashes of all its files."""
+    the release that it replaced; `files` are the hashes of all its files, `marks` what the system said of each: whoever
+    loads it reads only those again of which it says something else."""
 
     id: str
     distribution: str
@@ -46,6 +47,7 @@ class Release(msgspec.Struct, frozen=True, omit_defaults=True):
     tier: str = ""
     before: str = ""
     files: dict[str, str] = {}
+    marks: dict[str, tuple[int, int, int, int]] = {}
 
 
 class Shelf:
@@ -119,8 +121,10 @@ class Shelf:
     def commit(self, stage: Path, release: Release) -> Release:
         """Puts a finished folder in use."""
         id, now = release.id, self.name(release.id)
-        release = msgspec.structs.replace(release, before=now, files=hashes(stage))
-        write(stage / PIN, msgspec.json.format(msgspec.json.encode(release, order="deterministic"), indent=1))
+        files = hashes(stage)
+        marks = {path: mark(stage / path) for path in files}
+        release = msgspec.structs.replace(release, before=now, files=files, marks=marks)
+        write(stage / PIN, msgspec.json.encode(release, order="deterministic"))
         step("pinned")
         base = f"{release.version}-{release.sha256[:12]}"
         names = (base, *(f"{base}.{number}" for number in range(2, 1_000)))
