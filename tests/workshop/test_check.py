@@ -120,16 +120,75 @@ def test_what_only_shows_when_it_runs_is_caught(
 
 
 def test_a_kit_is_found_and_what_it_left_untested_too(folder: Path) -> None:
-    kit = "import pytest\n\n\nclass ToolLaws:\n    pass\n\n\nclass TestLaws(ToolLaws):\n"
-    tests = (
-        "    def test_t1(self) -> None: ...\n\n    def test_t2(self) -> None: ...\n\n    def test_t3(self) -> None:\n"
-    )
-    (folder / "tests" / "test_tool.py").write_text(f'{kit}{tests}        pytest.skip("T5 is for others")\n')
     outcomes = run(from_folder(folder), "kits", "every-law", "laws")
-    assert {each.status for each in outcomes.values()} == {"passed"}
-    assert outcomes["laws"].evidence == "2 tests ran, 1 were skipped; they run ToolLaws"
-    edit("tests/test_tool.py", "T5 is for others", "not tested: give the fixture remote")(folder)
-    assert run(from_folder(folder), "every-law")["every-law"].status == "failed"
+    assert [each.status for each in outcomes.values()] == ["passed", "failed", "passed"]
+    assert outcomes["laws"].evidence == "12 tests ran, 11 were skipped; they run ToolLaws"
+    add("tests/test_tool.py", REMOTE)(folder)
+    (left,) = {each.what.partition("[")[0] for each in run(from_folder(folder), "every-law")["every-law"].findings}
+    assert left == "test_t7_what_others_wrote_is_named_or_labelled", "nobody can plant anything in it"
+
+
+REMOTE = """
+
+class Nothing:
+    def state(self) -> int:
+        return 1
+
+
+@pytest.fixture
+def remote() -> Nothing:
+    return Nothing()
+
+
+TestTool.remote = staticmethod(remote)
+"""
+
+LIES = {
+    "a class that has the name of a kit": add(
+        "tests/test_tool.py", "\n\nclass ToolLaws:  # type: ignore[no-redef]\n    pass\n\n\nclass TestTool(ToolLaws):"
+        "  # type: ignore[no-redef]\n    def test_t1_the_spec_is_valid_and_never_changes(self) -> None: ...\n",
+    ),
+    "a law that was written anew": add(
+        "tests/test_tool.py", "\n\nTestTool.test_t1_the_spec_is_valid_and_never_changes = lambda self: None\n"
+    ),
+    "a law that is skipped": add(
+        "tests/conftest.py", "\n\ndef pytest_collection_modifyitems(items):\n    for each in items:\n"
+        "        if 'test_t2' in each.name:\n            each.add_marker(pytest.mark.skip(reason='T2'))\n",
+    ),
+    "a law that is expected to fail": add(
+        "tests/conftest.py", "\n\ndef pytest_collection_modifyitems(items):\n    for each in items:\n"
+        "        if 'test_t2' in each.name:\n            each.add_marker(pytest.mark.xfail(run=False))\n",
+    ),
+    "laws that are left out": edit("pyproject.toml", "addopts = [", "addopts = ['-k', 'not t1', "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+def test_a_law_counts_only_as_the_kit_has_it(lie: Break, folder: Path) -> None:
+    lie(folder)
+    outcome = run(from_folder(folder), "kits")["kits"]
+    assert outcome.status == "failed", outcome
+
+
+@pytest.mark.parametrize(
+    ("change", "rule", "said", "next"),
+    [
+        (add(CODE, "\n\ndef gitu_toolz(host):\n    return []\n"), "agrees", "there is no hook 'gitu_toolz'",
+         "did you mean 'gitu_tools'?"),
+        (add(CODE, "\n\nimport nowhere_lib\n"), "agrees", "No module named 'nowhere_lib'",
+         "try: python -c 'import gitu_my_tool'"),
+        (add("tests/test_tool.py", "\nimport nowhere_lib\n"), "laws",
+         "it cannot be imported: ModuleNotFoundError: No module named 'nowhere_lib'", "correct it"),
+    ],
+)  # fmt: skip
+def test_a_beginners_mistake_is_told_with_its_own_next_step(
+    change: Break, rule: str, said: str, next: str, folder: Path
+) -> None:
+    change(folder)
+    (found,) = run(from_folder(folder), rule)[rule].findings
+    assert said in found.what
+    assert next in found.hint
+    assert found.file in (MANIFEST, "tests/test_tool.py")
 
 
 # ---- the tier ------------------------------------------------------------------------------------
@@ -194,6 +253,13 @@ def test_what_cannot_be_checked_is_said(tmp_path: Path, cli: Cli) -> None:
     assert "cannot be read" in cli.run("check", "--wheel", str(tmp_path / "x.whl"), status=2).stderr
     (cli.folder / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     assert "has no package" in cli.run("check", ".", status=2).stderr
+
+
+def test_a_next_step_is_said_once(folder: Path, cli: Cli) -> None:
+    add(CODE, "\ndef (\n")(folder)
+    said = cli.run("check", str(folder), status=2).stderr
+    assert "__init__.py, line 11" in said
+    assert said.count("nothing else can be checked before") == 1
 
 
 def test_an_installed_plugin_is_found_by_its_id(cli: Cli) -> None:

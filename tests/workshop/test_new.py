@@ -64,6 +64,7 @@ def test_a_plugin_is_small(kind: str, most: int, written: dict[str, Path]) -> No
         ("core", "tool", "", "", "no name for a plugin"),
         ("../x", "tool", "", "", "no name for a plugin"),
         ("gitu", "tool", "", "", "is not a plugin id"),
+        ("basics", "tool", "", "", "a package gitu_basics in this installation already"),
         ("dice", "page", "", "", "no kind 'page'"),
         ("dice", "tool", 'a"b', "", "the title has characters"),
         ("dice", "tool", "", 'MIT"', "no SPDX expression"),

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
         raise
     except (GituError, OSError) as error:
         hint = getattr(error, "hint", "")
-        print(f"gitu: {error}" + (f"\nnext: {hint}" if hint else ""), file=sys.stderr)
+        print(f"gitu: {getattr(error, 'message', error)}" + (f"\nnext: {hint}" if hint else ""), file=sys.stderr)
         return 2
     return exit_of(result.rules)
 

@@ -7,6 +7,7 @@ import keyword
 import re
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from gitu_core import __version__
@@ -94,6 +95,9 @@ def write(name: str, kind: str, folder: Path, *, title: str = "", license: str =
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or keyword.iskeyword(name) or name == "core":
         raise InputError(f"{name!r} is no name for a plugin", hint="use lower-case letters, digits and single -")
     check(Manifest(name))
+    if find_spec(package) is not None:
+        what = f"there is a package {package} in this installation already, which it would clash with"
+        raise InputError(what, hint="choose another name, or uninstall that one first")
     if license and not _SPDX.fullmatch(license):
         raise InputError(f"{license!r} is no SPDX expression", hint="say for instance --license Apache-2.0")
     title = title or name.replace("-", " ").capitalize()

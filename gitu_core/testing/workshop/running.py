@@ -35,9 +35,9 @@ from gitu_core.testing.workshop.manifest import describe_package
 sys.stdout, out = sys.stderr, sys.stdout
 try:
     folder, found = asyncio.run(describe_package(sys.argv[1]))
-    said = compare(read(sys.argv[2]), found)
+    said = [(each, "") for each in compare(read(sys.argv[2]), found)]
 except GituError as error:
-    said = [f"{error.message} ({error.hint})"]
+    said = [(error.message.removeprefix(f"{sys.argv[2]}: "), error.hint)]
 out.write(json.dumps(said))
 """
 
@@ -79,8 +79,8 @@ def agrees(source: Source) -> Found:
     if done.returncode:
         yield at(source, source.manifest_file, f"the code cannot be described: {last(done.stderr)}", hint)
         return
-    for each in json.loads(done.stdout):
-        yield at(source, source.manifest_file, each, hint)
+    for what, own in json.loads(done.stdout):
+        yield at(source, source.manifest_file, what, own or hint)
     yield "hooks, contributions and contracts are as in the code"
 
 
