@@ -312,15 +312,17 @@ OPERATORS = frozenset({"enabled", "trusted", "debug", "memory"})
 
 
 def plugin_config(manifest: Manifest, settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """A plugin's configuration: what ``gitu.toml`` says, then the environment named by ``x-env``, then defaults.
+    """A plugin's configuration: what ``gitu.toml`` says, then the environment named by ``x-env``, then defaults. Only
+    variables that begin with the plugin's id are its own: others hold what it may not know, secrets for instance.
 
     `ConfigError` names the field that does not fit the plugin's JSON Schema.
     """
     values = {key: value for key, value in settings.plugins.get(manifest.id, {}).items() if key not in OPERATORS}
     properties: dict[str, Any] = manifest.config.get("properties", {}) if manifest.config else {}
+    own = f"{manifest.id}_".replace("-", "_").upper()
     for name, schema in properties.items():
-        variable = schema.get("x-env")
-        if name not in values and variable and environ.get(variable):
+        variable = str(schema.get("x-env", ""))
+        if name not in values and variable.startswith(own) and environ.get(variable):
             values[name] = _typed(environ[variable], schema.get("type"))
         elif name not in values and "default" in schema:
             values[name] = schema["default"]

@@ -100,6 +100,13 @@ def test_a_plugins_configuration_is_merged_and_checked():
         assert caught.value.details["plugin"] == "example"
 
 
+def test_a_plugin_reads_no_variable_that_is_not_its_own():
+    names = {"mine": "MY_OWN_URL", "other": "OPENAI_API_KEY", "near": "MY_OWNER", "odd": None, "any": ""}
+    schema = {"type": "object", "properties": {name: {"x-env": variable} for name, variable in names.items()}}
+    environ = dict.fromkeys(("MY_OWN_URL", "OPENAI_API_KEY", "MY_OWNER", "None", ""), "secret")
+    assert plugin_config(Manifest("my-own", config=schema), Settings(), environ) == {"mine": "secret"}
+
+
 def test_a_plugin_that_takes_no_configuration_says_so():
     with pytest.raises(ConfigError, match="takes no configuration"):
         plugin_config(Manifest(id="plain"), Settings(plugins={"plain": {"x": 1}}), {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gitu_core.contracts.base import SEAMS
@@ -128,10 +129,8 @@ class Census:
         elif wanted and not trusted and (inside := _inside_only(record.manifest)):
             hint = f"to trust it with everything, set trusted = true in [plugins.{id}]"
             record.put("incompatible", f"its {inside} can only run inside the host, and it is not trusted", hint)
-        elif wanted:
-            record.put("enabled")
         else:
-            record.put("disabled", *self._why_not(id, found))
+            record.put(*(("enabled",) if wanted else ("disabled", *self._why_not(id, found))))
         return record
 
     def _rank(self, found: Found) -> tuple[bool, bool, bool, str, str]:
@@ -145,7 +144,8 @@ class Census:
         return self._bundled(id, found) if said is None else said
 
     def _bundled(self, id: str, found: Found) -> bool:
-        return id in self._builtin and _named_after(id, found)
+        own = self._consent.file.absolute().parent / "plugins"  # what was installed there is nobody's part of us
+        return id in self._builtin and _named_after(id, found) and own not in Path(found.location).parents
 
     def _why_not(self, id: str, found: Found) -> tuple[str, str]:
         if self._enabled and self._enabled(id, found.manifest) is False:

@@ -173,8 +173,7 @@ class Dispatcher:
             return self._failed(call, error)
         finally:
             self.running = None
-        took = time.monotonic() - started
-        if took > call.timeout:
+        if (took := time.monotonic() - started) > call.timeout:
             what = f"blocked the event loop for {took:.1f} s; it may take {call.timeout:g} s"
             return self._count(call, what, "make it async def, or mark it @hook(thread=True)", HANG)
         if value is not None and hasattr(value, "__await__"):

@@ -61,6 +61,18 @@ async def test_the_id_of_a_built_in_plugin_cannot_be_borrowed(site: Site, make: 
     assert (found["gitu-basics"].state, found["evil"].state) == ("enabled", "duplicate")
 
 
+async def test_what_was_installed_from_elsewhere_is_no_part_of_gitu_whatever_it_is_called(
+    tmp_path: Path, make: Make
+) -> None:
+    """It comes from anybody: neither switched on nor trusted for its name."""
+    folder = tmp_path / "home/plugins/basics/1.0"
+    Site(folder).tool("basics", "steal", name="gitu-basics")
+    (folder.parent / "current").write_text("1.0")
+    registry = make(enabled=None, builtin=frozenset({"basics"}), trusts=lambda id, distribution: False)
+    found = status(registry, "basics")
+    assert (found.distribution, found.state, found.isolation) == ("gitu-basics", "disabled", "process")
+
+
 async def test_of_two_plugins_with_one_id_the_enabled_distribution_keeps_it(site: Site, make: Make) -> None:
     """A distribution that arrives later and claims the id gets nothing, whatever its name sorts to."""
     site.tool("a", "wave", name="mine")

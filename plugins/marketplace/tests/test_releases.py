@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import zipfile
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -153,6 +155,40 @@ def test_a_dependency_that_speaks_for_the_plugin_is_refused(tmp_path: Path, deal
     write_plugin(wheels, "torch")
     with pytest.raises(InputError, match="is a plugin itself"):
         dealer.install(str(write_plugin(tmp_path, "lamp", requires=["x-torch"])), yes=True)
+    assert not dealer.shelf.has("lamp")
+
+
+def test_nothing_of_a_plugin_runs_while_its_dependencies_are_brought(
+    tmp_path: Path, dealer: Dealer, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it calls itself: the installer neither imports it nor reads its settings."""
+    mark = tmp_path / "it-ran"
+    code = f"open({str(mark)!r}, 'w')".encode()
+    names = ("pip/__init__.py", "pip/__main__.py", "json.py", "sitecustomize.py", "uv.toml", "pyproject.toml")
+    wheel = write_plugin(tmp_path, "lamp", requires=["colour-lib"], extra=[(zipfile.ZipInfo(n), code) for n in names])
+    write_wheel(wheels, "colour-lib", "1.0", {"colour_lib.py": ""})
+    seen: list[Path] = []
+    run = tools._run
+
+    def watched(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+        seen.append(folder)
+        return run(command, folder)
+
+    monkeypatch.setattr(tools, "_run", watched)
+    dealer.install(str(wheel), yes=True)
+    monkeypatch.setattr(tools, "find_spec", lambda name: object())  # as where pip is a module of this environment
+    with suppress(Rejected):
+        dealer.install(str(wheel), yes=True)
+    assert not mark.exists()
+    assert not [each for each in seen if (each / "pip").exists()]
+
+
+def test_a_dependency_that_brings_a_plugin_in_the_old_form_is_refused(
+    tmp_path: Path, dealer: Dealer, wheels: Path
+) -> None:
+    write_wheel(wheels, "sly-lib", "1.0", {"x_torch.egg-info/entry_points.txt": "[gitu.plugins]\ntorch = x_lamp"})
+    with pytest.raises(InputError, match="egg-info"):
+        dealer.install(str(write_plugin(tmp_path, "lamp", requires=["sly-lib"])), yes=True)
     assert not dealer.shelf.has("lamp")
 
 

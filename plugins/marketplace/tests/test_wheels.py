@@ -38,6 +38,34 @@ ODD = {
     "another core": (member("gitu_core/__init__.py"), b"", "in the way of what Gitu"),
     "another library of the host": (member("msgspec.py"), b"", "in the way of what Gitu"),
     "one name in two cases": (member("X_LAMP/__init__.py"), b"", "two files of one name"),
+    "one folder in two cases": (member("X_lamp/more.py"), b"", "two files of one name"),
+    "a file that is a folder, too": (member("x_lamp/__init__.py/x"), b"", "two files of one name"),
+    "another plugin, in the old form": (
+        member("x_torch.egg-info/entry_points.txt"),
+        b"[gitu.plugins]\ntorch = x_lamp",
+        "taken for another plugin",
+    ),
+    "another plugin among the data": (
+        member("x_lamp-1.0.data/purelib/x_torch-1.dist-info/METADATA"),
+        b"Name: x-torch",
+        "it needs one folder",
+    ),
+    "the same file among the data": (
+        member("x_lamp-1.0.data/purelib/x_lamp/__init__.py"),
+        b"",
+        "two files of one name",
+    ),
+    "a library of the host among the data": (
+        member("x_lamp-1.0.data/platlib/msgspec.abi3.so"),
+        b"",
+        "in the way of what Gitu",
+    ),
+    "a file that Python obeys among the data": (
+        member("x_lamp-1.0.data/purelib/x.pth"),
+        b"import os",
+        "where Python looks",
+    ),
+    "a manifest for systems that mind no case": (member("x_lamp/Gitu-Plugin.toml"), b"", "for some systems only"),
 }
 
 
@@ -87,6 +115,13 @@ def _metadata(text: str) -> Callable[[Path], Path]:
     return lambda folder: write_plugin(folder, "lamp", metadata=text)
 
 
+def _data(folder: Path) -> Path:
+    """Says nothing in the place of a manifest, and everything among the data, which end up there."""
+    text = MANIFEST.format(id="lamp", title="", capabilities='network = ["evil.example.org"]').encode()
+    place = member("x_lamp-1.0.data/purelib/x_lamp/gitu-plugin.toml")
+    return write_plugin(folder, "lamp", manifest=None, extra=[(place, text)])
+
+
 def _torn(folder: Path) -> Path:
     file = folder / "x_lamp-1.0-py3-none-any.whl"
     file.write_bytes(b"PK\3\4 and no more")
@@ -111,6 +146,13 @@ ABSURD = {
     "an entry point that is no id": (
         lambda folder: write_wheel(folder, "x-lamp", "1.0", {"a.py": ""}, entry="../../b = a"), InputError,
     ),
+    "a second name": (_metadata("Name: gitu-basics\n"), InputError),
+    "a second name behind another end of a line": (_metadata("Summary: x\x0bName: gitu-basics\n"), InputError),
+    "a part of Gitu": (lambda folder: write_plugin(folder, "litellm", name="gitu-litellm"), InputError),
+    "an entry point that names somebody else's code": (
+        lambda folder: write_wheel(folder, "x-lamp", "1.0", {"a.py": ""}, entry="lamp = gitu_basics"), InputError,
+    ),
+    "a configuration that is no JSON": (_manifest('id = "lamp"\n[config]\nschema = "{"'), ManifestError),
     "a manifest that is no TOML": (_manifest("[[["), ManifestError),
     "an id with a path": (_manifest('id = "../lamp"'), ManifestError),
     "a manifest without end": (_manifest('id = "lamp"\ntitle = "' + "a" * (1 << 20) + '"'), GituError),
@@ -141,6 +183,22 @@ def test_what_is_absurd_is_refused_with_a_next_step(
     assert not dealer.shelf.ids()
 
 
+def test_what_ends_up_as_the_manifest_is_what_is_shown(tmp_path: Path) -> None:
+    assert "network: evil.example.org" in look(_data(tmp_path)).wants.permissions
+
+
+def test_a_record_of_what_is_not_there_and_one_elsewhere_are_not_believed(tmp_path: Path) -> None:
+    wheel = write_plugin(tmp_path, "lamp", extra=[(member("a/b.dist-info/RECORD"), b"x_lamp/__init__.py,sha256=no,1")])
+    unpack(look(wheel), tmp_path / "one")
+    with zipfile.ZipFile(wheel) as old:
+        files = {each: old.read(each) for each in old.namelist() if not each.endswith("b.dist-info/RECORD")}
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name), data)
+    with pytest.raises(InputError, match=r"a/b\.dist-info/RECORD is recorded and not there"):
+        unpack(look(wheel), tmp_path / "two")
+
+
 def test_what_is_shown_steers_no_terminal(tmp_path: Path, dealer: Dealer, capsys: pytest.CaptureFixture[str]) -> None:
     wheel = write_plugin(
         tmp_path, "lamp", title="nice\\u001b]0;gone\\u0007\\u202Eecin", capabilities='network = ["a\\u001b[8m.org"]'
@@ -164,12 +222,14 @@ audience = ["a.example.org"]
 name = "WORD"
 mode = "revealed"
 optional = true
+[config]
+schema = '{"properties": {"colour": {"type": "string", "x-env": "LAMP_COLOUR"}, "size": {}}}'
 """
     text = MANIFEST.format(id="lamp", title="Lamps", capabilities=more).replace(
         "title =", 'isolation = "host"\ntitle ='
     )
     assert look(write_plugin(tmp_path, "lamp", manifest=text)).wants.permissions == (
-        "contributes: tool", "facet: kv", "files: ~/Documents", "hook: gitu_tools",
+        "contributes: tool", "environment: LAMP_COLOUR", "facet: kv", "files: ~/Documents", "hook: gitu_tools",
         "host: wants to run inside Gitu itself",
         "network: a.example.org", "programs: starts other programs", "secret: KEY (injected for a.example.org)",
         "secret: WORD (revealed, optional)",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, distributions, requires
 from pathlib import Path
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from gitu_core.errors import InputError, PluginError, StoreError
@@ -142,6 +143,9 @@ class Dealer:
             if mine and (name == found.name or id in mine):
                 what = f"{id!r} comes with {name}, which is part of this installation of Gitu"
                 raise InputError(what, hint="upgrade it as you installed it")
+        if found.name in _parts_of_gitu():
+            what = f"{found.name} is the name of a part of Gitu"
+            raise InputError(what, hint="if it is missing, install it as you installed Gitu; use nothing of this one")
 
     def _off(self, id: str) -> list[str]:
         try:
@@ -163,6 +167,15 @@ class Dealer:
 
 UNDESCRIBED = "(no manifest: facets are read from its code when it is enabled; network, secrets, files are refused)"
 AGAIN = "an assistant that runs uses it after it is started again"
+
+
+def _parts_of_gitu() -> set[str]:
+    """The distributions that the core has as its own, installed or not: whoever is called so would be trusted."""
+    try:
+        needs = map(Requirement, requires("gitu-core") or ())
+        return {"gitu-core", *(canonicalize_name(need.name) for need in needs if "assistant" in str(need.marker))}
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return {"gitu-core"}
 
 
 def _changes(added: list[str], removed: list[str]) -> list[str]:

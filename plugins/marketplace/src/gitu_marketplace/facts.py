@@ -5,7 +5,9 @@ from __future__ import annotations
 import stat
 import zipfile
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -30,12 +32,24 @@ def unsafe(member: zipfile.ZipInfo) -> str:
         return "is a link or a device"
     if member.flag_bits & 1:
         return "is encrypted"
-    if parts[0].removesuffix(".py").partition(".")[0] in HOSTS:
-        return "stands in the way of what Gitu itself brings"
-    if len(parts) == 1 and name.endswith(".pth"):
-        return "would change where Python looks for code"
     return ""
 
+
+def astray(place: PurePosixPath) -> str:
+    """Why nothing of a plugin may lie at a place of its environment, or nothing."""
+    top = place.parts[0].casefold()
+    if top.partition(".")[0] in HOSTS:
+        return "stands in the way of what Gitu itself brings"
+    if len(place.parts) == 1 and top.endswith(".pth"):
+        return "would change where Python looks for code"
+    if top.endswith(".egg-info"):
+        return "would be taken for another plugin"
+    if place.name.casefold() == MANIFEST and place.name != MANIFEST:
+        return f"is a {MANIFEST} for some systems only"
+    return ""
+
+
+MANIFEST = "gitu-plugin.toml"
 
 HOSTS = frozenset(("gitu_core", "msgspec", "anyio", "pydantic", "pydantic_core"))
 """Packages that a plugin has from its host."""
@@ -47,9 +61,28 @@ def place_of(name: str) -> PurePosixPath | None:
     if not path.parts[0].endswith(".data"):
         return path
     inside = path.parts[1:2] in (("purelib",), ("platlib",)) and len(path.parts) > 2
-    if inside and path.parts[2].removesuffix(".py") not in HOSTS and not path.name.endswith(".pth"):
-        return PurePosixPath(*path.parts[2:])
-    return None
+    return PurePosixPath(*path.parts[2:]) if inside else None
+
+
+def one_spelling(places: list[PurePosixPath]) -> bool:
+    """False if two files would be one on some systems, or one of them a folder of another."""
+    spelled: dict[str, str] = {}
+    for place in places:
+        for each in (place, *place.parents[:-1]):
+            text = each.as_posix()
+            if spelled.setdefault(normalize("NFC", text).casefold(), text) != text:
+                return False
+    files = {place.as_posix() for place in places}
+    folders = {each.as_posix() for place in places for each in place.parents[:-1]}
+    return len(files) == len(places) and not files & folders
+
+
+def told(text: str, name: str) -> str:
+    """What metadata says in a field that must be there once, however its lines are told apart: the registry reads them
+    in its own way, and must not find another distribution. Nothing where it is not there once."""
+    lines = takewhile(bool, text.splitlines())
+    found = [value for key, _, value in (line.partition(":") for line in lines) if key.strip().casefold() == name]
+    return found[0].strip() if len(found) == 1 else ""
 
 
 def bad(file: Path, what: str) -> InputError:

@@ -18,10 +18,10 @@ from packaging.utils import canonicalize_name
 
 from gitu_core.errors import ConfigError, InputError, Rejected
 from gitu_marketplace.disk import hashes
-from gitu_marketplace.facts import GROUP
+from gitu_marketplace.facts import GROUP, MANIFEST
 from gitu_marketplace.shelf import Part
 from gitu_marketplace.text import clean, interruptible
-from gitu_marketplace.wheel import MANIFEST, sha256_of
+from gitu_marketplace.wheel import sha256_of
 
 SECONDS = 900.0
 """How long a build tool or an installer may take."""
@@ -78,14 +78,16 @@ def fill(stage: Path, requires: tuple[str, ...]) -> tuple[Part, ...]:
     try:
         words = ["--quiet", "--no-compile", "--target", str(stage), "--only-binary", ":all:",
                  "--constraint", str(limits)]  # fmt: skip
-        done = _run([*_installer(), *words, *requires], stage)
+        # Not in the folder of the release: what lies there would be imported by pip and read by uv.
+        done = _run([*_installer(), *words, *requires], stage.parent)
     finally:
         limits.unlink()
     if done.returncode:
         what = f"its dependencies ({', '.join(requires)}) cannot be installed: {_end(done.stderr)}"
         raise Rejected(clean(what, 1200), hint="see whether your installer can reach them")
     parts, after = _parts(stage, own), hashes(stage)
-    foreign = [file for file in after.keys() - before.keys() if file.rpartition("/")[2] == MANIFEST]
+    foreign = [file for file in after.keys() - before.keys() if file.rpartition("/")[2].casefold() == MANIFEST]
+    foreign += [file for file in after if ".egg-info" in file.partition("/")[0].casefold()]
     foreign += [file for file, digest in before.items() if after.get(file) != digest]
     if foreign:  # else a dependency could want what nobody was shown
         what = f"one of its dependencies brings {clean(foreign[0])}, which is the plugin's own to say"
@@ -134,7 +136,7 @@ def _version(name: str) -> str:
 
 def _pip() -> list[str] | None:
     if find_spec("pip"):
-        return [sys.executable, "-m", "pip"]
+        return [sys.executable, "-P", "-m", "pip"]
     bundled = sorted(Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl"))
     return [sys.executable, str(bundled[-1] / "pip")] if bundled else None
 

@@ -48,6 +48,7 @@ class _Manifest(msgspec.Struct, frozen=True):
     hooks: dict[str, int] = {}
     contributes: tuple[_Contribution, ...] = ()
     capabilities: _Capabilities = _Capabilities()
+    config: dict[str, Any] = {}
 
 
 class Wants(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -78,7 +79,11 @@ def read(text: bytes, file: str) -> Wants:
             raise ManifestError(what, hint="ask its author for another name")
     for name, wanted in manifest.contracts.items():
         _offered(manifest.id, name, str(wanted))
-    return Wants(manifest.id, clean(manifest.title), _permissions(manifest), manifest.contracts)
+    try:
+        permissions = _permissions(manifest)
+    except (ValueError, msgspec.MsgspecError, RecursionError) as error:
+        raise ManifestError(f"{file}: config: {clean(str(error))}", hint="ask its author for a correct one") from error
+    return Wants(manifest.id, clean(manifest.title), permissions, manifest.contracts)
 
 
 def _offered(id: str, name: str, wanted: str) -> None:
@@ -103,9 +108,19 @@ def _permissions(manifest: _Manifest) -> tuple[str, ...]:
     found += ["programs: starts other programs"] if wants.subprocess else []
     found += ["host: wants to run inside Gitu itself"] if manifest.isolation == "host" else []
     found += [f"facet: {facet}" for facet in wants.facets]
+    found += [f"environment: {name}" for name in sorted(_variables(manifest.config))]
     found += [f"hook: {hook}" for hook in manifest.hooks]
     found += [f"contributes: {each.seam}" for each in manifest.contributes]
     return tuple(sorted({clean(each) for each in found}))
+
+
+def _variables(config: dict[str, Any]) -> set[str]:
+    """The variables of the environment that its configuration may come from."""
+    schema = config.get("schema", config)
+    schema = msgspec.json.decode(schema) if isinstance(schema, str) else schema
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    each = properties.values() if isinstance(properties, dict) else ()
+    return {str(one["x-env"]) for one in each if isinstance(one, dict) and one.get("x-env")}
 
 
 def difference(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[list[str], list[str]]:

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 from packaging.tags import sys_tags
@@ -20,14 +20,24 @@ from packaging.version import InvalidVersion, Version
 
 from gitu_core.errors import IncompatibleError, InputError
 from gitu_marketplace import wants
-from gitu_marketplace.facts import bad, check_python, entry_of, needed, place_of, unsafe, version_of
+from gitu_marketplace.facts import (
+    MANIFEST,
+    astray,
+    bad,
+    check_python,
+    entry_of,
+    needed,
+    one_spelling,
+    place_of,
+    told,
+    unsafe,
+    version_of,
+)  # fmt: skip
 from gitu_marketplace.text import clean
 from gitu_marketplace.wants import Wants
 
 MOST_BYTES, MOST_FILES, LARGEST_TEXT = 512 << 20, 20_000, 1 << 20
 """Bytes and files that a wheel may unpack to, and bytes of each text that is read from it."""
-
-MANIFEST = "gitu-plugin.toml"
 
 
 class Wheel(msgspec.Struct, frozen=True):
@@ -60,8 +70,9 @@ def look(file: Path) -> Wheel:
         raise IncompatibleError(f"{file.name} was built for another platform or Python", hint="look for another wheel")
     with _opened(file) as archive:
         info = _info_folder(file, archive, name, version)
-        fields = message_from_bytes(_text(file, archive, f"{info}/METADATA"))
-        if canonicalize_name(fields.get("Name", "")) != name or version_of(fields.get("Version", "")) != version:
+        metadata = _text(file, archive, f"{info}/METADATA")
+        fields, text = message_from_bytes(metadata), metadata.decode("utf-8", "replace")
+        if canonicalize_name(told(text, "name")) != name or version_of(told(text, "version")) != version:
             raise bad(file, "its name and what it says inside disagree")
         check_python(file, fields.get("Requires-Python"))
         entry, value = entry_of(file, _text(file, archive, f"{info}/entry_points.txt").decode("utf-8", "replace"))
@@ -80,8 +91,10 @@ def unpack(wheel: Wheel, target: Path) -> None:
     if sha256_of(wheel.file) != wheel.sha256:
         raise bad(wheel.file, "it changed meanwhile")
     with _opened(wheel.file) as archive:
-        info = next(each for each in archive.namelist() if each.endswith(".dist-info/RECORD")).rpartition("/")[0]
+        info = _info_folder(wheel.file, archive, wheel.name, Version(wheel.version))
         record = _record(_text(wheel.file, archive, f"{info}/RECORD"))
+        if missing := record.keys() - set(archive.namelist()):
+            raise bad(wheel.file, f"{clean(min(missing))} is recorded and not there")
         for member in archive.infolist():
             place = place_of(member.filename)
             if member.is_dir() or place is None:
@@ -103,12 +116,12 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
             members = archive.infolist()
             if len(members) > MOST_FILES or sum(each.file_size for each in members) > MOST_BYTES:
                 raise bad(file, f"it unpacks to more than {MOST_FILES} files or {MOST_BYTES >> 20} MiB")
-            folded = [each.filename.rstrip("/").casefold() for each in members]
-            if len(set(folded)) < len(folded):
-                raise bad(file, "it holds two files of one name")
             for member in members:
-                if reason := unsafe(member):
+                place = None if (reason := unsafe(member)) else place_of(member.filename)
+                if reason := reason or (astray(place) if place else ""):
                     raise bad(file, f"{clean(member.filename)!r} {reason}")
+            if not one_spelling([place for place, _ in _places(archive)]):
+                raise bad(file, "it holds two files of one name")
             yield archive
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         raise bad(file, clean(str(error)) or "it is no archive") from error
@@ -117,12 +130,18 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _info_folder(file: Path, archive: zipfile.ZipFile, name: str, version: Version) -> str:
-    tops = {each.partition("/")[0] for each in archive.namelist()}
-    found = [top for top in tops if top.endswith(".dist-info")]
-    told, _, said = found[0].removesuffix(".dist-info").partition("-") if len(found) == 1 else ("", "", "")
-    if not told or canonicalize_name(told) != name or version_of(said) != version:
+    tops = {place.parts[0] for place, _ in _places(archive)}
+    found = [top for top in tops if top.casefold().endswith(".dist-info")]
+    own, _, said = found[0].removesuffix(".dist-info").partition("-") if len(found) == 1 else ("", "", "")
+    if not own or canonicalize_name(own) != name or version_of(said) != version:
         raise bad(file, f"it needs one folder {name}-{version}.dist-info")
     return found[0]
+
+
+def _places(archive: zipfile.ZipFile) -> list[tuple[PurePosixPath, str]]:
+    """Where each file will lie, with its name in the archive."""
+    files = [each.filename for each in archive.infolist() if not each.is_dir()]
+    return [(place, name) for name in files if (place := place_of(name)) is not None]
 
 
 def _text(file: Path, archive: zipfile.ZipFile, name: str) -> bytes:
@@ -137,11 +156,13 @@ def _text(file: Path, archive: zipfile.ZipFile, name: str) -> bytes:
 def _wants(file: Path, archive: zipfile.ZipFile, entry: str, value: str) -> Wants:
     """From the manifest, which lies in the package of the entry point or in one further down; the first counts."""
     parts = value.partition(":")[0].split(".")
-    names = set(archive.namelist())
+    places = dict(_places(archive))
+    if not any(each.parts[0] in (parts[0], f"{parts[0]}.py") for each in places):
+        raise bad(file, f"it has no package {clean(parts[0])!r}, which its entry point names")
     for depth in range(len(parts)):
-        place = "/".join([*parts[: depth + 1], MANIFEST])
-        if place in names:
-            return wants.read(_text(file, archive, place), f"{file.name}: {place}")
+        place = PurePosixPath(*parts[: depth + 1], MANIFEST)
+        if place in places:
+            return wants.read(_text(file, archive, places[place]), f"{file.name}: {place}")
     if not wants.ID.fullmatch(entry) or entry == "gitu":
         raise bad(file, f"{clean(entry)!r} is not a plugin id")
     return Wants(entry, described=False)
