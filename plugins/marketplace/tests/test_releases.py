@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +18,7 @@ import pytest
 from gitu_core.errors import Denied, InputError, NotReady, Rejected, StoreError
 from gitu_marketplace import shelf as shelves
 from gitu_marketplace import tools
+from gitu_marketplace.commands import make_commands
 from gitu_marketplace.deal import Dealer
 from gitu_marketplace.shelf import Shelf
 from tests.wheels import write_plugin, write_wheel
@@ -25,6 +29,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from gitu_marketplace import shelf
+from gitu_marketplace.commands import make_commands
 from gitu_marketplace.deal import Dealer
 from gitu_marketplace.offers import Market
 from gitu_marketplace.sources import Sources
@@ -90,6 +95,26 @@ def test_a_failure_at_any_step_leaves_the_old_release(
     with pytest.raises(OSError, match="no space left"):
         dealer.install(str(write_plugin(tmp_path, "lamp", "2.0")), yes=True)
     assert dealer.shelf.installed("lamp").version == "1.0"
+
+
+def test_a_full_disk_is_called_a_full_disk(
+    tmp_path: Path, home: Path, dealer: Dealer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever of the release it is that finds no room."""
+    (install,) = [each for each in make_commands() if each.spec.name == "plugins install"]
+    given = {"name": str(write_plugin(tmp_path, "lamp")), "home": str(home), "config": "", "yes": True}
+
+    opens = os.open
+
+    def full(path: str, flags: int, *more: int, **given: int) -> int:
+        if flags & os.O_CREAT and "x_lamp" in str(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return opens(path, flags, *more, **given)
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(StoreError, match=r"No space left on device.*see whether the disk is full"):
+        asyncio.run(install.run(given))
+    assert not dealer.shelf.ids()
 
 
 def test_only_one_process_at_a_time_installs(tmp_path: Path, home: Path, dealer: Dealer) -> None:

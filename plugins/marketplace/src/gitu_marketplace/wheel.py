@@ -112,7 +112,13 @@ def unpack(wheel: Wheel, target: Path) -> None:
 def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
     """The archive, after a look at the names and sizes of all its files."""
     try:
-        with zipfile.ZipFile(file) as archive:
+        opened = zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:
+        raise bad(file, clean(str(error))) from error
+    except OSError as error:
+        raise InputError(f"{error}", hint="name a wheel that can be read") from error
+    try:
+        with opened as archive:
             members = archive.infolist()
             if len(members) > MOST_FILES or sum(each.file_size for each in members) > MOST_BYTES:
                 raise bad(file, f"it unpacks to more than {MOST_FILES} files or {MOST_BYTES >> 20} MiB")
@@ -125,8 +131,6 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         raise bad(file, clean(str(error)) or "it is no archive") from error
-    except OSError as error:
-        raise InputError(f"{error}", hint="name a wheel that can be read") from error
 
 
 def _info_folder(file: Path, archive: zipfile.ZipFile, name: str, version: Version) -> str:
