@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import anyio
 import anyio.lowlevel
+import msgspec
 
 from gitu_core.contracts import Channel, Inbox
 from gitu_core.errors import GituError, NotReady
@@ -245,6 +246,28 @@ class TellsPeopleTooEarly(Right):
     }  # fmt: skip
 
 
+class GivesUpTheRest(Right):
+    """When the inbox has no room for one message, all that wait behind it count as safe."""
+
+    async def take(self, inbox: Inbox, name: str) -> None:
+        try:
+            await super().take(inbox, name)
+        except GituError:
+            for each in self.people.waiting[1:]:
+                self.done(each)
+            raise
+
+
+class SwallowsItsEnd(Right):
+    """A cancellation is taken for an end of its own."""
+
+    async def receive(self, inbox: Inbox) -> None:
+        try:
+            await super().receive(inbox)
+        except asyncio.CancelledError:
+            return
+
+
 class NewKeyEachTry(Right):
     """The same message has another key each time."""
 
@@ -398,3 +421,19 @@ class NeverGivesUpOnWhatIsGone(Right):
     async def send(self, outgoing: Outgoing) -> Delivery:
         delivery = await super().send(outgoing)
         return Delivery("not_sent", retry_after=1.0) if delivery.final else delivery
+
+
+class AnswersInLowerCase(Right):
+    """A choice comes back in another spelling, which is none of the choices."""
+
+    def message(self, name: str) -> Message:
+        message = super().message(name)
+        parts = [Answer(each.ask, each.choice.lower()) if isinstance(each, Answer) else each for each in message.parts]
+        return msgspec.structs.replace(message, parts=tuple(parts))
+
+
+class CutsChoices(Right):
+    """A button has room for a dozen letters."""
+
+    def buttons(self, ask: Ask) -> Sequence[str]:
+        return [each[:12] for each in ask.choices]

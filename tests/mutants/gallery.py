@@ -62,18 +62,20 @@ WRONG: dict[str, dict[type, str]] = {
     "adapter": {
         channels.ReturnsWhenNothingWaits: "A1", channels.RaisesItsLibrarysError: "A1", channels.LeavesATask: "A1",
         channels.TellsBeforeItIsSafe: "A2", channels.TellsPeopleTooEarly: "A2", channels.NewKeyEachTry: "A3",
-        channels.KeyOfTheWords: "A3",
+        channels.KeyOfTheWords: "A3", channels.SwallowsItsEnd: "A1", channels.GivesUpTheRest: "A2",
         channels.RaisesWhenRefused: "A4", channels.SaysNotSentWhenInDoubt: "A4", channels.HopesForTheBest: "A4",
         channels.RemembersOneKey: "A5", channels.VerifiesAnything: "A6", channels.GuessesWhenBlind: "A6",
         channels.ChokesOnMarkup: "A7", channels.EndsAtNul: "A7", channels.ForgetsWhatItTook: "A8",
         channels.MarksBeforeItPosts: "A8", channels.LeavesOutTheDetails: "A9",
         channels.HasRoomForThreeButtons: "A9", channels.AnswersTheNewestQuestion: "A9",
+        channels.AnswersInLowerCase: "A9", channels.CutsChoices: "A9",
         channels.SendsAnewInsteadOfChanging: "A10", channels.NeverGivesUpOnWhatIsGone: "A10",
     },
     "tool": {
         tools.DescribesItselfAnew: "T1", tools.GivesRolesToNobody: "T1", tools.StumblesOverLetters: "T2",
         tools.CountsVisits: "T3", tools.IgnoresTheKey: "T4", tools.BooksOnlyOnce: "T4", tools.SaysItHappened: "T5",
         tools.VerifiesByDoing: "T5", tools.TellsAnotherStory: "T5", tools.SaysNotDoneWhenCancelled: "T6",
+        tools.RemembersOneKey: "T4", tools.SaysDoneWhenCancelled: "T6",
         tools.GoesOnInTheBackground: "T6", tools.TellsNobodyWhoWrote: "T7", tools.LabelsAnotherPart: "T7",
     },
     "action": {tools.ActionIgnoresTheKey: "T4", tools.ActionSaysItHappened: "T5"},
@@ -82,17 +84,18 @@ WRONG: dict[str, dict[type, str]] = {
         stores.KeepsTheFirst: "M2", stores.SearchesEverybody: "M3", stores.TrustsItsOwnClock: "M3",
         stores.ListsTheOldestFirst: "M3", stores.FindsOnlyWords: "M4", stores.HidesInsteadOfDeleting: "M5",
         stores.CountsWhatWasAskedFor: "M5", stores.ExportsByBeginning: "M6", stores.LogsWhatItKeeps: "M7",
-        stores.QuotesTheQuery: "M7",
+        stores.QuotesTheQuery: "M7", stores.ExportsAHundred: "M6", stores.IgnoresTheLimit: "M3",
     },
     "provider": {
         models.FinishesTwice: "P1", models.JustStops: "P1", models.TidiesArguments: "P2",
-        models.MendsBrokenArguments: "P2", models.RaisesOSError: "P3", models.CallsEverythingNotReady: "P3",
+        models.MendsBrokenArguments: "P2", models.MixesUpCalls: "P2", models.RaisesOSError: "P3",
+        models.CallsEverythingNotReady: "P3",
         models.LeavesStreamsOpen: "P4", models.AsksForItsCatalogue: "P5", models.NeedsAKeyToSayWhatItOffers: "P5",
         models.QuotesTheServer: "P6", models.HidesItInTheCause: "P6", models.LogsItsHeaders: "P6",
     },
     "router": {
         models.AddsItsFavourite: "R1", models.RollsDice: "R1", models.ReadsAFile: "R1", models.SpendsTooMuch: "R2",
-        models.HopesItCan: "R2",
+        models.HopesItCan: "R2", models.TakesTurns: "R1", models.RanksTheBestTwice: "R1",
     },
     "embedder": {
         models.HasNoVectorForNothing: "E1", models.DividesByZero: "E1", models.SortsItsBatch: "E1",
@@ -101,7 +104,8 @@ WRONG: dict[str, dict[type, str]] = {
     "dispatcher": {
         dispatchers.DropsWakesDuringAHandling: "D1", dispatchers.ForgetsWhatCameEarly: "D1",
         dispatchers.HandlesBesideItself: "D2", dispatchers.ShunsWhatFailed: "D3", dispatchers.FallsWithALane: "D3",
-        dispatchers.CancelsAtOnce: "D4", dispatchers.WaitsForEver: "D4", dispatchers.LetsNoticesWait: "D5",
+        dispatchers.BeginsWhileItCloses: "D4", dispatchers.CancelsAtOnce: "D4", dispatchers.WaitsForEver: "D4",
+        dispatchers.LetsNoticesWait: "D5",
         dispatchers.KeepsNotices: "D5", dispatchers.RaisesWhenTheWireIsDown: "D6", dispatchers.SaysItEachTime: "D6",
     },
 }  # fmt: skip

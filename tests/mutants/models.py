@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import anyio.lowlevel
+import msgspec
 
 from gitu_core.errors import AuthFailed, NotReady
 from gitu_core.model import CallDelta, Candidate, Finish, ModelEvent, ModelInfo, ModelRequest, RouteTask, TextDelta
@@ -204,6 +205,14 @@ class LogsItsHeaders(RightProvider):
         super().closed()
 
 
+class MixesUpCalls(RightProvider):
+    """All calls have the number of the first."""
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        async for event in super().stream(request):
+            yield msgspec.structs.replace(event, index=0) if isinstance(event, CallDelta) else event
+
+
 class RightRouter:
     """The best first, whoever can and is not too dear."""
 
@@ -238,6 +247,25 @@ class RollsDice(RightRouter):
         ranked = list(await super().rank(task, candidates))
         random.shuffle(ranked)
         return ranked
+
+
+class TakesTurns(RightRouter):
+    """Every second time the order is the other one."""
+
+    asked = 0
+
+    async def rank(self, task: RouteTask, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        self.asked += 1
+        ranked = list(await super().rank(task, candidates))
+        return ranked if self.asked % 2 else ranked[::-1]
+
+
+class RanksTheBestTwice(RightRouter):
+    """So that it is tried again."""
+
+    async def rank(self, task: RouteTask, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        ranked = list(await super().rank(task, candidates))
+        return [*ranked, *ranked[:1]]
 
 
 class ReadsAFile(RightRouter):

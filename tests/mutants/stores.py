@@ -198,3 +198,21 @@ class QuotesTheQuery(RightStore):
 
     def refused(self, query: MemoryQuery) -> InputError:
         return InputError(f"cannot search for {query.text!r} with a limit of {query.limit}")
+
+
+class ExportsAHundred(RightStore):
+    """A person has at most a hundred claims, it thinks."""
+
+    async def export(self, person: str) -> AsyncIterator[Claim]:
+        count = 0
+        async for each in super().export(person):
+            count += 1
+            if count <= 100:
+                yield each
+
+
+class IgnoresTheLimit(RightStore):
+    """It gives all that fits."""
+
+    async def search(self, query: MemoryQuery) -> Sequence[Hit]:
+        return await super().search(msgspec.structs.replace(query, limit=1_000) if query.limit >= 0 else query)

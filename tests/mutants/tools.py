@@ -148,6 +148,26 @@ class IgnoresTheKey(RightBooking):
         return False
 
 
+class RemembersOneKey(RightBooking):
+    """Only the last key is known again."""
+
+    last = ""
+
+    def known(self, key: str) -> bool:
+        known, self.last = key == self.last and super().known(key), key
+        return known
+
+
+class SaysDoneWhenCancelled(RightBooking):
+    """Cancelled before it did anything, it reports a booking."""
+
+    async def run(self, call: ToolCall, context: Context) -> ToolResult:
+        try:
+            return await super().run(call, context)
+        except asyncio.CancelledError:
+            return ToolResult(content="booked")
+
+
 class BooksOnlyOnce(RightBooking):
     """Whatever comes after the first counts as the first."""
 

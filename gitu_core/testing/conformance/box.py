@@ -5,17 +5,19 @@ from __future__ import annotations
 import anyio
 import anyio.lowlevel
 
-from gitu_core.errors import GituError
+from gitu_core.errors import GituError, NotReady
 from gitu_core.model import Answer, Message, Receipt
 
 
 class Box:
-    """An `Inbox`. While `gate` is not set it waits before it commits; with an `error` it raises that."""
+    """An `Inbox`. While `gate` is not set it waits before it commits; with an `error` it raises that; it has room for
+    `most` messages."""
 
     def __init__(self) -> None:
         self.begun: list[Message] = []
         self.messages: list[Message] = []
         self.error: GituError | None = None
+        self.most: int | None = None
         self.gate = anyio.Event()
         self.gate.set()
 
@@ -26,6 +28,8 @@ class Box:
         await self.gate.wait()
         if self.error is not None:
             raise self.error
+        if self.most is not None and len(self.messages) >= self.most:
+            raise NotReady("there is no room", retry_after=0.0)
         fresh = message.key not in {each.key for each in self.messages}
         self.messages.append(message)
         await anyio.lowlevel.checkpoint()

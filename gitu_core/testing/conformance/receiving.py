@@ -94,6 +94,22 @@ class ReceivingLaws(Laws):
             box.error = None
             await until(lambda: box.of("full"), "the refused message was handed over again")
 
+    async def test_a2_each_message_is_safe_by_itself(self, subject: Adapter, remote: Any) -> None:
+        """Two wait, and the inbox takes none, then one, then both: the channel knows as safe what was accepted."""
+        needs(remote, "say", "acknowledged")
+        box, names = Box(), ("a2-one", "a2-two")
+        box.most = 0
+        async with self.receiving(subject, box) as tasks:
+            for name in names:
+                tasks.start_soon(_say, remote, name, name)
+            for box.most in (0, 1):
+                await until(lambda: box.begun and len(box.messages) == box.most, "a message was handed to the inbox")
+                await anyio.sleep(2 * SETTLED)
+                safe = [name for name in names if await of(remote.acknowledged(name))]
+                assert [name for name in safe if not box.of(name)] == [], "one that was never accepted counts as safe"
+            box.most = None
+            await until(lambda: all(map(box.of, names)), "the one that was refused was handed over again")
+
     async def test_a3_the_same_message_again_has_the_same_key(self, subject: Adapter, remote: Any) -> None:
         """A channel that did not hear of the receipt hands over again what it handed over: the key tells."""
         needs(remote, "say", "again")

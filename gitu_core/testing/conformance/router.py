@@ -60,7 +60,8 @@ class ModelRouterLaws(Laws):
         """Whatever was asked between."""
         first = list(await subject.rank(task, tuple(given)))
         await subject.rank(RouteTask(), tuple(given[:1]))
-        assert list(await subject.rank(task, tuple(given))) == first
+        again = [list(await subject.rank(task, tuple(given))) for _ in range(2)]
+        assert again == [first, first]
 
     async def test_r1_it_does_no_io(self, router: ModelRouter) -> None:
         """No file, no socket, no process. What it needs once, it reads before it is asked."""

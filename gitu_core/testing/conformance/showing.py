@@ -23,7 +23,7 @@ class ShowingLaws(ReceivingLaws):
     ) -> None:
         """The question, every line of the details, and every choice, also where words stand around it."""
         needs(remote, "shown")
-        ask = question("whole", ("yes", "no", "always", "elsewhere"))
+        ask = question("whole", ("yes", "no", "always", "Only this once, elsewhere"))
         before = "\n".join(await of(remote.shown()))
         delivery = await subject.send(speak(conversation, Text("Before I do it:"), ask))
         assert delivery.state == "sent"
@@ -34,11 +34,12 @@ class ShowingLaws(ReceivingLaws):
     async def test_a9_the_choice_comes_back_as_an_answer(
         self, subject: Adapter, remote: Any, conversation: Conversation
     ) -> None:
-        """With two questions open, the older one is answered first: each answer names its question, and is a choice."""
+        """With two questions open, the older one is answered first: each answer names its question, and is a choice to
+        the letter."""
         needs(remote, "choose")
         box = Box()
-        asks = [question("first", ("yes", "no")), question("second", ("later", "never", "now"))]
-        wanted = [Answer(asks[0].id, "no"), Answer(asks[1].id, "now")]
+        asks = [question("first", ("yes", "no")), question("second", ("Later today", "Later", "now"))]
+        wanted = [Answer(asks[0].id, "no"), Answer(asks[1].id, "Later today")]
         async with self.receiving(subject, box):
             for ask in asks:
                 await subject.send(speak(conversation, ask))

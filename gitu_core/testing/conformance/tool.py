@@ -139,6 +139,11 @@ class ToolLaws(Laws):
             for _ in range(3):
                 tasks.start_soon(self._again, subject, key)
         assert await state(remote) == after, "the same key acted a second time"
+        for number in range(2, 12):
+            await self._again(subject, new_key(), number)
+        after = await state(remote)
+        await self._again(subject, key)
+        assert await state(remote) == after, "the same key acted again after other calls"
 
     async def test_t4_another_key_is_another_effect(self, subject: Any, remote: Any) -> None:
         """What is wanted twice happens twice."""
@@ -182,6 +187,8 @@ class ToolLaws(Laws):
                     changed = looks and await state(remote) != states[cut.nth]
                     denied = cut.ended and (cut.error is not None or cut.value.status in ("error", "denied"))
                     assert not (cut.reached and changed and denied), "it happened, and is reported as not done"
+                    done = cut.reached and cut.ended and cut.error is None and cut.value.status == "ok"
+                    assert changed or not (looks and done), "it did not happen, and is reported as done"
                     if changed and getattr(subject.spec, "verifiable", False):
                         found = (await self.verified(subject, cut.nth, keys[cut.nth])).status
                         assert found in ("ok", "unknown"), f"it happened, and verify says {found}"

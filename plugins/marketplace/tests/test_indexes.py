@@ -17,8 +17,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gitu_core.errors import AuthFailed, ConfigError, Denied, InputError, NotReady, Rejected
+from gitu_core.testing.workshop.rules import load
+from gitu_marketplace import badge, keeping
 from gitu_marketplace import index as indexes
-from gitu_marketplace import keeping
 from gitu_marketplace.deal import Dealer
 from gitu_marketplace.fetching import fetch, located
 from gitu_marketplace.index import INDEX, SIGNATURE, fingerprint, read, sign
@@ -180,14 +181,30 @@ def test_a_wheel_that_is_not_the_listed_one_is_refused(
     assert not dealer.shelf.has("lamp")
 
 
+def kept(*unkept: str) -> list[dict[str, str]]:
+    """What a report says of the rules; those of some tiers are not kept."""
+    found = [{"rule": rule, "status": "failed" if tier in unkept else "passed"}
+             for tier, rules in badge.RULES.items() for rule in rules]  # fmt: skip
+    return [*found, *({"rule": rule, "status": "passed"} for rule in badge.ALWAYS)]
+
+
+def test_the_rules_of_a_tier_are_those_of_the_check() -> None:
+    rules = load().values()
+    assert {tier: tuple(each.id for each in rules if each.tier == tier) for tier in badge.RULES} == badge.RULES
+    assert tuple(each.id for each in rules if each.exempt) == badge.EXEMPT
+    assert sum(map(len, badge.RULES.values())) == len(rules)
+
+
 def test_a_tier_is_shown_only_with_a_report_on_this_very_wheel(
     folder: Path, key: Ed25519PrivateKey, sources: Sources, dealer: Dealer
 ) -> None:
     wheel = next(folder.glob("*.whl"))
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     file = folder / f"{wheel.stem}.report.json"
-    good = {"plugin": "lamp", "tier": "gold", "complete": True, "sha256": digest}
-    for wrong in ({"sha256": "0" * 64}, {"tier": "diamond"}, {"plugin": "torch"}, {"complete": False}):
+    good = {"plugin": "lamp", "tier": "gold", "complete": True, "sha256": digest, "rules": kept("platinum")}
+    for wrong in ({"sha256": "0" * 64}, {"tier": "diamond"}, {"plugin": "torch"}, {"complete": False}, {"rules": []},
+                  {"tier": "platinum"}, {"rules": kept("gold", "platinum")}, {"rules": kept("platinum")[1:]},
+                  {"rules": [*kept("platinum"), kept()[0]]}):  # fmt: skip
         file.write_bytes(msgspec.json.encode({**good, **wrong}))
         with pytest.raises(InputError, match="is no report on"):
             publish(folder, key)
@@ -197,7 +214,7 @@ def test_a_tier_is_shown_only_with_a_report_on_this_very_wheel(
     assert "quality of 1.0: gold" in show(Market(sources), dealer.shelf, "lamp")
     dealer.install("lamp", yes=True)
     assert dealer.shelf.installed("lamp").tier == "gold"
-    file.write_bytes(msgspec.json.encode({**good, "tier": "platinum"}))
+    file.write_bytes(msgspec.json.encode({**good, "tier": "silver"}))
     assert "quality of" not in show(Market(sources), dealer.shelf, "lamp")
     dealer.remove("lamp", keep_state=True)
     dealer.install("lamp", yes=True)
