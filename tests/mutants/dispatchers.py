@@ -226,13 +226,3 @@ class SaysItEachTime(Right):
 
     def outage(self) -> None:
         log.warning("the wire is down")
-
-
-class BeginsWhileItCloses(Right):
-    """Until the grace is over it goes on as before."""
-
-    async def close(self, grace: float) -> None:
-        with anyio.move_on_after(grace):
-            while self.handled:  # noqa: ASYNC110 - the plainest way
-                await anyio.sleep(0.002)
-        await super().close(0.0)

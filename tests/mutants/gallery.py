@@ -104,7 +104,7 @@ WRONG: dict[str, dict[type, str]] = {
     "dispatcher": {
         dispatchers.DropsWakesDuringAHandling: "D1", dispatchers.ForgetsWhatCameEarly: "D1",
         dispatchers.HandlesBesideItself: "D2", dispatchers.ShunsWhatFailed: "D3", dispatchers.FallsWithALane: "D3",
-        dispatchers.BeginsWhileItCloses: "D4", dispatchers.CancelsAtOnce: "D4", dispatchers.WaitsForEver: "D4",
+        dispatchers.CancelsAtOnce: "D4", dispatchers.WaitsForEver: "D4",
         dispatchers.LetsNoticesWait: "D5",
         dispatchers.KeepsNotices: "D5", dispatchers.RaisesWhenTheWireIsDown: "D6", dispatchers.SaysItEachTime: "D6",
     },
