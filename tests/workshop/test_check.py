@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,6 +17,7 @@ from gitu_core.testing.workshop.rules import TIERS, Outcome, load
 from gitu_core.testing.workshop.shapes import junit, sarif
 from gitu_core.testing.workshop.source import Source, from_folder
 from gitu_core.testing.workshop.tier import compared, tier_of
+from gitu_core.testing.workshop.wheel import same, unpacked
 from tests.cli.driver import Cli
 from tests.docs.blocks import ROOT
 from tests.workshop.breaking import BROKEN, CAPS, CODE, MANIFEST, Break, add, edit
@@ -244,6 +246,39 @@ def test_the_report_names_the_wheel_that_was_checked(folder: Path, tmp_path: Pat
     out = cli.run("check", str(folder), "--fast", "--wheel", str(wheel), status=1).stdout
     assert f"does not hold {CODE.removeprefix('src/')} as it is in the sources" in out
     assert "tier: bronze (not every rule" in cli.run("check", "--wheel", str(wheel)).stdout, "a wheel has no tests"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("evil.py", "import os", "holds evil.py beside the package"),
+        ("evil.pth", "import os", "holds evil.pth beside the package"),
+        ("gitu_my_tool-0.1.0.data/purelib/x.py", "", "beside the package"),
+        ("other-1.dist-info/entry_points.txt", "[gitu.plugins]\nx = gitu_my_tool", "holds other-1.dist-info"),
+        ("gitu_my_tool/more.so", "", "does not hold gitu_my_tool/more.so as it is in the sources"),
+        ("METADATA", "Requires-Dist: evil-lib>=1\n", "depends on something else"),
+        ("METADATA", "Version: 9.0\n", "has the version 9.0"),
+    ],
+)
+def test_a_wheel_holds_nothing_that_was_not_checked(
+    name: str, text: str, said: str, folder: Path, tmp_path: Path
+) -> None:
+    from gitu_core.testing.workshop.wheel import build
+
+    wheel, source = build(from_folder(folder), tmp_path), from_folder(folder)
+    assert same(source, unpacked(wheel, tmp_path / "as-built"), wheel.name).status == "passed"
+    with zipfile.ZipFile(wheel) as archive:
+        files = {each: archive.read(each).decode() for each in archive.namelist()}
+    if name == "METADATA":
+        (name,) = (each for each in files if each.endswith("/METADATA"))
+        key = text.partition(":")[0]
+        old = [line for line in files[name].splitlines() if not line.startswith(key)]
+        text = "\n".join([old[0], text.strip(), *old[1:]])
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path, content in {**files, name: text}.items():
+            archive.writestr(path, content)
+    outcome = same(source, unpacked(wheel, tmp_path / "changed"), wheel.name)
+    assert said in "\n".join(str(each) for each in outcome.findings)
 
 
 def test_what_cannot_be_checked_is_said(tmp_path: Path, cli: Cli) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -58,10 +59,35 @@ def same(source: Source, wheel: Source, name: str) -> Outcome:
         for path in sorted(ours.keys() | theirs.keys())
         if ours.get(path) != theirs.get(path)
     ]
+    others = {each.name for each in wheel.folder.iterdir() if each != wheel.package and not _metadata(each, source)}
+    for other in sorted(others):
+        what = f"{name} holds {other} beside the package, which was not checked"
+        findings.append(Finding(what, "leave it out, or move it into the package", other))
+    for word in ("name", "version"):
+        said = str(source.project.get(word, wheel.project[word]))
+        if _plain(said) != _plain(str(wheel.project[word])):
+            findings.append(
+                Finding(f"{name} has the {word} {wheel.project[word]}, the sources {said}", "build it again")
+            )
+    wanted, given = ({_plain(str(need)) for need in each.project.get("dependencies", ())} for each in (source, wheel))
+    if "dependencies" not in source.project.get("dynamic", ()) and wanted != given:
+        findings.append(Finding(f"{name} depends on something else than the sources say", "build it again"))
     if wheel.points != source.points:
         findings.append(Finding(f"{name} has other entry points than the sources", "build it again"))
     status = "failed" if findings else "passed"
     return Outcome("wheel", "error", status, "", f"{len(theirs)} files as in the sources", tuple(findings))  # type: ignore[arg-type]
+
+
+def _metadata(path: Path, source: Source) -> bool:
+    name = str(source.project.get("name", "")).replace("-", "_").replace(".", "_").lower()
+    return path.name.lower().startswith(f"{name}-") and path.name.endswith(".dist-info")
+
+
+def _plain(need: str) -> str:
+    """A requirement, a name or a version as it can be compared: builders write them in their own order."""
+    text = re.sub(r"[\s()]", "", need.partition(";")[0]).lower().replace("_", "-")
+    at = min((text.find(sign) for sign in "<>=!~@[" if sign in text), default=len(text))
+    return text[:at] + ",".join(sorted(text[at:].split(",")))
 
 
 def _files(package: Path) -> dict[str, str]:

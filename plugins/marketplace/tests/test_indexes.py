@@ -6,6 +6,10 @@ import base64
 import functools
 import hashlib
 import http.server
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +31,7 @@ from gitu_marketplace.listing import search, show
 from gitu_marketplace.offers import Market
 from gitu_marketplace.publish import load_key, make_key, publish
 from gitu_marketplace.sources import Sources
+from tests.cli.driver import signals_as_usual
 from tests.wheels import write_plugin
 
 
@@ -323,6 +328,32 @@ def test_an_index_of_a_web_server_is_kept_for_a_while_and_outlives_it(
     (folder.parent / "home/marketplace/cache").rename(folder.parent / "gone")
     with pytest.raises(NotReady):
         sources.read(place)
+
+
+WAITING = """
+import asyncio, sys
+from gitu_marketplace.fetching import fetch
+
+async def main():
+    print("asks", flush=True)
+    fetch(sys.argv[1], "index.json", 100)
+
+asyncio.run(main())
+"""
+
+
+def test_one_ctrl_c_ends_the_wait_for_a_server_that_says_nothing() -> None:
+    """Although an event loop is around it, which would take the first one for itself."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        command = [sys.executable, "-c", WAITING, url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              preexec_fn=signals_as_usual) as process:  # fmt: skip
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"asks\n"
+            server.accept()[0].recv(1000)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) != 0
 
 
 def test_a_copy_that_was_changed_on_disk_is_refused(

@@ -12,6 +12,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from gitu_core.errors import InputError, NotReady, Rejected
+from gitu_marketplace.text import interruptible
 
 SECONDS, PATIENCE = 30.0, 600.0
 """Seconds of silence that a server may keep, and seconds that a file may take."""
@@ -57,7 +58,7 @@ def fetch(location: str, name: str, most: int) -> bytes:
     """A file beside an index, of at most so many bytes. `NotReady` if its place cannot be reached, `Rejected` if there
     is no such file, `InputError` if it is larger."""
     try:
-        with _open(location, name) as stream:
+        with interruptible(), _open(location, name) as stream:
             data = _read(stream, most)
     except urllib.error.HTTPError as error:
         kind = NotReady if error.code in (408, 429) or error.code >= 500 else Rejected
