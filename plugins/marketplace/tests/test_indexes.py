@@ -104,6 +104,22 @@ def test_an_older_index_and_one_that_expired_are_refused(
         read(*first, public(key), now=time.time() + 91 * 86_400)
 
 
+def test_two_indexes_of_one_number_are_not_both_believed(
+    folder: Path, key: Ed25519PrivateKey, sources: Sources
+) -> None:
+    """Else one publisher, or whoever got at a draft of his, shows different people different things."""
+    add(sources, folder)
+    assert sources.read(sources.places()[0]).plugins
+    raw = msgspec.json.decode((folder / INDEX).read_bytes())
+    data = msgspec.json.encode({**raw, "plugins": []})
+    (folder / INDEX).write_bytes(data)
+    (folder / SIGNATURE).write_bytes(sign(data, key))
+    with pytest.raises(AuthFailed, match="not the one that had the number 1 before"):
+        sources.read(sources.places()[0])
+    publish(folder, key)
+    assert sources.read(sources.places()[0]).serial == 2
+
+
 def test_a_key_counts_from_its_first_use(
     folder: Path, sources: Sources, home: Path, key: Ed25519PrivateKey, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,7 +174,7 @@ def test_what_a_publisher_may_not_say_is_refused(
     add(sources, folder)
     raw = raw_of(folder)
     change(raw)
-    again(folder, key, raw)
+    again(folder, key, {**raw, "serial": 2})
     with pytest.raises(InputError) as refused:
         sources.read(sources.places()[0])
     assert "\x1b" not in str(refused.value)
@@ -177,7 +193,7 @@ def test_a_wheel_that_is_not_the_listed_one_is_refused(
     raw["plugins"][0]["versions"][0].update(
         size=wheel.stat().st_size, sha256=hashlib.sha256(wheel.read_bytes()).hexdigest()
     )
-    again(folder, key, raw)
+    again(folder, key, {**raw, "serial": 3})
     with pytest.raises(AuthFailed, match="wants something else, than the index says"):
         dealer.install("lamp", yes=True)
     (folder / wheel.name).unlink()

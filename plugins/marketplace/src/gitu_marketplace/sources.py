@@ -21,12 +21,14 @@ FRESH, MOST = 600.0, 32
 
 
 class Place(msgspec.Struct):
-    """An index that the operator added: the key that it must be signed with and the highest serial that was seen."""
+    """An index that the operator added: the key that it must be signed with, the highest serial that was seen, and the
+    hash of what had it."""
 
     location: str
     key: str
     serial: int = 0
     fetched: float = 0.0
+    sha256: str = ""
 
 
 class _File(msgspec.Struct):
@@ -96,8 +98,11 @@ class Sources:
                             serial=place.serial)  # fmt: skip
 
     def _seen(self, place: Place, copy: Path, data: bytes, signature: bytes) -> Index:
-        index = indexes.read(data, signature, place.key, serial=place.serial)
-        place.serial, place.fetched = index.serial, time.time()
+        index, digest = indexes.read(data, signature, place.key, serial=place.serial), hashlib.sha256(data).hexdigest()
+        if index.serial == place.serial and place.sha256 not in ("", digest):
+            what = f"the index is not the one that had the number {index.serial} before"
+            raise AuthFailed(what, hint="its publisher has to give every index a number of its own; tell him")
+        place.serial, place.fetched, place.sha256 = index.serial, time.time(), digest
         if place.location.startswith("http"):
             copy.mkdir(parents=True, exist_ok=True, mode=0o700)
             (copy / INDEX).write_bytes(data)
