@@ -174,7 +174,7 @@ def test_what_a_publisher_may_not_say_is_refused(
     add(sources, folder)
     raw = raw_of(folder)
     change(raw)
-    again(folder, key, {**raw, "serial": 2})
+    again(folder, key, raw)
     with pytest.raises(InputError) as refused:
         sources.read(sources.places()[0])
     assert "\x1b" not in str(refused.value)
