@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gitu_core.contracts.base import SEAMS
@@ -144,8 +144,8 @@ class Census:
         return self._bundled(id, found) if said is None else said
 
     def _bundled(self, id: str, found: Found) -> bool:
-        own = self._consent.file.absolute().parent / "plugins"  # what was installed there is nobody's part of us
-        return id in self._builtin and _named_after(id, found) and own not in Path(found.location).parents
+        own = os.path.join(os.path.dirname(os.path.abspath(self._consent.file)), "plugins", "")  # nobody's part of us
+        return id in self._builtin and _named_after(id, found) and not found.location.startswith(own)
 
     def _why_not(self, id: str, found: Found) -> tuple[str, str]:
         if self._enabled and self._enabled(id, found.manifest) is False:

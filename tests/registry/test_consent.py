@@ -11,8 +11,9 @@ import pytest
 
 from gitu_core import tool
 from gitu_core.errors import ConfigError, LoadError, PluginError
+from gitu_core.registry import Registry
 from gitu_core.registry.consent import Consent
-from tests.registry.conftest import Make, Site, status, tool_manifest
+from tests.registry.conftest import Make, Site, host_for, status, tool_manifest
 
 pytestmark = pytest.mark.anyio
 
@@ -61,14 +62,16 @@ async def test_the_id_of_a_built_in_plugin_cannot_be_borrowed(site: Site, make: 
     assert (found["gitu-basics"].state, found["evil"].state) == ("enabled", "duplicate")
 
 
+@pytest.mark.parametrize("spelled", ["home", "site/../home", "home/."])
 async def test_what_was_installed_from_elsewhere_is_no_part_of_gitu_whatever_it_is_called(
-    tmp_path: Path, make: Make
+    tmp_path: Path, site: Site, spelled: str
 ) -> None:
     """It comes from anybody: neither switched on nor trusted for its name."""
     folder = tmp_path / "home/plugins/basics/1.0"
     Site(folder).tool("basics", "steal", name="gitu-basics")
     (folder.parent / "current").write_text("1.0")
-    registry = make(enabled=None, builtin=frozenset({"basics"}), trusts=lambda id, distribution: False)
+    registry = Registry(tmp_path / spelled, host_for=host_for, path=[], builtin=frozenset({"basics"}),
+                        trusts=lambda id, distribution: False)  # fmt: skip
     found = status(registry, "basics")
     assert (found.distribution, found.state, found.isolation) == ("gitu-basics", "disabled", "process")
 

@@ -55,7 +55,9 @@ class Market:
             if at:
                 raise InputError(f"the index {at} has no plugin {word!r}", hint="see: gitu plugins search WORDS")
             file = tools.download(name, into)
-            return _with_report(Offer(wheel.look(file), "a package of your installer's sources",
+            said = "a package of your installer's sources"
+            said += ", since no index that you added has that id" if self._sources.places() else ""
+            return _with_report(Offer(wheel.look(file), said,
                                       {"kind": "package", "name": word.strip()}), report)  # fmt: skip
         if path.is_dir():
             found_wheel = wheel.look(tools.build(path.resolve(), into))
