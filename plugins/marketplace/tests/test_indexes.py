@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gitu_core.errors import AuthFailed, ConfigError, Denied, InputError, NotReady, Rejected
 from gitu_core.testing.workshop.rules import load
-from gitu_marketplace import badge, keeping
+from gitu_marketplace import badge, fetching, keeping
 from gitu_marketplace import index as indexes
 from gitu_marketplace.deal import Dealer
 from gitu_marketplace.fetching import fetch, located
@@ -344,6 +345,28 @@ def test_an_index_of_a_web_server_is_kept_for_a_while_and_outlives_it(
     (folder.parent / "home/marketplace/cache").rename(folder.parent / "gone")
     with pytest.raises(NotReady):
         sources.read(place)
+
+
+def test_a_server_that_never_comes_to_the_point_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither one whose headers have no end nor one whose file has none."""
+    monkeypatch.setattr(fetching, "PATIENCE", 0.3)
+    for beginning in (b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n\r\n"):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            thread = threading.Thread(target=_drip, args=(server, beginning), daemon=True)
+            thread.start()
+            began = time.monotonic()
+            with pytest.raises(NotReady):
+                fetch(f"http://127.0.0.1:{server.getsockname()[1]}", "index.json", 10_000)
+            assert time.monotonic() - began < 5
+            thread.join(5)
+
+
+def _drip(server: socket.socket, beginning: bytes) -> None:
+    with server.accept()[0] as other, suppress(OSError):
+        other.sendall(beginning)
+        for number in range(400):
+            other.sendall(f"X-{number}: a\r\n".encode())
+            time.sleep(0.02)
 
 
 WAITING = """

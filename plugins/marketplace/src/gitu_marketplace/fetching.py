@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import http.client
 import ipaddress
+import socket
+import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -54,6 +57,44 @@ class _Careful(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
+class _Patient(http.client.HTTPConnection):
+    """Hangs up on a server that does not come to the end of its headers: silence alone does not tell, since a byte now
+    and then is none."""
+
+    late = False
+
+    def getresponse(self) -> http.client.HTTPResponse:
+        timer = threading.Timer(PATIENCE, self._hang_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            response = super().getresponse()
+        finally:
+            timer.cancel()
+        if self.late:  # the end of a connection looks like the end of the headers
+            raise TimeoutError(f"no answer after {PATIENCE:g} s")
+        return response
+
+    def _hang_up(self) -> None:
+        self.late = True
+        with suppress(OSError, AttributeError):  # it is gone by now
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+
+class _PatientTLS(_Patient, http.client.HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Plain(urllib.request.HTTPHandler):
+    def http_open(self, req: Any) -> Any:
+        return self.do_open(_Patient, req)
+
+
+class _Sealed(urllib.request.HTTPSHandler):
+    def https_open(self, req: Any) -> Any:
+        return self.do_open(_PatientTLS, req)
+
+
 def fetch(location: str, name: str, most: int) -> bytes:
     """A file beside an index, of at most so many bytes. `NotReady` if its place cannot be reached, `Rejected` if there
     is no such file, `InputError` if it is larger."""
@@ -88,4 +129,4 @@ def _open(location: str, name: str) -> Any:
             raise FileNotFoundError(name)
         return open(file, "rb")
     request = urllib.request.Request(f"{location}/{name}", headers={"User-Agent": "gitu"})
-    return urllib.request.build_opener(_Careful).open(request, timeout=SECONDS)
+    return urllib.request.build_opener(_Careful, _Plain, _Sealed).open(request, timeout=SECONDS)
