@@ -33,7 +33,8 @@ class Part(msgspec.Struct, frozen=True):
 
 class Release(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of an installed release. `source` says where it came from and where its successors are; `before` is
-    the release that it replaced; `files` are the hashes of all its files."""
+    the release that it replaced; `files` are the hashes of all its files. `runtime` is what the host lends the process
+    of a release that was made here, of an Agent Plugins package."""
 
     id: str
     distribution: str
@@ -46,6 +47,7 @@ class Release(msgspec.Struct, frozen=True, omit_defaults=True):
     tier: str = ""
     before: str = ""
     files: dict[str, str] = {}
+    runtime: str = ""
 
 
 class Shelf:
@@ -116,10 +118,12 @@ class Shelf:
                 with suppress(OSError):  # in use by now
                     folder.rmdir()
 
-    def commit(self, stage: Path, release: Release) -> Release:
-        """Puts a finished folder in use."""
+    def commit(self, stage: Path, release: Release, *, same: bool = False) -> Release:
+        """Puts a finished folder in use. With *same* it is the release in use with another agreement: whoever goes back
+        goes back behind both."""
         id, now = release.id, self.name(release.id)
-        release = msgspec.structs.replace(release, before=now, files=hashes(stage))
+        before = self.release(id, now).before if same else now
+        release = msgspec.structs.replace(release, before=before, files=hashes(stage))
         write(stage / PIN, msgspec.json.format(msgspec.json.encode(release, order="deterministic"), indent=1))
         step("pinned")
         base = f"{release.version}-{release.sha256[:12]}"
@@ -130,7 +134,7 @@ class Shelf:
         step("renamed")
         self._switch(id, name)
         step("switched")
-        self._clean(id, {name, now})
+        self._clean(id, {name, now, before})
         step("cleaned")
         return release
 
