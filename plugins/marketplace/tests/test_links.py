@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from gitu_core.contracts import ToolCall
+from gitu_core.contracts import CallInfo, ToolCall
 from gitu_core.errors import AuthFailed, NotReady, Rejected, ToolError, Unknown
 from gitu_marketplace.agent import link as links
 from gitu_marketplace.agent.agreed import Agreed, Pinned, Server, tool_spec
@@ -54,7 +54,7 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 async def done(link: Link, seconds: float = 20.0) -> Any:
     """What the tool says."""
-    return (await link.call("do", {}, seconds)).content[0].text
+    return (await link.call("do", {}, seconds, "k")).content[0].text
 
 
 async def test_it_is_started_once_and_gets_what_it_declares(start: Start, tmp_path: Path) -> None:
@@ -186,14 +186,14 @@ async def test_a_list_without_end_is_refused(code: str, why: str, start: Start, 
 class Quiet:
     """The context of a call that nobody watches."""
 
-    info = None
+    info = CallInfo("1", "key of the call")
     deps = None
 
 
 async def test_a_tool_that_changed_since_is_not_called(start: Start, tmp_path: Path) -> None:
     code = """
     def called(message):
-        open(f"{DATA}/calls", "a").write("x")
+        open(f"{DATA}/calls", "a").write(message["params"]["_meta"]["gitu/key"])
         say(message["id"], {"content": [{"type": "text", "text": "done"}]})
         if os.path.exists(f"{DATA}/news"):
             sys.stdout.write(json.dumps({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}) + "\\n")
@@ -220,7 +220,7 @@ async def test_a_tool_that_changed_since_is_not_called(start: Start, tmp_path: P
     link._said = None
     with pytest.raises(ToolError, match="no longer has the tool do"):
         await tool.run(call, Quiet())
-    assert (tmp_path / "calls").read_text() == "xx"
+    assert (tmp_path / "calls").read_text() == "key of the call" * 2
     assert (await tool.verify(call, Quiet())).status == "unknown"
 
 

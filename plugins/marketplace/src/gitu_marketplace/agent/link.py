@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 CONNECT, FIRST, LONGEST = 30.0, 1.0, 60.0
 """Seconds that a server may take to answer at first, and seconds before it is tried again: the first time, at most."""
 
+KEY = "gitu/key"
+"""Under which the key of a call stands in its ``_meta``."""
+
 SPARE = 5.0
 """Seconds of a call's time that are left for ending what did not answer."""
 
@@ -69,15 +72,17 @@ class Link:
                 raise NotReady(f"{self._place} {self._why}", hint="try again later") from None
         return self._said
 
-    async def call(self, name: str, arguments: dict[str, Any], seconds: float) -> Any:
-        """Calls a tool. `Unknown` where it may have begun and nobody knows how it ended."""
+    async def call(self, name: str, arguments: dict[str, Any], seconds: float, key: str) -> Any:
+        """Calls a tool. `Unknown` where it may have begun and nobody knows how it ended. The protocol has no key that
+        makes an effect happen once; *key* goes along for servers that know it."""
         from mcp import MCPError
         from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT
 
+        meta: Any = {KEY: key}
         client, limit = await self._ready(), max(1.0, seconds - SPARE)
         try:
             with anyio.fail_after(limit):
-                answer = await client.call_tool(name, arguments, read_timeout_seconds=limit)
+                answer = await client.call_tool(name, arguments, read_timeout_seconds=limit, meta=meta)
         except (TimeoutError, MCPError) as error:
             code = error.code if isinstance(error, MCPError) else REQUEST_TIMEOUT
             if code in (CONNECTION_CLOSED, REQUEST_TIMEOUT):

@@ -40,7 +40,11 @@ def _inside(skill: Path, file: str) -> Path:
     place = skill.joinpath(*parts)
     if "\0" in file or "\\" in file or file.startswith("/") or any(each in ("", ".", "..") for each in parts):
         raise ToolError(f"{file[:100]!r} is no file of the skill", hint="name it as in the list of its files")
-    if not place.resolve().is_relative_to(skill.resolve()) or not place.is_file():
+    try:
+        there = place.resolve().is_relative_to(skill.resolve()) and place.is_file()
+    except (OSError, ValueError):  # no file system has such a name
+        there = False
+    if not there:
         raise ToolError(f"the skill has no file {file[:100]!r}", hint="name one of the list that the skill gives")
     return place
 

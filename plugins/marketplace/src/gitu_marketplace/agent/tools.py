@@ -31,7 +31,7 @@ class ServerTool:
             did = "no longer has" if now is None else "changed"
             raise ToolError(f"the server {self._pinned.server} {did} the tool {self._pinned.name}",
                             hint=f"nothing was done; the operator can agree: {self._link.agree}")  # fmt: skip
-        return result_of(await self._link.call(self._pinned.name, call.arguments, SECONDS))
+        return result_of(await self._link.call(self._pinned.name, call.arguments, SECONDS, context.info.key))
 
     async def verify(self, call: ToolCall, context: Context) -> ToolResult:
         """Nobody can tell: the protocol has no such question."""
