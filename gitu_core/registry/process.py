@@ -49,7 +49,7 @@ def packages(names: tuple[str, ...]) -> tuple[str, ...]:
 def lent(found: Found) -> tuple[str, ...]:
     """What a worker has from its host. A release that was made on this machine, not by an author, names a package of
     the host that runs it; what that needs stands in its ``runtime.txt``."""
-    with contextlib.suppress(OSError, ValueError, LookupError):
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError, ImportError):
         name = msgspec.json.decode(Path(found.location, "release.json").read_bytes())["runtime"]
         return RUNTIME + tuple(Path(packages((name,))[0], "runtime.txt").read_text().split())
     return RUNTIME

@@ -388,3 +388,38 @@ def test_the_id_of_another_plugin_is_not_to_be_had(tmp_path: Path, dealer: Deale
         dealer.tools("lamps")
     with pytest.raises(InputError, match="has no servers"):
         dealer.tools("acme_tools")
+
+
+def test_a_wheel_cannot_borrow_what_packages_are_lent(tmp_path: Path, home: Path, dealer: Dealer) -> None:
+    claim = (zipfile.ZipInfo("release.json"), b'{"runtime": "gitu_marketplace"}')
+    dealer.install(str(write_plugin(tmp_path, "lamp", extra=[claim])), yes=True)
+    pin = home / "plugins/lamp" / dealer.shelf.name("lamp") / "release.json"
+    assert "runtime" not in json.loads(pin.read_bytes())
+
+
+def test_everything_that_the_library_needs_is_lent() -> None:
+    """Whoever upgrades the library learns here what it needs by now."""
+    import re
+    from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+
+    from packaging.requirements import Requirement
+
+    def plain(name: str) -> str:
+        return re.sub(r"[-_.]+", "-", name).lower()
+
+    needed, left = set[str](), ["mcp", "cryptography", "cffi"]
+    while left:
+        name = plain(left.pop())
+        if name not in needed:
+            try:
+                lines = [Requirement(each) for each in requires(name) or ()]
+            except PackageNotFoundError:  # for another platform or Python
+                continue
+            needed.add(name)
+            left += [each.name for each in lines if each.marker is None or each.marker.evaluate({"extra": ""})]
+    modules = {top for top, owners in packages_distributions().items() if {plain(each) for each in owners} & needed}
+    lent = set(Path(making.__file__).with_name("runtime.txt").read_text().split())
+    every_worker = {"annotated_types", "anyio", "attr", "attrs", "docstring_parser", "idna", "jsonschema",
+                    "jsonschema_specifications", "msgspec", "pydantic", "pydantic_core", "referencing", "rpds",
+                    "sniffio", "typing_extensions", "typing_inspection"}  # fmt: skip
+    assert {each for each in modules if not each.startswith("__")} - lent - every_worker == set()
