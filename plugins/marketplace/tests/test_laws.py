@@ -38,6 +38,8 @@ class Shelved:
 class TestSkills(ToolLaws):
     """The one tool for all skills."""
 
+    crash = {"tools": "plugins.marketplace.tests.worlds:tools"}  # noqa: RUF012 - never changed
+
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
         return write_package(tmp_path, skills={"wire": SKILL.format(name="wire")}) / "skills"
@@ -88,6 +90,8 @@ class Answering:
 
 class TestServers(ToolLaws):
     """A tool of a server."""
+
+    crash = {"tools": "plugins.marketplace.tests.worlds:tools"}  # noqa: RUF012 - never changed
 
     @pytest.fixture
     def remote(self) -> Answering:
