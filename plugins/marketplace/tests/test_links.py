@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,8 +13,8 @@ from typing import Any
 import anyio
 import pytest
 
-from gitu_core.contracts import CallInfo, ToolCall
-from gitu_core.errors import AuthFailed, NotReady, Rejected, ToolError, Unknown
+from gitu_core.contracts import CallInfo, HttpRequest, HttpResponse, ToolCall
+from gitu_core.errors import AuthFailed, GituError, NotReady, Rejected, ToolError, Unknown
 from gitu_marketplace.agent import link as links
 from gitu_marketplace.agent.agreed import Agreed, Pinned, Server, tool_spec
 from gitu_marketplace.agent.link import Link
@@ -65,8 +66,6 @@ async def test_it_is_started_once_and_gets_what_it_declares(start: Start, tmp_pa
     """
     link = start(code, args=("server.py", "$(id)", "${PLUGIN_ROOT}/x ${PLUGIN_ROOT}"),
                  env={"KEY": "a ${LAMP_KEY}", "PLAIN": "${PLUGIN_DATA}/x"})  # fmt: skip
-    import json
-
     pid, words, seen = json.loads(await done(link))
     assert words == ["$(id)", f"{tmp_path}/x {tmp_path}"]
     assert seen == {"KEY": "a ${PLUGIN_ROOT} s3cret", "PLAIN": f"{tmp_path}/x", "SECRET_OF_OURS": "",
@@ -250,3 +249,91 @@ async def test_the_command_names_who_cannot_be_asked(start: Start) -> None:
     result = await AskServers(agreed, [link, gone]).run({})
     assert '"gone":{"trouble":"the server gone: no-such-lampd could not be started' in result.content
     assert '"name":"do"' in result.content
+
+
+class Web:
+    """What the host's ``http`` gives: a server that answers in JSON, until it is `down`."""
+
+    def __init__(self) -> None:
+        self.down: GituError | None = None
+        self.asked: list[HttpRequest] = []
+
+    async def request(self, request: HttpRequest) -> HttpResponse:
+        """One request."""
+        self.asked.append(request)
+        if self.down is not None:
+            raise self.down
+        if not request.body:
+            return HttpResponse(200)
+        message = json.loads(request.body)
+        results = {
+            "initialize": {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}},
+                           "serverInfo": {"name": "web", "version": "1"}},
+            "tools/list": {"tools": [{"name": "do", "inputSchema": {"type": "object"}}]},
+            "tools/call": {"content": [{"type": "text", "text": "done"}]},
+        }  # fmt: skip
+        if "id" not in message:
+            return HttpResponse(202)
+        answer: dict[str, Any] = {"jsonrpc": "2.0", "id": message["id"]}
+        if message["method"] in results:
+            answer["result"] = results[message["method"]]
+        else:
+            answer["error"] = {"code": -32601, "message": "no such method"}
+        headers = {"content-type": "application/json", "mcp-session-id": "s1", "transfer-encoding": "chunked"}
+        return HttpResponse(200, headers, json.dumps(answer).encode())
+
+
+@pytest.fixture
+async def web(tmp_path: Path) -> AsyncIterator[tuple[Link, Web]]:
+    """The connection to a server at an address, through a host."""
+    host = SimpleNamespace(http=Web(), secrets=Secrets())
+    server = Server("http", url="https://a.example/mcp", headers={"Authorization": "Bearer ${LAMP_KEY}"})
+    link = Link("house", Agreed("lamps", "lamps", servers={"house": server}), tmp_path, host)  # type: ignore[arg-type]
+    yield link, host.http
+    await link.close()
+
+
+async def test_an_address_is_asked_through_the_host_which_knows_the_secrets(web: tuple[Link, Web]) -> None:
+    link, http = web
+    assert await done(link) == "done"
+    assert {each.url for each in http.asked} == {"https://a.example/mcp"}
+    assert {each.headers["Authorization"] for each in http.asked} == {"Bearer {secret:LAMP_KEY}"}
+    assert {each.method for each in http.asked} <= {"POST", "DELETE"}, "no stream that stays open"
+    names = {name.lower() for each in http.asked for name in each.headers}
+    assert names.isdisjoint({"host", "content-length", "connection", "accept-encoding"})
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (NotReady("a.example cannot be reached"), NotReady),
+        (AuthFailed("LAMP_KEY is not set"), AuthFailed),
+        (Unknown("a.example did not answer"), Unknown),
+        (Rejected("the answer has more than 8 MiB"), Unknown),
+    ],
+)
+async def test_an_address_that_fails_costs_one_call(
+    error: GituError, kind: type[GituError], web: tuple[Link, Web]
+) -> None:
+    link, http = web
+    assert await done(link) == "done"
+    http.down = error
+    begun = time.monotonic()
+    with pytest.raises(kind, match=error.message):
+        await done(link)
+    assert time.monotonic() - begun < 5
+    http.down = None
+    with anyio.fail_after(10):
+        while True:
+            try:
+                assert await done(link) == "done"
+                return
+            except NotReady:
+                await anyio.sleep(0.2)
+
+
+async def test_an_address_that_was_never_there_is_named(web: tuple[Link, Web]) -> None:
+    link, http = web
+    http.down = NotReady("a.example cannot be reached")
+    with pytest.raises(NotReady, match=r"a\.example cannot be reached"):
+        await done(link)

@@ -265,6 +265,13 @@ def test_what_is_no_archive_or_no_package_is_refused(tmp_path: Path) -> None:
     assert not bundle.is_package(tmp_path)
 
 
+def test_a_plugin_of_another_program_is_named(tmp_path: Path, dealer: Dealer) -> None:
+    (tmp_path / "theirs/.some-plugin").mkdir(parents=True)
+    (tmp_path / "theirs/.some-plugin/plugin.json").write_text('{"name": "theirs"}')
+    with pytest.raises(InputError, match=r"for another program \(\.some-plugin\)"):
+        dealer.install(str(tmp_path / "theirs"), yes=True)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes and links: run it on a POSIX system")
 def test_a_folder_is_read_no_further_than_it_goes(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import msgspec
 
-from gitu_core.errors import GituError, NotReady, Rejected, ToolError, Unknown
+from gitu_core.errors import AuthFailed, Denied, GituError, NotReady, Rejected, ToolError, Unknown
 from gitu_marketplace.agent import lent
 from gitu_marketplace.agent.agreed import Agreed, digest_of
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from gitu_core import Host
     from gitu_marketplace.agent.pipes import Program
+    from gitu_marketplace.agent.web import Through
 
 CONNECT, FIRST, LONGEST = 30.0, 1.0, 60.0
 """Seconds that a server may take to answer at first, and seconds before it is tried again: the first time, at most."""
@@ -34,8 +34,6 @@ SPARE = 5.0
 
 MOST, LARGEST, PAGES = 128, 16 << 10, 20
 """Tools of one server, bytes of what it says of one, and pages of its list."""
-
-SECRET = re.compile(r"\$\{([A-Z][A-Z0-9_]{0,63})\}")
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -58,6 +56,7 @@ class Link:
         self._client: Client | None = None
         self._said: dict[str, Said] | None = None
         self._program: Program | None = None
+        self._through: Through | None = None
         self._why, self._failures, self._again, self._counted = "", 0, 0.0, False
 
     async def listed(self) -> dict[str, Said]:
@@ -87,7 +86,10 @@ class Link:
             code = error.code if isinstance(error, MCPError) else REQUEST_TIMEOUT
             if code in (CONNECTION_CLOSED, REQUEST_TIMEOUT):
                 late = code == REQUEST_TIMEOUT
+                refused = self._through.failed if self._through else None
                 await self._broken(f"it did not answer within {limit:g} s" if late else "")
+                if isinstance(refused, NotReady | AuthFailed | Denied):  # the host did not get as far as to send it
+                    raise type(refused)(f"{self._place} {self._why}", hint=refused.hint) from None
                 raise Unknown(f"{self._place} {self._why}", hint="find out what was done before trying again") from None
             raise ToolError(f"{self._place} refused: {str(error)[:500]}", hint="see its description") from error
         except (RuntimeError, ValueError) as error:  # what came back does not fit the protocol or its own schema
@@ -107,6 +109,13 @@ class Link:
     def _place(self) -> str:
         return f"the server {self.name}:"
 
+    @property
+    def _ended(self) -> str:
+        """How the connection ended, as far as our side of it knows."""
+        if self._program is not None:
+            return self._program.why
+        return self._through.failed.message if self._through and self._through.failed else ""
+
     async def _ready(self) -> Client:
         async with self._lock:
             if self._client is not None and self._task is not None and not self._task.done():
@@ -120,7 +129,7 @@ class Link:
 
     async def _connect(self) -> Client:
         ready = anyio.Event()
-        self._why, self._counted, self._program = "", False, None
+        self._why, self._counted, self._program, self._through = "", False, None, None
         self._task = asyncio.get_running_loop().create_task(self._live(ready))
         try:
             with anyio.move_on_after(CONNECT):
@@ -143,7 +152,7 @@ class Link:
                 await over.wait()
             self._fail("")
         except Exception as error:  # noqa: BLE001 - whatever a server does to the library ends this connection only
-            self._why = self._why or (self._program.why if self._program else _words(error))
+            self._why = self._why or self._ended or _words(error)
         finally:
             self._client = None
             ready.set()
@@ -154,42 +163,19 @@ class Link:
         from mcp import Client
 
         async with AsyncExitStack() as stack:
-            transport, over = await (self._started() if self._server.kind == "stdio" else self._address(stack))
+            transport, over = await self._transport(stack)
             client = Client(transport, message_handler=self._heard, cache=None, read_timeout_seconds=CONNECT)
             yield await stack.enter_async_context(client), over
 
-    async def _started(self) -> tuple[Any, anyio.Event]:
-        from gitu_marketplace.agent.pipes import Program
+    async def _transport(self, stack: AsyncExitStack) -> tuple[Any, anyio.Event]:
+        """What the library speaks over, and what tells that it ended."""
+        from gitu_marketplace.agent import opening
 
-        server = self._server
-        command = str(self._root / server.command) if server.command.startswith("./") else server.command
-        env = {name: await self._filled(value) for name, value in server.env.items()}
-        env |= {"PLUGIN_ROOT": str(self._root), "PLUGIN_DATA": self._data}
-        cwd = self._expanded(server.cwd or "${PLUGIN_ROOT}")
-        cwd = cwd if cwd.startswith("/") else str(self._root / cwd)
-        self._program = program = Program([command, *map(self._expanded, server.args)], env, cwd)
-        return program.streams(), program.over
-
-    async def _address(self, stack: AsyncExitStack) -> tuple[Any, anyio.Event]:
-        import httpx2
-        from mcp.client.streamable_http import streamable_http_client
-
-        from gitu_marketplace.agent.web import Through
-
-        headers = {name: SECRET.sub(r"{secret:\1}", value) for name, value in self._server.headers.items()}
-        through = httpx2.AsyncClient(transport=Through(self._host, headers), timeout=None, trust_env=False)
-        client = await stack.enter_async_context(through)
-        return streamable_http_client(self._server.url, http_client=client), anyio.Event()
-
-    def _expanded(self, text: str) -> str:
-        places = {"${PLUGIN_ROOT}": str(self._root), "${PLUGIN_DATA}": self._data}
-        return re.sub(r"\$\{PLUGIN_(?:ROOT|DATA)\}", lambda found: places[found[0]], text)
-
-    async def _filled(self, text: str) -> str:
-        """The value of an environment variable: places and secrets, each put in once."""
-        secrets = {name: await self._host.secrets.reveal(name) for name in SECRET.findall(text)
-                   if name not in ("PLUGIN_ROOT", "PLUGIN_DATA")}  # fmt: skip
-        return SECRET.sub(lambda found: secrets.get(found[1]) or self._expanded(found[0]), text)
+        if self._server.kind == "stdio":
+            self._program = await opening.program(self._server, self._root, self._data, self._host)
+            return self._program.streams(), self._program.over
+        self._through, transport = await opening.address(self._server, self._host, stack)
+        return transport, anyio.Event()
 
     async def _list(self, client: Client) -> dict[str, Said]:
         found: dict[str, Said] = {}
@@ -217,7 +203,7 @@ class Link:
 
     def _fail(self, why: str) -> None:
         """The connection failed: the next one waits longer, once for each."""
-        self._why = why or (self._program.why if self._program else "the connection ended")
+        self._why = why or self._ended or "the connection ended"
         if self._counted:
             return
         self._counted = True

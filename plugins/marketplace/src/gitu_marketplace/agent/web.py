@@ -30,6 +30,7 @@ class Through(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Sends one request. A stream that stays open is not offered: answers come whole."""
+        self.failed = None
         if request.method == "GET":
             return httpx2.Response(405, request=request)
         own: dict[str, Any] = {name: value for name, value in request.headers.items() if name.lower() not in _OURS}
