@@ -16,6 +16,7 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+import msgspec
 
 from gitu_core.registry.fence import around
 from gitu_core.registry.scan import Found, package_folder
@@ -39,18 +40,19 @@ async def folder_for(home: Path, id: str) -> AsyncIterator[str]:
 
 
 @functools.cache
-def packages() -> tuple[str, ...]:
+def packages(names: tuple[str, ...]) -> tuple[str, ...]:
     """Where what a worker has from its host lies."""
-    found: list[str] = []
-    for name in RUNTIME:
-        if (spec := importlib.util.find_spec(name)) is not None:
-            found += spec.submodule_search_locations or ([spec.origin] if spec.origin else [])
-    return tuple(found)
+    specs = filter(None, map(importlib.util.find_spec, names))
+    return tuple(each for spec in specs for each in spec.submodule_search_locations or (spec.origin,) if each)
 
 
-@functools.cache
-def roots() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(os.path.dirname(each) for each in packages()))
+def lent(found: Found) -> tuple[str, ...]:
+    """What a worker has from its host. A release that was made on this machine, not by an author, names a package of
+    the host that runs it; what that needs stands in its ``runtime.txt``."""
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError, ImportError):
+        name = msgspec.json.decode(Path(found.location, "release.json").read_bytes())["runtime"]
+        return RUNTIME + tuple(Path(packages((name,))[0], "runtime.txt").read_text().split())
+    return RUNTIME
 
 
 def cpu(pid: int) -> float:
@@ -96,4 +98,4 @@ def places(found: Found) -> list[str]:
 
 def readable(found: Found, home: Path) -> tuple[str, ...]:
     """What a worker may read."""
-    return around((sys.base_prefix, *packages(), *places(found)), str(home))
+    return around((sys.base_prefix, *packages(lent(found)), *places(found)), str(home))

@@ -25,10 +25,8 @@ import json, sys
 task = json.loads(sys.argv[1])
 sys.path[:] = [each for each in sys.path if each] + task["path"]
 from importlib.machinery import PathFinder
-class Runtime:
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        return PathFinder.find_spec(name, task["runtime"]) if path is None and name in task["names"] else None
+specs = {name: PathFinder.find_spec(name, task["runtime"]) for name in task["names"]}
+class Runtime: find_spec = staticmethod(lambda name, path=None, target=None: specs.get(name) if path is None else None)
 sys.meta_path.insert(0, Runtime)
 import types
 sys.modules["ssl"] = None

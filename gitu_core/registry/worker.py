@@ -25,10 +25,10 @@ from gitu_core.contracts.scope import CURRENT_CALL
 from gitu_core.errors import BorderError, GituError, LoadError
 from gitu_core.model import UNLABELLED, CallInfo, Label
 from gitu_core.model import plugin as plugin_principal
-from gitu_core.registry.process import cpu, folder_for, how, places, readable, roots, size_of
+from gitu_core.registry.process import cpu, folder_for, how, lent, packages, places, readable, size_of
 from gitu_core.registry.scan import Found
 from gitu_core.registry.seal import broken
-from gitu_core.registry.treaty import BOOT, GRACE, RUNTIME, Desk, Guest, Loaded, Task
+from gitu_core.registry.treaty import BOOT, GRACE, Desk, Guest, Loaded, Task
 
 LOOK = 1.0
 """Seconds between two looks at a worker."""
@@ -156,7 +156,9 @@ class Run:
             self._met.set()
 
     async def _spawn(self, theirs: socket.socket) -> asyncio.subprocess.Process:
-        task = {"path": places(self._found), "runtime": roots(), "names": RUNTIME, "socket": theirs.fileno()}
+        names = lent(self._found)
+        roots = sorted({os.path.dirname(each) for each in packages(names)})
+        task = {"path": places(self._found), "runtime": roots, "names": names, "socket": theirs.fileno()}
         keep = {name: os.environ[name] for name in ("PATH", "LANG", "TZ", "LC_ALL") if name in os.environ}
         own = {"HOME": self._folder, "TMPDIR": self._folder, "PYTHONHASHSEED": "random"}
         quiet = None if self._debug else asyncio.subprocess.DEVNULL

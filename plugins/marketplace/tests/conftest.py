@@ -45,3 +45,9 @@ def dealer(home: Path, sources: Sources) -> Dealer:
 def key() -> Ed25519PrivateKey:
     """A publisher's key."""
     return Ed25519PrivateKey.generate()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Servers are connected to on asyncio only, as isolated plugins run."""
+    return "asyncio"

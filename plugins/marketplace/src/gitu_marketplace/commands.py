@@ -56,9 +56,12 @@ def make_commands() -> list[Command]:
     """All of them."""
     return [
         Sub("install", "Installs a plugin from a wheel, a folder, an index or a package.", _install, ["name"],
-            name=text("a wheel, a folder, ID or ID==VERSION of an index, or a package"), yes=YES, index=AT,
-            enable=flag("switch it on as well"), report=text("the quality report on this wheel")),
+            name=text("a wheel, a folder, an archive, ID or ID==VERSION of an index, or a package"), yes=YES, index=AT,
+            enable=flag("switch it on as well"), report=text("the quality report on this wheel"),
+            trust_skills=flag("the text of its skills counts as your own words")),
         Sub("update", "Brings plugins to their newest release; asks where it wants more.", _update, ids=IDS, yes=YES),
+        Sub("tools", "Asks the servers of a package for their tools; you say which set is offered.", _tools, ["id"],
+            id=text("the plugin"), yes=YES),
         Sub("rollback", "Goes back to the release before.", _rollback, ["id"], id=text("the plugin")),
         Sub("remove", "Switches a plugin off and deletes its code.", _remove, ["id"], id=text("the plugin"),
             keep_state=flag("keep what it stored, and your yes to it")),
@@ -91,12 +94,17 @@ def _market(home: Path) -> Any:
 
 def _install(home: Path, given: dict[str, Any]) -> str:
     options = {"at": given.get("index", ""), "report": given.get("report", "")}
-    yes, enable = bool(given.get("yes")), bool(given.get("enable"))
-    return str(_dealer(home, given).install(given["name"], **options, yes=yes, enable=enable))
+    said = {name: bool(given.get(name)) for name in ("yes", "enable")}
+    trust = bool(given.get("trust_skills"))
+    return str(_dealer(home, given).install(given["name"], **options, **said, trust=trust))
 
 
 def _update(home: Path, given: dict[str, Any]) -> str:
     return str(_dealer(home, given).update(given.get("ids", []), yes=bool(given.get("yes"))))
+
+
+def _tools(home: Path, given: dict[str, Any]) -> str:
+    return str(_dealer(home, given).tools(given["id"], yes=bool(given.get("yes"))))
 
 
 def _rollback(home: Path, given: dict[str, Any]) -> str:

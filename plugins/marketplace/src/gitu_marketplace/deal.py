@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,8 +13,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from gitu_core.errors import InputError, PluginError, StoreError
+from gitu_marketplace import adopt, tools, wheel
 from gitu_marketplace import shelf as shelves
-from gitu_marketplace import tools, wheel
+from gitu_marketplace.bundle import is_package
 from gitu_marketplace.facts import GROUP
 from gitu_marketplace.offers import Market, Offer
 from gitu_marketplace.shelf import Release, Shelf
@@ -29,12 +31,37 @@ class Dealer:
         self._home, self._market, self._settings = home, market, settings
         self.shelf = Shelf(home)
 
-    def install(self, name: str, *, at: str = "", report: str = "", yes: bool = False, enable: bool = False) -> str:
-        """Installs what *name* stands for; over another release it is an update."""
+    def install(
+        self, name: str, *, at: str = "", report: str = "", yes: bool = False, enable: bool = False, trust: bool = False
+    ) -> str:
+        """Installs what *name* stands for; over another release it is an update. With *trust* the skills of a package
+        count as the operator's own words."""
         with self.shelf.alone(), tempfile.TemporaryDirectory(prefix="gitu-") as folder:
-            offer = self._market.offer(name, Path(folder), at=at, report=report)
+            path = Path(name).expanduser()
+            if not at and is_package(path):
+                offer = adopt.offer(path, self._home, self.shelf, Path(folder), trusted=trust)
+            else:
+                offer = self._market.offer(name, Path(folder), at=at, report=report)
             said = self._put(offer, yes)
-        return f"{said}\n{self._gitu('enable', offer.wheel.wants.id)}" if enable else said
+        if not enable:
+            return said
+        id = offer.wheel.wants.id
+        said += f"\n{self._gitu('plugins', 'enable', id)}"
+        servers = bool(offer.runtime) and bool(adopt.agreed_of(self.shelf, id).servers)
+        return f"{said}\n{self.tools(id, yes=yes)}" if servers else said
+
+    def tools(self, id: str, *, yes: bool = False) -> str:
+        """Asks the servers of an Agent Plugins package which tools they have, and offers those that are agreed to."""
+        release, agreed = self.shelf.installed(id), adopt.agreed_of(self.shelf, id)
+        if not agreed.servers:
+            raise InputError(f"{id} has no servers", hint="there is nothing to agree to")
+        told = self._gitu(agreed.command)
+        with self.shelf.alone(), tempfile.TemporaryDirectory(prefix="gitu-") as folder:
+            offer = adopt.again(agreed, told, release, self._home, self.shelf, Path(folder))
+            if offer.wheel.sha256 == release.sha256:
+                left = "".join(f"\n  not used: {each}" for each in offer.unused)
+                return f"{id}: the tools of its servers are those that you agreed to{left}"
+            return self._put(offer, yes, same=True)
 
     def update(self, ids: list[str], *, yes: bool = False) -> str:
         """Brings plugins, all without *ids*, to the newest release of where they came from."""
@@ -65,6 +92,8 @@ class Dealer:
                 self.shelf.installed(id)
             lines = [] if keep_state else self._off(id)
             self.shelf.remove(id)
+            if not keep_state:
+                shutil.rmtree(adopt.data_of(self._home, id), ignore_errors=True)
         if keep_state:
             return f"{id} was removed; what it stored and your yes to it stay"
         stays = f"what it stored stays in the assistant's data, and [plugins.{id}] in gitu.toml where it has one"
@@ -83,7 +112,7 @@ class Dealer:
             good = good and not wrong
         return "\n".join(lines) or "nothing was installed here", good
 
-    def _put(self, offer: Offer, yes: bool) -> str:
+    def _put(self, offer: Offer, yes: bool, *, same: bool = False) -> str:
         """Shows an offer, asks where something is new, and puts it in use."""
         found, id = offer.wheel, offer.wheel.wants.id
         now = self._now(id)
@@ -95,6 +124,7 @@ class Dealer:
             shown += ["it wants:", *(f"  {each}" for each in found.wants.permissions or ("nothing",))]
             shown += [] if found.wants.described else [f"  {UNDESCRIBED}"]
             shown += [f"with: {', '.join(found.requires)}"] if found.requires else []
+            shown += [f"not used: {each}" for each in offer.unused]
             consent(shown, f"Install {id} {found.version}?", yes)
         else:
             added, removed = difference(now.wants.permissions, found.wants.permissions)
@@ -102,13 +132,18 @@ class Dealer:
             moved = now.source != offer.source
             shown += [f"  before, it came from: {clean(' '.join(now.source.values()))}"] if moved else []
             question = f"{id} {found.version} {'wants more' if added else 'comes from elsewhere'}. Use it?"
-            consent(shown + _changes(added, removed), question, yes or not (added or moved))
-        release = self._make(offer)
+            shown += [*_changes(added, removed), *(f"  not used: {each}" for each in offer.unused)]
+            consent(shown, question, yes or not (added or moved))
+        release = self._make(offer, same=same)
+        if offer.runtime:
+            adopt.prepare(self.shelf, id)
         if now is None:
             return f"{id} {release.version} was installed; to use it: gitu plugins enable {id}"
+        if same:
+            return f"{id}: the tools that its servers are agreed to have are offered\n{AGAIN}"
         return f"{id}: {now.version} was replaced by {release.version}; to go back: gitu plugins rollback {id}\n{AGAIN}"
 
-    def _make(self, offer: Offer) -> Release:
+    def _make(self, offer: Offer, *, same: bool) -> Release:
         found = offer.wheel
         with self.shelf.stage(found.wants.id) as stage:
             wheel.unpack(found, stage)
@@ -116,8 +151,8 @@ class Dealer:
             parts = tools.fill(stage, found.requires)
             shelves.step("filled")
             release = Release(found.wants.id, found.name, found.version, found.file.name, found.sha256, found.wants,
-                              offer.source, parts, offer.tier)  # fmt: skip
-            return self.shelf.commit(stage, release)
+                              offer.source, parts, offer.tier, runtime=offer.runtime)  # fmt: skip
+            return self.shelf.commit(stage, release, same=same)
 
     def _now(self, id: str) -> Release | None:
         try:
@@ -149,19 +184,20 @@ class Dealer:
 
     def _off(self, id: str) -> list[str]:
         try:
-            self._gitu("disable", id)
+            self._gitu("plugins", "disable", id)
         except PluginError as error:  # damaged so that nobody finds it: it must go all the same
             return [error.message]
         return []
 
-    def _gitu(self, action: str, id: str) -> str:
-        """What `gitu plugins` says: whether a plugin is on is the core's to know, and another process is the way to it
-        that operators have too."""
+    def _gitu(self, *words: str) -> str:
+        """What `gitu` says: whether a plugin is on is the core's to know, its processes are the core's to start, and
+        another process is the way to it that operators have too."""
         settings = ["--config", self._settings] if self._settings else []
-        command = [sys.executable, "-m", "gitu_core", *settings, "--home", str(self._home), "plugins", action, id]
+        command = [sys.executable, "-m", "gitu_core", *settings, "--home", str(self._home), *words]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise PluginError(f"{id} could not be {action}d: {done.stderr.strip()[-500:]}", hint="see: gitu plugins")
+            what = f"'gitu {' '.join(words)}' did not end well: {done.stderr.strip()[-500:]}"
+            raise PluginError(what, hint="see: gitu plugins")
         return done.stdout.strip()
 
 

@@ -60,4 +60,4 @@ def _entry(place: Place, entry: Entry) -> list[str]:
 
 
 def _wants(wants: Wants) -> list[str]:
-    return ["  it wants:", *(f"    {clean(each)}" for each in wants.permissions or ("nothing",))]
+    return ["  it wants:", *(f"    {clean(each, 4_000)}" for each in wants.permissions or ("nothing",))]

@@ -18,12 +18,15 @@ from gitu_marketplace.wheel import Wheel
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """A wheel that can be installed: where it came from, in words and as it is written down, and its tier."""
+    """A wheel that can be installed: where it came from, in words and as it is written down, and its tier. `unused` is
+    what of an Agent Plugins package is not used, `runtime` the package of the host that runs such a release."""
 
     wheel: Wheel
     said: str
     source: dict[str, str]
     tier: str = ""
+    unused: tuple[str, ...] = ()
+    runtime: str = ""
 
 
 class Market:

@@ -34,7 +34,8 @@ class Part(msgspec.Struct, frozen=True):
 class Release(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of an installed release. `source` says where it came from and where its successors are; `before` is
     the release that it replaced; `files` are the hashes of all its files, `marks` what the system said of each: whoever
-    loads it reads only those again of which it says something else."""
+    loads it reads only those again of which it says something else. `runtime` is what the host lends the process of a
+    release that was made here, of an Agent Plugins package."""
 
     id: str
     distribution: str
@@ -48,6 +49,7 @@ class Release(msgspec.Struct, frozen=True, omit_defaults=True):
     before: str = ""
     files: dict[str, str] = {}
     marks: dict[str, tuple[int, int, int, int]] = {}
+    runtime: str = ""
 
 
 class Shelf:
@@ -118,12 +120,14 @@ class Shelf:
                 with suppress(OSError):  # in use by now
                     folder.rmdir()
 
-    def commit(self, stage: Path, release: Release) -> Release:
-        """Puts a finished folder in use."""
+    def commit(self, stage: Path, release: Release, *, same: bool = False) -> Release:
+        """Puts a finished folder in use. With *same* it is the release in use with another agreement: whoever goes back
+        goes back behind both."""
         id, now = release.id, self.name(release.id)
+        before = self.release(id, now).before if same else now
         files = hashes(stage)
         marks = {path: mark(stage / path) for path in files}
-        release = msgspec.structs.replace(release, before=now, files=files, marks=marks)
+        release = msgspec.structs.replace(release, before=before, files=files, marks=marks)
         write(stage / PIN, msgspec.json.encode(release, order="deterministic"))
         step("pinned")
         base = f"{release.version}-{release.sha256[:12]}"
@@ -134,7 +138,7 @@ class Shelf:
         step("renamed")
         self._switch(id, name)
         step("switched")
-        self._clean(id, {name, now})
+        self._clean(id, {name, now, before})
         step("cleaned")
         return release
 

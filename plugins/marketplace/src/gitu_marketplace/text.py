@@ -19,6 +19,11 @@ def clean(text: str, most: int = 300) -> str:
     return kept if len(kept) <= most else kept[: most - 1] + "…"
 
 
+def plain(text: str) -> bool:
+    """True if a terminal shows every character of *text*."""
+    return all(_shown(each) and (each == " " or not each.isspace()) for each in text)
+
+
 def _shown(character: str) -> bool:
     return character.isspace() or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 

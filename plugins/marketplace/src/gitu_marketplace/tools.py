@@ -37,6 +37,9 @@ _BUILD = "import sys; from hatchling.build import build_wheel; print(build_wheel
 def build(folder: Path, into: Path) -> Path:
     """Builds the wheel of a folder, without a network, in a child process. The folder's own build code runs there."""
     if not (folder / "pyproject.toml").is_file():
+        if other := next(folder.glob(".*/plugin.json"), None):
+            what = f"{folder} is a plugin for another program ({clean(other.parent.name)}), which is not understood"
+            raise InputError(what, hint="ask its author for an Agent Plugins package: plugin.json stands at its top")
         raise InputError(f"{folder} has no pyproject.toml", hint="name the folder of a plugin, or a wheel")
     if find_spec("hatchling") is None:
         raise ConfigError("a folder cannot be built: hatchling is not installed", hint="install hatchling, or a wheel")

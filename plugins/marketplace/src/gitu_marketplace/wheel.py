@@ -104,7 +104,8 @@ def unpack(wheel: Wheel, target: Path) -> None:
                 raise bad(wheel.file, f"{clean(member.filename)} is not as its record says")
             file = target / place
             file.parent.mkdir(parents=True, exist_ok=True)
-            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as stream:
+            mode = 0o755 if member.external_attr >> 16 & 0o111 else 0o644
+            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
                 stream.write(data)
 
 
