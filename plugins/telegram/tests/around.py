@@ -12,9 +12,8 @@ from urllib.parse import urlsplit
 import anyio
 import anyio.to_thread
 
-from gitu_core.contracts import Entry, HttpRequest, HttpResponse
+from gitu_core.contracts import Ask, BlobRef, Entry, HttpRequest, HttpResponse
 from gitu_core.errors import AuthFailed, NotReady, Unknown
-from gitu_core.model import Ask, BlobRef
 
 from .fake import TOKEN, Fake
 

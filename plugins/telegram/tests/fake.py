@@ -51,7 +51,7 @@ class Server(ThreadingHTTPServer):
 class Fake:
     """The server. `screen` is what people see, `calls` is all that was asked of it."""
 
-    def __init__(self, known: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, known: Mapping[str, Any] | None = None, serve: bool = True) -> None:
         self.known = described() if known is None else known
         self.lock = threading.RLock()
         self.news = threading.Condition(self.lock)
@@ -69,7 +69,12 @@ class Fake:
         self.webhook: dict[str, Any] = {}
         self.ranges = True
         self._numbers = iter(range(1000, 1 << 30))
-        self._server = Server(("127.0.0.1", 0), type("Own", (Handler,), {"fake": self}))
+        self.url = ""
+        if serve:
+            self._server = Server(("127.0.0.1", 0), type("Own", (Handler,), {"fake": self}))
+            self._begin()
+
+    def _begin(self) -> None:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 

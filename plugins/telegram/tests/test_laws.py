@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
 import pytest
 
-from gitu_core.model import Conversation
+from gitu_core.contracts import Conversation
+from gitu_core.testing import crash_test
 from gitu_core.testing.conformance import AdapterLaws
 from gitu_telegram.adapter import TelegramAdapter
 
 from .around import HostHere, People
+from .crash import VARIABLE, Bots
 from .fake import Fake
 
 
@@ -16,6 +21,16 @@ class TestDirect(AdapterLaws):
     """As a trusted plugin."""
 
     apart = False
+    crash: ClassVar[Mapping[str, Any]] = {"adapter": "plugins.telegram.tests.crash:adapter", "deliveries": ["blind"]}
+
+    @pytest.fixture(autouse=True)
+    def bots(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        """The server that outlives the processes that die."""
+        server = Bots()
+        monkeypatch.setenv(VARIABLE, server.url)
+        yield
+        server.close()
+        assert [line for bot in server.bots.values() for line in bot.complaints] == []
 
     @pytest.fixture
     def adapter(self, fake: Fake) -> TelegramAdapter:
@@ -37,3 +52,18 @@ class TestThroughTheHost(TestDirect):
     """As in a process of its own."""
 
     apart = True
+    crash: ClassVar[Mapping[str, Any]] = {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["approval", "grow"])
+def test_questions_and_growing_answers_survive_the_death_of_the_process(
+    scenario: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At every point of the channel."""
+    server = Bots()
+    monkeypatch.setenv(VARIABLE, server.url)
+    points = ("world.accept", "world.send", "live", "outbox", "answer")
+    report = crash_test(scenarios=[scenario], deliveries=["blind"], points=points, adapter=TestDirect.crash["adapter"])
+    server.close()
+    assert report.broken == [], report.table()

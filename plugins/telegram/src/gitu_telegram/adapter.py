@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from gitu_core.contracts import Channel, Entry
+from gitu_core.contracts import Channel, Conversation, Delivery, Entry, Health, Outgoing, TurnEvent
 from gitu_core.errors import GituError
-from gitu_core.model import Conversation, Delivery, Health, Outgoing, TurnEvent
 from gitu_telegram.incoming import Me, Moves
 from gitu_telegram.link import Link, announce, delivery_of
 from gitu_telegram.settings import COMMANDS, NAME, UPDATES

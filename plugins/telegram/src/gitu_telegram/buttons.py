@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from gitu_core.contracts import Entry
-from gitu_core.model import Answer, Ask
+from gitu_core.contracts import Answer, Ask, Entry
 
 if TYPE_CHECKING:
     from gitu_core.contracts import Host

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from gitu_core.contracts import Entry
+from gitu_core.contracts import Entry, Message, Receipt
 from gitu_core.errors import AuthFailed, InputError, NotReady
-from gitu_core.model import Message, Receipt
 from gitu_telegram.buttons import pressed
 from gitu_telegram.files import Files
 from gitu_telegram.incoming import account, allowed, meant, message_of, place

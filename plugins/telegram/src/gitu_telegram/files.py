@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from gitu_core.model import BlobRef
+from gitu_core.contracts import BlobRef
 
 if TYPE_CHECKING:
     from telegram import Bot

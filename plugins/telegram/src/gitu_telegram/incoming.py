@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from gitu_core.model import Account, Conversation, Location, Media, Message, Part, Text
+from gitu_core.contracts import Account, Conversation, Location, Media, Message, Part, Text
 from gitu_telegram.files import Files, Sent
 from gitu_telegram.settings import NAME, Settings
 

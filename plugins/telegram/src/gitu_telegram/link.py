@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from gitu_core.contracts import Delivery, Health
 from gitu_core.errors import AuthFailed, ConfigError, GituError, InputError, NotReady, RateLimited
-from gitu_core.model import Delivery, Health
 from gitu_telegram.settings import CLOUD, TOKEN, UPDATES, Settings
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Link:
         bot = Client(token, f"{base}/bot", f"{base}/file/bot", self._request(token), self._request(token))
         try:
             await bot.initialize()
-        except BaseException as error:
+        except BaseException as error:  # also when cancelled: nothing stays open
             with anyio.CancelScope(shield=True):
                 await bot.shutdown()
             if isinstance(error, TelegramError):

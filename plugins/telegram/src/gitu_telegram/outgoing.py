@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from gitu_core.contracts import Ask, BlobRef, Delivery, Location, Media, Outgoing, Reaction, Text
 from gitu_core.errors import GituError
-from gitu_core.model import Ask, BlobRef, Delivery, Location, Media, Outgoing, Reaction, Text
 from gitu_telegram.buttons import buttons
 from gitu_telegram.files import read
 from gitu_telegram.link import delivery_of, seconds_of
