@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import anyio
 import anyio.to_thread
 
-from gitu_core.contracts import Ask, BlobRef, Entry, HttpRequest, HttpResponse
+from gitu_core.contracts import Ask, BlobRef, Entry, HttpRequest, HttpResponse, Message, Receipt
 from gitu_core.errors import AuthFailed, NotReady, Unknown
 
 from .fake import TOKEN, Fake
@@ -123,6 +123,24 @@ class HostHere:
     def __init__(self, fake: Fake, apart: bool = False, token: str = TOKEN, **config: Any) -> None:
         self.config = {"poll_seconds": 1, **({} if apart else {"base_url": fake.url}), **config}
         self.secrets, self.kv, self.blobs, self.http = Secrets(token), Store(), Shelf(), Web(fake.url)
+
+
+class Box:
+    """Keeps what it is handed."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.refuses = False
+
+    async def accept(self, message: Message) -> Receipt:
+        """Accepts, unless it refuses."""
+        if self.refuses:
+            raise NotReady("full", retry_after=60.0)
+        self.messages.append(message)
+        return Receipt(message.key)
+
+    async def finished(self, id: str) -> None:
+        """At once."""
 
 
 class People:
