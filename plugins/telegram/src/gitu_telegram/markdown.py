@@ -157,6 +157,8 @@ class _Page:
     def end(self) -> None:
         """The entity that began last ends here."""
         kind, start, url = self.open.pop()
+        if url and not kind:
+            self.say(f" ({url})")
         if kind and self.size > start:
             self.spans.append(Span(kind, start, self.size - start, url))
 
@@ -247,7 +249,7 @@ class _Page:
                 self.say(token.content)
 
     def link(self, url: str) -> None:
-        """A link begins; what Telegram could not open is no link."""
+        """A link begins. What Telegram could not open is said beside the words."""
         try:
             known = urlsplit(url).scheme in _LINKS
         except ValueError:
