@@ -123,6 +123,17 @@ async def test_of_several_messages_the_rest_waits_or_is_unknown(fake: Fake) -> N
     assert (found.state, len(found.ids)) == ("unknown", 1)
 
 
+async def test_a_block_of_code_goes_on_in_the_next_piece(fake: Fake) -> None:
+    adapter = TelegramAdapter(HostHere(fake))
+    texts = ("Look:\n```python\na = 1\n", "b = 2\n```\nand **so** on ", "~~~\nplain")
+    for number, text in enumerate(texts):
+        piece = Outgoing(f"o.{number}", f"k.{number}", DIRECT, (Text(text, "markdown"),))
+        assert (await adapter.send(piece)).state == "sent"
+    kinds = [[each["type"] for each in shown.get("entities", ())] for shown in fake.screen.values()]
+    assert kinds == [["pre"], ["pre", "bold"], ["pre"]]
+    assert fake.shown() == ["Look:\n\na = 1", "b = 2\n\nand so on", "plain"]
+
+
 @pytest.mark.parametrize("where", [Conversation("telegram", "ana"), Conversation("telegram", "1", "topic")])
 async def test_a_chat_that_cannot_be_is_a_final_no(fake: Fake, where: Conversation) -> None:
     found = await say(HostHere(fake), Text("x"), where=where)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gitu_telegram.markdown import MOST, Rich, Span, cut, plain, render, shortened, units
+from gitu_telegram.markdown import MOST, Rich, Span, cut, plain, render, shortened, unclosed, units
 
 
 def of(rich: Rich, span: Span) -> str:
@@ -40,6 +40,14 @@ def test_what_people_see(source: str, text: str, spans: list[tuple[str, str]]) -
     rich = render(source)
     assert rich.text == text
     assert [(each.kind, of(rich, each)) for each in rich.spans] == spans
+
+
+@pytest.mark.parametrize(
+    ("source", "opened"),
+    [("```py\nx", "```py\n"), ("```\nx\n```\n", ""), ("````\n```\n", "````\n"), ("~~~\n```\n", "~~~\n"), ("`x`", "")],
+)
+def test_what_a_piece_leaves_open(source: str, opened: str) -> None:
+    assert unclosed(source) == opened
 
 
 MARKS = st.text(st.sampled_from("ab 1\n*_`~[]()<>!#-+|.>\\&;:/😀\t"), max_size=60)

@@ -8,11 +8,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from msgspec.structs import replace
 
-from gitu_core.contracts import Channel, Conversation, Delivery, Entry, Health, Outgoing, TurnEvent
+from gitu_core.contracts import Channel, Conversation, Delivery, Entry, Health, Outgoing, Text, TurnEvent
 from gitu_core.errors import GituError
 from gitu_telegram.incoming import Me, Moves
 from gitu_telegram.link import Link, announce, delivery_of
+from gitu_telegram.markdown import unclosed
 from gitu_telegram.settings import COMMANDS, NAME, UPDATES
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ GROUP_PAUSE = 3.0
 """Seconds between two changes of a message in a group, where Telegram takes twenty messages a minute."""
 
 MOVED = "moved:"
+
+MOST_OPEN = 1_000
+"""Of how many pieces it is remembered what the next one goes on with."""
 
 
 class TelegramAdapter:
@@ -41,6 +46,7 @@ class TelegramAdapter:
         self._moves: Moves | None = None
         self._failures: dict[str, int] = {}
         self._offset: int | None = None
+        self._code: dict[str, str] = {}
 
     # ---- what comes in -------------------------------------------------------------------------------------------
 
@@ -100,7 +106,7 @@ class TelegramAdapter:
         from gitu_telegram.outgoing import steps
 
         try:
-            wanted = await steps(self._host, outgoing, time.time())
+            wanted = await steps(self._host, self._carried(outgoing), time.time())
             if not wanted:
                 return Delivery("sent", detail="there is nothing to show")
             async with self._link.bot() as bot:
@@ -116,6 +122,18 @@ class TelegramAdapter:
             return delivery_of(error)
         except GituError as error:  # nothing was handed to Telegram yet: what it answers is judged further below
             return Delivery("not_sent", detail=error.message)
+
+    def _carried(self, outgoing: Outgoing) -> Outgoing:
+        """One piece of a longer answer, which goes on with the block of code that the piece before left open."""
+        base, _, number = outgoing.key.rpartition(".")
+        part = outgoing.parts[0] if len(outgoing.parts) == 1 else None
+        if not (number.isdecimal() and isinstance(part, Text) and part.format == "markdown"):
+            return outgoing
+        text = self._code.get(outgoing.key, "") + part.text
+        if len(self._code) > MOST_OPEN:
+            self._code.clear()
+        self._code[f"{base}.{int(number) + 1}"] = unclosed(text)
+        return replace(outgoing, parts=(replace(part, text=text),))
 
     async def _say(self, bot: Client, outgoing: Outgoing, wanted: Sequence[Step]) -> Delivery:
         from gitu_telegram.outgoing import Speaker

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from gitu_core.contracts import Entry, Message, Receipt
-from gitu_core.errors import AuthFailed, InputError, NotReady
+from gitu_core.errors import GituError, InputError, NotReady
 from gitu_telegram.buttons import pressed
 from gitu_telegram.files import Files
 from gitu_telegram.incoming import account, allowed, meant, message_of, place
@@ -87,8 +87,6 @@ class Desk:
             except InputError as error:
                 log.info("a message cannot be accepted: %s", error)
                 return None
-            except AuthFailed:
-                raise
             except NotReady as error:
                 await anyio.sleep(AGAIN if error.retry_after is None else error.retry_after)
 
@@ -147,6 +145,6 @@ class Desk:
         with anyio.move_on_after(LONGEST):
             async with anyio.create_task_group() as group:
                 group.start_soon(types)
-                with suppress(NotReady):
+                with suppress(GituError):  # whoever hands over messages is told of it at the next one
                     await self._inbox.finished(id)
                 group.cancel_scope.cancel()

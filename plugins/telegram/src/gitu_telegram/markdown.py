@@ -24,6 +24,7 @@ MOST = 100
 """Entities of a message that Telegram heeds."""
 
 _SPANS = {"strong": "bold", "em": "italic", "s": "strikethrough"}
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$", re.MULTILINE)
 _WORD = re.compile(r"[^\W_]+")
 _LINKS = ("http", "https", "tg", "mailto", "tel")
 
@@ -90,6 +91,18 @@ def cut(rich: Rich, limit: int = LIMIT) -> list[Rich]:
         found.append(Rich(head, tuple(_within(rich.spans, start, end))))
         text, start = text[len(head) :], end
     return found
+
+
+def unclosed(text: str) -> str:
+    """The line that opened a block of code which goes on behind *text*; empty where there is none."""
+    opened = ""
+    for found in _FENCE.finditer(text):
+        marks, info = found[1], found[2].strip()
+        if not opened:
+            opened = f"{marks}{info}" if "`" not in info or marks[0] == "~" else ""
+        elif not info and opened.startswith(marks[0]) and len(marks) >= len(opened) - len(opened.lstrip(marks[0])):
+            opened = ""
+    return f"{opened}\n" if opened else ""
 
 
 def shortened(rich: Rich, limit: int) -> Rich:
