@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -172,3 +173,35 @@ async def test_a_missing_wrong_or_refused_token_is_for_a_person_to_mend(fake: Fa
     with pytest.raises(AuthFailed, match=why):
         await adapter.receive(Box())
     assert (await adapter.health()).state == "failed"
+
+
+class Keeping(logging.Handler):
+    """Keeps all that a record says, what is only attached to it included."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.NOTSET)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps one."""
+        self.said.append(f"{self.format(record)} {vars(record)}")
+
+
+@pytest.mark.parametrize("apart", [False, True])
+async def test_the_token_stands_in_no_log_of_any_level(fake: Fake, apart: bool) -> None:
+    root, keeping = logging.getLogger(), Keeping()
+    level = root.level
+    root.addHandler(keeping)
+    root.setLevel(logging.NOTSET)
+    fake.files = {"f": b"x"}
+    try:
+        fake.push(message=fake.message(document={"file_id": "f", "file_unique_id": "f"}))
+        await taken(fake, HostHere(fake, apart), 1)
+        fake.faults.append(("getUpdates", "garbage"))
+        with pytest.raises(NotReady):
+            await TelegramAdapter(HostHere(fake, apart)).receive(Box())
+    finally:
+        root.removeHandler(keeping)
+        root.setLevel(level)
+    assert keeping.said
+    assert [line for line in keeping.said if TOKEN in line] == []

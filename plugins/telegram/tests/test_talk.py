@@ -175,3 +175,33 @@ async def test_the_token_stands_in_no_log(fake: Fake, tmp_path: Path, caplog: py
         await until(seen(fake, "hi"))
     assert TOKEN not in "\n".join(f"{each.getMessage()} {each.exc_text}" for each in caplog.records if
                                   each.name.startswith("gitu"))  # fmt: skip
+
+
+async def test_a_button_counts_only_for_whom_was_asked(fake: Fake, tmp_path: Path) -> None:
+    SENT.clear()
+    model = ScriptedModel("hi", call("web"), call("mail", to="bob@example.org"), "It is done.")
+    async with talking(fake, tmp_path, model, groups="all"):
+        fake.say("hello", user=2)  # who is known all the same
+        await until(seen(fake, "hi", 2))
+        fake.say("read the web and mail what it says to whom it says", chat=-100)
+        await until(seen(fake, "yes", -100))
+        where = next(key for key, each in fake.screen.items() if buttons_of(each))
+        fake.press("yes", user=2, key=where)
+        await until(seen(fake, "not asked of you", -100))
+        assert SENT == []
+        fake.press("yes", user=1, key=where)
+        await until(lambda: SENT)
+
+
+async def test_what_may_have_been_lost_is_said_at_the_next_contact_and_sent_only_on_request(
+    fake: Fake, tmp_path: Path
+) -> None:
+    async with talking(fake, tmp_path, ScriptedModel("the answer", "another")):
+        fake.faults.append(("sendMessage", "lost"))
+        fake.say("first")
+        await until(seen(fake, "the answer"))
+        fake.say("second")
+        await until(seen(fake, "another"))
+        assert any("I do not know whether this reached you" in each for each in fake.shown())
+        fake.say("/resend")
+        await until(lambda: len([each for each in fake.shown() if each == "the answer"]) == 2)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -26,7 +28,23 @@ if TYPE_CHECKING:
 CACHED = 60.0
 """Seconds for which the server counts as well after it answered."""
 
+LOGGERS = ("httpx", "telegram.Bot")
+"""What logs addresses, in which the token stands."""
+
 _SHAPE = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{10,200}")
+
+
+@dataclass(frozen=True)
+class _Hushed:
+    """Takes a token out of what is logged. Equal ones are one: a logger keeps each filter once."""
+
+    token: str = field(repr=False)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Lets everything pass, without the token."""
+        if self.token in (text := record.getMessage()):
+            record.msg, record.args = text.replace(self.token, "TOKEN"), ()
+        return True
 
 
 class Link:
@@ -77,6 +95,8 @@ class Link:
         token = await self._host.secrets.reveal(TOKEN)
         if not _SHAPE.fullmatch(token):
             raise AuthFailed(f"{TOKEN} is no token of a bot", hint="copy it from @BotFather: 123456:ABC...")
+        for name in LOGGERS:
+            logging.getLogger(name).addFilter(_Hushed(token))
         base = self.settings.base_url or CLOUD
         bot = Client(token, f"{base}/bot", f"{base}/file/bot", self._request(token), self._request(token))
         try:
