@@ -33,12 +33,12 @@ class Channel(Value, frozen=True):
     """What a channel can do.
 
     `delivery`: ``idempotent`` (the channel drops a key it has seen), ``verifiable`` (it can be asked), ``blind``
-    (neither). `max_text` is in characters, 0 = no limit. `streams`: partial answers are handed to `show`. `edits`: what
-    was sent can be changed; where it does not stream, an answer is sent early and changed while it grows. `foreground`:
-    it takes over the terminal this process was started from, so that only `gitu chat` runs it. `trusted`: nobody can
-    speak there in another one's name; what comes from any other channel counts as content from outside, and can neither
-    approve nor link. `access`: who may talk where the settings say nothing; None = ``open`` for a `foreground` channel,
-    else ``paired``.
+    (neither). `max_text` is in characters, or in UTF-16 code units where it says `utf16`; 0 = no limit. `streams`:
+    partial answers are handed to `show`. `edits`: what was sent can be changed; where it does not stream, an answer is
+    sent early and changed while it grows. `foreground`: it takes over the terminal this process was started
+    from, so that only `gitu chat` runs it. `trusted`: nobody can speak there in another one's name; what comes from any
+    other channel counts as content from outside, and can neither approve nor link. `access`: who may talk where the
+    settings say nothing; None = ``open`` for a `foreground` channel, else ``paired``.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Channel(Value, frozen=True):
     trusted: bool = False
     foreground: bool = False
     access: Access | None = None
+    utf16: bool = False
 
 
 @contract("inbox")

@@ -12,10 +12,12 @@ from contextlib import suppress
 
 import msgspec
 
+from gitu_core.contracts import Channel
 from gitu_core.contracts.ports import Clock, OutboxEntry, Records
 from gitu_core.errors import GituError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.jobs import Job
+from gitu_core.gateway.pieces import room
 from gitu_core.model import AnswerDelta, Delivery, Outgoing, Text, TurnEvent
 
 log = logging.getLogger("gitu.gateway")
@@ -28,19 +30,15 @@ GROWS = " …"
 
 
 class Live:
-    """The growing answer to one job. *send* sends, and raises only where this process may say nothing any more; *limit*
-    is how many characters fit into a message."""
+    """The growing answer to one job. *send* sends, and raises only where this process may say nothing any more."""
 
     def __init__(
-        self, job: Job, limit: int, records: Records, clock: Clock, send: Callable[[Outgoing], Awaitable[Delivery]]
-    ) -> None:
-        self._job = job
-        self._limit = limit
-        self._records = records
-        self._clock = clock
-        self._send = send
-        self._text = self._shown = ""
-        self._id = ""
+        self, job: Job, channel: Channel, records: Records, clock: Clock,
+        send: Callable[[Outgoing], Awaitable[Delivery]],
+    ) -> None:  # fmt: skip
+        self._job, self._channel = job, channel
+        self._records, self._clock, self._send = records, clock, send
+        self._text = self._shown = self._id = ""
         self._task: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
 
@@ -94,8 +92,7 @@ class Live:
 
     async def _show(self, behind: str = GROWS) -> float | None:
         """Shows what there is; gives the seconds until the next time, None where there is none."""
-        limit, text = self._limit, self._text
-        shown = text[: limit - len(behind)] if limit and len(text) + len(behind) > limit else text
+        shown = (text := self._text)[: room(text, self._channel, len(behind))]
         id, where = f"{self._job.id}.live", self._job.entry.message.conversation
         outgoing = Outgoing(
             id, f"{id}.{self._clock.new_id()}", where, (Text(shown + behind),), replaces=self._id, cause=self._job.id

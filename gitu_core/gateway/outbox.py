@@ -168,7 +168,7 @@ class Outbox:
             await self._hold()
             return await self._sender.asked(adapter, outgoing, send=True)
 
-        live = Live(job, adapter.channel.max_text, self._records, self._clock, send)
+        live = Live(job, adapter.channel, self._records, self._clock, send)
         if job.again:
             await live.resume()
         job.watches.append(live.add)
@@ -176,7 +176,7 @@ class Outbox:
 
     async def tell(self, adapter: Adapter, outgoing: Outgoing) -> None:
         """Says something and keeps no record of it."""
-        for piece in pieces(outgoing, adapter.channel.max_text):
+        for piece in pieces(outgoing, adapter.channel):
             await self._sender.send(adapter, piece)
 
     def _behind(self, where: Conversation) -> bool:
@@ -278,7 +278,7 @@ class Outbox:
         # To change a message twice does no harm.
         how = "idempotent" if entry.outgoing.replaces and not entry.done else adapter.channel.delivery
         if how == "verifiable":
-            for piece in pieces(entry.outgoing, adapter.channel.max_text)[entry.done :]:
+            for piece in pieces(entry.outgoing, adapter.channel)[entry.done :]:
                 found = await self._sender.asked(adapter, piece)
                 if found.retry_after is not None and self._clock.now() - entry.at < GIVE_UP:
                     return  # it cannot be asked now: it is found, and asked about, at the next look

@@ -47,7 +47,7 @@ class Sender:
 
     async def sent(self, adapter: Adapter, entry: OutboxEntry) -> tuple[OutboxEntry, Delivery]:
         """Sends the pieces that are left; gives the entry as it stands then."""
-        parts = pieces(entry.outgoing, adapter.channel.max_text)
+        parts = pieces(entry.outgoing, adapter.channel)
         ids, delivery, first = list(entry.ids), Delivery("sent"), entry.done
         for number in range(first, len(parts)):
             if number > first and (adapter.channel.delivery == "blind" or entry.outgoing.replaces):
