@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from gitu_core.broker.veil import Veil
 from gitu_core.contracts.host import HttpRequest, HttpResponse
 from gitu_core.errors import Denied, GituError, InputError, NotReady, Rejected, Unknown
 from gitu_core.manifest import Manifest
@@ -46,16 +47,31 @@ class Network:
         self._needs = {each.name: each for each in manifest.capabilities.secrets if each.mode == "injected"}
 
     def request(self, request: HttpRequest) -> HttpResponse:
-        """Sends a request, and sends it on where that is safe. Every address on the way is checked."""
-        url, method, shown = request.url, request.method.upper(), dict[str, str]()
-        headers = dict(request.headers)
+        """Sends a request, and sends it on where that is safe. Every address on the way is checked. Neither the answer
+        nor an error repeats a secret that was filled in."""
+        shown: dict[str, str] = {}
+        try:
+            answer = self._follow(request, shown)
+        except GituError as error:
+            error.message = Veil(shown).words(error.message)
+            raise
+        veil = Veil(shown)
+        if shown and answer.headers.get("content-encoding", "identity").lower() != "identity":
+            raise Rejected("the answer is packed, which hides whether it repeats a secret", hint="ask another way")
+        headers = {veil.words(key): veil.words(value, "latin-1") for key, value in answer.headers.items()}
+        return HttpResponse(answer.status, headers, veil(answer.body))
+
+    def _follow(self, request: HttpRequest, shown: dict[str, str]) -> HttpResponse:
+        url, method, headers = request.url, request.method.upper(), dict(request.headers)
         for _ in range(HOPS + 1):
             parts = self._split(url)
             filled = {name: self._filled(value, parts, shown) for name, value in headers.items()}
+            if shown:  # what is packed would hide them from whoever takes them out
+                filled = {name: value for name, value in filled.items() if name.lower() != "accept-encoding"}
             answer = self._send(parts, method, filled, request)
             onward = answer.headers.get("location", "")
             if method not in _SAFE or answer.status not in _MOVED or not onward:
-                return _without(answer, shown)
+                return answer
             before, url = url, urljoin(url, onward)
             if urlsplit(before)[:2] != urlsplit(url)[:2]:  # scheme and host
                 headers = {name: value for name, value in headers.items() if not _personal(name, value)}
@@ -196,12 +212,3 @@ def _public(address: str) -> bool:
 def _personal(name: str, value: str) -> bool:
     """True for a header that another host must not see."""
     return name.lower() in ("authorization", "cookie", "proxy-authorization") or bool(_SECRET.search(value))
-
-
-def _without(answer: HttpResponse, shown: Mapping[str, str]) -> HttpResponse:
-    """The answer without the secrets that the host filled in: some servers say back what they were sent."""
-    body, headers = answer.body, dict(answer.headers)
-    for name, secret in shown.items():
-        body = body.replace(secret.encode(), f"[{name}]".encode())
-        headers = {key: value.replace(secret, f"[{name}]") for key, value in headers.items()}
-    return HttpResponse(answer.status, headers, body)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import gzip
+import html
 import http.server
+import json
 import os
 import socket
 import socketserver
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitu_core.broker.network import Network
 from gitu_core.broker.roots import Roots
+from gitu_core.broker.veil import LONGEST, Veil
 from gitu_core.contracts import HttpRequest
 from gitu_core.errors import Denied, GituError, InputError, NotReady, Rejected, Unknown
 from gitu_core.manifest import Capabilities, Manifest, SecretNeed
@@ -55,6 +61,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif self.path == "/gone":
             self.connection.close()
             return
+        elif self.path == "/garbled":
+            self.wfile.write(b"NO HTTP AT ALL: " + self.headers["X-Key"].encode() + b"\r\n\r\n")
+            return
+        elif self.path == "/coded":
+            key = self.headers["X-Key"].encode()
+            body, more = base64.b64encode(b"key=" + key), {"X-" + key.hex(): quote(key).replace("-", "%2d")}
+        elif self.path == "/packed":
+            body, more = gzip.compress(body), {"Content-Encoding": "gzip"}
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **more}.items():
             self.send_header(name, value)
@@ -185,6 +199,119 @@ def test_a_secret_goes_only_where_it_may_and_never_comes_back(server: Any) -> No
     for name, reason in {"OTHER": "is not meant for", "SHOWN": "as injected", "NONE": "as injected"}.items():
         with pytest.raises(Denied, match=reason):
             asked.request(HttpRequest(at + "/x", headers={"X": f"{{secret:{name}}}"}))
+
+
+SPELLINGS: dict[str, Callable[[str], bytes]] = {
+    "as it is": str.encode,
+    "upper case": lambda secret: secret.upper().encode(),
+    "hex": lambda secret: secret.encode().hex().encode(),
+    "upper hex": lambda secret: secret.encode().hex().upper().encode(),
+    "url": lambda secret: quote(secret, safe="").encode(),
+    "lower url": lambda secret: quote(secret, safe="").lower().encode(),
+    "form": lambda secret: quote_plus(secret).encode(),
+    "url twice": lambda secret: quote(quote(secret, safe=""), safe="").encode(),
+    "url, all of it": lambda secret: "".join(f"%{each:02X}" for each in secret.encode()).encode(),
+    "json": lambda secret: json.dumps(secret)[1:-1].encode(),
+    "json twice": lambda secret: json.dumps(json.dumps(secret))[3:-3].encode(),
+    "json, all of it": lambda secret: "".join(f"\\u{ord(each):04X}" for each in secret).encode(),
+    "html": lambda secret: html.escape(secret).encode(),
+    "html, all of it": lambda secret: "".join(f"&#{ord(each)};" for each in secret).encode(),
+    "html, hex": lambda secret: "".join(f"&#x{ord(each):X};" for each in secret).encode(),
+    "python": lambda secret: repr(secret)[1:-1].encode(),
+    "one escaped": lambda secret: (
+        secret[:3].encode()
+        + b"%%%02x" % secret.encode()[len(secret[:3].encode())]
+        + secret.encode()[len(secret[:3].encode()) + 1 :]
+    ),
+}
+"""How a server may write a secret, always the whole of it."""
+
+AMONG: dict[str, Callable[[bytes], bytes]] = {
+    "base64": base64.b64encode,
+    "base64 for urls": base64.urlsafe_b64encode,
+    "base64 in lines": base64.encodebytes,
+    "base64 in lines in json": lambda data: json.dumps(base64.encodebytes(data).decode()).encode(),
+    "base64 in json": lambda data: base64.b64encode(data).replace(b"/", b"\\/"),
+    "base64 in a url": lambda data: quote(base64.b64encode(data), safe="").encode(),
+    "hex": lambda data: data.hex().encode(),
+}
+"""How a server may write something with a secret in it."""
+
+
+@pytest.mark.parametrize("secret", ['pl4nted-s"ecre/t+<&>x y', "pässwort-für-alle", "0123456789abcdef", "k" * 200])
+@pytest.mark.parametrize("how", SPELLINGS)
+def test_an_answer_repeats_a_secret_in_no_usual_spelling(how: str, secret: str) -> None:
+    if how == "upper case" and not secret.isascii():
+        secret = secret.encode("ascii", "ignore").decode()
+    written = SPELLINGS[how](secret)
+    assert Veil({"KEY": secret})(b"<" + written + b"> and <" + written + b">") == b"<[KEY]> and <[KEY]>"
+
+
+@settings(deadline=None)
+@given(
+    st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_categories=["Cc"]), min_size=6, max_size=60),
+    st.sampled_from(list(SPELLINGS)),
+)
+def test_whatever_the_secret_no_spelling_of_it_comes_back(secret: str, how: str) -> None:
+    written = SPELLINGS[how](secret)
+    try:
+        came = Veil({"K": secret})(b"<" + written + b">")
+    except Rejected:
+        return
+    if how != "upper case" or secret.isascii():
+        assert written not in came
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc", "user:" * 12])
+@pytest.mark.parametrize("how", AMONG)
+def test_a_secret_is_seen_as_a_part_of_something_longer(how: str, before: str) -> None:
+    secret = "pl4nted-secret-of-some-length"
+    for after in ("", "c", "cd", "cde"):
+        written = AMONG[how]((before + secret + after).encode())
+        came = Veil({"KEY": secret})(b"<" + written + b">")
+        assert b"[KEY]" in came
+        assert len(came) <= len(written) - len(secret) * 4 // 3 + 16
+
+
+def test_what_looks_alike_stays() -> None:
+    veil = Veil({"KEY": "pl4nted-secret", "SHORT": "ab", "NONE": ""})
+    for text in (
+        "pl4nted-secre",
+        "planted-secret",
+        '{"a": "100%", "b": "C:\\\\new", "c": "&amp;"}',
+        "%zz \\u12 &#; &#x110000;",
+    ):
+        assert veil.words(text) == text
+    assert veil.words("crab") == "cr[SHORT]"
+
+
+@pytest.mark.parametrize("filler", [b"x", b"%41", b"\\", b"\\u0041", b"&amp;", b"%25", b"\\n", b"p", b"pl4nted-secre"])
+def test_no_answer_makes_it_look_for_long(filler: bytes) -> None:
+    """Whatever a server sends: within limits it is looked through, above them it is refused."""
+    veil, began = Veil({"KEY": "pl4nted-secret"}), time.monotonic()
+    data = filler * (LONGEST // len(filler) - 20)
+    assert veil(data + b"%70l4nted-secret").endswith(b"[KEY]")
+    with pytest.raises(Rejected, match="repeats the secret KEY"):
+        veil(data + b"x" * LONGEST + b"%70l4nted-secret")
+    assert veil(data + b"x" * LONGEST + b"pl4nted-secret").endswith(b"[KEY]")
+    assert time.monotonic() - began < 20
+
+
+def test_neither_an_answer_nor_an_error_repeats_a_secret(server: Any) -> None:
+    at = f"http://{server.at}"
+    asked, headers = network(at, secrets=(SecretNeed("KEY"),)), {"X-Key": "{secret:KEY}", "Accept-Encoding": "gzip"}
+    answer = asked.request(HttpRequest(f"{at}/coded", headers=headers))
+    assert "[KEY]" in "".join(answer.headers)
+    assert "[KEY]" in "".join(answer.headers.values())
+    assert b"[KEY]" in answer.body
+    assert "gzip" not in server.seen[-1][1]["Accept-Encoding"]
+    with pytest.raises(Rejected, match="packed"):
+        asked.request(HttpRequest(f"{at}/packed", headers=headers))
+    assert gzip.decompress(asked.request(HttpRequest(f"{at}/packed")).body)
+    for path, more in (("/garbled", ""), ("/x", "\n"), ("/x", "\u20ac")):
+        with pytest.raises(GituError) as refused:
+            asked.request(HttpRequest(f"{at}{path}", headers={"X-Key": "{secret:KEY}" + more}))
+        assert SECRETS["KEY"] not in str(refused.value)
 
 
 def test_a_secret_does_not_follow_to_another_host(server: Any) -> None:
