@@ -47,9 +47,9 @@ class Apart:
         memory: int,
     ) -> None:  # fmt: skip
         self._found, self.manifest, self._home, self._host, self._blame = found, manifest, home, host, blame
-        roots = tuple(str(Path(each).expanduser()) for each in manifest.capabilities.files)
         programs = manifest.capabilities.subprocess
-        fence = Fence(memory=memory, programs=programs, write=roots if programs else ())
+        roots = tuple(map(str, manifest.capabilities.roots())) if programs else ()
+        fence = Fence(memory=memory, programs=programs, write=roots)
         self._task = Task(found.name, found.value, manifest, fence, seconds, debug)
         self._lock = anyio.Lock()
         self._run: Run | None = None

@@ -381,6 +381,51 @@ def test_no_path_leads_out(tmp_path: Path) -> None:
         roots().read("x", 0, 1)
 
 
+@pytest.mark.parametrize("swapped", ["", "sub", "sub/deep"])
+def test_a_folder_that_is_swapped_after_it_was_looked_at_leads_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swapped: str
+) -> None:
+    root, private = tmp_path / "root", tmp_path / "private"
+    for folder in (root, private):
+        (folder / "sub" / "deep").mkdir(parents=True)
+        for place in ("", "sub", "sub/deep"):
+            (folder / place / "note").write_text(folder.name)
+    looked = Roots._inside
+
+    def swap(self: Roots, path: str) -> Path:
+        found = looked(self, path)
+        (root / swapped).rename(tmp_path / f"away{time.monotonic_ns()}")
+        (root / swapped).symlink_to(private / swapped)
+        return found
+
+    files, opened = roots(root), len(os.listdir("/proc/self/fd"))
+    for use in (
+        lambda: files.read("sub/deep/note", 0, 9), lambda: files.list("sub/deep"),
+        lambda: files.write("sub/deep/note", b"x", append=False),
+        lambda: files.write("sub/deep/new", b"x", append=False),
+    ):  # fmt: skip
+        with monkeypatch.context() as patched:
+            patched.setattr(Roots, "_inside", swap)
+            with pytest.raises(InputError):
+                use()
+        (root / swapped).unlink()
+        (root / swapped).mkdir()
+        (root / "sub" / "deep").mkdir(parents=True, exist_ok=True)
+        (root / "sub" / "deep" / "note").touch()
+    assert {each.read_text() for each in private.rglob("note")} == {"private"}
+    assert not (private / "sub" / "deep" / "new").exists()
+    assert len(os.listdir("/proc/self/fd")) == opened
+
+
+def test_a_root_inside_of_another_one_cannot_be_led_away(tmp_path: Path) -> None:
+    """Whoever may write above it could put a link in its place."""
+    (tmp_path / "root").mkdir()
+    (tmp_path / "private").write_text("not for plugins")
+    (tmp_path / "root" / "inner").symlink_to(tmp_path)
+    with pytest.raises(Denied, match="does not declare"):
+        roots(tmp_path / "root", tmp_path / "root" / "inner").read("inner/private", 0, 9)
+
+
 @given(st.text(max_size=40))
 def test_no_name_of_a_file_leads_out(name: str) -> None:
     root = Path("/nonexistent-root/inside")
