@@ -12,10 +12,10 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from gitu_core.broker.veil import Veil
 from gitu_core.contracts.host import HttpRequest, HttpResponse
 from gitu_core.errors import Denied, GituError, InputError, NotReady, Rejected, Unknown
 from gitu_core.manifest import Manifest
+from gitu_core.secrecy import spellings
 
 LARGEST = 8 << 20
 """Bytes that an answer may have."""
@@ -48,18 +48,20 @@ class Network:
 
     def request(self, request: HttpRequest) -> HttpResponse:
         """Sends a request, and sends it on where that is safe. Every address on the way is checked. Neither the answer
-        nor an error repeats a secret that was filled in."""
+        nor an error repeats a secret that was filled in: some servers say back what they were sent."""
         shown: dict[str, str] = {}
         try:
             answer = self._follow(request, shown)
         except GituError as error:
-            error.message = Veil(shown).words(error.message)
+            error.message = _without(error.message.encode(), shown).decode()
             raise
-        veil = Veil(shown)
         if shown and answer.headers.get("content-encoding", "identity").lower() != "identity":
             raise Rejected("the answer is packed, which hides whether it repeats a secret", hint="ask another way")
-        headers = {veil.words(key): veil.words(value, "latin-1") for key, value in answer.headers.items()}
-        return HttpResponse(answer.status, headers, veil(answer.body))
+        veiled = _without(
+            "\n".join(f"{key}: {value}" for key, value in answer.headers.items()).encode(), shown
+        ).decode()
+        headers = dict(line.split(": ", 1) for line in veiled.split("\n") if ": " in line)
+        return HttpResponse(answer.status, headers, _without(answer.body, shown))
 
     def _follow(self, request: HttpRequest, shown: dict[str, str]) -> HttpResponse:
         url, method, headers = request.url, request.method.upper(), dict(request.headers)
@@ -212,3 +214,11 @@ def _public(address: str) -> bool:
 def _personal(name: str, value: str) -> bool:
     """True for a header that another host must not see."""
     return name.lower() in ("authorization", "cookie", "proxy-authorization") or bool(_SECRET.search(value))
+
+
+def _without(data: bytes, shown: Mapping[str, str]) -> bytes:
+    for name, secret in shown.items():
+        for form in (each.encode() for each in spellings(secret)):
+            if form.lower() in data.lower():
+                data = re.sub(re.escape(form), f"[{name}]".encode(), data, flags=re.IGNORECASE)
+    return data

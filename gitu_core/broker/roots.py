@@ -7,7 +7,6 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from gitu_core.contracts.host import FileInfo
 from gitu_core.errors import Denied, InputError
@@ -77,14 +76,10 @@ class Roots:
         return wanted
 
 
-class _in_words:
+@contextmanager
+def _in_words(path: str) -> Iterator[None]:
     """An error of the file system, with the path that was asked for."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path[:200]
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, OSError):
-            raise InputError(f"{self._path}: {error.strerror or error}", hint="look at the path") from error
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path[:200]}: {error.strerror or error}", hint="look at the path") from error

@@ -124,7 +124,7 @@ class Apart:
     async def _begin(self, run: Run) -> None:
         """Starts a worker, and has it begin where the plugin had begun before."""
         await run.start(self._task)
-        self.walls = run.loaded.walls
+        self.walls = run.walls
         if differences := compare(self.manifest, run.loaded.manifest):
             raise ManifestError(f"{FILE_NAME} disagrees with the code: {'; '.join(differences)}",
                                 hint=f"run: gitu manifest {self.manifest.id} --write")  # fmt: skip

@@ -78,11 +78,10 @@ _PRCTL, _PRLIMIT, _SOCKETPAIR, _FCNTL, _IOCTL = (157, 167), (302, 261), (53, 199
 _SECCOMP, _CAPSET = (317, 277), (126, 91)
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
+# The last number that was looked at: calls that came later are as if they did not exist, as are those of x32.
 _NEWEST = 462
-"""The last number that was looked at: calls that came later are as if they did not exist, as are those of x32."""
-
+# Flags of `clone`: a thread with the same open files; namespaces, and a child that would be the host's.
 _THREAD, _NO_CHILD = 0x10000 | 0x400, 0x7E020000 | 0x8000
-"""Flags of `clone`: a thread with the same open files; namespaces, and a child that would be the host's."""
 
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _LOAD, _AND, _GO, _EQUAL, _FROM, _RETURN = 0x20, 0x54, 0x05, 0x15, 0x35, 0x06

@@ -22,9 +22,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitu_core.broker.network import Network
+from gitu_core.broker.network import Network, _without
 from gitu_core.broker.roots import Roots
-from gitu_core.broker.veil import LONGEST, Veil
 from gitu_core.contracts import HttpRequest
 from gitu_core.errors import Denied, GituError, InputError, NotReady, Rejected, Unknown
 from gitu_core.manifest import Capabilities, Manifest, SecretNeed
@@ -66,7 +65,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         elif self.path == "/coded":
             key = self.headers["X-Key"].encode()
-            body, more = base64.b64encode(b"key=" + key), {"X-" + key.hex(): quote(key).replace("-", "%2d")}
+            body, more = base64.b64encode(b"key=" + key), {"X-" + key.hex(): base64.b64encode(b"x" + key).decode()}
         elif self.path == "/packed":
             body, more = gzip.compress(body), {"Content-Encoding": "gzip"}
         self.send_response(status)
@@ -218,19 +217,12 @@ SPELLINGS: dict[str, Callable[[str], bytes]] = {
     "html, all of it": lambda secret: "".join(f"&#{ord(each)};" for each in secret).encode(),
     "html, hex": lambda secret: "".join(f"&#x{ord(each):X};" for each in secret).encode(),
     "python": lambda secret: repr(secret)[1:-1].encode(),
-    "one escaped": lambda secret: (
-        secret[:3].encode()
-        + b"%%%02x" % secret.encode()[len(secret[:3].encode())]
-        + secret.encode()[len(secret[:3].encode()) + 1 :]
-    ),
 }
 """How a server may write a secret, always the whole of it."""
 
 AMONG: dict[str, Callable[[bytes], bytes]] = {
     "base64": base64.b64encode,
     "base64 for urls": base64.urlsafe_b64encode,
-    "base64 in lines": base64.encodebytes,
-    "base64 in lines in json": lambda data: json.dumps(base64.encodebytes(data).decode()).encode(),
     "base64 in json": lambda data: base64.b64encode(data).replace(b"/", b"\\/"),
     "base64 in a url": lambda data: quote(base64.b64encode(data), safe="").encode(),
     "hex": lambda data: data.hex().encode(),
@@ -241,10 +233,10 @@ AMONG: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("secret", ['pl4nted-s"ecre/t+<&>x y', "pässwort-für-alle", "0123456789abcdef", "k" * 200])
 @pytest.mark.parametrize("how", SPELLINGS)
 def test_an_answer_repeats_a_secret_in_no_usual_spelling(how: str, secret: str) -> None:
-    if how == "upper case" and not secret.isascii():
+    if how == "upper case":
         secret = secret.encode("ascii", "ignore").decode()
     written = SPELLINGS[how](secret)
-    assert Veil({"KEY": secret})(b"<" + written + b"> and <" + written + b">") == b"<[KEY]> and <[KEY]>"
+    assert _without(b"<" + written + b"> and <" + written + b">", {"KEY": secret}) == b"<[KEY]> and <[KEY]>"
 
 
 @settings(deadline=None)
@@ -254,10 +246,7 @@ def test_an_answer_repeats_a_secret_in_no_usual_spelling(how: str, secret: str) 
 )
 def test_whatever_the_secret_no_spelling_of_it_comes_back(secret: str, how: str) -> None:
     written = SPELLINGS[how](secret)
-    try:
-        came = Veil({"K": secret})(b"<" + written + b">")
-    except Rejected:
-        return
+    came = _without(b"<" + written + b">", {"K": secret})
     if how != "upper case" or secret.isascii():
         assert written not in came
 
@@ -266,35 +255,22 @@ def test_whatever_the_secret_no_spelling_of_it_comes_back(secret: str, how: str)
 @pytest.mark.parametrize("how", AMONG)
 def test_a_secret_is_seen_as_a_part_of_something_longer(how: str, before: str) -> None:
     secret = "pl4nted-secret-of-some-length"
-    for after in ("", "c", "cd", "cde"):
+    for after in ("", "c", "cd", "cde" * 20):
         written = AMONG[how]((before + secret + after).encode())
-        came = Veil({"KEY": secret})(b"<" + written + b">")
+        came = _without(b"<" + written + b">", {"KEY": secret})
         assert b"[KEY]" in came
         assert len(came) <= len(written) - len(secret) * 4 // 3 + 16
 
 
-def test_what_looks_alike_stays() -> None:
-    veil = Veil({"KEY": "pl4nted-secret", "SHORT": "ab", "NONE": ""})
-    for text in (
-        "pl4nted-secre",
-        "planted-secret",
-        '{"a": "100%", "b": "C:\\\\new", "c": "&amp;"}',
-        "%zz \\u12 &#; &#x110000;",
-    ):
-        assert veil.words(text) == text
-    assert veil.words("crab") == "cr[SHORT]"
-
-
-@pytest.mark.parametrize("filler", [b"x", b"%41", b"\\", b"\\u0041", b"&amp;", b"%25", b"\\n", b"p", b"pl4nted-secre"])
-def test_no_answer_makes_it_look_for_long(filler: bytes) -> None:
-    """Whatever a server sends: within limits it is looked through, above them it is refused."""
-    veil, began = Veil({"KEY": "pl4nted-secret"}), time.monotonic()
-    data = filler * (LONGEST // len(filler) - 20)
-    assert veil(data + b"%70l4nted-secret").endswith(b"[KEY]")
-    with pytest.raises(Rejected, match="repeats the secret KEY"):
-        veil(data + b"x" * LONGEST + b"%70l4nted-secret")
-    assert veil(data + b"x" * LONGEST + b"pl4nted-secret").endswith(b"[KEY]")
-    assert time.monotonic() - began < 20
+def test_what_looks_alike_stays_and_looking_takes_no_time() -> None:
+    shown = {"KEY": "pl4nted-secret", "SHORT": "ab"}
+    for text in (b"pl4nted-secre", b"planted-secret", b'{"a": "100%", "b": "C:\\\\new", "c": "&amp;"}'):
+        assert _without(text, shown) == text
+    assert _without(b"crab", shown) == b"cr[SHORT]"
+    began = time.monotonic()
+    for filler in (b"x", b"%41", b"\\", b"\\u0041", b"pl4nted-secre"):
+        assert _without(filler * ((8 << 20) // len(filler)) + b"pl4nted-secret", shown).endswith(b"[KEY]")
+    assert time.monotonic() - began < 30
 
 
 def test_neither_an_answer_nor_an_error_repeats_a_secret(server: Any) -> None:
