@@ -44,15 +44,16 @@ class Peer:
     bytes a value, *window* in items that a stream may run ahead, *grace* in seconds that cancelled work may
     take to end, *patience* in seconds to the other side's first frame. With a *rate* the other side may make so
     many calls a second, or send other frames that answer nothing, and `PIECE` bytes for each of them; what it does not
-    read is not added to. *context* makes the context of calls that it makes
-    of its own accord; *stuck* is called when work of it does not end. Entering raises `IncompatibleError`
-    where the versions do not fit and `NotReady` where nobody answers.
+    read is not added to. *context* makes the context of calls that it makes from that of the call they are made for, if
+    there is one; *stuck* is called when work of it does not end. Entering raises `IncompatibleError` where the versions
+    do not fit and `NotReady` where nobody answers.
     """
 
     def __init__(
         self, transport: frames.Transport, *, offer: object = None, protocol: type | None = None,
         limit: int = FRAME_LIMIT, window: int = 32, grace: float = 5.0, patience: float = 30.0, max_calls: int = 10_000,
-        rate: float = math.inf, context: Callable[[], Context] | None = None, stuck: Callable[[], None] | None = None,
+        rate: float = math.inf, context: Callable[[Context | None], Context | None] = lambda known: known,
+        stuck: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
         self._transport, self._limit, self._patience = transport, limit, patience
         self._rate, self._context, self._tokens, self._filled = rate, context, rate, time.monotonic()
@@ -187,7 +188,7 @@ class Peer:
         if self._hello is None or isinstance(frame, frames.Hello):
             self._greet(frame)
         elif isinstance(frame, frames.Call):
-            context = self._caller.context(frame.cause) or (self._context and self._context())
+            context = self._context(self._caller.context(frame.cause))
             start: Callable[..., Any] = group.start_soon
             self._server.receive(frame, partial(context.run, start) if context else start)
         elif isinstance(frame, frames.Cancel):

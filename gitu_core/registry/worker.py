@@ -181,7 +181,7 @@ class Run:
             desk = Behind(self._host, self.offend)
             async with Peer(
                 transport, offer=desk, protocol=Desk, grace=GRACE, rate=RATE, max_calls=1_000,
-                context=self._alone, stuck=self._stuck,
+                context=self._context, stuck=self._stuck,
             ) as peer:  # fmt: skip
                 self._lost = peer.closed
                 self.guest = peer.remote(Guest)
@@ -272,10 +272,12 @@ class Run:
             else:
                 await anyio.sleep(LOOK / 10)  # it waits until somebody reads
 
-    def _alone(self) -> Context:
-        """In which the worker calls the host of its own accord: it knows all that it was ever handed."""
-        context = copy_context()
-        me = plugin_principal(self._id)
+    def _context(self, known: Context | None) -> Context:
+        """In which the worker calls the host. Of its own accord, or for a call without a label of its own (a hook, a
+        channel that listens: it lasts, and others fall into it), with all that it was ever handed."""
+        if known is not None and known.get(CURRENT_CALL) is not None:
+            return known
+        context, me = known or copy_context(), plugin_principal(self._id)
         label = self.taint.join(Label(origins=frozenset((me,))))
-        context.run(CURRENT_CALL.set, CallInfo("", "", principal=me, label=label))
+        context.run(CURRENT_CALL.set, CallInfo("", "", principal=me if known is None else "", label=label))
         return context
