@@ -57,10 +57,9 @@ class Network:
             raise
         if shown and answer.headers.get("content-encoding", "identity").lower() != "identity":
             raise Rejected("the answer is packed, which hides whether it repeats a secret", hint="ask another way")
-        veiled = _without(
-            "\n".join(f"{key}: {value}" for key, value in answer.headers.items()).encode(), shown
-        ).decode()
-        headers = dict(line.split(": ", 1) for line in veiled.split("\n") if ": " in line)
+        headers = {_without(name.encode("latin-1"), shown).decode("latin-1"):
+                   _without(value.encode("latin-1"), shown).decode("latin-1")
+                   for name, value in answer.headers.items()}  # fmt: skip
         return HttpResponse(answer.status, headers, _without(answer.body, shown))
 
     def _follow(self, request: HttpRequest, shown: dict[str, str]) -> HttpResponse:

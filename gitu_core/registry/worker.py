@@ -215,11 +215,9 @@ class Run:
                 await anyio.sleep(0.005)
         process._transport.close()  # type: ignore[attr-defined]  # the pipe, which nobody reads any more
         await process.wait()
-        with anyio.move_on_after(GRACE):
-            while self._group is not None and self._group.exists():  # what was killed may take a moment
-                with contextlib.suppress(OSError):
-                    self._group.rmdir()
-                await anyio.sleep(0.005)
+        with contextlib.suppress(OSError):  # what was killed may take a moment; the next one to start removes it then
+            if self._group is not None:
+                self._group.rmdir()
         if not self.why:
             self.why = how(died)
 

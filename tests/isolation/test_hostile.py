@@ -406,6 +406,6 @@ def alive() -> list[str]:
     found = []
     for each in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
-            if "/home/tmp/crowd-" in os.readlink(f"/proc/{each}/cwd"):
+            if "/tmp/crowd-" in os.readlink(f"/proc/{each}/cwd"):
                 found.append(each)
     return found
