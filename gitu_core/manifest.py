@@ -76,11 +76,6 @@ class Capabilities(Value, frozen=True):
     files: tuple[str, ...] = ()
     subprocess: bool = False
 
-    def roots(self) -> list[Path]:
-        """The folders in `files`. One inside of another is left out: what may be changed in there could lead away."""
-        found = [Path(each).expanduser() for each in self.files]
-        return [each for each in found if not any(each != other and each.is_relative_to(other) for other in found)]
-
 
 class Manifest(Value, frozen=True):
     """A plugin's word about itself. `priority` orders model providers: the lowest usable one is the default."""

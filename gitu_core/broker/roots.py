@@ -11,6 +11,7 @@ from pathlib import Path
 from gitu_core.contracts.host import FileInfo
 from gitu_core.errors import Denied, InputError
 from gitu_core.manifest import Manifest
+from gitu_core.registry.fence import outermost
 
 _STEP = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 
@@ -23,7 +24,7 @@ class Roots:
 
     def __init__(self, manifest: Manifest) -> None:
         self._plugin = manifest.id
-        self._roots = manifest.capabilities.roots()
+        self._roots = outermost(manifest.capabilities.files)
 
     def list(self, path: str) -> list[FileInfo]:
         """What is in a folder, by name."""

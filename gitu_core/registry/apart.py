@@ -19,7 +19,7 @@ from gitu_core.errors import GituError, ManifestError, NotReady, Unknown
 from gitu_core.hookspecs import HOOKS
 from gitu_core.manifest import FILE_NAME, Manifest
 from gitu_core.registry.describe import compare
-from gitu_core.registry.fence import Fence
+from gitu_core.registry.fence import Fence, outermost
 from gitu_core.registry.hooks import Implementation, arguments_of
 from gitu_core.registry.scan import Found
 from gitu_core.registry.treaty import Hooks, Task
@@ -48,7 +48,7 @@ class Apart:
     ) -> None:  # fmt: skip
         self._found, self.manifest, self._home, self._host, self._blame = found, manifest, home, host, blame
         programs = manifest.capabilities.subprocess
-        roots = tuple(map(str, manifest.capabilities.roots())) if programs else ()
+        roots = tuple(map(str, outermost(manifest.capabilities.files))) if programs else ()
         fence = Fence(memory=memory, programs=programs, write=roots)
         self._task = Task(found.name, found.value, manifest, fence, seconds, debug)
         self._lock = anyio.Lock()

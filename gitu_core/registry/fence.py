@@ -16,6 +16,7 @@ import struct
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 
 from gitu_core.model import Value
 
@@ -128,6 +129,12 @@ def _drop_capabilities(libc: ctypes.CDLL, number: int) -> bool:
         libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; who is not root has none to drop
     header, none = struct.pack("=II", 0x20080522, 0), bytes(24)
     return bool(libc.syscall(_CAPSET[number], header, none) == 0)
+
+
+def outermost(files: Iterable[str]) -> list[Path]:
+    """Declared folders. One inside of another is left out: whoever may write above it could put a link in its place."""
+    found = [Path(each).expanduser() for each in files]
+    return [each for each in found if not any(each != other and each.is_relative_to(other) for other in found)]
 
 
 def around(paths: Iterable[str], hidden: str) -> tuple[str, ...]:
