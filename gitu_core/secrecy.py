@@ -6,8 +6,10 @@ Whoever reads a secret says so (`keep_secret`); whoever tells something passes i
 from __future__ import annotations
 
 import base64
+import html
 import json
 import logging
+import re
 from urllib.parse import quote, quote_plus
 
 from gitu_core.errors import GituError
@@ -30,12 +32,26 @@ def keep_secret(name: str, value: str) -> None:
     lines = [value.strip(), *(line.strip() for line in value.splitlines() if len(line.strip()) >= 20)]
     found = dict(_forms)
     for line in filter(lambda each: len(each) >= SHORTEST, lines):
-        data = line.encode("utf-8", "replace")
-        quoted = {json.dumps(line)[1:-1], json.dumps(line, ensure_ascii=False)[1:-1], repr(line)[1:-1]}
-        coded = {quote(data, safe=""), quote(data), quote_plus(data), data.hex(), base64.b64encode(data).decode()}
-        for form in {line, *quoted, *coded}:
+        for form in spellings(line):
             found.setdefault(form, name)
     _forms[:] = sorted(found.items(), key=lambda each: -len(each[0]))  # one may be a part of another
+
+
+def spellings(secret: str) -> list[str]:
+    """The usual spellings of *secret*, the longest first: one may be a part of another."""
+    data = secret.encode("utf-8", "replace")
+    quoted = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
+    coded = {quote(data, safe=""), quote(data), quote_plus(data), html.escape(secret)}
+    found = {secret, *quoted, *(json.dumps(each)[1:-1] for each in quoted), *coded, *(quote(each) for each in coded)}
+    found |= {re.sub("%..", lambda escape: escape[0].lower(), each) for each in coded}
+    found |= {"".join(escape % ord(each) for each in secret) for escape in ("\\u%04X", "\\u%04x", "&#%d;", "&#x%X;")}
+    found.add("".join(f"%{each:02X}" for each in data))
+    if len(secret) >= SHORTEST:
+        found |= {data.hex(), data.hex().upper()}
+        for before in range(3):  # bytes that stand before it; a character that it shares with others is left out
+            text = base64.b64encode(bytes(before) + data)[-(-before * 8 // 6) : (before + len(data)) * 8 // 6].decode()
+            found |= {text, text.replace("+", "-").replace("/", "_"), text.replace("/", "\\/"), quote(text, safe="")}
+    return sorted(found, key=len, reverse=True)
 
 
 def known_secrets() -> dict[str, str]:

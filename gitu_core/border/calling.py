@@ -101,23 +101,24 @@ class Caller:
         if waiting.error is not None:
             raise waiting.error
 
-    def receive(self, frame: Result | Failed | Item | End) -> None:
-        """Takes an answer. What answers no open call came too late and is dropped."""
+    def receive(self, frame: Result | Failed | Item | End) -> bool:
+        """Takes an answer. What answers no open call came too late and is dropped: False."""
         waiting = self._open.get(frame.id)
         if waiting is None or waiting.done:
-            return
+            return False
         if isinstance(frame, Item):
             if len(waiting.items) >= waiting.limit:
                 self._outbox.post(Cancel(frame.id))
                 waiting.end(BorderError("the other side sent more items than it may", hint="isolate that plugin"))
-                return
-            waiting.items.append(frame.value)
-            waiting.changed.set()
+            else:
+                waiting.items.append(frame.value)
+                waiting.changed.set()
         elif isinstance(frame, Failed):
             waiting.end(unpack(frame.fault))
         else:
             waiting.value = frame.value if isinstance(frame, Result) else None
             waiting.end()
+        return True
 
     def context(self, id: int) -> Context | None:
         """What the task that made an open call knew: whatever the other side asks for that call, it asks in this."""

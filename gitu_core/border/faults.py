@@ -49,8 +49,8 @@ def unpack(fault: Fault) -> GituError:
     kind = known[code]
     # A subclass may have another constructor; the message, the hint and the details are all that crossed.
     error = kind.__new__(kind, fault.message)
-    GituError.__init__(error, fault.message, hint=fault.hint)
-    error.details = dict(fault.details)
+    GituError.__init__(error, _cut(fault.message), hint=_cut(fault.hint))  # who sent it may have left that to us
+    error.details = {_cut(key): _plain(value) for key, value in fault.details.items()}
     if fault.kinds and fault.kinds[0] != code:
         error.details.setdefault("code", fault.kinds[0])
     return error

@@ -28,6 +28,9 @@ from gitu_core.errors import BorderError, GituError, NotReady
 HEADER = 4096
 """What a frame may be longer than the value in it, in bytes."""
 
+PIECE = 64 << 10
+"""Bytes that count as much as a call."""
+
 _DROPPED = (anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError, OSError)
 
 
@@ -40,15 +43,17 @@ class Peer:
     *offer* is what the other side gets from `remote`; it lives until the connection closes. *limit* is in
     bytes a value, *window* in items that a stream may run ahead, *grace* in seconds that cancelled work may
     take to end, *patience* in seconds to the other side's first frame. With a *rate* the other side may make so
-    many calls a second, and what it does not read is not added to. *context* makes the context of calls that it makes
-    of its own accord; *stuck* is called when work of it does not end. Entering raises `IncompatibleError`
-    where the versions do not fit and `NotReady` where nobody answers.
+    many calls a second, or send other frames that answer nothing, and `PIECE` bytes for each of them; what it does not
+    read is not added to. *context* makes the context of calls that it makes from that of the call they are made for, if
+    there is one; *stuck* is called when work of it does not end. Entering raises `IncompatibleError` where the versions
+    do not fit and `NotReady` where nobody answers.
     """
 
     def __init__(
         self, transport: frames.Transport, *, offer: object = None, protocol: type | None = None,
         limit: int = FRAME_LIMIT, window: int = 32, grace: float = 5.0, patience: float = 30.0, max_calls: int = 10_000,
-        rate: float = math.inf, context: Callable[[], Context] | None = None, stuck: Callable[[], None] | None = None,
+        rate: float = math.inf, context: Callable[[Context | None], Context | None] = lambda known: known,
+        stuck: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
         self._transport, self._limit, self._patience = transport, limit, patience
         self._rate, self._context, self._tokens, self._filled = rate, context, rate, time.monotonic()
@@ -164,6 +169,7 @@ class Peer:
                 chunk = await self._transport.receive()
                 if self._rate < math.inf:
                     await self._outbox.room()
+                self._count(len(chunk) / PIECE)
                 if len(chunk) > self._limit + HEADER:
                     raise BorderError(f"a chunk of {len(chunk)} bytes is too large", limit=self._limit)
                 for frame in frames.read(chunk):
@@ -174,11 +180,15 @@ class Peer:
             return error
 
     def _receive(self, frame: frames.Frame, group: TaskGroup) -> None:
+        if isinstance(frame, frames.Result | frames.Failed | frames.Item | frames.End) and self._hello is not None:
+            if not self._caller.receive(frame):
+                self._count(1)
+            return
+        self._count(1)
         if self._hello is None or isinstance(frame, frames.Hello):
             self._greet(frame)
         elif isinstance(frame, frames.Call):
-            self._count()
-            context = self._caller.context(frame.cause) or (self._context and self._context())
+            context = self._context(self._caller.context(frame.cause))
             start: Callable[..., Any] = group.start_soon
             self._server.receive(frame, partial(context.run, start) if context else start)
         elif isinstance(frame, frames.Cancel):
@@ -187,18 +197,17 @@ class Peer:
             self._server.credit(frame)
         elif isinstance(frame, frames.Release):
             self._caller.objects.released(frame.ref, frame.count)
-        else:
-            self._caller.receive(frame)
 
-    def _count(self) -> None:
-        """Ends the connection of somebody who calls more often than *rate* allows."""
+    def _count(self, cost: float) -> None:
+        """Ends the connection of somebody who sends more than *rate* allows."""
         if self._rate == math.inf:
             return
         now = time.monotonic()
-        self._tokens = min(self._rate, self._tokens + (now - self._filled) * self._rate) - 1
+        self._tokens = min(self._rate, self._tokens + (now - self._filled) * self._rate) - cost
         self._filled = now
         if self._tokens < 0:
-            raise BorderError(f"more than {self._rate:g} calls a second were made", hint="make fewer of them")
+            what = f"more than {self._rate:g} calls a second were made, or as much was sent"
+            raise BorderError(what, hint="make fewer of them")
 
     def _greet(self, frame: frames.Frame) -> None:
         if not isinstance(frame, frames.Hello) or self._hello is not None:

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from gitu_core.contracts.host import HttpRequest, HttpResponse
 from gitu_core.errors import Denied, GituError, InputError, NotReady, Rejected, Unknown
 from gitu_core.manifest import Manifest
+from gitu_core.secrecy import spellings
 
 LARGEST = 8 << 20
 """Bytes that an answer may have."""
@@ -46,16 +47,32 @@ class Network:
         self._needs = {each.name: each for each in manifest.capabilities.secrets if each.mode == "injected"}
 
     def request(self, request: HttpRequest) -> HttpResponse:
-        """Sends a request, and sends it on where that is safe. Every address on the way is checked."""
-        url, method, shown = request.url, request.method.upper(), dict[str, str]()
-        headers = dict(request.headers)
+        """Sends a request, and sends it on where that is safe. Every address on the way is checked. Neither the answer
+        nor an error repeats a secret that was filled in: some servers say back what they were sent."""
+        shown: dict[str, str] = {}
+        try:
+            answer = self._follow(request, shown)
+        except GituError as error:
+            error.message = _without(error.message.encode(), shown).decode()
+            raise
+        if shown and answer.headers.get("content-encoding", "identity").lower() != "identity":
+            raise Rejected("the answer is packed, which hides whether it repeats a secret", hint="ask another way")
+        headers = {_without(name.encode("latin-1"), shown).decode("latin-1"):
+                   _without(value.encode("latin-1"), shown).decode("latin-1")
+                   for name, value in answer.headers.items()}  # fmt: skip
+        return HttpResponse(answer.status, headers, _without(answer.body, shown))
+
+    def _follow(self, request: HttpRequest, shown: dict[str, str]) -> HttpResponse:
+        url, method, headers = request.url, request.method.upper(), dict(request.headers)
         for _ in range(HOPS + 1):
             parts = self._split(url)
             filled = {name: self._filled(value, parts, shown) for name, value in headers.items()}
+            if shown:  # what is packed would hide them from whoever takes them out
+                filled = {name: value for name, value in filled.items() if name.lower() != "accept-encoding"}
             answer = self._send(parts, method, filled, request)
             onward = answer.headers.get("location", "")
             if method not in _SAFE or answer.status not in _MOVED or not onward:
-                return _without(answer, shown)
+                return answer
             before, url = url, urljoin(url, onward)
             if urlsplit(before)[:2] != urlsplit(url)[:2]:  # scheme and host
                 headers = {name: value for name, value in headers.items() if not _personal(name, value)}
@@ -198,10 +215,9 @@ def _personal(name: str, value: str) -> bool:
     return name.lower() in ("authorization", "cookie", "proxy-authorization") or bool(_SECRET.search(value))
 
 
-def _without(answer: HttpResponse, shown: Mapping[str, str]) -> HttpResponse:
-    """The answer without the secrets that the host filled in: some servers say back what they were sent."""
-    body, headers = answer.body, dict(answer.headers)
+def _without(data: bytes, shown: Mapping[str, str]) -> bytes:
     for name, secret in shown.items():
-        body = body.replace(secret.encode(), f"[{name}]".encode())
-        headers = {key: value.replace(secret, f"[{name}]") for key, value in headers.items()}
-    return HttpResponse(answer.status, headers, body)
+        for form in (each.encode() for each in spellings(secret)):
+            if form.lower() in data.lower():
+                data = re.sub(re.escape(form), f"[{name}]".encode(), data, flags=re.IGNORECASE)
+    return data

@@ -19,7 +19,7 @@ from gitu_core.errors import GituError, ManifestError, NotReady, Unknown
 from gitu_core.hookspecs import HOOKS
 from gitu_core.manifest import FILE_NAME, Manifest
 from gitu_core.registry.describe import compare
-from gitu_core.registry.fence import Fence
+from gitu_core.registry.fence import Fence, outermost
 from gitu_core.registry.hooks import Implementation, arguments_of
 from gitu_core.registry.scan import Found
 from gitu_core.registry.treaty import Hooks, Task
@@ -47,9 +47,9 @@ class Apart:
         memory: int,
     ) -> None:  # fmt: skip
         self._found, self.manifest, self._home, self._host, self._blame = found, manifest, home, host, blame
-        roots = tuple(str(Path(each).expanduser()) for each in manifest.capabilities.files)
         programs = manifest.capabilities.subprocess
-        fence = Fence(memory=memory, programs=programs, write=roots if programs else ())
+        roots = tuple(map(str, outermost(manifest.capabilities.files))) if programs else ()
+        fence = Fence(memory=memory, programs=programs, write=roots)
         self._task = Task(found.name, found.value, manifest, fence, seconds, debug)
         self._lock = anyio.Lock()
         self._run: Run | None = None
@@ -124,7 +124,7 @@ class Apart:
     async def _begin(self, run: Run) -> None:
         """Starts a worker, and has it begin where the plugin had begun before."""
         await run.start(self._task)
-        self.walls = run.loaded.walls
+        self.walls = run.walls
         if differences := compare(self.manifest, run.loaded.manifest):
             raise ManifestError(f"{FILE_NAME} disagrees with the code: {'; '.join(differences)}",
                                 hint=f"run: gitu manifest {self.manifest.id} --write")  # fmt: skip

@@ -16,6 +16,7 @@ import struct
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 
 from gitu_core.model import Value
 
@@ -39,7 +40,6 @@ _FOR_FILES = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15
 
 _SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/dev/null", "/dev/zero", "/dev/urandom")
 
-_CLONE_THREAD = 0x10000
 # Numbers of system calls: x86_64, aarch64. What only one of them has is None on the other.
 _FORBIDDEN = {
     "socket": (41, 198), "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
@@ -54,9 +54,17 @@ _FORBIDDEN = {
     "fsmount": (432, 432), "mount_setattr": (442, 442), "acct": (163, 89), "settimeofday": (164, 170),
     "clock_settime": (227, 112), "sethostname": (170, 161), "setdomainname": (171, 162), "quotactl": (179, 60),
     "kcmp": (312, 272), "personality": (135, 92), "mknod": (133, None), "mknodat": (259, 33), "iopl": (172, None),
-    "ioperm": (173, None), "modify_ldt": (154, None), "shmget": (29, 194), "shmat": (30, 196), "msgget": (68, 186),
-    "semget": (64, 190), "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240),
-    "sched_setaffinity": (203, 122), "setpriority": (141, 140),
+    "ioperm": (173, None), "modify_ldt": (154, None), "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240),
+    # What other processes of the user are given of the processor.
+    "sched_setaffinity": (203, 122), "setpriority": (141, 140), "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118), "sched_setattr": (314, 274), "ioprio_set": (251, 30),
+    # What they share by numbers and names, which Landlock does not see, and what goes on in folders.
+    "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "semget": (64, 190), "semop": (65, 193),
+    "semctl": (66, 191), "semtimedop": (220, 192), "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188),
+    "msgctl": (71, 187), "mq_open": (240, 180), "mq_unlink": (241, 181), "inotify_add_watch": (254, 27),
+    "fanotify_init": (300, 262),
+    # Memory that no limit counts, and a way out of the group that is ended as a whole.
+    "memfd_create": (319, 279), "memfd_secret": (447, 447), "setsid": (112, 157), "setpgid": (109, 154),
 }  # fmt: skip
 # Landlock knows no right for what a file is allowed; programs cannot do without.
 _RIGHTS_OF_FILES = {
@@ -66,13 +74,18 @@ _RIGHTS_OF_FILES = {
     "lremovexattr": (198, 15), "fchmod": (91, 52), "fchown": (93, 55), "fsetxattr": (190, 7), "fremovexattr": (199, 16),
 }  # fmt: skip
 _PROGRAMS = {"fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281)}
-_PRCTL, _PARENT_DIES, _PRLIMIT = (157, 167), 1, (302, 261)
 _CLONE, _CLONE3, _SIGNALS = (56, 220), (435, 435), ((62, 129), (200, 130), (234, 131))
+_PRCTL, _PRLIMIT, _SOCKETPAIR, _FCNTL, _IOCTL = (157, 167), (302, 261), (53, 199), (72, 25), (16, 29)
 _SECCOMP, _CAPSET = (317, 277), (126, 91)
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
+# The last number that was looked at: calls that came later are as if they did not exist, as are those of x32.
+_NEWEST = 462
+# Flags of `clone`: a thread with the same open files; namespaces, and a child that would be the host's.
+_THREAD, _NO_CHILD = 0x10000 | 0x400, 0x7E020000 | 0x8000
+
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
-_LOAD, _EQUAL, _ABOVE, _BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _AND, _GO, _EQUAL, _FROM, _RETURN = 0x20, 0x54, 0x05, 0x15, 0x35, 0x06
 
 
 def apply(fence: Fence) -> tuple[str, ...]:
@@ -116,6 +129,12 @@ def _drop_capabilities(libc: ctypes.CDLL, number: int) -> bool:
         libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; who is not root has none to drop
     header, none = struct.pack("=II", 0x20080522, 0), bytes(24)
     return bool(libc.syscall(_CAPSET[number], header, none) == 0)
+
+
+def outermost(files: Iterable[str]) -> list[Path]:
+    """Declared folders. One inside of another is left out: whoever may write above it could put a link in its place."""
+    found = [Path(each).expanduser() for each in files]
+    return [each for each in found if not any(each != other and each.is_relative_to(other) for other in found)]
 
 
 def around(paths: Iterable[str], hidden: str) -> tuple[str, ...]:
@@ -183,28 +202,41 @@ def _seccomp(libc: ctypes.CDLL, number: int, code: int, programs: bool) -> bool:
 
 
 def _program(number: int, code: int, programs: bool) -> Iterable[bytes]:
-    refused = _ERRNO | errno.EPERM
+    refused, missing, own = _ERRNO | errno.EPERM, _ERRNO | errno.ENOSYS, os.getpid()
     yield from (_step(_LOAD, 4), _step(_EQUAL, code, 1, 0), _step(_RETURN, _KILL), _step(_LOAD, 0))
-    if number == 0:  # the same calls under other numbers (x32)
-        yield from (_step(_ABOVE, 0x40000000, 0, 1), _step(_RETURN, refused))
+    # The C library tries `clone` where `clone3` does not exist; only its first argument can be looked at.
+    yield from (_step(_FROM, _NEWEST + 1, 1, 0), _step(_EQUAL, _CLONE3[number], 0, 1), _step(_RETURN, missing))
     for numbers in (*_FORBIDDEN.values(), *(() if programs else (*_PROGRAMS.values(), *_RIGHTS_OF_FILES.values()))):
         if (call := numbers[number]) is not None:
             yield from (_step(_EQUAL, call, 0, 1), _step(_RETURN, refused))
-    # Whoever could take this back would outlive its host.
-    yield from (_step(_EQUAL, _PRCTL[number], 0, 4), _step(_LOAD, 16), _step(_EQUAL, _PARENT_DIES, 0, 1),
-                _step(_RETURN, refused), _step(_LOAD, 0))  # fmt: skip
+    # Whoever could take back that it dies with its host would outlive it; what it has open stays to be seen.
+    yield from _guard(_PRCTL[number], 0, (1, 4), True)
     # The limits of other processes are theirs.
-    yield from (_step(_EQUAL, _PRLIMIT[number], 0, 5), _step(_LOAD, 16), _step(_EQUAL, 0, 2, 0),
-                _step(_EQUAL, os.getpid(), 1, 0), _step(_RETURN, refused), _step(_LOAD, 0))  # fmt: skip
+    yield from _guard(_PRLIMIT[number], 0, (0, own), False)
+    # A pair for datagrams can be turned to any socket that has a name.
+    yield from _guard(_SOCKETPAIR[number], 0, (1,), False)
+    yield from _guard(_SOCKETPAIR[number], 1, (1, 5), False, 0xF)
+    # A descriptor may send signals to whoever is said to own it, and a socket tells of the machine's network.
+    yield from _guard(_FCNTL[number], 1, (8, 10, 15), True)
+    yield from _guard(_IOCTL[number], 1, (0x8900,), True, 0xFF00)
+    yield from _guard(_CLONE[number], 0, (0,), False, _NO_CHILD)
     if not programs:
-        # The C library tries `clone` where `clone3` does not exist; only its first argument can be looked at.
-        yield from (_step(_EQUAL, _CLONE3[number], 0, 1), _step(_RETURN, _ERRNO | errno.ENOSYS))
-        yield from (_step(_EQUAL, _CLONE[number], 0, 4), _step(_LOAD, 16), _step(_BITS, _CLONE_THREAD, 0, 1),
-                    _step(_RETURN, _ALLOW), _step(_RETURN, refused))  # fmt: skip
+        yield from _guard(_CLONE[number], 0, (_THREAD,), False, _THREAD)
         for call in (each[number] for each in _SIGNALS):
-            yield from (_step(_EQUAL, call, 0, 4), _step(_LOAD, 16), _step(_EQUAL, os.getpid(), 0, 1),
-                        _step(_RETURN, _ALLOW), _step(_RETURN, refused))  # fmt: skip
+            yield from _guard(call, 0, (own,), False)
     yield _step(_RETURN, _ALLOW)
+
+
+def _guard(call: int, place: int, values: tuple[int, ...], among: bool, mask: int = 0xFFFFFFFF) -> Iterable[bytes]:
+    """Refuses a call if the bits in *mask* of its argument are *among* these values, or if they are not."""
+    left = len(values)
+    yield from (_step(_EQUAL, call, 0, left + among + 4), _step(_LOAD, 16 + 8 * place), _step(_AND, mask))
+    for each in values:
+        yield _step(_EQUAL, each, left, 0)
+        left -= 1
+    if among:
+        yield _step(_GO, 1)
+    yield from (_step(_RETURN, _ERRNO | errno.EPERM), _step(_LOAD, 0))
 
 
 def _step(operation: int, value: int, true: int = 0, false: int = 0) -> bytes:

@@ -18,6 +18,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import msgspec
+from anyio.abc import TaskGroup
 
 from gitu_core.border.peer import Peer
 from gitu_core.border.sockets import open_socket
@@ -25,7 +26,7 @@ from gitu_core.contracts.scope import CURRENT_CALL
 from gitu_core.errors import BorderError, GituError, LoadError
 from gitu_core.model import UNLABELLED, CallInfo, Label
 from gitu_core.model import plugin as plugin_principal
-from gitu_core.registry.process import cpu, folder_for, how, lent, packages, places, readable, size_of
+from gitu_core.registry.process import CROWD, enclosed, folder_for, how, lent, packages, places, readable, size_of, use
 from gitu_core.registry.scan import Found
 from gitu_core.registry.seal import broken
 from gitu_core.registry.treaty import BOOT, GRACE, Desk, Guest, Loaded, Task
@@ -75,6 +76,8 @@ class Run:
         self.loaded: Loaded
         self.guest: Guest
         self.pid = 0
+        self._group: Path | None = None
+        self._programs = False
         self._met, self._lost = anyio.Event(), anyio.Event()
         self._failed: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
@@ -103,6 +106,7 @@ class Run:
                 fence = msgspec.structs.replace(
                     task.fence, read=readable(self._found, self._home), write=(*task.fence.write, self._folder)
                 )
+                self._programs = fence.programs
                 self.loaded = await self.guest.load(msgspec.structs.replace(task, fence=fence))
         except TimeoutError:
             late = f"its import did not end within {task.seconds:g} s"
@@ -119,6 +123,12 @@ class Run:
     def alive(self) -> bool:
         """False from the moment that the connection is lost; `over` is set when nothing is left of it."""
         return not (self._lost.is_set() or self.over.is_set())
+
+    @property
+    def walls(self) -> tuple[str, ...]:
+        """What stands around it, as far as the system has it."""
+        seen = "" if self._group is not None else f", counted every {LOOK:g} s"
+        return (*self.loaded.walls, f"at most {CROWD} threads and processes{seen}") if self.loaded.walls else ()
 
     def end(self) -> None:
         """Ends the process at once, because it is no longer wanted."""
@@ -172,18 +182,19 @@ class Run:
     async def _connected(self, process: asyncio.subprocess.Process, ours: socket.socket) -> None:
         reason: GituError | None = None
         try:
+            self._group = await anyio.to_thread.run_sync(enclosed, self.pid)
             transport = await open_socket(ours)
             desk = Behind(self._host, self.offend)
             async with Peer(
                 transport, offer=desk, protocol=Desk, grace=GRACE, rate=RATE, max_calls=1_000,
-                context=self._alone, stuck=self._stuck,
+                context=self._context, stuck=self._stuck,
             ) as peer:  # fmt: skip
                 self._lost = peer.closed
                 self.guest = peer.remote(Guest)
                 self._met.set()
                 async with anyio.create_task_group() as group:
                     group.start_soon(self._listen, process)
-                    group.start_soon(self._watch)
+                    group.start_soon(self._watch, group)
                     await peer.closed.wait()
                     reason = peer.reason
                     group.cancel_scope.cancel()
@@ -210,30 +221,38 @@ class Run:
                 await anyio.sleep(0.005)
         process._transport.close()  # type: ignore[attr-defined]  # the pipe, which nobody reads any more
         await process.wait()
+        with contextlib.suppress(OSError):  # what was killed may take a moment; the next one to start removes it then
+            if self._group is not None:
+                self._group.rmdir()
         if not self.why:
             self.why = how(died)
 
     # ---- the watch ---------------------------------------------------------------------------------
 
-    async def _watch(self) -> None:
+    async def _watch(self, group: TaskGroup) -> None:
         """Asks the worker for a sign of life while somebody waits for it, and looks at what it costs otherwise."""
-        burnt = 0.0
-        before, at = cpu(self.pid), time.monotonic()
+        burnt, before, at = 0.0, 0.0, time.monotonic()
         while not self._debug:
             await anyio.sleep(LOOK)
-            used, now = cpu(self.pid), time.monotonic()
+            used, tasks, nameless = await anyio.to_thread.run_sync(use, self.pid, self._programs)
+            now = time.monotonic()
             greedy = used - before > SHARE * (now - at)
             burnt = burnt + now - at if greedy and not self.open else 0.0
             before, at = used, now
-            if await anyio.to_thread.run_sync(size_of, self._folder) > DISK:
+            if tasks > CROWD:
+                self.offend(f"it was more than {CROWD} threads and processes at once")
+            elif nameless + await anyio.to_thread.run_sync(size_of, self._folder) > DISK:
                 self.offend(f"it wrote more than {DISK >> 20} MiB, or too many files, into its own folder")
             elif burnt > BUSY:
                 self.offend(f"it kept a processor busy for {BUSY:g} s without having been asked for anything")
-            elif self.open or greedy:
-                self._asked = True
-                with anyio.move_on_after(DEAF), contextlib.suppress(GituError):
-                    await self.guest.ping()
-                self._asked = False
+            elif (self.open or greedy) and not self._asked:
+                group.start_soon(self._ping)  # who does not answer is looked at all the same
+
+    async def _ping(self) -> None:
+        self._asked = True
+        with anyio.move_on_after(DEAF), contextlib.suppress(GituError):
+            await self.guest.ping()
+        self._asked = False
 
     def _stuck(self) -> None:
         late = f"went on for {GRACE:g} s after it was cancelled"
@@ -257,10 +276,12 @@ class Run:
             else:
                 await anyio.sleep(LOOK / 10)  # it waits until somebody reads
 
-    def _alone(self) -> Context:
-        """In which the worker calls the host of its own accord: it knows all that it was ever handed."""
-        context = copy_context()
-        me = plugin_principal(self._id)
+    def _context(self, known: Context | None) -> Context:
+        """In which the worker calls the host. Of its own accord, or for a call without a label of its own (a hook, a
+        channel that listens: it lasts, and others fall into it), with all that it was ever handed."""
+        if known is not None and known.get(CURRENT_CALL) is not None:
+            return known
+        context, me = known or copy_context(), plugin_principal(self._id)
         label = self.taint.join(Label(origins=frozenset((me,))))
-        context.run(CURRENT_CALL.set, CallInfo("", "", principal=me, label=label))
+        context.run(CURRENT_CALL.set, CallInfo("", "", principal=me if known is None else "", label=label))
         return context

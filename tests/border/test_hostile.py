@@ -125,6 +125,61 @@ async def test_answers_to_nobody_are_dropped() -> None:
         assert not peer.closed.is_set()
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        ("result", 9, 1), ("item", 9, 1), ("end", 9), ("credit", 9, 5), ("cancel", 9), ("release", 7, 1),
+        ("error", 9, {"kinds": [], "message": "x"}), ("call", 1, 99, "none", {}),
+    ],
+)  # fmt: skip
+async def test_whoever_floods_is_cut_off_whatever_it_sends(frame: tuple[Any, ...]) -> None:
+    async with against_raw(rate=100.0) as (peer, far):
+        for number in range(50):
+            await far.send(line(frame[0], number + 1, *frame[2:]) if frame[0] == "call" else line(*frame))
+        await anyio.sleep(0.05)
+        assert not peer.closed.is_set()
+        await far.send(b"\n".join([line(*frame)] * 200))
+        with anyio.fail_after(2):
+            await peer.closed.wait()
+        assert isinstance(peer.reason, BorderError)
+
+
+async def test_bytes_count_as_well_and_answers_that_are_awaited_do_not() -> None:
+    async with against_raw(rate=100.0) as (peer, far):
+        async with anyio.create_task_group() as group:
+            for _ in range(300):
+                group.start_soon(peer.remote(Tool).verify, toys.CALL, toys.ToyContext())
+            asked = 0
+            while asked < 300:
+                frames = await next_frames(far)
+                asked += sum(each[0] == "call" for each in frames)
+                await far.send(
+                    b"\n".join(line("result", each[1], {"status": "ok"}) for each in frames if each[0] == "call")
+                )
+        assert not peer.closed.is_set()
+        await far.send(line("result", 1, "x" * (7 << 20)))
+        with anyio.fail_after(2):
+            await peer.closed.wait()
+        assert "as much was sent" in str(peer.reason)
+
+
+async def test_an_error_is_cut_by_whoever_receives_it() -> None:
+    """A side that means harm leaves that out: what it says ends up in logs."""
+    async with against_raw() as (peer, far), anyio.create_task_group() as group:
+
+        async def ask() -> None:
+            with pytest.raises(GituError) as refused:
+                await peer.remote(Tool).verify(toys.CALL, toys.ToyContext())
+            said = [refused.value.message, refused.value.hint, *map(str, refused.value.details.items())]
+            assert max(map(len, said)) <= 20_100
+
+        group.start_soon(ask)
+        await next_frames(far)
+        words = "x" * 100_000
+        details = {words: words, "list": [words]}
+        await far.send(line("error", 1, {"kinds": ["rejected"], "message": words, "hint": words, "details": details}))
+
+
 async def test_a_producer_that_ignores_its_credit_is_stopped() -> None:
     """What it sends is bounded by the window, not by its greed."""
     async with against_raw(window=4) as (peer, far):

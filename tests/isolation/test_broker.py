@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import gzip
+import html
 import http.server
+import json
 import os
 import socket
 import socketserver
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitu_core.broker.network import Network
+from gitu_core.broker.network import Network, _without
 from gitu_core.broker.roots import Roots
 from gitu_core.contracts import HttpRequest
 from gitu_core.errors import Denied, GituError, InputError, NotReady, Rejected, Unknown
@@ -55,6 +60,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif self.path == "/gone":
             self.connection.close()
             return
+        elif self.path == "/garbled":
+            self.wfile.write(b"NO HTTP AT ALL: " + self.headers["X-Key"].encode() + b"\r\n\r\n")
+            return
+        elif self.path == "/coded":
+            key = self.headers["X-Key"].encode()
+            body, more = base64.b64encode(b"key=" + key), {"X-" + key.hex(): base64.b64encode(b"x" + key).decode()}
+        elif self.path == "/packed":
+            body, more = gzip.compress(body), {"Content-Encoding": "gzip"}
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **more}.items():
             self.send_header(name, value)
@@ -187,6 +200,96 @@ def test_a_secret_goes_only_where_it_may_and_never_comes_back(server: Any) -> No
             asked.request(HttpRequest(at + "/x", headers={"X": f"{{secret:{name}}}"}))
 
 
+SPELLINGS: dict[str, Callable[[str], bytes]] = {
+    "as it is": str.encode,
+    "upper case": lambda secret: secret.upper().encode(),
+    "hex": lambda secret: secret.encode().hex().encode(),
+    "upper hex": lambda secret: secret.encode().hex().upper().encode(),
+    "url": lambda secret: quote(secret, safe="").encode(),
+    "lower url": lambda secret: quote(secret, safe="").lower().encode(),
+    "form": lambda secret: quote_plus(secret).encode(),
+    "url twice": lambda secret: quote(quote(secret, safe=""), safe="").encode(),
+    "url, all of it": lambda secret: "".join(f"%{each:02X}" for each in secret.encode()).encode(),
+    "json": lambda secret: json.dumps(secret)[1:-1].encode(),
+    "json twice": lambda secret: json.dumps(json.dumps(secret))[3:-3].encode(),
+    "json, all of it": lambda secret: "".join(f"\\u{ord(each):04X}" for each in secret).encode(),
+    "html": lambda secret: html.escape(secret).encode(),
+    "html, all of it": lambda secret: "".join(f"&#{ord(each)};" for each in secret).encode(),
+    "html, hex": lambda secret: "".join(f"&#x{ord(each):X};" for each in secret).encode(),
+    "python": lambda secret: repr(secret)[1:-1].encode(),
+}
+"""How a server may write a secret, always the whole of it."""
+
+AMONG: dict[str, Callable[[bytes], bytes]] = {
+    "base64": base64.b64encode,
+    "base64 for urls": base64.urlsafe_b64encode,
+    "base64 in json": lambda data: base64.b64encode(data).replace(b"/", b"\\/"),
+    "base64 in a url": lambda data: quote(base64.b64encode(data), safe="").encode(),
+    "hex": lambda data: data.hex().encode(),
+}
+"""How a server may write something with a secret in it."""
+
+
+@pytest.mark.parametrize("secret", ['pl4nted-s"ecre/t+<&>x y', "pässwort-für-alle", "0123456789abcdef", "k" * 200])
+@pytest.mark.parametrize("how", SPELLINGS)
+def test_an_answer_repeats_a_secret_in_no_usual_spelling(how: str, secret: str) -> None:
+    if how == "upper case":
+        secret = secret.encode("ascii", "ignore").decode()
+    written = SPELLINGS[how](secret)
+    assert _without(b"<" + written + b"> and <" + written + b">", {"KEY": secret}) == b"<[KEY]> and <[KEY]>"
+
+
+@settings(deadline=None)
+@given(
+    st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_categories=["Cc"]), min_size=6, max_size=60),
+    st.sampled_from(list(SPELLINGS)),
+)
+def test_whatever_the_secret_no_spelling_of_it_comes_back(secret: str, how: str) -> None:
+    written = SPELLINGS[how](secret)
+    came = _without(b"<" + written + b">", {"K": secret})
+    if how != "upper case" or secret.isascii():
+        assert written not in came
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc", "user:" * 12])
+@pytest.mark.parametrize("how", AMONG)
+def test_a_secret_is_seen_as_a_part_of_something_longer(how: str, before: str) -> None:
+    secret = "pl4nted-secret-of-some-length"
+    for after in ("", "c", "cd", "cde" * 20):
+        written = AMONG[how]((before + secret + after).encode())
+        came = _without(b"<" + written + b">", {"KEY": secret})
+        assert b"[KEY]" in came
+        assert len(came) <= len(written) - len(secret) * 4 // 3 + 16
+
+
+def test_what_looks_alike_stays_and_looking_takes_no_time() -> None:
+    shown = {"KEY": "pl4nted-secret", "SHORT": "ab"}
+    for text in (b"pl4nted-secre", b"planted-secret", b'{"a": "100%", "b": "C:\\\\new", "c": "&amp;"}'):
+        assert _without(text, shown) == text
+    assert _without(b"crab", shown) == b"cr[SHORT]"
+    began = time.monotonic()
+    for filler in (b"x", b"%41", b"\\", b"\\u0041", b"pl4nted-secre"):
+        assert _without(filler * ((8 << 20) // len(filler)) + b"pl4nted-secret", shown).endswith(b"[KEY]")
+    assert time.monotonic() - began < 30
+
+
+def test_neither_an_answer_nor_an_error_repeats_a_secret(server: Any) -> None:
+    at = f"http://{server.at}"
+    asked, headers = network(at, secrets=(SecretNeed("KEY"),)), {"X-Key": "{secret:KEY}", "Accept-Encoding": "gzip"}
+    answer = asked.request(HttpRequest(f"{at}/coded", headers=headers))
+    assert "[KEY]" in "".join(answer.headers)
+    assert "[KEY]" in "".join(answer.headers.values())
+    assert b"[KEY]" in answer.body
+    assert "gzip" not in server.seen[-1][1]["Accept-Encoding"]
+    with pytest.raises(Rejected, match="packed"):
+        asked.request(HttpRequest(f"{at}/packed", headers=headers))
+    assert gzip.decompress(asked.request(HttpRequest(f"{at}/packed")).body)
+    for path, more in (("/garbled", ""), ("/x", "\n"), ("/x", "\u20ac")):
+        with pytest.raises(GituError) as refused:
+            asked.request(HttpRequest(f"{at}{path}", headers={"X-Key": "{secret:KEY}" + more}))
+        assert SECRETS["KEY"] not in str(refused.value)
+
+
 def test_a_secret_does_not_follow_to_another_host(server: Any) -> None:
     port = server.server_address[1]
     here, there = f"http://localhost:{port}", f"http://127.0.0.1:{port}"
@@ -252,6 +355,51 @@ def test_no_path_leads_out(tmp_path: Path) -> None:
         files.read("a\0b", 0, 1)
     with pytest.raises(InputError, match="declare files"):
         roots().read("x", 0, 1)
+
+
+@pytest.mark.parametrize("swapped", ["", "sub", "sub/deep"])
+def test_a_folder_that_is_swapped_after_it_was_looked_at_leads_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swapped: str
+) -> None:
+    root, private = tmp_path / "root", tmp_path / "private"
+    for folder in (root, private):
+        (folder / "sub" / "deep").mkdir(parents=True)
+        for place in ("", "sub", "sub/deep"):
+            (folder / place / "note").write_text(folder.name)
+    looked = Roots._inside
+
+    def swap(self: Roots, path: str) -> Path:
+        found = looked(self, path)
+        (root / swapped).rename(tmp_path / f"away{time.monotonic_ns()}")
+        (root / swapped).symlink_to(private / swapped)
+        return found
+
+    files, opened = roots(root), len(os.listdir("/proc/self/fd"))
+    for use in (
+        lambda: files.read("sub/deep/note", 0, 9), lambda: files.list("sub/deep"),
+        lambda: files.write("sub/deep/note", b"x", append=False),
+        lambda: files.write("sub/deep/new", b"x", append=False),
+    ):  # fmt: skip
+        with monkeypatch.context() as patched:
+            patched.setattr(Roots, "_inside", swap)
+            with pytest.raises(InputError):
+                use()
+        (root / swapped).unlink()
+        (root / swapped).mkdir()
+        (root / "sub" / "deep").mkdir(parents=True, exist_ok=True)
+        (root / "sub" / "deep" / "note").touch()
+    assert {each.read_text() for each in private.rglob("note")} == {"private"}
+    assert not (private / "sub" / "deep" / "new").exists()
+    assert len(os.listdir("/proc/self/fd")) == opened
+
+
+def test_a_root_inside_of_another_one_cannot_be_led_away(tmp_path: Path) -> None:
+    """Whoever may write above it could put a link in its place."""
+    (tmp_path / "root").mkdir()
+    (tmp_path / "private").write_text("not for plugins")
+    (tmp_path / "root" / "inner").symlink_to(tmp_path)
+    with pytest.raises(Denied, match="does not declare"):
+        roots(tmp_path / "root", tmp_path / "root" / "inner").read("inner/private", 0, 9)
 
 
 @given(st.text(max_size=40))

@@ -20,6 +20,7 @@ def test_the_doctor_names_the_walls_around_a_plugin(tmp_path: Path) -> None:
     assert found["plugin good"]["state"] == "ok"
     assert "in a process of its own: at most 1024 MiB of memory" in found["plugin good"]["detail"]
     assert "seccomp: no sockets, no programs, no processes" in found["plugin good"]["detail"]
+    assert "at most 256 threads and processes" in found["plugin good"]["detail"]
     assert "process" not in found["plugin basics"]["detail"]
     listed = {each["id"]: each for each in json.loads(cli.run("plugins", "--json").stdout)}
     assert (listed["good"]["isolation"], listed["basics"]["isolation"]) == ("process", "host")

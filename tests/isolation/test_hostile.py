@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import os
 import socketserver
@@ -14,7 +15,7 @@ from typing import Any
 import anyio
 import pytest
 
-from gitu_core.registry import worker
+from gitu_core.registry import process, worker
 from tests.isolation.conftest import Open, fenced, plugin
 from tests.registry.conftest import Site
 
@@ -317,3 +318,94 @@ return [libc.prlimit64(os.getppid(), 7, ctypes.byref(limits), None), libc.chmod(
     async with opened("reacher") as house:
         assert (await house.ask("reacher")).results[0].content == [-1, -1, -1, -1, True]
     assert goal.stat().st_mode & 0o777 == 0o600
+
+
+async def test_it_hides_what_it_writes_in_files_without_a_name(
+    site: Site, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "LOOK", 0.1)
+    monkeypatch.setattr(worker, "DISK", 32 << 20)
+    body = """
+held = []
+while True:
+    path = os.environ["TMPDIR"] + "/x"
+    held.append(open(path, "wb", buffering=0))
+    os.unlink(path)
+    held[-1].write(b"x" * (4 << 20))
+    await asyncio.sleep(0.02)
+"""
+    plugin(site, "hoarder", body)
+    await caught(opened, "hoarder", "it wrote more than 32 MiB")
+
+
+THREADS = """
+import threading
+threading.stack_size(64 << 10)
+held = []
+while len(held) < 3000:
+    try:
+        held.append(threading.Thread(target=time.sleep, args=(60,), daemon=True))
+        held[-1].start()
+    except RuntimeError:
+        held.pop()
+        said.append("no more")
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(0)
+"""
+
+FORKS = """
+while True:
+    try:
+        if os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+    except OSError:
+        said.append("no more")
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(0)
+"""
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+@pytest.mark.parametrize("attack", [THREADS, FORKS], ids=["threads", "forks"])
+async def test_it_multiplies(
+    site: Site, opened: Open, monkeypatch: pytest.MonkeyPatch, attack: str, grouped: bool
+) -> None:
+    """In a group of the system's there are never more; elsewhere it is counted, and ended with all that it started."""
+    if not grouped:
+        monkeypatch.setattr(worker, "enclosed", lambda pid: None)
+    elif (made := process.enclosed(os.getpid())) is None:
+        pytest.skip("not tested: this process may make no cgroup for processes; run it as root or under systemd --user")
+    else:
+        (made.parent / "cgroup.procs").write_text(str(os.getpid()))
+        made.rmdir()
+    monkeypatch.setattr(worker, "LOOK", 0.1)
+    monkeypatch.setattr(worker, "CROWD", 40)
+    monkeypatch.setattr(process, "CROWD", 40)
+    plugin(site, "crowd", "said = []\n" + attack, "\n[capabilities]\nsubprocess = true\n")
+    async with opened("crowd") as house:
+        with anyio.move_on_after(3):
+            await house.ask("crowd")
+        apart = house.worker("crowd") if grouped else None
+        for _ in range(100):
+            if grouped or house.status("crowd").state == "quarantined":
+                break
+            await anyio.sleep(0.05)
+        if apart is None:
+            assert "it was more than 40 threads and processes" in house.status("crowd").reason
+        elif apart._run is not None and apart._run.alive:
+            assert process.use(apart._run.pid, True)[1] <= 40
+        assert await house.sum() == "5"
+    with anyio.fail_after(5):
+        while alive():  # noqa: ASYNC110 - they end by themselves
+            await anyio.sleep(0.05)
+
+
+def alive() -> list[str]:
+    """The processes that a worker of this process started or is, by the folder that they were started in."""
+    found = []
+    for each in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if "/tmp/crowd-" in os.readlink(f"/proc/{each}/cwd"):
+                found.append(each)
+    return found
