@@ -7,7 +7,7 @@ DOCS := $(wildcard tests/docs)
 PYTEST := $(PYTHON) -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-dev run test test-all check bench bench-peers bench-authority chaos mutants coverage format constraints clean
+.PHONY: help setup setup-run setup-dev run test test-all check bench bench-peers bench-authority chaos mutants index coverage format constraints clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -55,6 +55,9 @@ bench-peers: setup-dev ## install other frameworks into .bench and measure them 
 bench-authority: setup-dev ## install AgentDojo's tasks into .bench-authority and let obedient models attack their user
 	@sh scripts/bench_authority.sh </dev/null >&2
 	$(PYTHON) -m tests.benchmarks.bench_authority $(ARGS)
+
+index: setup-dev ## build a signed index of the plugins of this repository: make index KEY=publisher.pem [OUT=folder]
+	$(PYTHON) scripts/plugin_index.py $(KEY) $(OUT)
 
 coverage: setup-dev ## measure the branches of the core that the tests reach
 	$(PYTHON) -m coverage erase

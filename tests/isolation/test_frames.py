@@ -46,7 +46,9 @@ BREAKS = {
     "a huge exponent": """raw(b'["credit",1e999999,1]')""",
     "a kind that does not exist": 'frame("own", 1)',
     "oversize": 'raw(b"x" * 10, 1 << 31)',
-    "a number twice": 'for _ in range(3):\n    frame("call", 900001, 0, "breach", {}, -1)',
+    "a number twice": """
+one = json.dumps(("call", 900001, 0, "breach", {}, -1)).encode()
+os.write(line, (struct.pack(">I", len(one)) + one) * 50)""",
     "a flood of results": 'for n in range(9000):\n    frame("result", n + 10_000_000, 1)',
     "a flood of cancels": 'for n in range(9000):\n    frame("cancel", n)',
     "a flood of credits": 'for n in range(9000):\n    frame("credit", n, 1 << 62)',

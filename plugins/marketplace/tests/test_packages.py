@@ -229,13 +229,22 @@ def test_an_archive_is_a_package_with_or_without_its_folder(tmp_path: Path) -> N
         ("a\x1bb", "is no name for a file"),
         (odd("skills/link", stat.S_IFLNK | 0o777), "is a link or a device"),
         (odd("skills/pipe", stat.S_IFIFO | 0o666), "is a link or a device"),
-        ("gitu_core/__init__.py", "stands in the way"),
     ],
 )
 def test_an_odd_member_is_refused(member: Any, why: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=why):
         packages.read(zipped(tmp_path / "odd.zip", *GOOD, (member, "x")))
     assert list(tmp_path.iterdir()) == [tmp_path / "odd.zip"]
+
+
+def test_no_member_stands_in_the_way_of_what_gitu_brings(tmp_path: Path) -> None:
+    file = zipped(
+        tmp_path / "odd.zip", *GOOD, ("gitu_core/__init__.py", "x"), ("sitecustomize.py", "x"), ("a.pth", "x")
+    )
+    made = making.make(packages.read(file), tmp_path / "home", tmp_path)
+    with zipfile.ZipFile(made.file) as archive:
+        tops = {name.partition("/")[0] for name in archive.namelist()}
+    assert tops == {"agent_lamps", f"agentplugin_lamps-{made.version}.dist-info"}
 
 
 def test_an_archive_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
