@@ -9,7 +9,8 @@ from gitu_core.secrecy import error_info as error_info
 
 def as_error(info: ErrorInfo) -> GituError:
     """The error that a value stands for, as the class it was."""
-    return by_code().get(info.code, GituError)(info.message, hint=info.hint, **info.details)
+    details = {key: value for key, value in info.details.items() if key not in ("self", "message", "hint")}
+    return by_code().get(info.code, GituError)(info.message, hint=info.hint, **details)
 
 
 def main_cause(error: BaseException) -> BaseException:
