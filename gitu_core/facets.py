@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
-
-import msgspec
 
 from gitu_core.contracts.authority import Grant
 from gitu_core.contracts.host import FACETS, Entry, FileInfo, HttpRequest, HttpResponse, Missing
@@ -17,30 +15,24 @@ from gitu_core.errors import Denied, InputError, LimitReached, NotReady, PluginE
 from gitu_core.model import UNLABELLED, Ask, BlobRef, Conversation, Label, Outgoing, Part, user  # fmt: skip
 from gitu_core.model import plugin as plugin_principal
 from gitu_core.model.audience import audience
+from gitu_core.overseer import Overseer, Whole
 from gitu_core.secrecy import DISCREET, guard_logs
 
 if TYPE_CHECKING:
     from anyio import CapacityLimiter
 
     from gitu_core.config import SecretSource
-    from gitu_core.contracts.ports import Clock, PluginState, Store
+    from gitu_core.contracts.ports import PluginState
     from gitu_core.manifest import Manifest
-    from gitu_core.registry import Registry
 
 
-class Parts(Protocol):
+class Parts(Whole, Protocol):
     """The parts of the house that facets need."""
 
-    clock: Clock
-    store: Store
     secrets: SecretSource
-    registry: Registry
 
     async def complete(self, principal: str, prompt: str, schema: dict[str, Any] | None, model: str) -> Any:
         """Asks a model on behalf of *principal*."""
-
-    async def notify(self, outgoing: Outgoing) -> None:
-        """Says something of the assistant's own accord."""
 
     async def question(self, person: str, kind: Any, ask: Ask, ends: float, grant: Grant | None = None) -> str:
         """Asks a person something of a plugin's accord; gives its id."""
@@ -72,11 +64,14 @@ PIECE = 1 << 20
 
 
 class PluginHost:
-    """What a plugin gets (the contract `Host`). Facets are made when they are first used."""
+    """What a plugin gets (the contract `Host`). Facets are made when they are first used. One that is *trusted* may use
+    all of them; `admin` is for those alone, and for those that the bundle brought and that run *inside* the host."""
 
-    def __init__(self, house: Parts, manifest: Manifest, config: Callable[[], dict[str, Any]], trusted: bool) -> None:
+    def __init__(
+        self, house: Parts, manifest: Manifest, config: Callable[[], dict[str, Any]], trusted: bool, inside: bool
+    ) -> None:
         self.plugin = manifest.id
-        self._house, self._manifest, self._config, self._trusted = house, manifest, config, trusted
+        self._house, self._manifest, self._config, self._inside = house, manifest, config, trusted or inside
         self._declared = set(FACETS) if trusted else {"log", *manifest.capabilities.facets}
 
     @property
@@ -91,7 +86,7 @@ class PluginHost:
         if name not in self._declared:
             facet = Missing(name, f"though plugin {self.plugin} does not declare the facet {name!r}",
                             f"add it to facets in gitu-plugin.toml of {self.plugin}")  # fmt: skip
-        elif name == "admin" and not self._trusted:
+        elif name == "admin" and not self._inside:
             facet = Missing(name, f"though plugin {self.plugin} is not trusted with the facet 'admin'",
                             f"to trust it, set trusted = true in [plugins.{self.plugin}]")  # fmt: skip
         elif name not in _FACETS:
@@ -348,23 +343,10 @@ class ScheduleFacet(_Facet):
         return await self._house.store.delete_timer(self._plugin, key)
 
 
-class AdminFacet(_Facet):
-    """Looks into the installation."""
-
-    async def plugins(self) -> Sequence[dict[str, Any]]:
-        """What is installed."""
-        return [msgspec.to_builtins(status) for status in self._house.registry.plugins()]
-
-    async def sessions(self, person: str = "") -> AsyncIterator[dict[str, Any]]:
-        """Sessions, newest first."""
-        for session in await self._house.store.sessions(person, limit=1000):
-            yield msgspec.to_builtins(session)
-
-
-_FACETS: dict[str, type[_Facet]] = {
+_FACETS: dict[str, Callable[[Parts, Manifest], Any]] = {
     "log": LogFacet, "kv": KvFacet, "blobs": BlobsFacet, "secrets": SecretsFacet, "model": ModelFacet,
     "http": HttpFacet, "files": FilesFacet, "notify": NotifyFacet, "ask": AskFacet, "schedule": ScheduleFacet,
-    "admin": AdminFacet,
+    "admin": lambda house, manifest: Overseer(house, manifest.id),
 }  # fmt: skip
 
 

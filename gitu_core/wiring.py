@@ -231,7 +231,7 @@ class House:
         trusted = manifest.id in self._own or self.settings.plugins.get(manifest.id, {}).get("trusted") is True
         config = partial(plugin_config, manifest, self.settings)
         # Its facets are made when they are first used, so that no type checker sees them.
-        return cast(Host, PluginHost(self, manifest, config, trusted))
+        return cast(Host, PluginHost(self, manifest, config, trusted, self.registry.inside(manifest.id)))
 
     async def status(self) -> Sequence[str]:
         """How the assistant is, in lines."""

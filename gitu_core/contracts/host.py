@@ -6,11 +6,12 @@ manifest does not declare, or that this host does not offer, raises `FacetUnavai
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
 
+from gitu_core.contracts.admin import Admin as Admin
 from gitu_core.contracts.base import contract
 from gitu_core.errors import FacetUnavailable
 from gitu_core.model import UNLABELLED, BlobRef, Conversation, Hit, Label, MemoryQuery, Part, Value
@@ -179,17 +180,6 @@ class Schedule(Protocol):
         """Removes a timer; tells whether there was one."""
 
 
-@contract("host.admin")
-class Admin(Protocol):
-    """Looks into the installation. Trusted plugins only."""
-
-    async def plugins(self) -> Sequence[dict[str, Any]]:
-        """What is installed, enabled and quarantined, as `gitu plugins --json` prints it."""
-
-    def sessions(self, person: str = "") -> AsyncIterator[dict[str, Any]]:
-        """Sessions, newest first, of one person where given."""
-
-
 @contract("host")
 class Host(Protocol):
     """What a plugin may ask for. `config` is its configuration, checked against its schema."""
@@ -211,19 +201,21 @@ class Host(Protocol):
 
 
 class Missing:
-    """Stands for a facet that is not there. Whatever is called on it is refused with the reason."""
+    """Stands for a facet that is not there, and for every part of it. Whatever is called on it is refused with the
+    reason."""
 
     def __init__(self, facet: str, why: str, hint: str) -> None:
         self._facet, self._why, self._hint = facet, why, hint
 
-    def __getattr__(self, method: str) -> Any:
-        def refuse(*args: Any, **kwargs: Any) -> Any:
-            what = f"host.{self._facet}.{method} was called {self._why}"
-            raise FacetUnavailable(what, hint=self._hint, facet=self._facet)
+    def __getattr__(self, part: str) -> Missing:
+        if part.startswith("__"):
+            raise AttributeError(part)
+        return Missing(f"{self._facet}.{part}", self._why, self._hint)
 
-        if method.startswith("__"):
-            raise AttributeError(method)
-        return refuse
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuses."""
+        what = f"host.{self._facet} was called {self._why}"
+        raise FacetUnavailable(what, hint=self._hint, facet=self._facet.partition(".")[0])
 
 
 FACETS = ("log", "kv", "blobs", "secrets", "http", "files", "model", "memory", "ask", "notify", "schedule", "admin")

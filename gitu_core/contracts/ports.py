@@ -1,4 +1,4 @@
-"""What the rooms of the house receive from each other. `app.py` wires them; plugins never see them.
+"""What the rooms of the house receive from each other. `app.py` wires them; plugins see what `admin` offers of them.
 
 A room names here what it needs, so that no room imports its neighbour.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
@@ -16,7 +16,6 @@ from gitu_core.contracts.audit import Audit, AuditEntry
 from gitu_core.contracts.authority import Grant, Grants
 from gitu_core.contracts.base import Contribution
 from gitu_core.contracts.budgets import Hold, Ledger, Settled, Standing
-from gitu_core.contracts.host import Entry
 from gitu_core.contracts.people import Linked as Linked
 from gitu_core.contracts.people import Linking as Linking
 from gitu_core.contracts.people import People as People
@@ -29,6 +28,9 @@ from gitu_core.model.label import Label
 from gitu_core.model.message import Ask, BlobRef, Conversation, Message, Outgoing, Receipt
 from gitu_core.model.steps import Step
 from gitu_core.model.turn import Reply, TurnInfo
+
+if TYPE_CHECKING:  # the host's contract is made of what stands here
+    from gitu_core.contracts.host import Entry
 
 
 class Clock(Protocol):

@@ -85,6 +85,11 @@ class Registry:
         """The manifest of a plugin, empty where there is none. `PluginError` if there is no such plugin."""
         return self._record(id).manifest
 
+    def inside(self, id: str) -> bool:
+        """True if a plugin runs in this process: whom the operator trusts, and what came with the bundle. `PluginError`
+        if there is no such plugin."""
+        return self._record(id).isolation == "host"
+
     async def get(self, seam: str, name: str) -> Any:
         """The contributed object; activates its plugin on first use. A `PluginError` says why it cannot be
         had.

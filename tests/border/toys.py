@@ -51,6 +51,7 @@ from gitu_core.contracts import (
     TurnEvent,
     Usage,
 )
+from gitu_core.contracts.ports import Session
 from gitu_core.errors import FacetUnavailable, RateLimited
 from gitu_core.model import UNLABELLED, Text, from_outside
 
@@ -262,7 +263,7 @@ class ToyHost:
         from gitu_core.contracts import FACETS
 
         if name in FACETS and name not in self._missing:
-            return Facet(self, name)
+            return (Ports if name == "admin" else Facet)(self, name)
         if name in FACETS:
             raise FacetUnavailable(f"{name} is not declared", hint="declare it")
         raise AttributeError(name)
@@ -285,6 +286,7 @@ class Facet:
         "notify.send": "n1",
         "schedule.cancel": True,
         "admin.plugins": [{"id": "toys"}],
+        "admin.sessions.sessions": [Session(id=f"{number}", person="ann") for number in range(3)],
     }
 
     def __init__(self, host: ToyHost, name: str) -> None:
@@ -303,9 +305,13 @@ class Facet:
     async def put(self, entry: Entry) -> None:
         self._host.entries[entry.key] = entry
 
-    async def sessions(self, person: str = "") -> AsyncIterator[dict[str, Any]]:
-        for number in range(3):
-            yield {"person": person, "n": number, "ended": None}
+
+class Ports(Facet):
+    """A facet with a part of its own."""
+
+    @property
+    def sessions(self) -> Facet:
+        return Facet(self._host, f"{self._name}.sessions")
 
 
 class Guest(Protocol):
@@ -339,7 +345,7 @@ class ToyGuest:
         seen += [await host.ask.ask("ann", "?", ["yes", "no"]), await host.notify.send(CHAT, parts, "k")]
         await host.schedule.at(1.5, "k", {"n": None})
         seen += [await host.schedule.cancel("k"), await host.admin.plugins()]
-        seen += [session async for session in host.admin.sessions("ann")]
+        seen += await host.admin.sessions.sessions("ann")
         return [repr(each) for each in seen]
 
     async def tools(self, host: Host | None = None) -> Sequence[Tool]:

@@ -62,6 +62,18 @@ async def test_the_id_of_a_built_in_plugin_cannot_be_borrowed(site: Site, make: 
     assert (found["gitu-basics"].state, found["evil"].state) == ("enabled", "duplicate")
 
 
+async def test_inside_are_those_who_are_trusted_and_those_who_came_with_the_bundle(tmp_path: Path, site: Site) -> None:
+    """The id of a built-in plugin alone opens nothing."""
+    for id, name in (("basics", "gitu-basics"), ("terminal", "evil"), ("mine", "mine"), ("other", "other")):
+        site.tool(id, f"{id}_tool", name=name)
+    registry = Registry(
+        tmp_path / "home", host_for=host_for, path=[str(site.folder)], builtin=frozenset({"basics", "terminal"}),
+        trusts=lambda id, distribution: id == "mine",
+    )  # fmt: skip
+    inside = {id: registry.inside(id) for id in ("basics", "terminal", "mine", "other")}
+    assert inside == {"basics": True, "terminal": False, "mine": True, "other": False}
+
+
 @pytest.mark.parametrize("spelled", ["home", "site/../home", "home/."])
 async def test_what_was_installed_from_elsewhere_is_no_part_of_gitu_whatever_it_is_called(
     tmp_path: Path, site: Site, spelled: str

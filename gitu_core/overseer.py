@@ -1,0 +1,243 @@
+"""The facet `admin`: what whoever runs the installation sees of it, and may do with it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+import msgspec
+
+from gitu_core.budget.envelopes import amounts, period_at
+from gitu_core.config import plugin_config
+from gitu_core.contracts.admin import OPERATOR
+from gitu_core.errors import InputError, NotReady
+from gitu_core.model import Conversation, Outgoing, Text, by_system
+from gitu_core.secrecy import DISCREET, hidden
+
+if TYPE_CHECKING:
+    from gitu_core.budget import Envelopes, Line
+    from gitu_core.config import Settings
+    from gitu_core.contracts.page import Page
+    from gitu_core.contracts.ports import Approval, Clock, HistoryEntry, OutboxEntry, Store
+    from gitu_core.gateway import Channels, Gateway
+    from gitu_core.registry import Registry
+    from gitu_core.routing import Models
+
+log = logging.getLogger("gitu.admin")
+log.addFilter(DISCREET)
+
+LONGEST = 366
+"""Days that `usage` looks back at most."""
+
+TOKENS = 10_000_000
+"""More tokens than a page of history has."""
+
+DAY = 86_400.0
+
+
+class Whole(Protocol):
+    """The parts of the house that are looked into."""
+
+    clock: Clock
+    store: Store
+    registry: Registry
+    settings: Settings
+    models: Models
+    gateway: Gateway
+    channels: Channels
+    envelopes: Envelopes
+
+    def channel_names(self, foreground: bool) -> list[str]:
+        """The enabled channels that take over the terminal, or those that run in the background."""
+
+    async def budgets(self, person: str = "") -> Sequence[Line]:
+        """How full the envelopes are."""
+
+    async def notify(self, outgoing: Outgoing) -> None:
+        """Says something of the assistant's own accord."""
+
+
+class Sessions:
+    """The sessions of the store; called itself, it lists them as JSON."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def __call__(self, person: str = "") -> AsyncIterator[dict[str, Any]]:
+        """Sessions, newest first."""
+        for session in await self._store.sessions(person, limit=1000):
+            yield msgspec.to_builtins(session)
+
+
+class Overseer:
+    """Looks into the installation and runs it, for one plugin."""
+
+    def __init__(self, house: Whole, plugin: str) -> None:
+        self._house, self._plugin = house, plugin
+        self.people = self.grants = self.audit = self.turns = house.store
+        self.sessions = Sessions(house.store)
+
+    def _done(self, by: str, what: str) -> None:
+        log.warning("%s (through the plugin %s): %s", by, self._plugin, what)
+
+    # ---- how things are --------------------------------------------------------------------------
+
+    async def overview(self) -> dict[str, Any]:
+        """How the assistant is."""
+        house = self._house
+        running, waiting = house.gateway.load
+        carrier = house.gateway.dispatcher
+        states = Counter(each.state for each in house.registry.plugins())
+        notes = [f"plugin {each.id}: {note}" for each in house.registry.plugins() for note in each.notes]
+        return cast(dict[str, Any], _plain({
+            "version": sys.modules["gitu_core"].__version__,  # it stands in the package itself, which stands above
+            "home": house.settings.home,
+            "load": {"running": running, "waiting": waiting},
+            "dispatcher": {"name": carrier.name, **_all(await carrier.health())},
+            "channels": [self._channel(name, front) for front in (True, False) for name in house.channel_names(front)],
+            "providers": [{"name": name, "missing": missing} for name, missing in house.models.providers()],
+            "breakers": [{"name": name, "state": state, "why": why} for name, state, why in house.models.breakers()],
+            "budgets": [*house.settings.budgets],
+            "plugins": dict(states),
+            "notes": notes,
+        }))  # fmt: skip
+
+    def _channel(self, name: str, foreground: bool) -> dict[str, Any]:
+        identity, health = self._house.gateway.identity, self._house.channels.health.get(name)
+        how = _all(health) if health is not None else {"state": "stopped", "detail": "", "hint": ""}
+        access, full = identity.access(name), identity.vouches(name)
+        return {"name": name, "foreground": foreground, "access": access, "vouched": full, **how}
+
+    async def plugins(self) -> Sequence[dict[str, Any]]:
+        """What is installed."""
+        return [msgspec.to_builtins(status) for status in self._house.registry.plugins()]
+
+    async def switch(
+        self, plugin: str, action: Literal["enable", "disable", "reset"], by: str = OPERATOR
+    ) -> dict[str, Any]:
+        """Switches a plugin on or off, or lifts its quarantine."""
+        if action not in ("enable", "disable", "reset"):
+            raise InputError(f"{action!r} is nothing to do with a plugin", hint="say enable, disable or reset")
+        registry = self._house.registry
+        getattr(registry, action)(plugin)
+        self._done(by, f"{action} plugin {plugin}")
+        await registry.start(channels=False)
+        (found,) = [each for each in registry.plugins() if each.id == plugin and each.state != "duplicate"]
+        return cast(dict[str, Any], msgspec.to_builtins(found))
+
+    async def configuration(self, plugin: str) -> dict[str, Any]:
+        """What a plugin can be told, and what it is told."""
+        manifest = self._house.registry.manifest(plugin)
+        values = _plain(plugin_config(manifest, self._house.settings))
+        for name, schema in manifest.config.get("properties", {}).items():
+            if schema.get("writeOnly") and name in values:
+                values[name] = "[secret]"
+        return {"schema": manifest.config, "values": values}
+
+    async def pages(self) -> Sequence[dict[str, Any]]:
+        """The console pages."""
+        found = ((each.plugin, each.contribution) for each in self._house.registry.offers("page"))
+        return [{"plugin": plugin, "path": each.name, "title": each.spec.get("title", each.name),
+                 "icon": each.spec.get("icon", "")} for plugin, each in found]  # fmt: skip
+
+    async def page(self, plugin: str, path: str) -> Page:
+        """One of them."""
+        return cast("Page", await self._house.registry.get("page", f"{plugin}:{path}"))
+
+    # ---- what was said and asked -----------------------------------------------------------------
+
+    async def history(self, session: str, limit: int = 500) -> Sequence[HistoryEntry]:
+        """The newest messages of a session."""
+        return await self._house.store.history(session, TOKENS, limit)
+
+    async def approvals(self, person: str = "") -> Sequence[Approval]:
+        """Open questions."""
+        store, ids = self._house.store, [person] if person else list[str]()
+        while not person and (more := await store.people(ids[-1] if ids else "")):
+            ids += [each.id for each in more]
+        return [asked for id in ids for asked in await store.approvals(id)]
+
+    async def say(self, person: str, text: str, where: Conversation | None = None, by: str = OPERATOR) -> str:
+        """Says something to a person."""
+        where = where or await self._house.store.conversation_of(person)
+        if where is None:
+            raise NotReady(f"{person} never spoke in private", hint="wait until they do, or say where")
+        id = f"said.{self._house.clock.new_id()}"
+        await self._house.notify(Outgoing(id, id, where, (Text(text),), label=by_system()))
+        self._done(by, f"said something to {person} on {where.channel}")
+        return id
+
+    async def vouched(self, channel: str, said: str = "") -> bool:
+        """Whether an account's messages are its person's own word."""
+        return self._house.gateway.identity.vouches(channel, said)
+
+    # ---- what was used ---------------------------------------------------------------------------
+
+    async def budgets(self, person: str = "") -> Sequence[dict[str, Any]]:
+        """How full the envelopes are."""
+        return [{"title": each.title, **msgspec.to_builtins(each), "words": self._words(each)}
+                for each in await self._house.budgets(person)]  # fmt: skip
+
+    def _words(self, line: Line) -> dict[str, str]:
+        limits = line.cost_limit, line.tokens_limit
+        return {"used": amounts(line.cost, line.tokens, *limits), "again": self._house.envelopes.when(line.until),
+                "held": amounts(line.held_cost, line.held_tokens, *limits, of=False)}  # fmt: skip
+
+    async def usage(self, since: float, person: str = "") -> Sequence[dict[str, Any]]:
+        """What was used, by day and model."""
+        now, found = self._house.clock.now(), list[dict[str, Any]]()
+        at = max(since, now - LONGEST * DAY)
+        while at <= now:
+            day = period_at("day", at, self._house.envelopes.zone)
+            cost, tokens = Counter[str](), Counter[str]()
+            for used in await self._house.store.used(at, day.until, person):
+                cost[used.model] += used.cost
+                tokens[used.model] += used.tokens
+            found += [{"day": day.name, "model": model, "cost": cost[model], "tokens": tokens[model]}
+                      for model in sorted(tokens)]  # fmt: skip
+            at = day.until
+        return found
+
+    # ---- what was not delivered ------------------------------------------------------------------
+
+    async def undelivered(self, person: str = "", queued: bool = False) -> Sequence[OutboxEntry]:
+        """What did not arrive, or perhaps did not."""
+        store = self._house.store
+        waits = [each for each in await store.unsent() if person in ("", each.person)] if queued else []
+        return [*await store.undelivered(person), *waits]
+
+    async def resend(self, id: str, by: str = OPERATOR) -> None:
+        """Has it sent again."""
+        await self._house.gateway.resend([await self._lost(id)])
+        self._done(by, f"send {id} again")
+
+    async def drop(self, id: str, by: str = OPERATOR) -> None:
+        """Gives it up."""
+        await self._house.store.write(msgspec.structs.replace(await self._lost(id), state="dropped", told=True))
+        self._done(by, f"drop {id}")
+
+    async def _lost(self, id: str) -> OutboxEntry:
+        found = await self._house.store.outgoing(id)
+        if found is None or found.state not in ("dead", "unknown"):
+            raise InputError(f"{id} is not among what was not delivered", hint="see: gitu outbox")
+        return found
+
+
+def _all(value: msgspec.Struct) -> dict[str, Any]:
+    """A value as JSON, with what it has by default."""
+    return {name: msgspec.to_builtins(getattr(value, name)) for name in value.__struct_fields__}
+
+
+def _plain(value: Any) -> Any:
+    """A JSON value without secrets."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return hidden(value) if isinstance(value, str) else value

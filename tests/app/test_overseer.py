@@ -1,0 +1,211 @@
+"""The facet `admin`: what whoever runs the installation sees and does, and who never gets it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitu_core.config import Envelope, Settings
+from gitu_core.contracts import Block, Health
+from gitu_core.errors import FacetUnavailable, InputError, NotReady, PluginError
+from gitu_core.model import Account
+from gitu_core.secrecy import keep_secret
+from gitu_core.testing import FunctionModel, RecordingAdapter, call
+from tests.app.around import ECHO, mail, on, until, web
+from tests.isolation.conftest import Open, opened, plugin, site  # noqa: F401 - fixtures
+from tests.registry.conftest import Site
+
+pytestmark = pytest.mark.anyio
+
+SHOP = '''
+[config]
+schema = """{"type": "object", "properties": {
+    "url": {"type": "string"}, "pin": {"type": "string", "writeOnly": true}}}"""
+'''
+
+
+class Console:
+    """A plugin of the embedder's, with a page; it keeps the host that it is given."""
+
+    path, title, icon = "shelves", "Shelves", "box"
+    host: Any = None
+
+    def gitu_start(self, host: Any) -> None:
+        self.host = host
+
+    def gitu_pages(self) -> list[Any]:
+        return [self]
+
+    async def blocks(self, principal: str) -> list[Block]:
+        return [Block("text", principal)]
+
+    async def act(self, principal: str, action: str, values: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
+
+@asynccontextmanager
+async def looking(home: Path, model: Any = ECHO, **options: Any) -> AsyncIterator[tuple[Any, RecordingAdapter]]:
+    """The facet of an assistant with one channel, and that channel."""
+    adapter, console = RecordingAdapter(delivery="blind"), Console()
+    settings = Settings(home=str(home), **options)
+    async with on(adapter, model, console, config=settings, tools=[mail, web]) as gitu:
+        await adapter._ready()
+        await gitu.house.registry.get("page", "shelves")
+        yield console.host.admin, adapter
+
+
+async def test_the_overview_tells_of_everything_that_has_to_work(home: Path) -> None:
+    async with looking(home, budgets={"daily": Envelope(period="day", cost=1.0)}) as (admin, _):
+        seen = await admin.overview()
+        assert seen["home"] == str(home)
+        assert seen["version"].count(".") == 2
+        assert seen["load"] == {"running": 0, "waiting": 0}
+        assert (seen["dispatcher"]["name"], seen["dispatcher"]["state"]) == ("local", Health().state)
+        channels = {each["name"]: each for each in seen["channels"]}
+        assert (channels["test"]["state"], channels["test"]["access"]) == ("ok", "open")
+        assert (channels["terminal"]["state"], channels["terminal"]["foreground"]) == ("stopped", True)
+        assert {each["name"]: bool(each["missing"]) for each in seen["providers"]}["openai"] is True
+        assert (seen["budgets"], seen["breakers"]) == (["daily"], [])
+        assert seen["plugins"]["enabled"] >= 5
+        assert await admin.vouched("terminal") is True
+        assert await admin.vouched("terminal", "talk") is False
+
+
+async def test_a_plugin_is_switched_by_somebody_whose_name_is_logged(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with looking(home) as (admin, _):
+        with caplog.at_level(logging.INFO, "gitu.admin"):
+            assert (await admin.switch("basics", "disable", "user:ana"))["state"] == "disabled"
+            assert "user:ana (through the plugin local-plugin-1): disable plugin basics" in caplog.text
+        assert (await admin.switch("basics", "enable"))["state"] == "enabled"
+        assert (await admin.switch("basics", "reset"))["enabled"] is True
+        with pytest.raises(InputError, match="nothing to do with a plugin"):
+            await admin.switch("basics", "quarantine")
+        with pytest.raises(PluginError, match="there is no plugin"):
+            await admin.switch("nothing", "disable")
+
+
+async def test_configuration_is_shown_without_secrets(home: Path, site: Site) -> None:  # noqa: F811 - a fixture
+    plugin(site, "shop", "return 'x'", SHOP)
+    keep_secret("SHOP_KEY", "pl4nted-words")
+    shop = {"enabled": True, "url": "https://x.example/pl4nted-words", "pin": "1234"}
+    async with looking(home, plugins={"shop": shop}) as (admin, _):
+        found = await admin.configuration("shop")
+        assert found["values"] == {"url": "https://x.example/[secret SHOP_KEY]", "pin": "[secret]"}
+        assert set(found["schema"]["properties"]) == {"url", "pin"}
+        with pytest.raises(PluginError, match="there is no plugin"):
+            await admin.configuration("nothing")
+
+
+async def test_the_pages_of_plugins_are_listed_and_had(home: Path) -> None:
+    async with looking(home) as (admin, _):
+        mine = {"plugin": "local-plugin-1", "path": "shelves", "title": "Shelves", "icon": "box"}
+        assert mine in await admin.pages()
+        page = await admin.page("local-plugin-1", "shelves")
+        assert [each.title for each in await page.blocks("user:ana")] == ["user:ana"]
+        with pytest.raises(PluginError, match="there is no page"):
+            await admin.page("local-plugin-1", "cellar")
+
+
+async def test_sessions_people_and_what_was_said_are_there(home: Path) -> None:
+    async with looking(home) as (admin, adapter):
+        await adapter.talk("hello")
+        (session,) = [each async for each in admin.sessions()]
+        assert [each.id for each in await admin.sessions.sessions(session["person"])] == [session["id"]]
+        assert [each.message.text for each in await admin.history(session["id"])] == ["hello", "you said hello"]
+        assert [each.message.text for each in await admin.history(session["id"], 1)] == ["you said hello"]
+        (person,) = await admin.people.people()
+        assert (await admin.people.known(Account("test", "ana"))).person == person
+        await admin.sessions.end_session(session["id"])
+        assert (await admin.sessions.session(session["id"])).ended_at is not None
+        assert (await admin.audit.audit_verify()).problems == ()
+        assert await admin.grants.grants() == ()
+
+
+async def test_open_questions_are_those_of_one_person_or_of_everybody(home: Path) -> None:
+    def asks(request: Any) -> Any:
+        text = request.messages[-1].text
+        return call("web") if text == "go" else call("mail", to="bob@example.org")
+
+    async with looking(home, FunctionModel(asks)) as (admin, adapter):
+        for name in ("ana", "bob"):
+            await adapter.talk("go", user=name)
+        found = await admin.approvals()
+        assert len({each.person for each in found}) == 2
+        assert await admin.approvals(found[0].person) == [found[0]]
+        assert await admin.approvals("nobody") == []
+
+
+async def test_usage_is_summed_by_day_and_model_and_budgets_are_in_words(home: Path) -> None:
+    budgets = {"daily": Envelope(per=("user",), period="day", tokens=100_000)}
+    async with looking(home, budgets=budgets) as (admin, adapter):
+        for name in ("ana", "ana", "bob"):
+            await adapter.talk("hello", user=name)
+        since = time.time() - 3 * 86_400
+        (all_,) = await admin.usage(since)
+        mine = [each for person in await admin.people.people() for each in await admin.usage(since, person.id)]
+        assert all_["day"] == time.strftime("%Y-%m-%d", time.gmtime())
+        assert all_["tokens"] == sum(each["tokens"] for each in mine) > 0
+        assert len(mine) == 2
+        assert await admin.usage(time.time() + 1) == []
+        lines = await admin.budgets()
+        assert {each["budget"] for each in lines} == {"daily"}
+        assert lines[0]["words"]["used"].endswith("of 100,000 tokens")
+        assert lines[0]["words"]["again"].endswith("UTC")
+        assert [each["title"] for each in await admin.budgets(lines[0]["whose"]["user"])] == [lines[0]["title"]]
+
+
+async def test_what_was_not_delivered_is_sent_again_or_given_up_once(home: Path) -> None:
+    async with looking(home) as (admin, adapter):
+        for text in ("first", "second"):
+            adapter.fail("not_sent", final=True, detail="they blocked us")
+            await adapter.talk(text, key=text)
+        first, second = await admin.undelivered()
+        assert await admin.undelivered("nobody", queued=True) == []
+        sent = len(adapter.sent)
+        await admin.resend(first.outgoing.id, "user:ana")
+        await until(lambda: len(adapter.sent) > sent)
+        await admin.drop(second.outgoing.id)
+        for each in (admin.drop, admin.resend):
+            with pytest.raises(InputError, match="not among what was not delivered"):
+                await each(second.outgoing.id)
+        assert (await admin.turns.outgoing(second.outgoing.id)).state == "dropped"
+        assert await admin.undelivered() == []
+
+
+async def test_something_is_said_where_a_person_spoke_last(home: Path) -> None:
+    async with looking(home) as (admin, adapter):
+        await adapter.talk("hello")
+        (person,) = await admin.people.people()
+        id = await admin.say(person.id, "I am back.")
+        await until(lambda: adapter.sent[-1].text == "I am back.")
+        assert (await admin.turns.outgoing(id)).outgoing.label.origins == {"system"}
+        with pytest.raises(NotReady, match="never spoke in private"):
+            await admin.say("nobody", "hello?")
+
+
+async def test_a_plugin_in_a_process_of_its_own_gets_nothing_of_it(site: Site, opened: Open) -> None:  # noqa: F811
+    """Neither its methods nor its ports, though it declares the facet."""
+    for id, what in (("looks", "admin.overview()"), ("lists", "admin.people.people()")):
+        plugin(site, id, f"return await host.{what}", '[capabilities]\nfacets = ["admin"]')
+    async with opened("looks", "lists") as house:
+        for id in ("looks", "lists"):
+            assert house.status(id).isolation == "process"
+            (result,) = (await house.ask(id)).results
+            assert result.error.code == FacetUnavailable.code
+            assert f"plugin {id} is not trusted with the facet 'admin'" in result.error.message
+
+
+async def test_a_plugin_that_is_trusted_gets_it(site: Site, opened: Open) -> None:  # noqa: F811
+    """Whether it declares the facet or not: that is what trust means."""
+    plugin(site, "looks", "return str(await host.admin.overview())")
+    async with opened("looks", looks={"trusted": True}) as house:
+        (result,) = (await house.ask("looks")).results
+        assert "breakers" in str(result.content)
