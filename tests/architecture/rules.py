@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("border",),
     ("config", "store", "registry"),
     ("policy", "budget", "routing", "recall", "timers", "gateway", "runtime"),
-    ("broker",),
+    ("broker", "settings"),
     ("facets", "output", "options", "turns"),
     ("wiring",),
     ("app",),
