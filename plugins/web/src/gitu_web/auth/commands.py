@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from gitu_core.contracts import Host
     from gitu_web.auth.doors import Doors
     from gitu_web.auth.remote import Remote
-
     from gitu_web.visitor import Scope
 
 TALK: tuple[Scope, ...] = ("chat",)

@@ -42,7 +42,7 @@ class NewCode(msgspec.Struct, forbid_unknown_fields=True):
     """For whom a code is, and how far; only an admin may say another person or ``admin``."""
 
     person: str = ""
-    scopes: list[Scope] = ["chat"]
+    scopes: tuple[Scope, ...] = ("chat",)
 
 
 class Ask(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,7 +56,7 @@ class Decision(msgspec.Struct, forbid_unknown_fields=True):
     """A yes or a no for a device that asks."""
 
     accept: bool
-    scopes: list[Scope] = ["chat"]
+    scopes: tuple[Scope, ...] = ("chat",)
 
 
 def doors(connection: HTTPConnection) -> Doors:
@@ -148,7 +148,7 @@ async def decide(request: Request) -> Response:
     guard = doors(request)
     visitor, told = await guard.visitor(request), await read(request, Decision)
     person, scopes = _granted(visitor, "", told.scopes)
-    guard.pairings.answer(request.path_params["id"], person, tuple(scopes) if told.accept else None)
+    guard.pairings.answer(request.path_params["id"], person, scopes if told.accept else None)
     return Response(status_code=204)
 
 
@@ -186,11 +186,11 @@ def shown(device: Device, visitor: Visitor) -> dict[str, Any]:
     return {**{name: getattr(device, name) for name in names}, "this": device.id == visitor.device}
 
 
-def _granted(visitor: Visitor, person: str, scopes: list[Scope]) -> tuple[str, list[Scope]]:
+def _granted(visitor: Visitor, person: str, scopes: tuple[Scope, ...]) -> tuple[str, tuple[Scope, ...]]:
     """`Denied` for a visitor who would hand on more than they have."""
     if not visitor.admin and (person not in ("", visitor.person) or "admin" in scopes):
         raise Denied("only the owner's devices may do that for others", hint="leave out person and scopes")
-    return person or visitor.person, scopes or ["chat"]
+    return person or visitor.person, scopes or ("chat",)
 
 
 def routes() -> list[BaseRoute]:
