@@ -1,0 +1,16 @@
+"""Gitu plugin: the assistant in the browser and in apps. The server is imported when it is first used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gitu_core.contracts import Adapter, Host
+
+
+def gitu_adapters(host: Host) -> Sequence[Adapter]:
+    """The one channel of this plugin; the whole web server lives as long as it receives."""
+    from gitu_web.adapter import WebAdapter
+
+    return [WebAdapter(host)]

@@ -1,0 +1,113 @@
+"""The sign-in of browsers: a link or a code becomes a cookie that no script reads and no other site sends."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from html import escape
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from gitu_core.errors import GituError
+from gitu_web.auth.devices import LASTS
+from gitu_web.auth.rest import address_of, doors
+from gitu_web.problems import status_of
+
+STYLE = (
+    "body{font:1rem/1.5 system-ui,sans-serif;max-width:26rem;margin:10vh auto;padding:0 1rem;color-scheme:light dark}"
+    "input,button{font:inherit;padding:.6rem .8rem;width:100%;box-sizing:border-box;margin:.4rem 0}"
+)
+POLICY = (
+    "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; style-src 'sha256-"
+    f"{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'"
+)
+
+
+def plain(title: str, body: str, status: int = 200) -> Response:
+    """A page without anything around it."""
+    text = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
+        f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
+    )
+    return HTMLResponse(text, status, {"content-security-policy": POLICY, "cache-control": "no-store",
+                                       "referrer-policy": "no-referrer"})  # fmt: skip
+
+
+page: Callable[[str, str, int], Response] = plain
+"""Makes a page of a title and a body; the console has one with everything around it."""
+
+FORM = (
+    '<form method="post" action="/auth/sign-in"><label for="code">Code</label>'
+    '<input id="code" name="code" autocomplete="one-time-code" autocapitalize="characters" required value="{code}">'
+    '<input type="hidden" name="next" value="{next}"><button>Sign in</button></form>'
+)
+HELP = (
+    "<p>Type the code that a device of yours shows, or have a link made on the machine that runs the assistant: "
+    "<code>gitu web link</code></p>"
+)
+
+
+async def form(request: Request) -> Response:
+    """The form for a code. Looking at it changes nothing: programs look at links before people do."""
+    code, to = request.query_params.get("code", "")[:40], _local(request.query_params.get("next", "/"))
+    filled = FORM.format(code=escape(code, quote=True), next=escape(to, quote=True))
+    return page("Sign in", f"{'' if code else HELP}{filled}", 200)
+
+
+async def sign_in(request: Request) -> Response:
+    """Takes the code."""
+    guard = doors(request)
+    try:
+        guard.same_origin(request)
+        told = await request.form(max_files=0, max_fields=10, max_part_size=10_000)
+        code = await guard.redeem(str(told.get("code", "")), address_of(request))
+        name = browser_of(request.headers.get("user-agent", ""))
+        _, cookie = await guard.sign_in(code, name, address_of(request))
+    except GituError as error:
+        filled = FORM.format(code="", next="/")
+        return page("Sign in", f'<p role="alert">{escape(error.message)}; {escape(error.hint)}</p>{filled}',
+                    status_of(error))  # fmt: skip
+    response = RedirectResponse(_local(str(told.get("next", "/"))), 303)
+    response.set_cookie(guard.cookie, cookie, max_age=int(LASTS["browser"]), path="/", secure=guard.secure,
+                        httponly=True, samesite="lax")  # fmt: skip
+    return response
+
+
+async def sign_out(request: Request) -> Response:
+    """Ends this browser's visit."""
+    guard = doors(request)
+    visitor = await guard.visitor(request)
+    await guard.devices.unlink(visitor.device)
+    response = RedirectResponse("/auth", 303)
+    response.delete_cookie(guard.cookie, path="/", secure=guard.secure, httponly=True, samesite="lax")
+    response.headers["clear-site-data"] = '"cache", "storage"'
+    return response
+
+
+def browser_of(agent: str) -> str:
+    """What a browser calls itself, in words for a list of devices."""
+    names = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
+    systems = {"Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows", "Mac OS": "macOS",
+               "CrOS": "ChromeOS", "Linux": "Linux"}  # fmt: skip
+    name = next((word for mark, word in names.items() if mark in agent), "Browser")
+    system = next((word for mark, word in systems.items() if mark in agent), "")
+    return f"{name} on {system}" if system else name
+
+
+def _local(to: str) -> str:
+    """Where to go after the sign-in: a page of this site, whatever the address said."""
+    return to if to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable() else "/"
+
+
+def routes() -> list[BaseRoute]:
+    """Where all of it is found."""
+    return [
+        Route("/auth", form, methods=["GET"]),
+        Route("/auth/link", form, methods=["GET"]),
+        Route("/auth/sign-in", sign_in, methods=["POST"]),
+        Route("/auth/sign-out", sign_out, methods=["POST"]),
+    ]

@@ -1,0 +1,210 @@
+"""Devices over HTTP: pairing by code and by question, refreshing, listing, unlinking."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import anyio
+import msgspec
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from gitu_core.errors import Denied, GituError, InputError
+from gitu_web.auth.bodies import answer, read
+from gitu_web.auth.codes import PAIRING
+from gitu_web.auth.devices import Device
+from gitu_web.auth.doors import Doors
+from gitu_web.auth.pairings import SECONDS
+from gitu_web.site import Site
+from gitu_web.visitor import Scope, Visitor
+
+HELLO = 10.0
+"""Seconds in which a device that waits has to say who it is."""
+
+
+class Code(msgspec.Struct, forbid_unknown_fields=True):
+    """What a device shows to be let in."""
+
+    code: str
+    name: str = ""
+    kind: Literal["terminal", "app"] = "app"
+
+
+class Refresh(msgspec.Struct, forbid_unknown_fields=True):
+    """What is exchanged for the next pair."""
+
+    refresh: str
+
+
+class NewCode(msgspec.Struct, forbid_unknown_fields=True):
+    """For whom a code is, and how far; only an admin may say another person or ``admin``."""
+
+    person: str = ""
+    scopes: tuple[Scope, ...] = ("chat",)
+
+
+class Ask(msgspec.Struct, forbid_unknown_fields=True):
+    """What a device says of itself."""
+
+    name: str = ""
+    system: str = ""
+
+
+class Decision(msgspec.Struct, forbid_unknown_fields=True):
+    """A yes or a no for a device that asks."""
+
+    accept: bool
+    scopes: tuple[Scope, ...] = ("chat",)
+
+
+def doors(connection: HTTPConnection) -> Doors:
+    """The doors of the site that a request is for."""
+    guard = Site.of(connection).guard
+    assert isinstance(guard, Doors)
+    return guard
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Where a request comes from."""
+    return connection.client.host if connection.client else ""
+
+
+async def pair(request: Request) -> Response:
+    """Lets a device in that shows a code."""
+    told, guard = await read(request, Code), doors(request)
+    code = await guard.redeem(told.code, address_of(request))
+    return answer(await guard.let_in(code, told.name, told.kind, address_of(request)), 201)
+
+
+async def refresh(request: Request) -> Response:
+    """The next pair."""
+    return answer(await doors(request).devices.refresh((await read(request, Refresh)).refresh))
+
+
+async def status(request: Request) -> Response:
+    """Who this device is."""
+    guard = doors(request)
+    visitor = await guard.visitor(request)
+    device = await guard.devices.get(visitor.device)
+    if device is None:  # unlinked at this moment
+        raise InputError("this device was unlinked", hint="pair it again", status=404)
+    return answer(shown(device, visitor))
+
+
+async def logout(request: Request) -> Response:
+    """Ends this device."""
+    guard = doors(request)
+    await guard.devices.unlink((await guard.visitor(request)).device)
+    return Response(status_code=204)
+
+
+async def devices(request: Request) -> Response:
+    """The devices of the visitor; for an admin with ``all=true``, of everybody."""
+    guard = doors(request)
+    everybody = request.query_params.get("all") == "true"
+    visitor = await guard.visitor(request, "admin" if everybody else "chat")
+    found = await guard.devices.all("" if everybody else visitor.person)
+    return answer({"devices": [shown(each, visitor) for each in found]})
+
+
+async def unlink(request: Request) -> Response:
+    """Unlinks a device: one's own, or as an admin anybody's."""
+    guard = doors(request)
+    visitor = await guard.visitor(request)
+    if not await guard.devices.unlink(request.path_params["id"], "" if visitor.admin else visitor.person):
+        raise InputError("there is no such device", hint="see: GET /v1/devices", status=404)
+    return Response(status_code=204)
+
+
+async def new_code(request: Request) -> Response:
+    """A code for another device."""
+    guard = doors(request)
+    visitor, told = await guard.visitor(request), await read(request, NewCode)
+    person, scopes = _granted(visitor, told.person, told.scopes)
+    code = await guard.codes.make(person, scopes, by=visitor.device)
+    return answer({"code": code, "expires_in": PAIRING, "person": person}, 201)
+
+
+async def ask(request: Request) -> Response:
+    """A device asks to be let in; it shows what it gets as a picture."""
+    guard, told = doors(request), await read(request, Ask)
+    guard.asked.take(address_of(request))
+    asked, secret = guard.pairings.ask(told.name, told.system, address_of(request))
+    url = f"{guard.origins[0]}/pair?request={asked.id}"
+    return answer({"id": asked.id, "secret": secret, "words": asked.words, "url": url, "expires_in": SECONDS}, 201)
+
+
+async def asked(request: Request) -> Response:
+    """What device asks."""
+    guard = doors(request)
+    await guard.visitor(request)
+    return answer(guard.pairings.get(request.path_params["id"]))
+
+
+async def decide(request: Request) -> Response:
+    """Lets a device in that asks, or refuses it."""
+    guard = doors(request)
+    visitor, told = await guard.visitor(request), await read(request, Decision)
+    person, scopes = _granted(visitor, "", told.scopes)
+    guard.pairings.answer(request.path_params["id"], person, scopes if told.accept else None)
+    return Response(status_code=204)
+
+
+async def wait(socket: WebSocket) -> None:
+    """A device waits for the answer; the first thing that it says is the secret it got."""
+    guard = doors(socket)
+    await socket.accept()
+    try:
+        with anyio.fail_after(HELLO):
+            said: Any = await socket.receive_json()
+        secret = said.get("secret", "") if isinstance(said, dict) else ""
+        found = await guard.pairings.wait(socket.path_params["id"], str(secret))
+        told: dict[str, Any] = {"state": "expired"}
+        if found is not None and found.state == "refused":
+            told = {"state": "refused"}
+        elif found is not None and guard.pairings.taken(found):
+            told = {"state": "accepted", "credentials": msgspec.to_builtins(await guard.let_asking_in(found))}
+        try:
+            await socket.send_json(told)
+            await socket.close()
+        except (RuntimeError, WebSocketDisconnect):  # nobody has got the credentials
+            if "credentials" in told:
+                await guard.devices.unlink(told["credentials"]["device"])
+    except (TimeoutError, ValueError, KeyError):
+        await socket.close(1008, 'say {"secret": "..."} first')
+    except GituError as error:
+        await socket.close(1008, error.message[:120])
+    except WebSocketDisconnect:
+        pass
+
+
+def shown(device: Device, visitor: Visitor) -> dict[str, Any]:
+    """A device as people see it: without what it signs in with."""
+    names = ("id", "person", "name", "kind", "scopes", "created", "seen", "ends", "address")
+    return {**{name: getattr(device, name) for name in names}, "this": device.id == visitor.device}
+
+
+def _granted(visitor: Visitor, person: str, scopes: tuple[Scope, ...]) -> tuple[str, tuple[Scope, ...]]:
+    """`Denied` for a visitor who would hand on more than they have."""
+    if not visitor.admin and (person not in ("", visitor.person) or "admin" in scopes):
+        raise Denied("only the owner's devices may do that for others", hint="leave out person and scopes")
+    return person or visitor.person, scopes or ("chat",)
+
+
+def routes() -> list[BaseRoute]:
+    """Where all of it is found."""
+    return [
+        Route("/v1/auth/pair", pair, methods=["POST"]),
+        Route("/v1/auth/refresh", refresh, methods=["POST"]),
+        Route("/v1/auth/status", status, methods=["GET"]),
+        Route("/v1/auth/logout", logout, methods=["POST"]),
+        Route("/v1/auth/codes", new_code, methods=["POST"]),
+        Route("/v1/devices", devices, methods=["GET"]),
+        Route("/v1/devices/{id}", unlink, methods=["DELETE"]),
+        Route("/v1/pairings", ask, methods=["POST"]),
+        Route("/v1/pairings/{id}", asked, methods=["GET"]),
+        Route("/v1/pairings/{id}", decide, methods=["POST"]),
+        WebSocketRoute("/v1/pairings/{id}/wait", wait),
+    ]

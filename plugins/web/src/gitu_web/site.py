@@ -1,0 +1,32 @@
+"""What the routes share: one open site, from the start of the server to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.requests import HTTPConnection
+
+if TYPE_CHECKING:
+    from gitu_core.contracts import Host, Inbox
+    from gitu_web.mailbox import Mailboxes
+    from gitu_web.settings import Settings
+    from gitu_web.visitor import Guard
+
+
+@dataclass
+class Site:
+    """Everything a route may need; `of` gives it to a route."""
+
+    host: Host
+    settings: Settings
+    inbox: Inbox
+    guard: Guard
+    boxes: Mailboxes
+
+    @classmethod
+    def of(cls, connection: HTTPConnection) -> Site:
+        """The site that a request is for."""
+        found = connection.app.state.site
+        assert isinstance(found, cls)
+        return found
