@@ -61,9 +61,13 @@ class Decision(msgspec.Struct, forbid_unknown_fields=True):
 
 def doors(connection: HTTPConnection) -> Doors:
     """The doors of the site that a request is for."""
-    guard = Site.of(connection).guard
-    assert isinstance(guard, Doors)
-    return guard
+    return doors_of_site(Site.of(connection))
+
+
+def doors_of_site(site: Site) -> Doors:
+    """The doors of a site."""
+    assert isinstance(site.guard, Doors)
+    return site.guard
 
 
 def address_of(connection: HTTPConnection) -> str:

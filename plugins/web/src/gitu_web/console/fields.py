@@ -1,0 +1,138 @@
+"""Forms out of JSON Schemas: which fields there are, and what somebody typed as values that fit the schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+LISTED = 200
+"""Fields that a form has at most."""
+
+
+@dataclass
+class Field:
+    """One field: what stands beside it, what kind of input it is, and what is in it."""
+
+    name: str
+    title: str
+    kind: str
+    value: str = ""
+    hint: str = ""
+    required: bool = False
+    choices: list[tuple[str, str]] = field(default_factory=list)
+    attributes: dict[str, str] = field(default_factory=dict)
+    error: str = ""
+
+
+_KINDS = {"integer": "number", "number": "number", "boolean": "checkbox", "array": "lines", "object": "json"}
+_FORMATS = {"uri": "url", "email": "email", "date": "date", "password": "password"}
+
+
+def fields_of(
+    schema: Mapping[str, Any], values: Mapping[str, Any], errors: Mapping[str, str] | None = None
+) -> list[Field]:  # fmt: skip
+    """The fields of a form for a schema of type object."""
+    properties, required = schema.get("properties"), schema.get("required", ())
+    if not isinstance(properties, Mapping):
+        return []
+    found = []
+    for name, each in list(properties.items())[:LISTED]:
+        each = each if isinstance(each, Mapping) else {}
+        one = _field(str(name), each, values.get(name, each.get("default")))
+        one.required, one.error = name in required, (errors or {}).get(str(name), "")
+        found.append(one)
+    return found
+
+
+def _field(name: str, schema: Mapping[str, Any], value: Any) -> Field:
+    title = str(schema.get("title") or name.replace("_", " "))
+    hint, kind = str(schema.get("description", "")), str(schema.get("type", ""))
+    if isinstance(choices := schema.get("enum"), list):
+        listed = [(json.dumps(each), str(each)) for each in choices]
+        return Field(name, title, "select", "" if value is None else json.dumps(value), hint, choices=listed)
+    if schema.get("writeOnly"):
+        return Field(name, title, "password", "", hint)
+    made = Field(name, title, _KINDS.get(kind, "text"), "", hint)
+    if made.kind == "text":
+        made.kind = _FORMATS.get(str(schema.get("format", "")), "text")
+        made.value = "" if value is None else str(value)
+    elif made.kind == "number":
+        made.value = "" if value is None else str(value)
+        limits = {"minimum": "min", "maximum": "max"}
+        made.attributes = {html: str(schema[key]) for key, html in limits.items() if key in schema}
+        made.attributes["step"] = "1" if kind == "integer" else "any"
+    elif made.kind == "checkbox":
+        made.value = "on" if value else ""
+    elif made.kind == "lines":
+        plain = isinstance(value, list) and all(isinstance(each, str) for each in value)
+        made.value = "\n".join(value) if plain else "" if value is None else json.dumps(value)
+        made.hint = f"{hint} One a line.".strip()
+    else:
+        made.value = "" if value is None else json.dumps(value, indent=2)
+    return made
+
+
+def read(schema: Mapping[str, Any], typed: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What was *typed* into the fields of a form, as values; and what is wrong with it, by the field. What was left
+    empty is left out."""
+    values: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for each in fields_of(schema, {}):
+        told = schema["properties"][each.name]
+        text = typed.get(each.name, "")
+        try:
+            value = _value(each.kind, str(told.get("type", "")), text)
+        except ValueError as error:
+            errors[each.name] = f"{error}"[:200]
+            continue
+        if value is not None:
+            values[each.name] = value
+    for name, message in _checked(schema, values).items():
+        errors.setdefault(name, message)
+    return values, errors
+
+
+def _value(kind: str, type: str, text: str) -> Any:
+    if kind == "checkbox":
+        return text == "on"
+    if not text.strip():
+        return None
+    if kind == "number":
+        try:
+            return int(text) if type == "integer" else float(text)
+        except ValueError:
+            raise ValueError("this is not a number" if type == "number" else "this is not a whole number") from None
+    if kind == "lines":
+        if text.lstrip().startswith("["):
+            return _json(text)
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    return _json(text) if kind in ("select", "json") else text.strip() if kind != "password" else text
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("this is no JSON") from None
+
+
+def _checked(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, str]:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+    from referencing import Registry
+
+    try:
+        found = list(Draft202012Validator(dict(schema), registry=Registry()).iter_errors(dict(values)))
+    except (SchemaError, TypeError, ValueError, LookupError, RecursionError) as error:  # the schema itself is none
+        return {"": f"this form is not good: {type(error).__name__}"}
+    errors: dict[str, str] = {}
+    for each in found:
+        if each.validator == "required":
+            for name in each.validator_value:
+                if name not in values:
+                    errors.setdefault(str(name), "this is needed")
+        else:
+            errors.setdefault(str(each.absolute_path[0]) if each.absolute_path else "", each.message[:300])
+    return errors

@@ -1,0 +1,144 @@
+"""The pages about oneself: sessions, devices, permissions, usage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from gitu_core.contracts import Block
+from gitu_core.errors import InputError
+from gitu_web.auth.codes import PAIRING
+from gitu_web.auth.rest import doors_of_site
+from gitu_web.console import blocks
+from gitu_web.console.page import Done, Page, Visit
+from gitu_web.console.texts import say
+
+DAYS = 30
+NANO = 1e9
+
+
+def when(at: float | None) -> str:
+    """A time, in UTC."""
+    return "" if not at else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+# ---- sessions --------------------------------------------------------------------------------------------------
+
+
+async def sessions(visit: Visit) -> Sequence[Block]:
+    """The visitor's lines of talk, or what was said in one of them."""
+    if wanted := visit.query.get("id"):
+        return await _one_session(visit, wanted)
+    rows = []
+    for each in await visit.admin.sessions.sessions(visit.visitor.person, limit=100):
+        acts = [{"action": "", "title": say("sessions.look"), "href": f"/sessions?id={each.id}"}]
+        state = say("sessions.ended" if each.ended_at else "sessions.open")
+        rows.append({"title": each.title or each.id, "messages": each.messages, "active": when(each.active_at),
+                     "state": {"state": state}, "actions": acts})  # fmt: skip
+    heads = {name: say(f"sessions.{name}") for name in ("title", "messages", "active", "state")}
+    return [blocks.text(say("sessions.intro")), blocks.table(heads, rows)]
+
+
+async def _one_session(visit: Visit, id: str) -> Sequence[Block]:
+    session = await visit.admin.sessions.session(id)
+    if session is None or session.person != visit.visitor.person:
+        raise InputError("there is no such session", hint="open the list of sessions", status=404)
+    rows = []
+    for each in await visit.admin.history(id, 200):
+        words = each.message.text
+        if words and each.message.role in ("user", "assistant"):
+            who = say("chat.you" if each.message.role == "user" else "chat.gitu")
+            rows.append({"who": who, "words": words, "at": when(each.at)})
+    heads = {"who": "", "words": say("sessions.said"), "at": ""}
+    goes_on = blocks.act("continue", say("sessions.continue"), {"id": id})
+    return [blocks.table(heads, rows, session.title or id), goes_on]
+
+
+async def continue_session(visit: Visit, action: str, values: dict[str, Any]) -> Done:
+    """Has a session go on in the chat."""
+    return Done(say("sessions.continued"), to=f"/chat?say=/continue%20{values.get('id', '')}")
+
+
+# ---- devices ---------------------------------------------------------------------------------------------------
+
+
+async def devices(visit: Visit) -> Sequence[Block]:
+    """What is signed in for the visitor."""
+    guard, rows = doors_of_site(visit.site), []
+    for each in await guard.devices.all(visit.visitor.person):
+        this = each.id == visit.visitor.device
+        acts = [blocks.button("unlink", say("devices.unlink"), {"id": each.id}, each.name, danger=True)]
+        rows.append({"name": f"{each.name} ({say('devices.this')})" if this else each.name, "kind": each.kind,
+                     "scopes": " + ".join(each.scopes), "seen": when(each.seen), "address": each.address,
+                     "actions": acts})  # fmt: skip
+    heads = {"name": "Device", "kind": "Kind", "scopes": "May", "seen": "Last used", "address": "From"}
+    return [blocks.text(say("devices.intro")), blocks.table(heads, rows),
+            blocks.text(say("devices.scan"), title=say("devices.new")), blocks.act("code", say("devices.code"))]  # fmt: skip
+
+
+async def act_on_devices(visit: Visit, action: str, values: dict[str, Any]) -> Done:
+    """Unlinks one, or makes a code for another."""
+    guard, visitor = doors_of_site(visit.site), visit.visitor
+    if action == "code":
+        code = await guard.codes.make(visitor.person, ("chat",), PAIRING, visitor.device)
+        return Done(f"{code} – {say('devices.coded', code=code, server=guard.origins[0])}", "info")
+    if action != "unlink" or not await guard.devices.unlink(str(values.get("id", "")), visitor.person):
+        raise InputError("there is no such device", hint="open the list again", status=404)
+    return Done(say("devices.unlinked"))
+
+
+# ---- permissions -----------------------------------------------------------------------------------------------
+
+
+async def permissions(visit: Visit) -> Sequence[Block]:
+    """What the visitor allowed, and what waits for an answer."""
+    person, admin = visit.visitor.person, visit.admin
+    rows = []
+    for each in await admin.grants.grants(person):
+        acts = [blocks.button("revoke", say("permissions.revoke"), {"id": each.id}, str(each), danger=True)]
+        rows.append({"what": str(each), "since": when(each.made_at), "actions": acts})
+    heads = {"what": "What", "since": "Since"}
+    asked = [{"what": each.ask.question, "details": each.ask.details, "until": when(each.expires_at)}
+             for each in await admin.approvals(person)]  # fmt: skip
+    waits = blocks.table({"what": "Question", "details": "About", "until": "Until"}, asked, say("permissions.open"))
+    found = [blocks.table(heads, rows, say("permissions.grants")), waits]
+    return [*found, blocks.text(say("permissions.answer"))] if asked else found
+
+
+async def act_on_permissions(visit: Visit, action: str, values: dict[str, Any]) -> Done:
+    """Takes a permission back."""
+    person = visit.visitor.person
+    if action != "revoke" or await visit.admin.grants.revoke_grant(str(values.get("id", "")), person, person) is None:
+        raise InputError("there is no such permission", hint="open the list again", status=404)
+    return Done(say("permissions.revoked"))
+
+
+# ---- usage -----------------------------------------------------------------------------------------------------
+
+
+async def usage(visit: Visit) -> Sequence[Block]:
+    """What was used and what may still be; for whoever runs everything, of everybody."""
+    person = "" if visit.visitor.admin else visit.visitor.person
+    rows = [{"title": each["title"], "state": {"state": each["state"]}, "used": each["words"]["used"],
+             "again": each["words"]["again"]} for each in await visit.admin.budgets(person)]  # fmt: skip
+    heads = {"title": "Budget", "state": "State", "used": "Used", "again": "Begins anew"}
+    used = await visit.admin.usage(time.time() - DAYS * 86_400, person)
+    days = sorted({each["day"] for each in used})
+    cost = [sum(each["cost"] for each in used if each["day"] == day) / NANO for day in days]
+    models = sorted({each["model"] for each in used})
+    tokens = [float(sum(each["tokens"] for each in used if each["model"] == model)) for model in models]
+    return [
+        blocks.table(heads, rows, say("usage.budgets"), say("usage.none")),
+        blocks.chart(days, {"USD": cost}, say("usage.days"), "USD"),
+        blocks.chart(models, {"tokens": tokens}, say("usage.tokens"), "tokens"),
+    ]
+
+
+PAGES = (
+    Page("sessions", sessions, continue_session),
+    Page("devices", devices, act_on_devices),
+    Page("permissions", permissions, act_on_permissions),
+    Page("usage", usage),
+)

@@ -1,0 +1,236 @@
+"""Where the pages are, and what comes of a form that is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+from urllib.parse import quote, urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from gitu_core.contracts import Block, Entry, user
+from gitu_core.errors import AuthFailed, GituError, InputError
+from gitu_web.auth.rest import doors
+from gitu_web.console import fields, house, mine, render
+from gitu_web.console.page import Done, Page, Visit
+from gitu_web.console.texts import for_scripts, say
+from gitu_web.problems import status_of
+from gitu_web.site import Site
+
+PAGES: dict[str, Page] = {page.name: page for page in (*mine.PAGES, *house.PAGES)}
+OWN = ("chat", "sessions", "devices", "pair", "permissions", "usage")
+LARGEST = 1 << 20
+"""Bytes of a form."""
+
+
+async def menu(visit: Visit) -> list[dict[str, Any]]:
+    """What can be gone to."""
+    groups = [("group.mine", [*OWN])]
+    if visit.visitor.admin:
+        groups.append(("group.house", [name for name, page in PAGES.items() if page.scope == "admin"]))
+    found = [{"title": say(title), "pages": [{"url": f"/{name}", "icon": name, "title": say(f"page.{name}")}
+                                             for name in names]} for title, names in groups]  # fmt: skip
+    others = await visit.admin.pages()
+    if others:
+        found.append({"title": say("group.more"), "pages": [
+            {"url": f"/p/{quote(each['plugin'])}/{quote(each['path'])}", "icon": str(each["icon"]),
+             "title": str(each["title"])[:60]} for each in others]})  # fmt: skip
+    return found
+
+
+async def visit_of(request: Request, scope: str = "chat") -> Visit:
+    """Who visits. A stranger is sent to the sign-in by the handler of errors."""
+    site = Site.of(request)
+    visitor = await site.guard.visitor(request, cast(Any, scope))
+    return Visit(site, visitor, dict(request.query_params))
+
+
+async def shown(
+    request: Request, visit: Visit, title: str, blocks: Sequence[Block], done: Done | None = None,
+    typed: Mapping[str, Any] | None = None, *, foreign: bool = False,
+) -> Response:  # fmt: skip
+    """A page of blocks; with what came of an action there."""
+    action = str((typed or {}).get("action", ""))
+    values = {action: typed["values"]} if typed else None
+    errors = {action: done.errors} if done and done.errors else None
+    return render.html(
+        "page.html", title, 422 if errors else 200, visit.visitor, menu=await menu(visit), here=request.url.path,
+        url=str(request.url.include_query_params()).replace(str(request.base_url), "/"),
+        blocks=render.shown(blocks, values, errors, foreign=foreign),
+        flash=done.words if done else "", tone=done.tone if done else "",
+    )  # fmt: skip
+
+
+async def look(request: Request) -> Response:
+    """A page of the console's own."""
+    page = _page(request)
+    visit = await visit_of(request, page.scope)
+    return await shown(request, visit, say(f"page.{page.name}"), await page.blocks(visit))
+
+
+async def act(request: Request) -> Response:
+    """An action on a page of the console's own."""
+    page = _page(request)
+    visit = await visit_of(request, page.scope)
+    action, values, typed = await sent(request)
+    schema = await page.schemas(visit, action, values) if page.schemas else None
+    done, found = Done(), dict[str, Any]()
+    if schema is not None:
+        found, done.errors = fields.read(schema, typed)
+    if not done.errors:
+        try:
+            done = await page.act(visit, action, {**found, **values})
+        except InputError as error:
+            done = Done(f"{error.message}; {error.hint}", "bad")
+    if done.to and not done.errors:
+        return RedirectResponse(done.to, 303)
+    told = {"action": action, "values": found} if schema is not None and done.errors else None
+    return await shown(request, visit, say(f"page.{page.name}"), await page.blocks(visit), done, told)
+
+
+async def sent(request: Request) -> tuple[str, dict[str, Any], dict[str, str]]:
+    """What a form carries: the action, what it was given along, and what was typed."""
+    told = await request.form(max_files=0, max_fields=500, max_part_size=LARGEST)
+    try:
+        values = msgspec.json.decode(str(told.get("hidden", "{}")), type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise InputError("the form is damaged", hint="open the page again") from error
+    typed = {key[2:]: str(value) for key, value in told.items() if key.startswith("v.")}
+    return str(told.get("action", "")), values, typed
+
+
+def _page(request: Request) -> Page:
+    page = PAGES.get(request.path_params["name"])
+    if page is None:
+        raise InputError(say("error.missing"), hint="open the menu", status=404)
+    return page
+
+
+# ---- pages of plugins ------------------------------------------------------------------------------------------
+
+
+async def foreign(request: Request) -> Response:
+    """A page of a plugin, to look at or to act on."""
+    visit = await visit_of(request)
+    page = await visit.admin.page(request.path_params["plugin"], request.path_params["path"])
+    principal, done, typed = user(visit.visitor.person), None, None
+    blocks = _blocks(await page.blocks(principal))
+    if request.method == "POST":
+        action, values, told = await sent(request)
+        schema = next(
+            (each.data.get("schema") for each in blocks if each.kind == "form" and each.action == action), None
+        )
+        found, errors = fields.read(schema, told) if isinstance(schema, dict) else ({}, {})
+        done, typed = Done(errors=errors), {"action": action, "values": found}
+        if not errors:
+            result = await page.act(principal, action, {**found, **values})
+            done = Done(result.text[:2_000], "good" if result.status == "ok" else "bad")
+            blocks, typed = _blocks(await page.blocks(principal)), None
+    title = str(page.title)[:100]
+    return await shown(request, visit, title, blocks, done, typed, foreign=True)
+
+
+def _blocks(given: Any) -> list[Block]:
+    """What a plugin gave, as blocks; patterns in its schemas are its own to check, for they can take for ever."""
+    found = [msgspec.convert(msgspec.to_builtins(each), Block) for each in list(given)[:100]]
+    return [msgspec.structs.replace(each, data=_without_patterns(each.data)) for each in found]
+
+
+def _without_patterns(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_patterns(each) for key, each in value.items() if key not in ("patternProperties", "$ref") and
+                not (key == "pattern" and isinstance(each, str))}  # fmt: skip
+    return [_without_patterns(each) for each in value] if isinstance(value, list) else value
+
+
+# ---- chat, pairing, feedback -----------------------------------------------------------------------------------
+
+
+async def home(request: Request) -> Response:
+    """Where everybody begins."""
+    return RedirectResponse("/chat", 303)
+
+
+async def chat(request: Request) -> Response:
+    """The chat; its script does the rest."""
+    visit = await visit_of(request)
+    texts = json.dumps({**for_scripts(), "say": visit.query.get("say", "")})
+    return render.html("chat.html", say("page.chat"), 200, visit.visitor, menu=await menu(visit), here="/chat",
+                       texts=texts)  # fmt: skip
+
+
+async def pair(request: Request) -> Response:
+    """Lets a device in that asks: what it is first, then yes or no."""
+    visit, guard = await visit_of(request), doors(request)
+    words, tone, asked = "", "good", None
+    if request.method == "POST":
+        told = await request.form(max_files=0, max_fields=10, max_part_size=10_000)
+        accept = told.get("accept") == "yes"
+        guard.pairings.answer(str(told.get("request", "")), visit.visitor.person, ("chat",) if accept else None)
+        words, tone = say("pair.done" if accept else "pair.refused"), "good" if accept else "info"
+    elif wanted := visit.query.get("request", ""):
+        try:
+            asked = guard.pairings.get(wanted.rpartition("request=")[2])
+        except InputError as error:
+            words, tone = f"{error.message}; {error.hint}", "bad"
+    return render.html("pair.html", say("page.pair"), 200, visit.visitor, menu=await menu(visit), here="/pair",
+                       asked=asked, flash=words, tone=tone)  # fmt: skip
+
+
+class Opinion(msgspec.Struct, forbid_unknown_fields=True):
+    """What somebody thinks of an answer."""
+
+    key: str
+    good: bool
+    comment: str = ""
+
+
+async def feedback(request: Request) -> Response:
+    """Keeps what somebody thinks of an answer, for whoever runs the assistant."""
+    from gitu_web.auth.bodies import read
+
+    visit = await visit_of(request)
+    told, person = await read(request, Opinion), visit.visitor.person
+    if len(told.comment) > 2_000 or not 0 < len(told.key) <= 300:
+        raise InputError("a comment has at most 2,000 characters", hint="say it shorter", field="comment")
+    value = msgspec.to_builtins(told)
+    await visit.site.host.kv.put(Entry(f"feedback/{quote(person)}/{quote(told.key)}", value, person))
+    return Response(status_code=204)
+
+
+# ---- errors ----------------------------------------------------------------------------------------------------
+
+
+def wants_html(request: Request) -> bool:
+    """True for a person with a browser."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
+
+
+def error_page(request: Request, error: GituError) -> Response:
+    """What went wrong, for a person; a stranger goes to the sign-in."""
+    if isinstance(error, AuthFailed) and request.method == "GET":
+        return RedirectResponse(f"/auth?{urlencode({'next': request.url.path})}", 303)
+    body = render.Markup('<p>{}</p><p>{}</p><p><a href="/chat">{}</a></p>').format(
+        error.message, error.hint, say("error.back")
+    )
+    return render.html("alone.html", say("error.title"), status_of(error), None, body=body)
+
+
+def routes() -> list[BaseRoute]:
+    """Where all of it is found."""
+    from gitu_web.console import files
+
+    return [
+        *files.routes(),
+        Route("/", home, methods=["GET"]),
+        Route("/chat", chat, methods=["GET"]),
+        Route("/pair", pair, methods=["GET", "POST"]),
+        Route("/v1/feedback", feedback, methods=["POST"]),
+        Route("/p/{plugin}/{path:path}", foreign, methods=["GET", "POST"]),
+        Route("/{name}", look, methods=["GET"]),
+        Route("/{name}", act, methods=["POST"]),
+    ]
