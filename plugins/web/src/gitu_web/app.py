@@ -8,15 +8,16 @@ from starlette.exceptions import HTTPException
 from gitu_core.errors import GituError
 from gitu_web import health, messages, sockets
 from gitu_web.problems import on_crash, on_gitu_error, on_http_error
+from gitu_web.shell import Shell
 from gitu_web.site import Site
 
 PARTS = (health, messages, sockets)
 """The modules whose `routes()` make up the site, in the order in which they are looked at."""
 
 
-def make_app(site: Site) -> Starlette:
+def make_app(site: Site) -> Shell:
     """The application that serves *site*."""
     handlers = {GituError: on_gitu_error, HTTPException: on_http_error, Exception: on_crash}
     app = Starlette(routes=[route for part in PARTS for route in part.routes()], exception_handlers=handlers)
     app.state.site = site
-    return app
+    return Shell(app, site.settings)

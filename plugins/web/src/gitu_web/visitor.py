@@ -42,9 +42,9 @@ class Guard(Protocol):
     """Tells visitors from strangers. `gitu_web.auth` has the real one."""
 
     async def visitor(self, connection: HTTPConnection, scope: Scope = "chat") -> Visitor:
-        """Who asks: by ``Authorization: Bearer``, or by the cookie of a browser; then what changes something has to come
-        from our own origin and carry the CSRF token. `AuthFailed` (401) for strangers, `Denied` (403) for a visitor
-        who may not do this, and for requests across sites."""
+        """Who asks: by ``Authorization: Bearer``, or by the cookie of a browser; then what changes something has to
+        come from our own origin and carry the CSRF token. `AuthFailed` (401) for strangers, `Denied` (403) for a
+        visitor who may not do this, and for requests across sites."""
 
     async def maybe(self, connection: HTTPConnection) -> Visitor | None:
         """Who asks, or None for a stranger; for pages that send strangers to the sign-in."""
