@@ -1,4 +1,4 @@
-"""What all tests of the plugin need."""
+"""What all tests share."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """The event loop that the tests run on."""
+    """The server runs on asyncio."""
     return "asyncio"

@@ -116,7 +116,9 @@ class House:
             routes=[*rest.routes(), *browser.routes()],
             exception_handlers={GituError: on_gitu_error, HTTPException: on_http_error, Exception: on_crash},
         )
-        self.app.state.site = Site(cast(Any, self.host), cast(Any, None), cast(Any, None), self.doors, cast(Any, None))
+        self.app.state.site = Site(
+            cast(Any, self.host), cast(Any, None), cast(Any, None), self.doors, cast(Any, None), self.doors
+        )
 
     def client(self, token: str = "", address: str = "10.0.0.1", **headers: str) -> httpx.AsyncClient:
         """Somebody who talks to the site."""

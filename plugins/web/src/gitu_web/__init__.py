@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gitu_core.contracts import Adapter, Host
+    from gitu_core.contracts import Adapter, Command, Host
 
 
 def gitu_adapters(host: Host) -> Sequence[Adapter]:
@@ -14,3 +14,10 @@ def gitu_adapters(host: Host) -> Sequence[Adapter]:
     from gitu_web.adapter import WebAdapter
 
     return [WebAdapter(host)]
+
+
+def gitu_commands(host: Host) -> Sequence[Command]:
+    """``gitu web`` and ``gitu auth``."""
+    from gitu_web.auth.commands import make_commands
+
+    return make_commands(host)

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gitu_core.errors import GituError
 from gitu_web import health, messages, sockets
+from gitu_web.auth import browser, rest
+from gitu_web.console import routes as console
 from gitu_web.problems import on_crash, on_gitu_error, on_http_error
+from gitu_web.shell import Shell
 from gitu_web.site import Site
 
-PARTS = (health, messages, sockets)
+PARTS = (health, messages, sockets, rest, browser, console)
 """The modules whose `routes()` make up the site, in the order in which they are looked at."""
 
 
-def make_app(site: Site) -> Starlette:
+async def on_error(request: Request, error: Exception) -> Response:
+    """Answers a person with a page and a program with a problem."""
+    response = await on_gitu_error(request, error)
+    return console.error_page(request, error) if console.wants_html(request) else response
+
+
+def make_app(site: Site) -> Shell:
     """The application that serves *site*."""
-    handlers = {GituError: on_gitu_error, HTTPException: on_http_error, Exception: on_crash}
+    handlers = {GituError: on_error, HTTPException: on_http_error, Exception: on_crash}
     app = Starlette(routes=[route for part in PARTS for route in part.routes()], exception_handlers=handlers)
     app.state.site = site
-    return app
+    return Shell(app, site.settings)

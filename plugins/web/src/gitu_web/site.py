@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 
+from gitu_web.limits import Rates
+
 if TYPE_CHECKING:
     from gitu_core.contracts import Host, Inbox
+    from gitu_web.auth.doors import Doors
+    from gitu_web.hub import Hub
     from gitu_web.mailbox import Mailboxes
     from gitu_web.settings import Settings
     from gitu_web.visitor import Guard
@@ -16,13 +20,21 @@ if TYPE_CHECKING:
 
 @dataclass
 class Site:
-    """Everything a route may need; `of` gives it to a route."""
+    """Everything a route may need; `of` gives it to a route. `doors` let people in, `guard` asks them;
+    `rates` are those of visitors, by device."""
 
     host: Host
     settings: Settings
     inbox: Inbox
     guard: Guard
     boxes: Mailboxes
+    doors: Doors
+    rates: Rates = field(default_factory=lambda: Rates(600, "requests of this device"))
+
+    @property
+    def hub(self) -> Hub:
+        """Who is connected."""
+        return self.boxes.hub
 
     @classmethod
     def of(cls, connection: HTTPConnection) -> Site:

@@ -2,60 +2,39 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Callable
-from html import escape
-
+from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gitu_core.errors import GituError
 from gitu_web.auth.devices import LASTS
 from gitu_web.auth.rest import address_of, doors
 from gitu_web.problems import status_of
+from gitu_web.site import Site
 
-STYLE = (
-    "body{font:1rem/1.5 system-ui,sans-serif;max-width:26rem;margin:10vh auto;padding:0 1rem;color-scheme:light dark}"
-    "input,button{font:inherit;padding:.6rem .8rem;width:100%;box-sizing:border-box;margin:.4rem 0}"
-)
-POLICY = (
-    "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; style-src 'sha256-"
-    f"{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'"
-)
-
-
-def plain(title: str, body: str, status: int = 200) -> Response:
-    """A page without anything around it."""
-    text = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
-        f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
-    )
-    return HTMLResponse(text, status, {"content-security-policy": POLICY, "cache-control": "no-store",
-                                       "referrer-policy": "no-referrer"})  # fmt: skip
-
-
-page: Callable[[str, str, int], Response] = plain
-"""Makes a page of a title and a body; the console has one with everything around it."""
-
-FORM = (
-    '<form method="post" action="/auth/sign-in"><label for="code">Code</label>'
+FORM = Markup(
+    '<form method="post" action="/auth/sign-in"><div class="field"><label for="code">Code</label>'
     '<input id="code" name="code" autocomplete="one-time-code" autocapitalize="characters" required value="{code}">'
-    '<input type="hidden" name="next" value="{next}"><button>Sign in</button></form>'
+    '</div><input type="hidden" name="next" value="{next}"><button>Sign in</button></form>'
 )
-HELP = (
+HELP = Markup(
     "<p>Type the code that a device of yours shows, or have a link made on the machine that runs the assistant: "
     "<code>gitu web link</code></p>"
 )
 
 
+def page(body: Markup, status: int = 200) -> Response:
+    """The page of the sign-in."""
+    from gitu_web.console.render import html
+
+    return html("alone.html", "Sign in", status, body=body)
+
+
 async def form(request: Request) -> Response:
     """The form for a code. Looking at it changes nothing: programs look at links before people do."""
     code, to = request.query_params.get("code", "")[:40], _local(request.query_params.get("next", "/"))
-    filled = FORM.format(code=escape(code, quote=True), next=escape(to, quote=True))
-    return page("Sign in", f"{'' if code else HELP}{filled}", 200)
+    return page((Markup("") if code else HELP) + FORM.format(code=code, next=to))
 
 
 async def sign_in(request: Request) -> Response:
@@ -68,9 +47,8 @@ async def sign_in(request: Request) -> Response:
         name = browser_of(request.headers.get("user-agent", ""))
         _, cookie = await guard.sign_in(code, name, address_of(request))
     except GituError as error:
-        filled = FORM.format(code="", next="/")
-        return page("Sign in", f'<p role="alert">{escape(error.message)}; {escape(error.hint)}</p>{filled}',
-                    status_of(error))  # fmt: skip
+        why = Markup('<p class="note bad" role="alert">{}; {}</p>').format(error.message, error.hint)
+        return page(why + FORM.format(code="", next="/"), status_of(error))
     response = RedirectResponse(_local(str(told.get("next", "/"))), 303)
     response.set_cookie(guard.cookie, cookie, max_age=int(LASTS["browser"]), path="/", secure=guard.secure,
                         httponly=True, samesite="lax")  # fmt: skip
@@ -80,7 +58,7 @@ async def sign_in(request: Request) -> Response:
 async def sign_out(request: Request) -> Response:
     """Ends this browser's visit."""
     guard = doors(request)
-    visitor = await guard.visitor(request)
+    visitor = await Site.of(request).guard.visitor(request)
     await guard.devices.unlink(visitor.device)
     response = RedirectResponse("/auth", 303)
     response.delete_cookie(guard.cookie, path="/", secure=guard.secure, httponly=True, samesite="lax")

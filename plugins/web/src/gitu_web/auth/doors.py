@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -30,7 +30,7 @@ class Doors:
     shown to people. *owner* is whom the first sign-in is for."""
 
     def __init__(
-        self, host: Host, origins: Sequence[str], owner: str = "local", now: Callable[[], float] = time.time
+        self, host: Host, origins: Iterable[str], owner: str = "local", now: Callable[[], float] = time.time
     ) -> None:  # fmt: skip
         self._host, self.origins, self.owner = host, tuple(origins), owner
         self.devices, self.codes, self.pairings = Devices(host, now), Codes(host, now), Pairings(now)
@@ -84,7 +84,7 @@ class Doors:
         return await self._visitor(device, address, csrf)
 
     async def _visitor(self, device: Device, address: str, csrf: str = "") -> Visitor:
-        person = await self._host.admin.people.person(device.person)  # type: ignore[attr-defined]
+        person = await self._host.admin.people.person(device.person)
         if person is None or not person.enabled:
             raise AuthFailed("this user is switched off", hint="ask whoever runs the assistant")
         await self.devices.visit(device, address)
@@ -150,7 +150,7 @@ class Doors:
 
     async def known(self, person: str) -> None:
         """The person is a user, and the account of this channel is theirs."""
-        people, account = self._host.admin.people, Account(CHANNEL, person)  # type: ignore[attr-defined]
+        people, account = self._host.admin.people, Account(CHANNEL, person)
         found = await people.known(account)
         if found is None:
             await people.link(account, person, await people.person(person) is None)

@@ -61,13 +61,7 @@ class Decision(msgspec.Struct, forbid_unknown_fields=True):
 
 def doors(connection: HTTPConnection) -> Doors:
     """The doors of the site that a request is for."""
-    return doors_of_site(Site.of(connection))
-
-
-def doors_of_site(site: Site) -> Doors:
-    """The doors of a site."""
-    assert isinstance(site.guard, Doors)
-    return site.guard
+    return Site.of(connection).doors
 
 
 def address_of(connection: HTTPConnection) -> str:
@@ -90,7 +84,7 @@ async def refresh(request: Request) -> Response:
 async def status(request: Request) -> Response:
     """Who this device is."""
     guard = doors(request)
-    visitor = await guard.visitor(request)
+    visitor = await Site.of(request).guard.visitor(request)
     device = await guard.devices.get(visitor.device)
     if device is None:  # unlinked at this moment
         raise InputError("this device was unlinked", hint="pair it again", status=404)
@@ -100,7 +94,7 @@ async def status(request: Request) -> Response:
 async def logout(request: Request) -> Response:
     """Ends this device."""
     guard = doors(request)
-    await guard.devices.unlink((await guard.visitor(request)).device)
+    await guard.devices.unlink((await Site.of(request).guard.visitor(request)).device)
     return Response(status_code=204)
 
 
@@ -108,7 +102,7 @@ async def devices(request: Request) -> Response:
     """The devices of the visitor; for an admin with ``all=true``, of everybody."""
     guard = doors(request)
     everybody = request.query_params.get("all") == "true"
-    visitor = await guard.visitor(request, "admin" if everybody else "chat")
+    visitor = await Site.of(request).guard.visitor(request, "admin" if everybody else "chat")
     found = await guard.devices.all("" if everybody else visitor.person)
     return answer({"devices": [shown(each, visitor) for each in found]})
 
@@ -116,7 +110,7 @@ async def devices(request: Request) -> Response:
 async def unlink(request: Request) -> Response:
     """Unlinks a device: one's own, or as an admin anybody's."""
     guard = doors(request)
-    visitor = await guard.visitor(request)
+    visitor = await Site.of(request).guard.visitor(request)
     if not await guard.devices.unlink(request.path_params["id"], "" if visitor.admin else visitor.person):
         raise InputError("there is no such device", hint="see: GET /v1/devices", status=404)
     return Response(status_code=204)
@@ -125,7 +119,7 @@ async def unlink(request: Request) -> Response:
 async def new_code(request: Request) -> Response:
     """A code for another device."""
     guard = doors(request)
-    visitor, told = await guard.visitor(request), await read(request, NewCode)
+    visitor, told = await Site.of(request).guard.visitor(request), await read(request, NewCode)
     person, scopes = _granted(visitor, told.person, told.scopes)
     code = await guard.codes.make(person, scopes, by=visitor.device)
     return answer({"code": code, "expires_in": PAIRING, "person": person}, 201)
@@ -143,14 +137,14 @@ async def ask(request: Request) -> Response:
 async def asked(request: Request) -> Response:
     """What device asks."""
     guard = doors(request)
-    await guard.visitor(request)
+    await Site.of(request).guard.visitor(request)
     return answer(guard.pairings.get(request.path_params["id"]))
 
 
 async def decide(request: Request) -> Response:
     """Lets a device in that asks, or refuses it."""
     guard = doors(request)
-    visitor, told = await guard.visitor(request), await read(request, Decision)
+    visitor, told = await Site.of(request).guard.visitor(request), await read(request, Decision)
     person, scopes = _granted(visitor, "", told.scopes)
     guard.pairings.answer(request.path_params["id"], person, scopes if told.accept else None)
     return Response(status_code=204)

@@ -32,9 +32,9 @@ def svg(data: Mapping[str, Any], title: str) -> str:
     plot = HEIGHT - BOTTOM - TOP
     for step in range(5):
         y = TOP + plot * step / 4
-        value = escape(_short(top * (4 - step) / 4))
+        tick = escape(_short(top * (4 - step) / 4))
         parts.append(f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH}" y2="{y:.1f}"></line>')
-        parts.append(f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value}</text>')
+        parts.append(f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick}</text>')
     slot = (WIDTH - LEFT) / max(1, len(labels))
     thick = max(1.0, slot * 0.7 / max(1, len(series)))
     for number, label in enumerate(labels):

@@ -31,8 +31,11 @@ KEY: dict[str, Any] = {"type": "object", "required": ["name", "secret"], "proper
 async def connections(visit: Visit) -> Sequence[Block]:
     """Channels and providers, and how they are."""
     told = await visit.admin.overview()
-    channels = [{"name": each["name"], "state": {"state": each["state"]}, "access": each["access"],
-                 "detail": " ".join(filter(None, (each["detail"], each["hint"])))} for each in told["channels"]]  # fmt: skip
+    channels = []
+    for each in told["channels"]:
+        detail = " ".join(filter(None, (each["detail"], each["hint"])))
+        state = {"state": each["state"]}
+        channels.append({"name": each["name"], "state": state, "access": each["access"], "detail": detail})
     providers = [{"name": each["name"], "state": {"state": "ready" if not each["missing"] else "unused"},
                   "detail": each["missing"]} for each in told["providers"]]  # fmt: skip
     providers += [
@@ -99,9 +102,11 @@ async def plugins(visit: Visit) -> Sequence[Block]:
     found = await visit.admin.plugins()
     if wanted := visit.query.get("id"):
         return await _one_plugin(visit, next((each for each in found if each["id"] == wanted), None))
-    rows = [{"id": each["id"], "title": each.get("title", ""), "state": {"state": each["state"]},
-             "version": each.get("version", ""), "about": each.get("reason", ""),
-             "actions": [{"title": say("plugins.look"), "href": f"/plugins?id={each['id']}"}]} for each in found]  # fmt: skip
+    rows = []
+    for each in found:
+        acts = [{"title": say("plugins.look"), "href": f"/plugins?id={each['id']}"}]
+        rows.append({"id": each["id"], "title": each.get("title", ""), "state": {"state": each["state"]},
+                     "version": each.get("version", ""), "about": each.get("reason", ""), "actions": acts})  # fmt: skip
     heads = {"id": "Plugin", "title": "What it does", "state": "State", "version": "Version", "about": "About"}
     return [blocks.text(say("plugins.intro")), blocks.table(heads, rows), blocks.text(say("plugins.install"))]
 

@@ -10,7 +10,6 @@ from typing import Any
 from gitu_core.contracts import Block
 from gitu_core.errors import InputError
 from gitu_web.auth.codes import PAIRING
-from gitu_web.auth.rest import doors_of_site
 from gitu_web.console import blocks
 from gitu_web.console.page import Done, Page, Visit
 from gitu_web.console.texts import say
@@ -66,7 +65,7 @@ async def continue_session(visit: Visit, action: str, values: dict[str, Any]) ->
 
 async def devices(visit: Visit) -> Sequence[Block]:
     """What is signed in for the visitor."""
-    guard, rows = doors_of_site(visit.site), []
+    guard, rows = visit.site.doors, []
     for each in await guard.devices.all(visit.visitor.person):
         this = each.id == visit.visitor.device
         acts = [blocks.button("unlink", say("devices.unlink"), {"id": each.id}, each.name, danger=True)]
@@ -74,16 +73,20 @@ async def devices(visit: Visit) -> Sequence[Block]:
                      "scopes": " + ".join(each.scopes), "seen": when(each.seen), "address": each.address,
                      "actions": acts})  # fmt: skip
     heads = {"name": "Device", "kind": "Kind", "scopes": "May", "seen": "Last used", "address": "From"}
-    return [blocks.text(say("devices.intro")), blocks.table(heads, rows),
-            blocks.text(say("devices.scan"), title=say("devices.new")), blocks.act("code", say("devices.code"))]  # fmt: skip
+    return [
+        blocks.text(say("devices.intro")),
+        blocks.table(heads, rows),
+        blocks.text(say("devices.scan"), title=say("devices.new")),
+        blocks.act("code", say("devices.code")),
+    ]
 
 
 async def act_on_devices(visit: Visit, action: str, values: dict[str, Any]) -> Done:
     """Unlinks one, or makes a code for another."""
-    guard, visitor = doors_of_site(visit.site), visit.visitor
+    guard, visitor = visit.site.doors, visit.visitor
     if action == "code":
         code = await guard.codes.make(visitor.person, ("chat",), PAIRING, visitor.device)
-        return Done(f"{code} – {say('devices.coded', code=code, server=guard.origins[0])}", "info")
+        return Done(f"{code}: {say('devices.coded', code=code, server=guard.origins[0])}", "info")
     if action != "unlink" or not await guard.devices.unlink(str(values.get("id", "")), visitor.person):
         raise InputError("there is no such device", hint="open the list again", status=404)
     return Done(say("devices.unlinked"))

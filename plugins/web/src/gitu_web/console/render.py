@@ -56,7 +56,7 @@ def cell(value: Any) -> Markup:
         word = str(value["state"])[:CELL]
         return Markup('<span class="state-{}">{}</span>').format(_tone(word), word)
     if value is None or value == "":
-        return Markup('<span class="nothing">–</span>')
+        return Markup('<span class="nothing">-</span>')
     if isinstance(value, bool):
         return Markup("✓" if value else "✗")
     if isinstance(value, list | tuple | Mapping):
@@ -99,8 +99,10 @@ def html(template: str, title: str, status: int = 200, visitor: Visitor | None =
     return HTMLResponse(text, status, HEADERS)
 
 
-def shown(blocks: Sequence[Block], typed: Mapping[str, Mapping[str, Any]] | None = None,
-          errors: Mapping[str, Mapping[str, str]] | None = None, *, foreign: bool = False) -> list[dict[str, Any]]:  # fmt: skip
+def shown(
+    blocks: Sequence[Block], typed: Mapping[str, Mapping[str, Any]] | None = None,
+    errors: Mapping[str, Mapping[str, str]] | None = None, *, foreign: bool = False,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Blocks as the template takes them. *typed* values and *errors* are those of a form that was sent, by action.
     What a *foreign* plugin gives is looked at more closely."""
     found = []
@@ -126,7 +128,7 @@ def _table(one: dict[str, Any], number: int, typed: Any, errors: Any) -> None:
         {"key": str(each.get("key", "")), "title": str(each.get("title", ""))} for each in _maps(data, "columns")
     ]
     for row in _maps(data, "rows")[:1_000]:
-        acts = [{"action": str(each.get("action", "")), "title": str(each.get("title", "")),
+        acts: list[dict[str, Any]] = [{"action": str(each.get("action", "")), "title": str(each.get("title", "")),
                  "values": each.get("values") if isinstance(each.get("values"), dict) else {},
                  "confirm": str(each.get("confirm", "")), "danger": bool(each.get("danger")),
                  "href": str(each.get("href", ""))} for each in _maps(row, "actions")[:10]]  # fmt: skip

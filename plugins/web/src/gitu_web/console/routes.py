@@ -8,6 +8,7 @@ from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 import msgspec
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -142,8 +143,10 @@ def _blocks(given: Any) -> list[Block]:
 
 def _without_patterns(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_patterns(each) for key, each in value.items() if key not in ("patternProperties", "$ref") and
-                not (key == "pattern" and isinstance(each, str))}  # fmt: skip
+        kept = {key: each for key, each in value.items() if key not in ("patternProperties", "$ref")}
+        if isinstance(kept.get("pattern"), str):
+            del kept["pattern"]
+        return {key: _without_patterns(each) for key, each in kept.items()}
     return [_without_patterns(each) for each in value] if isinstance(value, list) else value
 
 
@@ -210,11 +213,12 @@ def wants_html(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
 
 
-def error_page(request: Request, error: GituError) -> Response:
+def error_page(request: Request, error: Exception) -> Response:
     """What went wrong, for a person; a stranger goes to the sign-in."""
     if isinstance(error, AuthFailed) and request.method == "GET":
         return RedirectResponse(f"/auth?{urlencode({'next': request.url.path})}", 303)
-    body = render.Markup('<p>{}</p><p>{}</p><p><a href="/chat">{}</a></p>').format(
+    assert isinstance(error, GituError)
+    body = Markup('<p>{}</p><p>{}</p><p><a href="/chat">{}</a></p>').format(
         error.message, error.hint, say("error.back")
     )
     return render.html("alone.html", say("error.title"), status_of(error), None, body=body)

@@ -1,0 +1,74 @@
+"""Who is connected right now, and what they are told at once. Losing any of it loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from gitu_web.protocol import Told
+
+
+class Listener(Protocol):
+    """An open connection of a person."""
+
+    device: str
+
+    def ring(self) -> None:
+        """There is something new in the mailbox."""
+
+    def tell(self, frame: Told) -> None:
+        """Something that is worth showing now, and is not kept."""
+
+    def leave(self, code: int, reason: str) -> None:
+        """It has to be closed."""
+
+
+class Hub:
+    """The open connections, by person."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, set[Listener]] = {}
+
+    def join(self, person: str, listener: Listener) -> None:
+        """A connection is open from now on."""
+        self._open.setdefault(person, set()).add(listener)
+
+    def part(self, person: str, listener: Listener) -> None:
+        """It is not."""
+        left = self._open.get(person, set())
+        left.discard(listener)
+        if not left:
+            self._open.pop(person, None)
+
+    def of(self, person: str) -> Iterable[Listener]:
+        """The connections of a person, as they are now."""
+        return tuple(self._open.get(person, ()))
+
+    def ring(self, person: str) -> None:
+        """There is something new for a person."""
+        for each in self.of(person):
+            each.ring()
+
+    def tell(self, person: str, frame: Told, but: Listener | None = None) -> None:
+        """Shows a person something on all connections *but* one."""
+        for each in self.of(person):
+            if each is not but:
+                each.tell(frame)
+
+    def end(self) -> None:
+        """The server ends."""
+        for person in tuple(self._open):
+            for each in self.of(person):
+                each.leave(1012, "the server ends; come back with your cursor")
+
+    def unlinked(self, device: str) -> None:
+        """A device may not listen any more."""
+        for person in tuple(self._open):
+            for each in self.of(person):
+                if each.device == device:
+                    each.leave(4401, "this device was unlinked")
+
+    @property
+    def count(self) -> int:
+        """How many connections are open."""
+        return sum(map(len, self._open.values()))
