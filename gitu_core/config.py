@@ -114,7 +114,7 @@ class ChannelRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Settings(Value, frozen=True):
-    """Everything that a ``gitu.toml`` may say."""
+    """Everything that a ``gitu.toml`` may say, and the `file` that said it, or would."""
 
     home: str = ""
     database: str = ""
@@ -135,6 +135,7 @@ class Settings(Value, frozen=True):
     secrets: dict[str, str] = msgspec.field(default_factory=dict)
     people: dict[str, dict[str, dict[str, str]]] = msgspec.field(default_factory=dict)
     channels: dict[str, ChannelRules] = msgspec.field(default_factory=dict)
+    file: str = ""
 
     @property
     def folder(self) -> Path:
@@ -183,12 +184,13 @@ def load(file: str | Path | None = None, environ: Mapping[str, str] = os.environ
     raw.update({key: value for key, value in overrides.items() if value is not None})
     if "home" not in raw or overrides.get("home") or environ.get("GITU_HOME"):
         raw["home"] = str(home)  # the file's own word counts where neither caller nor environment say otherwise
-    return from_dict(raw)
+    settings = from_dict(raw)
+    return msgspec.structs.replace(settings, file=str(path or settings.folder / FILE_NAME))
 
 
 def from_dict(raw: dict[str, Any]) -> Settings:
     """Settings from plain data. `ConfigError` names the field that does not fit or is not known."""
-    unknown = set(raw) - set(Settings.__struct_fields__)
+    unknown = set(raw) - set(Settings.__struct_fields__) | {"file"} & set(raw)
     if unknown:
         name = min(unknown)
         raise ConfigError(f"there is no setting {name!r}", hint="see docs/configuration.md", field=name)

@@ -103,6 +103,8 @@ class House:
                              self.timers.drop, self.channels.hold_again)  # fmt: skip
         self._parts = AsyncExitStack()
         self._group: TaskGroup
+        self.leave: Callable[[], None] | None = None
+        self.again = False
 
     # ---- opening and closing --------------------------------------------------------------------
 
@@ -147,6 +149,14 @@ class House:
             await self.gateway.shield.close()
             with anyio.CancelScope(shield=True):
                 await self._parts.aclose()
+
+    def begin_anew(self) -> None:
+        """Has the program that holds this house leave it, and open another one with the settings as they are then.
+        `NotReady` where the program does not do that."""
+        if self.leave is None:
+            raise NotReady("this program does not begin anew by itself", hint="end it and start it again")
+        self.again = True
+        self.leave()
 
     async def _hold(self) -> None:
         await self.keeper.hold()

@@ -8,12 +8,16 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from tempfile import TemporaryDirectory
 from typing import Literal
+
+import msgspec
 
 from gitu_core import __version__
 from gitu_core.app import Gitu
 from gitu_core.cli.common import settings_of
 from gitu_core.cli.show import answers_only, as_json, paint, state
+from gitu_core.config import Settings
 from gitu_core.errors import GituError, StoreError
 from gitu_core.model import Candidate, ModelRequest, RouteTask, Value, user_message
 from gitu_core.secrecy import hidden
@@ -130,6 +134,19 @@ async def _models(gitu: Gitu, *, ask: bool) -> AsyncIterator[Finding]:
     for line in await house.budgets():
         if line.state != "ok":
             yield Finding(f"budget {line.title}", "warning", house.envelopes.line(line), "see: gitu budget")
+
+
+async def try_model(settings: Settings) -> Finding:
+    """Whether the first model of the settings answers, on data of its own that is gone afterwards."""
+    with TemporaryDirectory(prefix="gitu-") as folder:
+        try:
+            async with Gitu(config=msgspec.structs.replace(settings, home=folder, database="", master_key="")) as gitu:
+                profile = gitu.house.profile("default")
+                task = RouteTask(needs=frozenset({"text"}))
+                plan = await gitu.house.models.plan(task, profile.models, exact=profile.exact)
+                return await _asked(gitu, plan[0])
+        except GituError as error:
+            return _failed("model", error)
 
 
 async def _asked(gitu: Gitu, candidate: Candidate) -> Finding:

@@ -16,6 +16,7 @@ from gitu_core.errors import GituError
 from gitu_core.secrecy import hidden
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init", "choose a model and channels, and get the first answer"),
     "chat": ("talk", "talk to the assistant in this terminal"),
     "ask": ("talk", "ask one question and print the answer"),
     "serve": ("serve", "run the enabled channels until stopped"),

@@ -10,9 +10,15 @@ import sys
 
 import anyio
 
-from gitu_core.cli.common import assistant
+from gitu_core.app import Gitu
+from gitu_core.cli.common import settings_of
+from gitu_core.config import Settings
 from gitu_core.errors import GituError
 from gitu_core.secrecy import DISCREET
+from gitu_core.wiring import House
+
+AGAIN: signal.Signals | None = getattr(signal, "SIGHUP", None)
+"""What asks to begin anew with the settings as they are then, where the system has it."""
 
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
@@ -24,17 +30,36 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
 
 
 async def run(options: argparse.Namespace) -> None:
-    """Runs the command."""
+    """Runs the command; where somebody changed the settings and asked for it, once more with those."""
     level = logging.INFO if options.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     for handler in logging.getLogger().handlers:
         handler.addFilter(DISCREET)  # what libraries log as well
+    settings, good = settings_of(options), Settings()
+    while True:
+        try:
+            if not await _served(options, settings):
+                return
+        except GituError as error:
+            if good in (settings, Settings()):
+                raise
+            logging.getLogger("gitu").error(
+                "nothing runs with the changed settings: %s; those from before count", error
+            )
+            settings = good
+            continue
+        good, settings = settings, _changed(options, settings)
+
+
+async def _served(options: argparse.Namespace, settings: Settings) -> bool:
+    """Serves until told to stop; True where it is to begin anew."""
     failure: GituError | None = None
-    async with assistant(options) as gitu, anyio.create_task_group() as group:
-        group.start_soon(_stop_on_signal, group.cancel_scope)
-        serves = options.command == "serve"
+    async with Gitu(config=settings) as gitu, anyio.create_task_group() as group:
+        house, serves = gitu.house, options.command == "serve"
+        house.leave = group.cancel_scope.cancel
+        group.start_soon(_stop_on_signal, group.cancel_scope, house)
         print(f"gitu {'serves' if serves else 'works'}; stop it with Ctrl-C", file=sys.stderr)
-        gitu.house.keeper.everything = True
+        house.keeper.everything = True
         try:
             await (gitu.serve(*options.channel) if serves else gitu.work())
         except GituError as error:
@@ -42,12 +67,31 @@ async def run(options: argparse.Namespace) -> None:
         group.cancel_scope.cancel()
     if failure is not None:
         raise failure
+    return house.again
 
 
-async def _stop_on_signal(scope: anyio.CancelScope) -> None:
-    """Ends the channels at the first signal; leaving the assistant then waits for the turns that run."""
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
+def _changed(options: argparse.Namespace, settings: Settings) -> Settings:
+    """The settings as they are now; those from before where they are not good."""
+    print("gitu begins anew with changed settings", file=sys.stderr)
+    try:
+        return settings_of(options)
+    except GituError as error:
+        logging.getLogger("gitu").error("the changed settings are not good, those from before stay: %s", error)
+        return settings
+
+
+async def _stop_on_signal(scope: anyio.CancelScope, house: House) -> None:
+    """Ends the channels at the first signal; leaving the assistant then waits for the turns that run. SIGHUP has it
+    begin anew, unless it is the word of a terminal that was closed."""
+    wanted = [signal.SIGTERM, signal.SIGINT]
+    if AGAIN is not None and not sys.stderr.isatty():
+        wanted.append(AGAIN)
+        signal.signal(AGAIN, signal.SIG_IGN)  # one more while it closes and opens must not end it
+    with anyio.open_signal_receiver(*wanted) as signals:
+        async for each in signals:
+            if each == AGAIN:
+                house.begin_anew()
+                return
             print("gitu stops; what runs is finished first", file=sys.stderr)
             scope.cancel()
             return

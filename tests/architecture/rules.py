@@ -19,7 +19,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("tools",),
     ("border",),
     ("config", "store", "registry"),
-    ("policy", "budget", "routing", "recall", "timers", "gateway", "runtime"),
+    ("policy", "budget", "routing", "recall", "timers", "gateway", "runtime", "settings"),
     ("broker", "overseer"),
     ("facets", "output", "options", "turns"),
     ("wiring",),

@@ -24,6 +24,15 @@ def signals_as_usual() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
+class Running(subprocess.Popen[str]):
+    """A process that does not outlive a test which failed, and never holds up its report."""
+
+    def __exit__(self, kind: Any, *error: Any) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, *error)
+
+
 class Cli:
     """`gitu` in *folder*, where a ``gitu.toml`` may lie. Its home lies inside; *path* are folders with plugins."""
 
@@ -46,7 +55,7 @@ class Cli:
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         command = [sys.executable, "-m", "gitu_core", *words]
         given = {"preexec_fn": signals_as_usual, **pipes, **options}
-        return subprocess.Popen(command, cwd=self.folder, env=self.env, encoding="utf-8", **given)
+        return Running(command, cwd=self.folder, env=self.env, encoding="utf-8", **given)
 
     def run(self, *words: str, stdin: str = "", status: int = 0, **options: Any) -> subprocess.CompletedProcess[str]:
         """A command from start to end; `AssertionError` shows what it said if it ends with another *status*."""

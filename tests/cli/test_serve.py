@@ -125,6 +125,34 @@ def test_sigterm_finishes_what_runs_and_ends_with_zero(cli: Cli, box: Path) -> N
     assert "tortoise" in (box / "out").read_text()
 
 
+def test_sighup_takes_the_settings_as_they_are_now_and_loses_nothing(cli: Cli, box: Path) -> None:
+    cli.env["POST_SECONDS"] = "1"
+    (box / "in-1").write_text("tell me the slow word")
+    with cli.start("serve") as process:
+        until(box / "working", process)
+        cli.configure('user = "ana"\n[plugins.post]\nenabled = true\ntrusted = true\n')
+        (box / "ready").unlink()
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGHUP)
+        until(box / "ready", process)
+        assert (box / "out").read_text().count("tortoise") == 1
+        cli.configure("max_turns = true\n")
+        (box / "ready").unlink()
+        process.send_signal(signal.SIGHUP)
+        until(box / "ready", process)
+        (box / "in-2").write_text("tell me the slow word")
+        end = time.monotonic() + SECONDS
+        while (box / "out").read_text().count("tortoise") < 2:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 0
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert said.count("gitu begins anew with changed settings") == 2
+    assert "the changed settings are not good, those from before stay: max_turns" in said
+
+
 def test_what_a_killed_process_left_is_answered_once_at_the_next_start(cli: Cli, box: Path) -> None:
     cli.env["POST_SECONDS"] = "60"
     (box / "in-1").write_text("tell me the slow word")

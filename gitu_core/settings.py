@@ -1,0 +1,121 @@
+"""Changes a ``gitu.toml``: what is not changed stays as somebody wrote it, comments and order included.
+
+A change is written only if the whole file is good afterwards; whoever reads it meanwhile sees it before or after.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from gitu_core.config import Settings, from_dict
+from gitu_core.errors import ConfigError, InputError
+from gitu_core.locks import lock
+from gitu_core.store.files import write_whole
+
+Change = tuple[Sequence[str], Any]
+"""The keys that lead to a setting, and its new value; None removes it."""
+
+SECRETS = "secrets"
+"""The folder in the home folder that has secrets which were typed in, one a file."""
+
+PATIENCE = 5.0
+"""Seconds that one who wants to change a file waits for another one."""
+
+_SECRET = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+
+
+def change(
+    file: Path, changes: Sequence[Change], check: Callable[[Settings], None] = lambda settings: None
+) -> Settings:
+    """Makes all *changes* or none; gives the settings as they are in the file then. `ConfigError` names the field that
+    would not be good, by `from_dict` or by *check*."""
+    file = Path(os.path.realpath(file))  # a link stays a link
+    held = _locked(file)
+    try:
+        text = changed(_text(file), changes)
+        settings = from_dict(tomllib.loads(text))
+        check(settings)
+        _write(file, text)
+    finally:
+        os.close(held)
+    return settings
+
+
+def changed(text: str, changes: Sequence[Change]) -> str:
+    """The text of a file after *changes*. `ConfigError` if it is no TOML."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        document = tomlkit.parse(text)
+        for keys, value in changes:
+            _set(document, keys, value)
+        return tomlkit.dumps(document)
+    except (TOMLKitError, AttributeError, TypeError, ValueError) as error:
+        raise ConfigError(f"gitu.toml: {error}", hint="correct the file by hand", field="gitu.toml") from error
+
+
+def _set(document: Any, keys: Sequence[str], value: Any) -> None:
+    import tomlkit
+
+    *path, last = keys
+    table = document
+    for number, key in enumerate(path):
+        if key not in table:
+            if value is None:
+                return
+            table[key] = tomlkit.table(is_super_table=number + 1 < len(path))
+        table = table[key]
+    if value is not None:
+        table[last] = value
+    elif last in table:
+        del table[last]
+
+
+def keep_secret_file(home: Path, name: str, secret: str) -> Change:
+    """Keeps a secret in a file of its own that only its owner may read; gives the change that names it. The secret
+    itself goes into no settings. `InputError` if it is none."""
+    if not _SECRET.fullmatch(name):
+        raise InputError(f"{name!r} is not the name of a secret", hint="use letters, digits and _")
+    secret = secret.strip()
+    if not secret or not secret.isprintable():
+        raise InputError(f"{name} is empty, or more than one line", hint="paste it once more")
+    folder = home / SECRETS
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_whole(folder / name, secret.encode())
+    return ("secrets", name), f"file:{folder / name}"
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: {error}", hint="correct the file", field=str(file)) from error
+
+
+def _write(file: Path, text: str) -> None:
+    """Writes it for those who could read it before."""
+    before = file.stat() if file.exists() else None
+    write_whole(file, text.encode())
+    if before is not None and os.name == "posix":
+        now = file.stat()
+        if (before.st_uid, before.st_gid) != (now.st_uid, now.st_gid):
+            os.chown(file, before.st_uid, before.st_gid)
+        os.chmod(file, stat.S_IMODE(before.st_mode))
+
+
+def _locked(file: Path) -> int:
+    ends = time.monotonic() + PATIENCE
+    while (held := lock(file.with_name(f".{file.name}.lock"))) is None:
+        if time.monotonic() > ends:
+            what = f"{file} is being changed by somebody else"
+            raise ConfigError(what, hint="try again in a moment", field=str(file))
+        time.sleep(0.05)
+    return held
