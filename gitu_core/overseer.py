@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import msgspec
+from anyio import to_thread
 
 from gitu_core.budget.envelopes import amounts, period_at
 from gitu_core.config import plugin_config
@@ -17,6 +20,7 @@ from gitu_core.errors import InputError, NotReady
 from gitu_core.gateway import turns_of
 from gitu_core.model import Conversation, Outgoing, Text, by_system
 from gitu_core.secrecy import DISCREET, hidden
+from gitu_core.settings import Change, change, keep_secret_file, secret_change
 
 if TYPE_CHECKING:
     from gitu_core.budget import Envelopes, Line
@@ -50,6 +54,9 @@ class Whole(Protocol):
     gateway: Gateway
     channels: Channels
     envelopes: Envelopes
+
+    def begin_anew(self) -> None:
+        """Has the program open another house."""
 
     def channel_names(self, foreground: bool) -> list[str]:
         """The enabled channels that take over the terminal, or those that run in the background."""
@@ -140,6 +147,34 @@ class Overseer:
             if schema.get("writeOnly") and name in values:
                 values[name] = "[secret]"
         return {"schema": manifest.config, "values": values}
+
+    async def configure(
+        self, changes: Sequence[Change], secrets: Mapping[str, str] = MappingProxyType({}), by: str = OPERATOR
+    ) -> None:
+        """Changes the settings file."""
+        settings, registry = self._house.settings, self._house.registry
+        if not settings.file:
+            raise NotReady("this assistant has no settings file", hint="whoever embeds it decides")
+        touched = sorted({keys[1] for keys, _ in changes if len(keys) > 2 and keys[0] == "plugins"})
+
+        def check(changed: Settings) -> None:
+            for id in touched:
+                plugin_config(registry.manifest(id), changed)
+
+        def write() -> None:
+            kept = [secret_change(settings.folder, *each) for each in secrets.items()]
+            change(Path(settings.file), [*changes, *kept], check)  # first, for what is not good must leave nothing
+            for name, secret in secrets.items():
+                keep_secret_file(settings.folder, name, secret)
+
+        await to_thread.run_sync(write)
+        named = [".".join(keys) for keys, _ in changes] + [f"the secret {name}" for name in secrets]
+        self._done(by, f"set {', '.join(named)}")
+
+    async def begin_anew(self, by: str = OPERATOR) -> None:
+        """Has the program take the settings as they are now."""
+        self._house.begin_anew()
+        self._done(by, "begin anew")
 
     async def pages(self) -> Sequence[dict[str, Any]]:
         """The console pages."""

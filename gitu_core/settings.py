@@ -79,18 +79,22 @@ def _set(document: Any, keys: Sequence[str], value: Any) -> None:
         del table[last]
 
 
+def secret_change(home: Path, name: str, secret: str) -> Change:
+    """The change that names the file of a secret. `InputError` if it is no name, or no secret."""
+    if not _SECRET.fullmatch(name):
+        raise InputError(f"{name!r} is not the name of a secret", hint="use letters, digits and _")
+    if not secret.strip() or not secret.strip().isprintable():
+        raise InputError(f"{name} is empty, or more than one line", hint="paste it once more")
+    return ("secrets", name), f"file:{home / SECRETS / name}"
+
+
 def keep_secret_file(home: Path, name: str, secret: str) -> Change:
     """Keeps a secret in a file of its own that only its owner may read; gives the change that names it. The secret
     itself goes into no settings. `InputError` if it is none."""
-    if not _SECRET.fullmatch(name):
-        raise InputError(f"{name!r} is not the name of a secret", hint="use letters, digits and _")
-    secret = secret.strip()
-    if not secret or not secret.isprintable():
-        raise InputError(f"{name} is empty, or more than one line", hint="paste it once more")
-    folder = home / SECRETS
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_whole(folder / name, secret.encode())
-    return ("secrets", name), f"file:{folder / name}"
+    found = secret_change(home, name, secret)
+    (home / SECRETS).mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_whole(home / SECRETS / name, secret.strip().encode())
+    return found
 
 
 def _text(file: Path) -> str:

@@ -5,7 +5,7 @@ Its attributes are ports of the host as they are, so that nothing is said twice;
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from gitu_core.contracts.audit import Audit
@@ -69,6 +69,17 @@ class Admin(Protocol):
 
     async def configuration(self, plugin: str) -> dict[str, Any]:
         """The ``schema`` of a plugin's configuration and the ``values`` that it has, without secrets."""
+
+    async def configure(
+        self, changes: Sequence[tuple[Sequence[str], Any]], secrets: Mapping[str, str] = {}, by: str = OPERATOR
+    ) -> None:
+        """Changes the settings file: all *changes*, each the keys of a setting and its value (None removes it), or
+        none. *secrets*, by name, go into files that only their owner may read. It counts from `begin_anew` on.
+        `ConfigError` names the field that would not be good; `NotReady` where there is no such file."""
+
+    async def begin_anew(self, by: str = OPERATOR) -> None:
+        """Has the program finish what runs and begin anew with the settings as they are now; plugins stop, and start
+        again. `NotReady` where the program does not do that."""
 
     async def pages(self) -> Sequence[dict[str, Any]]:
         """The console pages of all enabled plugins: ``plugin``, ``path``, ``title``, ``icon``."""

@@ -13,7 +13,7 @@ import pytest
 
 from gitu_core.config import Envelope, Settings
 from gitu_core.contracts import Block, Health
-from gitu_core.errors import FacetUnavailable, InputError, NotReady, PluginError
+from gitu_core.errors import ConfigError, FacetUnavailable, InputError, NotReady, PluginError
 from gitu_core.model import Account
 from gitu_core.secrecy import keep_secret
 from gitu_core.testing import FunctionModel, RecordingAdapter, call
@@ -209,3 +209,40 @@ async def test_a_plugin_that_is_trusted_gets_it(site: Site, opened: Open) -> Non
     async with opened("looks", looks={"trusted": True}) as house:
         (result,) = (await house.ask("looks")).results
         assert "breakers" in str(result.content)
+
+
+async def test_settings_are_changed_by_those_who_may_and_only_into_good_ones(tmp_path: Path) -> None:
+    file = tmp_path / "gitu.toml"
+    file.write_text("# kept\n")
+    async with looking(tmp_path / "home", file=str(file)) as (admin, _):
+        await admin.configure([(("budgets", "daily", "cost"), 1.5)], {"SHOP_KEY": "s3cret-pin"}, by="ana")
+        text = file.read_text()
+        assert "# kept" in text
+        assert "cost = 1.5" in text
+        assert "s3cret-pin" not in text
+        assert (tmp_path / "home" / "secrets" / "SHOP_KEY").read_text() == "s3cret-pin"
+        for changes, secrets in (
+            ([(("max_turns",), "many")], {}), ([(("model",), "a")], {"SHOP_KEY": "two\nlines"}),
+            ([(("model",), "a")], {"../KEY": "x"}), ([(("max_turns",), "many")], {"OTHER_KEY": "x"}),
+        ):  # fmt: skip
+            with pytest.raises((ConfigError, InputError)):
+                await admin.configure(changes, secrets)
+        assert file.read_text() == text
+        assert [each.name for each in (tmp_path / "home" / "secrets").iterdir()] == ["SHOP_KEY"]
+        with pytest.raises(NotReady, match="does not begin anew"):
+            await admin.begin_anew()
+    async with looking(tmp_path / "other") as (admin, _):
+        with pytest.raises(NotReady, match="no settings file"):
+            await admin.configure([(("model",), "a")])
+
+
+async def test_what_a_plugin_cannot_be_told_is_named_by_its_field(tmp_path: Path, site: Site) -> None:  # noqa: F811
+    site.install("shop", "", SHOP)
+    file = tmp_path / "gitu.toml"
+    file.write_text("[plugins.shop]\nenabled = true\n")
+    async with looking(tmp_path / "home", file=str(file)) as (admin, _):
+        with pytest.raises(ConfigError) as error:
+            await admin.configure([(("plugins", "shop", "url"), 7)])
+        assert error.value.details["field"] == "plugins.shop.url"
+        await admin.configure([(("plugins", "shop", "url"), "http://x")])
+    assert 'url = "http://x"' in file.read_text()
