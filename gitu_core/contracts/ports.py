@@ -334,6 +334,14 @@ class Sessions(Protocol):
     async def new_session(self, conversation: Conversation, person: str, profile: str = "default") -> Session:
         """Ends the conversation's session, if any, and binds it to a fresh one."""
 
+    async def bind(self, conversation: Conversation, id: str, person: str) -> Session:
+        """Binds a conversation of a person to a session of theirs, which is opened again where it had ended; what it
+        was bound to before ends if nothing was said there. `InputError` if there is no such session of theirs, or one
+        of the two is a group's."""
+
+    async def conversations(self, session: Session) -> Sequence[Conversation]:
+        """The conversations that are bound to a session."""
+
     async def session(self, id: str) -> Session | None:
         """The session with this id."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gitu_core.contracts.ports import Session
+from gitu_core.errors import InputError
 from gitu_core.model import Conversation
 from gitu_core.store.base import Base, replaced
 from gitu_core.store.codec import bound, encoded, unsealed
@@ -24,10 +25,11 @@ class SessionsPart(Base):
             known = self._sessions.get(self._bound.get(key) or "")
             if known is not None and _fits(known, conversation, person):
                 return known
+        moves = self._moves
         found = await self.engine.read(lambda: self._bound_session(key))
         if found is None or not _fits(found, conversation, person):
             found = await self._script(lambda: self._bind(conversation, key, person, profile, False), person)
-        return self._remember(key, found)
+        return self._remember(key, found) if moves == self._moves else found  # it may be bound to another one by now
 
     async def new_session(self, conversation: Conversation, person: str, profile: str = "default") -> Session:
         """Ends the conversation's session, if any, and binds it to a fresh one."""
@@ -35,7 +37,25 @@ class SessionsPart(Base):
         if (old := self._bound.get(key)) is not None:
             self._sessions.drop(old)
         found = await self._script(lambda: self._bind(conversation, key, person, profile, True), person)
+        self._moves += 1
         return self._remember(key, found)
+
+    async def bind(self, conversation: Conversation, id: str, person: str) -> Session:
+        """Binds a conversation of a person to a session of theirs, which is opened again where it had ended; what it
+        was bound to before ends if nothing was said there. `InputError` if there is no such session of theirs, or one
+        of the two is a group's: what is said in a group stays there, and the other way round."""
+        if conversation.kind == "group":
+            raise _groups()
+        key = self._conversation_key(conversation)
+        found, left = await self._script(lambda: self._rebind(conversation, key, id, person), person)
+        self._moves += 1
+        self._sessions.drop(left)
+        return self._remember(key, found)
+
+    async def conversations(self, session: Session) -> Sequence[Conversation]:
+        """The conversations that are bound to a session, but for those of accounts that its person gave up. `Damaged`
+        if one cannot be read."""
+        return [each for each, since in await self._read(lambda: self._bound_to(session)) if since]
 
     async def session(self, id: str) -> Session | None:
         """The session with this id."""
@@ -116,9 +136,49 @@ class SessionsPart(Base):
         yield "session_add", (self.tenant, session.id, person, now, now, None, 0, self._sealed(session))
         return session
 
+    def _rebind(self, conversation: Conversation, key: bytes, id: str, person: str) -> ScriptOf[tuple[Session, str]]:
+        now = self.clock.now()
+        body = self._keys.seal(person, encoded(conversation), bound("conversations", self.tenant, key, person))
+        mine = yield "conversation_hold", (self.tenant, key, conversation.channel, person, id, now, body)
+        rows = () if mine else (yield "conversation_locked", (self.tenant, key))
+        old = rows[0][0] if rows else ""
+        # In one order: two who swap their sessions at once do not wait for each other crosswise.
+        known: dict[str, Session | None] = {}
+        for each in sorted({id, old}):
+            known[each] = yield from self._one("session_locked", each)
+        session = known[id]
+        if session is None or session.person != person:
+            raise InputError("you have no such session", hint="list yours with /sessions", field="session")
+        if any(where.kind == "group" for where, _ in (yield from self._bound_to(session))):
+            raise _groups()
+        if not mine:
+            yield "conversation_bind", (person, id, now, body, self.tenant, key)
+        if session.ended_at is not None:
+            yield "session_open", (now, None, self.tenant, id)
+            session = replaced(session, ended_at=None, active_at=now)
+        left = known[old]
+        if left is not None and old != id and not left.messages and not (yield from self._bound_to(left)):
+            yield "session_end", (now, self.tenant, old)
+        return session, old
+
+    def _bound_to(self, session: Session) -> ScriptOf[list[tuple[Conversation, float]]]:
+        rows = yield "conversations_in", (self.tenant, session.person, session.id)
+        yield from self._keys.load([row[1] for row in rows])
+        found: list[tuple[Conversation, float]] = []
+        for key, body, since in rows:
+            seal = ("conversations", self.tenant, bytes(key), session.person)
+            found.append(
+                (unsealed(self._keys, body, Conversation, f"a conversation of {session.person}", *seal), since)
+            )
+        return found
+
     def _sealed(self, session: Session) -> bytes:
         data = encoded(session, Session)
         return self._keys.seal(session.person, data, bound("sessions", self.tenant, session.id, session.person))
+
+
+def _groups() -> InputError:
+    return InputError("a group has sessions of its own", hint="continue one that began in private", field="session")
 
 
 def _fits(session: Session, conversation: Conversation, person: str) -> bool:
