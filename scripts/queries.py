@@ -93,7 +93,7 @@ def _reads() -> dict[str, ClauseElement]:
         "session_count": q.pick(t.SESSIONS, "messages", "tenant id"),
         "sessions": q.first(q.pick(t.SESSIONS, session, "tenant").order_by(sessions.active_at.desc())),
         "sessions_of": q.first(q.pick(t.SESSIONS, session, "tenant person").order_by(sessions.active_at.desc())),
-        "conversations_in": q.pick(t.CONVERSATIONS, "conversation body bound_at", "tenant person session"),
+        "conversations_in": q.pick(t.CONVERSATIONS, "conversation body", "tenant person session"),
         "conversation_locked": q.pick(t.CONVERSATIONS, "session", "tenant conversation").with_for_update(),
         "inbox_one": q.pick(inbox, f"{row} worker done_at outcome", "tenant id"),
         "history": q.first(said.where(n < q.number("below")).order_by(n.desc())),

@@ -111,7 +111,8 @@ class OutboxEntry(Value, frozen=True):
     """Something to be said and what became of it so far; written again, it updates the delivery.
 
     It goes out in `pieces` (0 = not known yet), of which the first `done` were delivered, under the channel's `ids`.
-    `told`: a person was told that nobody knows whether it arrived. Times are in seconds since 1970, UTC.
+    `told`: a person was told that nobody knows whether it arrived; `unsure`: one of the tries may have arrived. Times
+    are in seconds since 1970, UTC.
     """
 
     outgoing: Outgoing
@@ -125,6 +126,7 @@ class OutboxEntry(Value, frozen=True):
     done: int = 0
     at: float = 0.0
     told: bool = False
+    unsure: bool = False
 
 
 class Approval(Value, frozen=True):
@@ -339,8 +341,8 @@ class Sessions(Protocol):
         was bound to before ends if nothing was said there. `InputError` if there is no such session of theirs, or one
         of the two is a group's."""
 
-    async def conversations(self, session: Session) -> Sequence[Conversation]:
-        """The conversations that are bound to a session."""
+    async def conversations(self, person: str, session: str = "") -> Sequence[Conversation]:
+        """The conversations of a person that are bound to a session, or to any; the one that was bound last first."""
 
     async def session(self, id: str) -> Session | None:
         """The session with this id."""

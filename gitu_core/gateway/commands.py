@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 
 from gitu_core.contracts.ports import InboxEntry, Records, Session, Sessions
 from gitu_core.gateway.identity import DOUBTFUL, Identity
 from gitu_core.gateway.intake import split
+from gitu_core.gateway.pulse import clock_time
 from gitu_core.gateway.talks import Talks
 from gitu_core.model import Conversation, Part, Text
 
@@ -101,7 +101,7 @@ class Commands:
             case "status":
                 return "\n".join(await self._status())
             case "session":
-                since = f"{session.messages} messages, since {_when(session.created_at)}"
+                since = f"{session.messages} messages, since {clock_time(session.created_at)}"
                 return f"session {session.id}, profile {session.profile}, {since}"
             case "sessions":
                 return "\n".join(f"{n}. {_line(each)}" for n, each in enumerate(await self._talks.listed(person), 1))
@@ -134,8 +134,4 @@ class Commands:
 def _line(session: Session) -> str:
     ended = "" if session.ended_at is None else ", ended"
     title = f"  {session.title}" if session.title else ""
-    return f"{session.id}  {_when(session.active_at)}  {session.messages} messages{ended}{title}"
-
-
-def _when(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{session.id}  {clock_time(session.active_at)}  {session.messages} messages{ended}{title}"

@@ -25,7 +25,7 @@ from gitu_core.failpoints import hit
 from gitu_core.gateway.jobs import Job
 from gitu_core.gateway.live import Live
 from gitu_core.gateway.pieces import pieces
-from gitu_core.gateway.sending import FIRST_WAIT, GIVE_UP, LONGEST_WAIT, NOTICE, RECHECK, Sender, lost_state
+from gitu_core.gateway.sending import FIRST_WAIT, GIVE_UP, LONGEST_WAIT, MOVED, NOTICE, RECHECK, Sender, lost_state
 from gitu_core.model import Conversation, Delivery, Outgoing, Text, join_all
 
 log = logging.getLogger("gitu.gateway")
@@ -78,6 +78,8 @@ class Outbox:
         self._known: set[str] = set()  # what waits here, by id, until it is dealt with
         self._coming: dict[str, OutboxEntry] = {}  # what does not wait, from `entry` until it is forgotten
         self._untold: set[tuple[str, str, str]] = set()
+        self.instead: Callable[[OutboxEntry], Awaitable[OutboxEntry | None]] = _nowhere
+        self.arrived: Callable[[OutboxEntry], None] = lambda _: None  # told of what was for another channel
 
     # ---- what is to be said -------------------------------------------------------------------------------------
 
@@ -145,9 +147,26 @@ class Outbox:
         await self._hold()
         entry, delivery = await self._sender.sent(adapter, entry)
         hit("outbox.after")
+        if entry.state == "dead" and (moved := await self._refused(entry)) is not None:
+            return moved, delivery
         self._records.post(entry)
         hit("outbox.marked")
+        if entry.state == "sent" and entry.outgoing.id.endswith(MOVED):
+            self.arrived(entry)
         return entry, delivery
+
+    async def _refused(self, entry: OutboxEntry) -> OutboxEntry | None:
+        """Has what a channel will never take said elsewhere, where that can be; gives the entry as it stands then."""
+        try:
+            if (to := await self.instead(entry)) is None:
+                return None
+            await self._records.write(moved := _moved(entry, to), to)
+        except StoreError as error:
+            log.warning("message %s stays where it was refused: %s", entry.outgoing.id, error)
+            return None
+        hit("outbox.moved")
+        await self._later(to)
+        return moved
 
     async def _tell(self, entry: OutboxEntry, delivery: Delivery) -> None:
         if entry.state == "unknown":
@@ -290,7 +309,9 @@ class Outbox:
                 self._records.post(msgspec.structs.replace(entry, state="sent"))
                 return
         if how == "idempotent":
-            self._put(queue, msgspec.structs.replace(entry, next_at=0.0))
+            # Where it could not be asked about, it may have arrived.
+            unsure = entry.unsure or adapter.channel.delivery != "verifiable"
+            self._put(queue, msgspec.structs.replace(entry, next_at=0.0, unsure=unsure))
             return
         lost = msgspec.structs.replace(entry, state=lost_state(entry), detail="the process ended while it was sent")
         self._records.post(lost)
@@ -327,13 +348,48 @@ class Outbox:
             log.warning("channel %s: what waits could not be sent: %s", adapter.channel.name, error)
             line.popleft()
         finally:
-            if not line or line[0][1].outgoing.id != id:
-                self._known.discard(id)
-                queue.left.add(id)
-            if not line:
-                del queue.waiting[where]
-            queue.busy.discard(where)
-            queue.kick.set()
+            self._freed(queue, where, id)
+
+    def _freed(self, queue: _Queue, where: tuple[str, str], id: str) -> None:
+        """Nothing is being sent in a conversation any more; *id* was."""
+        line = queue.waiting[where]
+        if not line or line[0][1].outgoing.id != id:
+            self._known.discard(id)
+            queue.left.add(id)
+        if not line:
+            del queue.waiting[where]
+        queue.busy.discard(where)
+        queue.kick.set()
+
+    # ---- what goes elsewhere -------------------------------------------------------------------------------------
+
+    async def stuck(self, channel: str) -> Sequence[OutboxEntry]:
+        """What waits for a channel and is not being sent, the first of each conversation; where the channel ended, all
+        of it."""
+        if (queue := self._queues.get(channel)) is None:
+            return await self._records.unsent(PAGE, channel=channel)
+        return [line[0][1] for where, line in queue.waiting.items() if where not in queue.busy | queue.direct.keys()]
+
+    async def move(self, entry: OutboxEntry, to: OutboxEntry) -> bool:
+        """Has something said as *to* instead, in one commit; False if it is being sent by now, or was dealt with."""
+        conversation = entry.outgoing.conversation
+        queue, where = self._queues.get(conversation.channel), (conversation.id, conversation.thread)
+        line = queue.waiting.get(where) if queue is not None else None
+        if queue is not None:
+            if where in queue.busy or where in queue.direct or not line or line[0][1] is not entry:
+                return False
+            queue.busy.add(where)  # nobody sends it meanwhile
+        try:
+            with anyio.CancelScope(shield=True):  # what is on disk by then must not be sent from memory
+                await self._records.write(_moved(entry, to), to)
+            if line:
+                line.popleft()
+        finally:
+            if queue is not None:
+                self._freed(queue, where, entry.outgoing.id)
+        hit("outbox.moved")
+        await self._later(to)
+        return True
 
     # ---- what nobody knows about ---------------------------------------------------------------------------------
 
@@ -382,6 +438,15 @@ class Outbox:
 def to_say(entries: Sequence[Record]) -> list[OutboxEntry]:
     """Those of committed records that are to be said now."""
     return [each for each in entries if isinstance(each, OutboxEntry) and each.state in ("queued", "sending")]
+
+
+async def _nowhere(entry: OutboxEntry) -> None:
+    """There is no other channel."""
+
+
+def _moved(entry: OutboxEntry, to: OutboxEntry) -> OutboxEntry:
+    """An entry that is said as *to* instead."""
+    return msgspec.structs.replace(entry, state="dropped", detail=f"said on {to.outgoing.conversation.channel} instead")
 
 
 def _place(entry: OutboxEntry) -> tuple[str, str, str]:

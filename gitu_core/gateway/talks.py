@@ -64,14 +64,14 @@ class Talks:
         return None
 
     async def _bound(self, session: Session) -> str:
-        channels = sorted({each.channel for each in await self._sessions.conversations(session)})
+        channels = sorted({each.channel for each in await self._sessions.conversations(session.person, session.id)})
         asked = await self._records.approvals(session=session.id)
         words = f"You go on here in session {session.id}, {session.messages} messages, on {', '.join(channels)}."
         return f"{words} /questions shows what waits there for your answer." if asked else words
 
     async def _is_groups(self, session: Session) -> bool:
         """True if a session is a group's, or was: then a group may read of it."""
-        if any(each.kind == "group" for each in await self._sessions.conversations(session)):
+        if any(each.kind == "group" for each in await self._sessions.conversations(session.person, session.id)):
             return True
         said = await self._records.history(session.id, max_tokens=20_000, max_messages=100)
         return any(reader.startswith(ANY_GROUP) for each in said for reader in each.message.label.readers or ())

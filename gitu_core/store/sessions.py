@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from gitu_core.contracts.ports import Session
@@ -52,10 +52,11 @@ class SessionsPart(Base):
         self._sessions.drop(left)
         return self._remember(key, found)
 
-    async def conversations(self, session: Session) -> Sequence[Conversation]:
-        """The conversations that are bound to a session, but for those of accounts that its person gave up. `Damaged`
-        if one cannot be read."""
-        return [each for each, since in await self._read(lambda: self._bound_to(session)) if since]
+    async def conversations(self, person: str, session: str = "") -> Sequence[Conversation]:
+        """The conversations of a person that are bound to a session, or to any; the one that was bound last first, at
+        most 100. Those of accounts that they gave up are left out. `Damaged` if one cannot be read."""
+        rows = await self._read(self._script_of("conversations_of", self.tenant, person, 100, bodies=(1,)))
+        return [self._conversation(row, person) for row in rows if session in ("", row[2])]
 
     async def session(self, id: str) -> Session | None:
         """The session with this id."""
@@ -75,10 +76,7 @@ class SessionsPart(Base):
     async def conversation_of(self, person: str) -> Conversation | None:
         """The conversation with one person alone that was bound to a session last. `Damaged` if it cannot be read."""
         rows = await self._read(self._script_of("conversations_of", self.tenant, person, 100, bodies=(1,)))
-        what, seal = f"a conversation of {person}", ("conversations", self.tenant)
-        found: Iterator[Conversation] = (
-            unsealed(self._keys, body, Conversation, what, *seal, key, person) for key, body in rows
-        )
+        found = (self._conversation(row, person) for row in rows)
         return next((each for each in found if each.kind == "direct"), None)
 
     async def end_session(self, id: str) -> None:
@@ -149,7 +147,7 @@ class SessionsPart(Base):
         session = known[id]
         if session is None or session.person != person:
             raise InputError("you have no such session", hint="list yours with /sessions", field="session")
-        if any(where.kind == "group" for where, _ in (yield from self._bound_to(session))):
+        if any(where.kind == "group" for where in (yield from self._bound_to(session))):
             raise _groups()
         if not mine:
             yield "conversation_bind", (person, id, now, body, self.tenant, key)
@@ -161,15 +159,14 @@ class SessionsPart(Base):
             yield "session_end", (now, self.tenant, old)
         return session, old
 
-    def _bound_to(self, session: Session) -> ScriptOf[list[tuple[Conversation, float]]]:
+    def _bound_to(self, session: Session) -> ScriptOf[list[Conversation]]:
         rows = yield "conversations_in", (self.tenant, session.person, session.id)
         yield from self._keys.load([row[1] for row in rows])
-        found: list[tuple[Conversation, float]] = []
-        for key, body, since in rows:
-            seal = ("conversations", self.tenant, bytes(key), session.person)
-            found.append(
-                (unsealed(self._keys, body, Conversation, f"a conversation of {session.person}", *seal), since)
-            )
+        return [self._conversation(row, session.person) for row in rows]
+
+    def _conversation(self, row: Any, person: str) -> Conversation:
+        seal = ("conversations", self.tenant, bytes(row[0]), person)
+        found: Conversation = unsealed(self._keys, row[1], Conversation, f"a conversation of {person}", *seal)
         return found
 
     def _sealed(self, session: Session) -> bytes:

@@ -25,7 +25,7 @@ async def test_a_conversation_goes_on_in_another_session_and_what_it_leaves_empt
     assert (found.id, found.profile) == (first.id, "work")
     assert (await store.session_for(CHAT, "ana")).id == (await store.session_for(ROOM, "ana")).id == first.id
     assert await store.session_of(CHAT) == found
-    assert {each.channel for each in await store.conversations(found)} == {"terminal", "telegram"}
+    assert {each.channel for each in await store.conversations("ana", found.id)} == {"terminal", "telegram"}
     left = await store.session(second.id)
     assert left is not None
     assert left.ended_at is not None
