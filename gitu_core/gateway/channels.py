@@ -18,7 +18,7 @@ from gitu_core.errors import AuthFailed, ConfigError, GituError, NotReady
 from gitu_core.gateway.fallback import Fallback
 from gitu_core.gateway.gateway import Gateway
 from gitu_core.gateway.inbox import AdapterInbox
-from gitu_core.gateway.pulse import EVERY, Board, Pulse
+from gitu_core.gateway.pulse import EVERY, WORSE, Board, Pulse
 from gitu_core.isolation import is_cancellation
 
 log = logging.getLogger("gitu.gateway")
@@ -121,8 +121,10 @@ class Channels:
             self._scopes[name] = scope
             await self.run(sending.adapter)
         del self._scopes[name]
-        self.board.pulses[name].runs = False
+        pulse = self.board.pulses[name]
+        pulse.runs = False
         sending.scope.cancel()
+        await self._noted(pulse)
         running.remove(sending)
         if not running:
             care.cancel()
@@ -130,15 +132,10 @@ class Channels:
     # ---- how they are -----------------------------------------------------------------------------
 
     async def _look_after_all(self, adapters: Sequence[Adapter], scope: anyio.CancelScope) -> None:
-        try:
-            with scope:
-                async with anyio.create_task_group() as group:
-                    for each in adapters:
-                        group.start_soon(self._look_after, each)
-        finally:
-            with anyio.move_on_after(WITHIN, shield=True):
+        with scope:
+            async with anyio.create_task_group() as group:
                 for each in adapters:
-                    await self._noted(self.board.pulses[each.channel.name])
+                    group.start_soon(self._look_after, each)
 
     async def _look_after(self, adapter: Adapter) -> None:
         """Asks a channel how it is, again and again, and finds other ways where it is down; also when it ended, as long
@@ -171,15 +168,13 @@ class Channels:
     async def _answer(self, adapter: Adapter) -> Health:
         try:
             found: object = await adapter.health()
-        except GituError as error:
-            return Health("failed", str(error), error.hint or "see the log")
         except (
             BaseException
-        ) as error:  # an adapter is somebody else's code: what it raises is its channel's trouble only
+        ) as error:  # somebody else's code: what it raises is its channel's trouble only
             if is_cancellation(error):
                 raise
-            return Health("failed", f"{type(error).__name__} was raised where it was asked how it is", "see the log")
-        if isinstance(found, Health) and found.state in ("ok", "starting", "degraded", "failed"):
+            return _trouble("failed", error)
+        if isinstance(found, Health) and found.state in WORSE:
             return found
         return Health("failed", f"it answered {type(found).__name__} where it was asked how it is", "update its plugin")
 
@@ -206,17 +201,14 @@ class Channels:
                     await adapter.receive(AdapterInbox(self._gateway, name))
                     ended = True
                     return
-                except (AuthFailed, ConfigError) as error:
-                    ended = True
-                    pulse.receives(_trouble("failed", error))
-                    return
-                except GituError as error:
-                    pulse.receives(_trouble("degraded", error))
                 except BaseException as error:  # an adapter is somebody else's code: its defect is its channel's only
                     if is_cancellation(error):
                         raise
-                    log.exception("channel %s raised", name)
-                    pulse.receives(_trouble("degraded", error))
+                    ended = isinstance(error, AuthFailed | ConfigError)
+                    log.error("channel %s: %s", name, error, exc_info=None if isinstance(error, GituError) else error)
+                    pulse.receives(_trouble("failed" if ended else "degraded", error))
+                    if ended:
+                        return
                 wait = 1.0 if self._clock.monotonic() - began > LONGEST_WAIT else min(wait * 2, LONGEST_WAIT)
                 await self._clock.sleep(
                     wait * (0.5 + self.draw() / 2)
@@ -226,4 +218,5 @@ class Channels:
 
 
 def _trouble(state: Literal["degraded", "failed"], error: BaseException) -> Health:
-    return Health(state, str(error), getattr(error, "hint", "") or "see the log")
+    words = str(error) if isinstance(error, GituError) else f"{type(error).__name__} was raised"
+    return Health(state, words, getattr(error, "hint", "") or "see the log")

@@ -48,16 +48,13 @@ class Fallback:
 
     async def look(self, pulse: Pulse) -> None:
         """Moves what has waited for too long for a channel; tells its people once an outage that it is down."""
-        moved = True
-        while moved:
-            moved = False
-            for each in await self._outbox.stuck(pulse.name):
-                late = each.tries and self._clock.now() - each.at > STUCK
-                if pulse.down > MOVE_AFTER:
-                    to = await self.instead(each, f"which is down since {clock_time(pulse.outage)}")
-                else:
-                    to = await self.instead(each) if late else None
-                moved = (to is not None and await self._outbox.move(each, to)) or moved
+
+        async def instead(entry: OutboxEntry) -> OutboxEntry | None:
+            if pulse.down > MOVE_AFTER:
+                return await self.instead(entry, f"which is down since {clock_time(pulse.outage)}")
+            return await self.instead(entry) if entry.tries and self._clock.now() - entry.at > STUCK else None
+
+        await self._outbox.divert(pulse.name, instead)
         if pulse.down > TELL_AFTER and not pulse.told:
             pulse.told = True
             await self._tell(pulse)
@@ -82,10 +79,9 @@ class Fallback:
         now = self._clock.monotonic()
         if not person or now < self._nowhere.get((person, channel), 0.0):
             return None
-        ways = await self._identity.ways(person)
-        if channel in ways:
+        if ways := await self._identity.ways(person, channel):
             for each in await self._sessions.conversations(person):
-                if each.kind == "direct" and each.channel in ways - {channel} and await self._works(each.channel):
+                if each.kind == "direct" and each.channel in ways and await self._works(each.channel):
                     return each
         if len(self._nowhere) > 10_000:
             self._nowhere.clear()

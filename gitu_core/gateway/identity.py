@@ -141,13 +141,13 @@ class Identity:
         gone = [number for number, each in enumerate(entries) if each.person in self.off]
         return gone + [n for n in range(self._looks % every, len(entries), every) if await self.left(entries[n])]
 
-    async def ways(self, person: str) -> set[str]:
-        """The channels on which a person may be told what was for another one of them: where nobody can speak in their
-        name, and the operator did not say otherwise."""
-        found = [] if person in self.off else await self._people.accounts(person)
-        channels = {each.account.channel for each in found}
+    async def ways(self, person: str, channel: str) -> set[str]:
+        """The channels on which a person may be told what was for *channel*: where nobody can speak in their name, and
+        the operator did not say otherwise."""
+        kept = {name for name, rules in self._rules.items() if not rules.fallback}
+        found = [] if person in self.off or channel in kept else await self._people.accounts(person)
         doubtful = {each.account.channel for each in found if not self.vouches(each.account.channel, each.trust)}
-        return {each for each in channels - doubtful if each not in self._rules or self._rules[each].fallback}
+        return {each.account.channel for each in found} - doubtful - kept - {channel}
 
     async def lately(self, channel: str, since: float) -> Sequence[str]:
         """The people who used a channel since a time."""

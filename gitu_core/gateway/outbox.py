@@ -20,7 +20,7 @@ from anyio.abc import TaskGroup
 
 from gitu_core.contracts import Adapter
 from gitu_core.contracts.ports import Clock, Hooks, OutboxEntry, Record, Records
-from gitu_core.errors import StoreError
+from gitu_core.errors import GituError, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.jobs import Job
 from gitu_core.gateway.live import Live
@@ -35,6 +35,10 @@ AT_ONCE = 64
 
 PAGE = 1_000
 """How much of what waits is read from disk at once."""
+
+
+Instead = Callable[[OutboxEntry], Awaitable[OutboxEntry | None]]
+"""Tells what is said elsewhere in the place of an entry; None where it stays."""
 
 
 @dataclass(eq=False)
@@ -78,7 +82,7 @@ class Outbox:
         self._known: set[str] = set()  # what waits here, by id, until it is dealt with
         self._coming: dict[str, OutboxEntry] = {}  # what does not wait, from `entry` until it is forgotten
         self._untold: set[tuple[str, str, str]] = set()
-        self.instead: Callable[[OutboxEntry], Awaitable[OutboxEntry | None]] = _nowhere
+        self.instead: Instead = _nowhere
         self.arrived: Callable[[OutboxEntry], None] = lambda _: None  # told of what was for another channel
 
     # ---- what is to be said -------------------------------------------------------------------------------------
@@ -158,15 +162,13 @@ class Outbox:
     async def _refused(self, entry: OutboxEntry) -> OutboxEntry | None:
         """Has what a channel will never take said elsewhere, where that can be; gives the entry as it stands then."""
         try:
-            if (to := await self.instead(entry)) is None:
+            if (to := await self._move(entry, self.instead)) is None:
                 return None
-            await self._records.write(moved := _moved(entry, to), to)
-        except StoreError as error:
+            await self._announce(to)
+        except GituError as error:
             log.warning("message %s stays where it was refused: %s", entry.outgoing.id, error)
             return None
-        hit("outbox.moved")
-        await self._later(to)
-        return moved
+        return _moved(entry, to)
 
     async def _tell(self, entry: OutboxEntry, delivery: Delivery) -> None:
         if entry.state == "unknown":
@@ -363,33 +365,43 @@ class Outbox:
 
     # ---- what goes elsewhere -------------------------------------------------------------------------------------
 
-    async def stuck(self, channel: str) -> Sequence[OutboxEntry]:
-        """What waits for a channel and is not being sent, the first of each conversation; where the channel ended, all
-        of it."""
-        if (queue := self._queues.get(channel)) is None:
-            return await self._records.unsent(PAGE, channel=channel)
-        return [line[0][1] for where, line in queue.waiting.items() if where not in queue.busy | queue.direct.keys()]
+    async def divert(self, channel: str, instead: Instead) -> None:
+        """Has what waits for a channel said elsewhere, each in one commit; in a conversation one after the other, as
+        long as *instead* tells what to say. Nothing is sent there meanwhile."""
+        if (queue := self._queues.get(channel)) is None:  # the channel ended
+            for entry in await self._records.unsent(PAGE, channel=channel):
+                await self._announce(await self._move(entry, instead))
+            return
+        for where in tuple(queue.waiting):
+            line = queue.waiting.get(where)
+            if not line or where in queue.busy or where in queue.direct:
+                continue
+            queue.busy.add(where)
+            id = line[0][1].outgoing.id
+            try:
+                while line and (to := await self._move(line[0][1], instead)) is not None:
+                    gone = line.popleft()[1].outgoing.id
+                    self._known.discard(gone)
+                    queue.left.add(gone)
+                    await self._announce(to)
+            except BaseException:  # nobody knows whether it was written: what is left is read from disk
+                self._known.difference_update(each.outgoing.id for _, each in line)
+                line.clear()
+                queue.look = True
+                raise
+            finally:
+                self._freed(queue, where, id)
 
-    async def move(self, entry: OutboxEntry, to: OutboxEntry) -> bool:
-        """Has something said as *to* instead, in one commit; False if it is being sent by now, or was dealt with."""
-        conversation = entry.outgoing.conversation
-        queue, where = self._queues.get(conversation.channel), (conversation.id, conversation.thread)
-        line = queue.waiting.get(where) if queue is not None else None
-        if queue is not None:
-            if where in queue.busy or where in queue.direct or not line or line[0][1] is not entry:
-                return False
-            queue.busy.add(where)  # nobody sends it meanwhile
-        try:
+    async def _move(self, entry: OutboxEntry, instead: Instead) -> OutboxEntry | None:
+        if (to := await instead(entry)) is not None:
             with anyio.CancelScope(shield=True):  # what is on disk by then must not be sent from memory
                 await self._records.write(_moved(entry, to), to)
-            if line:
-                line.popleft()
-        finally:
-            if queue is not None:
-                self._freed(queue, where, entry.outgoing.id)
-        hit("outbox.moved")
-        await self._later(to)
-        return True
+        return to
+
+    async def _announce(self, to: OutboxEntry | None) -> None:
+        if to is not None:
+            hit("outbox.moved")
+            await self._later(to)
 
     # ---- what nobody knows about ---------------------------------------------------------------------------------
 

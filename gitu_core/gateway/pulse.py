@@ -9,9 +9,12 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
+import msgspec
+
 from gitu_core.contracts import Health
 from gitu_core.contracts.host import Entry
 from gitu_core.contracts.ports import Clock, PluginState, Workers
+from gitu_core.errors import Damaged
 from gitu_core.model import Value
 from gitu_core.secrecy import hidden
 
@@ -26,7 +29,8 @@ CALM = 60.0
 LONGEST = 500
 """Characters of what a channel says of itself."""
 
-_WORSE = {"ok": 0, "starting": 1, "degraded": 2, "failed": 3}
+WORSE = {"ok": 0, "starting": 1, "degraded": 2, "failed": 3}
+"""The states of a channel; what is above 1 is an outage."""
 
 
 class Seen(Value, frozen=True):
@@ -50,7 +54,7 @@ class Pulse:
         self._said, self._trouble = Health(), Health()
         self._receives: float | None = None
         self.outage, self._began, self._well = 0.0, 0.0, float("-inf")
-        if known is not None and _WORSE.get(known.state, 0) > 1 and known.outage:
+        if known is not None and WORSE.get(known.state, 0) > 1 and known.outage:
             # What was down when an earlier run ended, and still is, is down since then.
             self.outage, self._well = known.outage, clock.monotonic()
             self._began = clock.monotonic() - max(0.0, clock.now() - known.outage)
@@ -60,7 +64,7 @@ class Pulse:
     @property
     def down(self) -> float:
         """Seconds since the outage began in which it is; 0 where it works."""
-        return self._clock.monotonic() - self._began if _WORSE[self.health.state] > 1 else 0.0
+        return self._clock.monotonic() - self._began if WORSE[self.health.state] > 1 else 0.0
 
     @property
     def seen(self) -> Seen:
@@ -81,9 +85,9 @@ class Pulse:
         self._judge()
 
     def _judge(self) -> None:
-        found = max(self._trouble, self._said, key=lambda each: _WORSE[each.state])
+        found = max(self._trouble, self._said, key=lambda each: WORSE[each.state])
         found = Health(found.state, hidden(found.detail)[:LONGEST], hidden(found.hint)[:LONGEST])
-        was, bad, now = _WORSE[self.health.state] > 1, _WORSE[found.state] > 1, self._clock.monotonic()
+        was, bad, now = WORSE[self.health.state] > 1, WORSE[found.state] > 1, self._clock.monotonic()
         if found.state != self.health.state:
             self.since = self._clock.now()
         if bad and not was and now - self._well > CALM:
@@ -111,16 +115,19 @@ class Board:
     async def save(self, pulse: Pulse) -> None:
         """Keeps how a channel is, where that changed."""
         if (seen := pulse.seen) != pulse.saved:
-            value = {name: getattr(seen, name) for name in ("state", "detail", "hint", "since", "outage")}
-            await self._state.kv_put(self._owner, Entry(f"channel/{pulse.name}", value))
+            await self._state.kv_put(self._owner, Entry(f"channel/{pulse.name}", msgspec.to_builtins(seen)))
             pulse.saved = seen
 
     async def seen(self, name: str) -> Seen | None:
         """How a channel was when a process ran it last."""
-        entry = await self._state.kv_get(self._owner, f"channel/{name}")
-        owner = await self._workers.owner(f"channel:{name}")
-        runs = owner is not None and not owner.gone
-        return Seen(**entry.value, runs=runs) if entry is not None and isinstance(entry.value, dict) else None
+        try:
+            entry = await self._state.kv_get(self._owner, f"channel/{name}")
+            seen = msgspec.convert(entry.value, Seen) if entry is not None else None
+        except (Damaged, msgspec.ValidationError) as error:  # it is written again at the next change
+            log.warning("how the channel %s was cannot be read: %s", name, error)
+            return None
+        runs = await self._workers.owner(f"channel:{name}") is not None
+        return msgspec.structs.replace(seen, runs=runs) if seen is not None else None
 
     async def works(self, name: str) -> bool:
         """True if something can be said on a channel now, as far as anybody knows."""

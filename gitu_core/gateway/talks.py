@@ -70,9 +70,8 @@ class Talks:
         return f"{words} /questions shows what waits there for your answer." if asked else words
 
     async def _is_groups(self, session: Session) -> bool:
-        """True if a session is a group's, or was: then a group may read of it."""
-        if any(each.kind == "group" for each in await self._sessions.conversations(session.person, session.id)):
-            return True
+        """True if a group may read of what was said in a session. One in which nothing was said yet is known by its
+        conversation, see `Sessions.bind`."""
         said = await self._records.history(session.id, max_tokens=20_000, max_messages=100)
         return any(reader.startswith(ANY_GROUP) for each in said for reader in each.message.label.readers or ())
 

@@ -6,11 +6,10 @@ from contextlib import asynccontextmanager
 
 import anyio
 import pytest
-from msgspec.structs import replace
 
 from gitu_core import Gitu
 from gitu_core.config import from_dict
-from gitu_core.errors import AuthFailed, StoreError
+from gitu_core.errors import AuthFailed
 from gitu_core.gateway.fallback import MOVE_AFTER, STUCK, TELL_AFTER
 from gitu_core.gateway.pulse import CALM, EVERY
 from gitu_core.model import Account, Conversation, Delivery, Health, Label, Outgoing, Text
@@ -51,11 +50,12 @@ class Time:
 
 
 @asynccontextmanager
-async def talking(clock, *adapters, model=ECHO, others=("ana",), **options):
-    """An assistant on several channels, on all of which *others* are one person each."""
-    gitu = Gitu(model=model, plugins=[On(each) for each in adapters], use=["*"], clock=clock, **options)
+async def talking(clock, *adapters, model=ECHO, others=("ana",), idle=(), **options):
+    """An assistant on several channels, on all of which *others* are one person each. *idle* are there and do not run
+    here."""
+    gitu = Gitu(model=model, plugins=[On(each) for each in (*adapters, *idle)], use=["*"], clock=clock, **options)
     async with gitu, anyio.create_task_group() as group:
-        group.start_soon(gitu.serve)
+        group.start_soon(gitu.serve, *(each.channel.name for each in adapters))
         for user in others:
             await adapters[0].talk("hello", user=user)
             person = (await gitu.house.store.known(Account(adapters[0].channel.name, user))).person.id
@@ -205,13 +205,14 @@ async def test_what_others_may_read_or_not_and_what_the_operator_forbids_stays(f
         start = len(two.sent)
         one.down = True
         await one.say("to all", user="ana", group="team")
-        secret = Outgoing("s", "s", Conversation("one", "ana"), (Text("bob's"),), label=Label(readers=frozenset({"user:bob"})))
+        secret = Outgoing(
+            "s", "s", Conversation("one", "ana"), (Text("bob's"),), label=Label(readers=frozenset({"user:bob"}))
+        )
         await gitu.house.notify(secret)
         await until(lambda: queued(gitu, "one"))
         await time.pass_by(MOVE_AFTER + 4 * EVERY)
         assert words(two, start) == []
-    assert len(await_ids := one.tries) >= 1
-    assert await_ids
+        assert len(await queued(gitu, "one")) == 2
 
 
 @pytest.mark.parametrize("of", ["one", "two"])
@@ -311,19 +312,20 @@ async def test_an_error_between_the_move_and_the_sending_neither_loses_nor_doubl
 
 async def test_a_channel_of_another_process_is_a_way_as_well(fake_clock, tmp_path):
     one, two, time = Line("one"), Line("two"), Time(fake_clock)
-    async with talking(fake_clock, one, home=tmp_path) as gitu:
+    async with talking(fake_clock, one, idle=[two], home=tmp_path) as gitu:
         other = Gitu(model=ECHO, plugins=[On(two)], use=["*"], clock=fake_clock, home=tmp_path)
         async with other, anyio.create_task_group() as group:
             group.start_soon(other.serve)
             person = (await gitu.sessions())[0].person
             await gitu.house.store.link(Account("two", "ana"), person)
             await two.say("hello")
-            await until(lambda: time.pass_by(EVERY), 10)
             await until(lambda: len(two.sent) == 1)
+            await time.pass_by(2 * EVERY)
             one.down = True
             await one.say("a question")
             await until(lambda: queued(gitu, "one"))
-            await time.pass_by(MOVE_AFTER + 4 * EVERY)
+            for _ in range(30):  # the other process looks now and then
+                await time.pass_by(EVERY)
             await until(lambda: len(two.sent) == 2)
             assert "you said a question" in two.sent[1].text
             group.cancel_scope.cancel()
@@ -339,13 +341,11 @@ async def test_what_was_down_before_a_restart_is_down_since_then(fake_clock, tmp
     again, other = Line("one"), Line("two")
     again.down = True
     plugins = [On(again), On(other)]
-    async with Gitu(model=ECHO, plugins=plugins, use=["*"], clock=fake_clock, home=tmp_path) as gitu:
-        async with anyio.create_task_group() as group:
-            group.start_soon(gitu.serve)
-            await other._ready()
-            await time.pass_by(MOVE_AFTER / 2 + EVERY)
-            await until(lambda: other.sent)
-            assert "which is down since 2027-01-15 08:00 UTC" in other.sent[0].text
-            group.cancel_scope.cancel()
-    assert replace(other.sent[0].conversation, channel="one") == Conversation("one", "ana")
-    assert StoreError
+    gitu = Gitu(model=ECHO, plugins=plugins, use=["*"], clock=fake_clock, home=tmp_path)
+    async with gitu, anyio.create_task_group() as group:
+        group.start_soon(gitu.serve)
+        await other._ready()
+        await time.pass_by(MOVE_AFTER / 2 + EVERY)
+        await until(lambda: other.sent)
+        assert "which is down since 2027-01-15 08:00 UTC" in other.sent[0].text
+        group.cancel_scope.cancel()
