@@ -74,7 +74,7 @@ class People(Protocol):
         object, or too large."""
 
     async def active(self, channel: str, since: float) -> Sequence[str]:
-        """The people who used a channel since a time, the last 1,000."""
+        """The people who used a channel since a time, at most 1,000."""
 
     async def accounts(self, person: str) -> Sequence[Linked]:
         """The accounts of a person, oldest first."""

@@ -168,9 +168,7 @@ class Channels:
     async def _answer(self, adapter: Adapter) -> Health:
         try:
             found: object = await adapter.health()
-        except (
-            BaseException
-        ) as error:  # somebody else's code: what it raises is its channel's trouble only
+        except BaseException as error:  # somebody else's code: what it raises is its channel's trouble only
             if is_cancellation(error):
                 raise
             return _trouble("failed", error)

@@ -162,13 +162,12 @@ class Outbox:
     async def _refused(self, entry: OutboxEntry) -> OutboxEntry | None:
         """Has what a channel will never take said elsewhere, where that can be; gives the entry as it stands then."""
         try:
-            if (to := await self._move(entry, self.instead)) is None:
-                return None
-            await self._announce(to)
+            to = await self._move(entry, self.instead)
         except GituError as error:
             log.warning("message %s stays where it was refused: %s", entry.outgoing.id, error)
             return None
-        return _moved(entry, to)
+        await self._announce(to)
+        return None if to is None else _moved(entry, to)
 
     async def _tell(self, entry: OutboxEntry, delivery: Delivery) -> None:
         if entry.state == "unknown":
@@ -400,8 +399,11 @@ class Outbox:
 
     async def _announce(self, to: OutboxEntry | None) -> None:
         if to is not None:
-            hit("outbox.moved")
-            await self._later(to)
+            try:
+                hit("outbox.moved")
+                await self._later(to)
+            except GituError as error:  # it is on disk, and found at the next look
+                log.warning("nobody could be told that message %s waits: %s", to.outgoing.id, error)
 
     # ---- what nobody knows about ---------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ WAITING = 200
 """Codes that may be open at once before unknown accounts get none."""
 
 MOST_ACTIVE = 1_000
-"""Accounts of a channel that are looked at, those used last."""
+"""Accounts that are looked at where it is asked who used a channel."""
 
 MAX_SETTINGS = 16_384
 """The largest settings of a user, in bytes of JSON."""
@@ -98,7 +98,7 @@ class LinksPart(PeoplePart):
         return readable(rows, self._linked, self.engine.lost)
 
     async def active(self, channel: str, since: float) -> Sequence[str]:
-        """The people who used a channel since a time, the last 1,000."""
+        """The people who used a channel since a time, at most 1,000."""
         rows = await self._read(self._script_of("accounts_used", self.tenant, channel, float(since), MOST_ACTIVE))
         return list(dict.fromkeys(row[0] for row in rows))
 

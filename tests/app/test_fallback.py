@@ -9,6 +9,7 @@ import pytest
 
 from gitu_core import Gitu
 from gitu_core.config import from_dict
+from gitu_core.contracts.ports import OutboxEntry
 from gitu_core.errors import AuthFailed
 from gitu_core.gateway.fallback import MOVE_AFTER, STUCK, TELL_AFTER
 from gitu_core.gateway.pulse import CALM, EVERY
@@ -44,8 +45,9 @@ class Time:
         self.clock = clock
 
     async def pass_by(self, seconds: float) -> None:
-        for _ in range(int(seconds // EVERY) + 1):
-            await self.clock.advance(EVERY)
+        step = EVERY if seconds < STUCK / 2 else 6 * EVERY
+        for _ in range(int(seconds // step) + 1):
+            await self.clock.advance(step)
             await anyio.sleep(0.01)
 
 
@@ -157,8 +159,8 @@ async def test_a_channel_that_lies_about_how_it_is_keeps_nothing_for_ever(fake_c
         await until(lambda: len(two.sent) == 2)
 
 
-@pytest.mark.parametrize("how", ["buttons", "word"])
-async def test_a_question_is_asked_and_answered_on_another_channel(fake_clock, how):
+@pytest.mark.parametrize(("how", "why"), [("buttons", "down"), ("word", "down"), ("word", "refused")])
+async def test_a_question_is_asked_and_answered_on_another_channel(fake_clock, how, why):
     def thinks(request):
         last = request.messages[-1]
         if last.role == "user":
@@ -167,10 +169,17 @@ async def test_a_question_is_asked_and_answered_on_another_channel(fake_clock, h
 
     one, two, time = Line("one"), Line("two", buttons=True), Time(fake_clock)
     async with talking(fake_clock, one, two, model=FunctionModel(thinks), tools=[mail, web]) as gitu:
-        one.down = True
-        await one.say("go")
-        await until(lambda: queued(gitu, "one"))
-        await time.pass_by(MOVE_AFTER + 2 * EVERY)
+        if why == "down":
+            one.down = True
+            await one.say("go")
+            await until(lambda: queued(gitu, "one"))
+            await time.pass_by(MOVE_AFTER + 2 * EVERY)
+        else:
+            one.fail("not_sent", final=True)
+            await one.say("go")
+            await until(lambda: two.asks)
+            one.down = True
+            await time.pass_by(MOVE_AFTER)
         await until(lambda: two.asks)
         await (two.answer("yes") if how == "buttons" else two.say("yes"))
         await until(lambda: SENT == ["bob"])
@@ -197,6 +206,37 @@ async def test_a_yes_does_not_count_where_something_else_was_said_after_the_ques
         await until(lambda: len(two.sent) == 3)
         assert await two.talk("yes") == "heard yes"
         assert SENT == []
+
+
+@pytest.mark.parametrize(("delivery", "moves"), [("idempotent", False), ("verifiable", True), ("blind", False)])
+async def test_what_was_on_its_way_when_a_process_ended_moves_only_where_it_surely_did_not_arrive(
+    fake_clock, tmp_path, delivery, moves
+):
+    one, two, time = Line("one", delivery=delivery), Line("two"), Time(fake_clock)
+    async with talking(fake_clock, one, two, home=tmp_path) as gitu:
+        person = (await gitu.sessions())[0].person
+        left = Outgoing("left", "left", Conversation("one", "ana"), (Text("half said"),))
+        await gitu.house.store.write(OutboxEntry(left, person, "", "sending", 1, at=fake_clock.now()))
+    one, two = Line("one", delivery=delivery), Line("two")
+    one.down = True
+    gitu = Gitu(model=ECHO, plugins=[On(one), On(two)], use=["*"], clock=fake_clock, home=tmp_path)
+    async with gitu, anyio.create_task_group() as group:
+        group.start_soon(gitu.serve)
+        await two._ready()
+        await time.pass_by(STUCK)
+        await until(lambda: not moves or two.sent)
+        assert [each.text.endswith("half said") for each in two.sent if "half" in each.text] == [True] * moves
+        group.cancel_scope.cancel()
+
+
+async def test_what_was_for_a_channel_whose_senders_can_be_forged_comes_where_they_cannot(fake_clock):
+    one, two, time = Line("one", trusted=False), Line("two"), Time(fake_clock)
+    async with talking(fake_clock, one, two) as gitu:
+        one.down = True
+        await one.say("a question")
+        await until(lambda: queued(gitu, "one"))
+        await time.pass_by(MOVE_AFTER + 2 * EVERY)
+        await until(lambda: len(two.sent) == 2)
 
 
 async def test_what_others_may_read_or_not_and_what_the_operator_forbids_stays(fake_clock):
