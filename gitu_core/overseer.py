@@ -114,6 +114,8 @@ class Overseer:
             "budgets": [*house.settings.budgets],
             "plugins": dict(states),
             "notes": notes,
+            "settings": {"file": house.settings.file, "model": ", ".join(house.settings.wanted),
+                         "router": house.settings.router, "timezone": house.settings.timezone},
         }))  # fmt: skip
 
     def _channel(self, name: str, foreground: bool) -> dict[str, Any]:

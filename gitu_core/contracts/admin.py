@@ -56,7 +56,8 @@ class Admin(Protocol):
 
     async def overview(self) -> dict[str, Any]:
         """How the assistant is: ``version``, ``home``, ``load``, ``dispatcher``, ``channels``, ``providers``,
-        ``breakers``, ``budgets`` (their names), ``plugins`` (how many are in which state) and ``notes``."""
+        ``breakers``, ``budgets`` (their names), ``plugins`` (how many are in which state), ``notes`` and, of the
+        ``settings``, those that everybody has."""
 
     async def plugins(self) -> Sequence[dict[str, Any]]:
         """What is installed, enabled and quarantined, as `gitu plugins --json` prints it."""
