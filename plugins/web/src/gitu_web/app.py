@@ -6,13 +6,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from gitu_core.errors import GituError
-from gitu_web import health, messages, sockets
+from gitu_web import files, health, messages, openapi, sockets
 from gitu_web.problems import on_crash, on_gitu_error, on_http_error
 from gitu_web.shell import Shell
 from gitu_web.site import Site
 
-PARTS = (health, messages, sockets)
-"""The modules whose `routes()` make up the site, in the order in which they are looked at."""
+PARTS = (health, messages, files, sockets, openapi)
+"""The modules whose `routes()` make up the site, in the order in which they are looked at. What of them is REST, their
+`operations()` describe."""
 
 
 def make_app(site: Site) -> Shell:
