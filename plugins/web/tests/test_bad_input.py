@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gitu_core.contracts import AnswerDelta, Conversation, Outgoing, Text
-from gitu_web import limits, server, sockets
+from gitu_web import connections, limits, sockets
 
 from .around import HostHere, Place, heard, say, served
 
@@ -96,14 +96,14 @@ async def test_who_sends_a_body_bit_by_bit_is_left(place: Place, monkeypatch: py
 
 @pytest.mark.parametrize("begun", [b"", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "])
 async def test_who_sends_a_head_bit_by_bit_is_left(place: Place, monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
-    monkeypatch.setattr(server, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
     assert await raw(place, begun) == b""
 
 
 async def test_the_second_request_of_a_connection_has_to_come_soon_too(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
     whole = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     async with await anyio.connect_tcp("127.0.0.1", place.host.config["port"]) as stream:
         await stream.send(whole)

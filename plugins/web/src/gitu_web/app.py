@@ -21,4 +21,4 @@ def make_app(site: Site) -> Shell:
     handlers = {GituError: on_gitu_error, HTTPException: on_http_error, Exception: on_crash}
     app = Starlette(routes=[route for part in PARTS for route in part.routes()], exception_handlers=handlers)
     app.state.site = site
-    return Shell(app, site.settings)
+    return Shell(app, site)
