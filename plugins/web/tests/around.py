@@ -24,11 +24,13 @@ TOKENS = {"ana-phone": "ana", "ana-tablet": "ana", "bob-phone": "bob"}
 
 
 class Store:
-    """Small values, in memory. With `broken`, it does nothing but raise that."""
+    """Small values, in memory. With `broken`, it does nothing but raise that; each of `failing` is how one `put` goes
+    wrong."""
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
         self.broken: GituError | None = None
+        self.failing: list[tuple[str, GituError]] = []
 
     async def get(self, key: str) -> Entry | None:
         """One of them."""
@@ -39,7 +41,13 @@ class Store:
         """Keeps one."""
         await self._there()
         json.dumps(entry.value)
-        self.entries[entry.key] = entry
+        how, error = self.failing.pop(0) if self.failing else ("", None)
+        if how == "slow":
+            await anyio.sleep(0.3)
+        if how not in ("refused", "down"):
+            self.entries[entry.key] = entry
+        if error is not None and how != "slow":
+            raise error
 
     async def delete(self, key: str) -> bool:
         """Removes one."""

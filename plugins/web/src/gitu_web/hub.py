@@ -27,22 +27,22 @@ class Hub:
     """The open connections, by person."""
 
     def __init__(self) -> None:
-        self._open: dict[str, set[Listener]] = {}
+        self._open: dict[str, tuple[Listener, ...]] = {}
 
     def join(self, person: str, listener: Listener) -> None:
         """A connection is open from now on."""
-        self._open.setdefault(person, set()).add(listener)
+        self._open[person] = (*self._open.get(person, ()), listener)
 
     def part(self, person: str, listener: Listener) -> None:
         """It is not."""
-        left = self._open.get(person, set())
-        left.discard(listener)
-        if not left:
+        if left := tuple(each for each in self._open.get(person, ()) if each is not listener):
+            self._open[person] = left
+        else:
             self._open.pop(person, None)
 
     def of(self, person: str) -> Iterable[Listener]:
         """The connections of a person, as they are now."""
-        return tuple(self._open.get(person, ()))
+        return self._open.get(person, ())
 
     def ring(self, person: str) -> None:
         """There is something new for a person."""

@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -68,7 +69,16 @@ class Box:
     keys: dict[str, int] = field(default_factory=dict)
     recent: list[tuple[int, Letter]] = field(default_factory=list)
     pending: set[int] = field(default_factory=set)
-    lock: anyio.Lock = field(default_factory=anyio.Lock)
+
+    @cached_property
+    def lock(self) -> anyio.Lock:
+        """For whoever writes. (Most mailboxes are only looked at.)"""
+        return anyio.Lock()
+
+    @property
+    def busy(self) -> bool:
+        """True while something is written or waits to be accepted."""
+        return bool(self.pending) or ("lock" in vars(self) and self.lock.locked())
 
     def cursor(self, number: int) -> str:
         """The cursor of a message; that before the first one is empty."""
@@ -261,7 +271,7 @@ class Mailboxes:
             box = self._boxes[person] = await self._read(person)
         finally:
             del self._opening[person]
-        for name in [name for name, each in self._boxes.items() if not (each.lock.locked() or each.pending)][:-OPEN]:
+        for name in [name for name, each in self._boxes.items() if not each.busy][:-OPEN]:
             del self._boxes[name]
         return box
 
