@@ -49,7 +49,7 @@ class WebAdapter:
             settings = Settings.of(self._host.config)
             guard = Limited(self._guard or Closed(), settings)
             guard.on_unlink(self._hub.unlinked)
-            site = Site(self._host, settings, inbox, guard, self._mailboxes(), guard.visitors)
+            site = Site(self._host, settings, inbox, guard, self._mailboxes(), rates=guard.visitors)
             app = make_app(site)
             if not settings.loopback:
                 log.warning("%s can be reached from outside; everybody has to sign in, and nothing is encrypted without"
