@@ -35,7 +35,7 @@ class People:
 
     async def shown(self) -> list[str]:
         """What she sees: everything in her mailbox."""
-        site = Site(cast(Host, self._host), Settings(), Box(), Known(), self._adapter._mailboxes())
+        site = Site(cast(Host, self._host), Settings(), Box(), Known(), self._adapter._mailboxes(), cast(Any, None))
         transport = httpx.ASGITransport(make_app(site))
         headers = {"authorization": "Bearer ana-phone"}
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as http:

@@ -49,7 +49,7 @@ class WebAdapter:
             doors = doors_of(self._host)
             guard = Limited(self._guard or doors, settings)
             guard.on_unlink(self._hub.unlinked)
-            site = Site(self._host, settings, inbox, guard, self._mailboxes(), doors, guard.visitors)
+            site = Site(self._host, settings, inbox, guard, self._mailboxes(), doors, rates=guard.visitors)
             app = make_app(site)
             if not settings.loopback:
                 log.warning("%s can be reached from outside; everybody has to sign in, and nothing is encrypted without"

@@ -182,8 +182,6 @@ class Client:
             raise Rejected(f"the server ended the connection: {code} {reason}", hint="use a client of its version")
 
     async def _greeted(self, socket: ClientConnection, welcome: Welcome) -> None:
-        if welcome.reset:
-            self.resets += 1
         self._heard = welcome.cursor
         for frame, _ in tuple(self._unsafe.values()):
             await socket.send(encode(frame))

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
-import anyio
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from gitu_core.contracts import BlobRef, Entry, Host, Label, Media, Part, user
 from gitu_core.errors import InputError
-from gitu_web.limits import too_large
+from gitu_web.limits import body_of
 from gitu_web.openapi import Operation, Query
 from gitu_web.settings import MIB
 from gitu_web.site import Site
@@ -48,30 +47,15 @@ async def upload(request: Request) -> Response:
     site = Site.of(request)
     visitor = await site.guard.visitor(request)
     most = site.settings.max_file * MIB
-    said = request.headers.get("content-length", "0")
-    if not said.isdecimal() or int(said) > most:
-        raise too_large(most)
     media_type = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip()[:100]
     name = request.query_params.get("name", "").replace("\\", "/").rpartition("/")[2][:200]
-    blobs = site.host.blobs
-    handle, size, held = await blobs.begin(media_type, name), 0, bytearray()
-    try:
-        with anyio.fail_after(UPLOAD_SECONDS):
-            async for piece in request.stream():
-                held += piece
-                if (size := size + len(piece)) > most:
-                    raise too_large(most)
-                while len(held) >= PIECE:
-                    await blobs.write(handle, bytes(held[:PIECE]))
-                    del held[:PIECE]
-    except TimeoutError:
-        raise InputError(
-            f"the file did not come within {UPLOAD_SECONDS:g} s", hint="send it again", status=408
-        ) from None
-    except ClientDisconnect:
-        raise InputError("the connection was dropped", hint="send it again") from None
-    await blobs.write(handle, bytes(held))
-    blob = await blobs.commit(handle, visitor.person, mine(visitor.person))
+    async with site.uploads:  # each is in memory while it comes
+        data, blobs = await body_of(request, most, seconds=UPLOAD_SECONDS), site.host.blobs
+        handle = await blobs.begin(media_type, name)  # not before all is there: nobody takes back what was begun
+        for start in range(0, len(data), PIECE):
+            await blobs.write(handle, data[start : start + PIECE])
+        del data
+        blob = await blobs.commit(handle, visitor.person, mine(visitor.person))
     await remember(site.host, visitor.person, blob, mine(visitor.person))
     return Response(msgspec.json.encode(blob), 201, media_type="application/json")
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Protocol
 
 from gitu_web.protocol import Told
+
+UNLINKED = 4401, "this device was unlinked"
+"""The code and the reason that a connection is closed with."""
+
+MOST_GONE = 10_000
+"""Devices that were unlinked and are remembered: one may be about to connect."""
 
 
 class Listener(Protocol):
@@ -28,10 +35,13 @@ class Hub:
 
     def __init__(self) -> None:
         self._open: dict[str, tuple[Listener, ...]] = {}
+        self._gone: OrderedDict[str, None] = OrderedDict()
 
     def join(self, person: str, listener: Listener) -> None:
         """A connection is open from now on."""
         self._open[person] = (*self._open.get(person, ()), listener)
+        if listener.device in self._gone:  # while it was on its way in
+            listener.leave(*UNLINKED)
 
     def part(self, person: str, listener: Listener) -> None:
         """It is not."""
@@ -63,10 +73,13 @@ class Hub:
 
     def unlinked(self, device: str) -> None:
         """A device may not listen any more."""
+        self._gone[device] = None
+        if len(self._gone) > MOST_GONE:
+            self._gone.popitem(last=False)
         for person in tuple(self._open):
             for each in self.of(person):
                 if each.device == device:
-                    each.leave(4401, "this device was unlinked")
+                    each.leave(*UNLINKED)
 
     @property
     def count(self) -> int:

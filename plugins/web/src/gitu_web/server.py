@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import anyio
@@ -28,6 +28,16 @@ PING, PONG = 30.0, 30.0
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ending = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Once a second, and at once when it has to end."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.ending.wait(), 1.0)
+
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Signals are the host's."""
@@ -52,6 +62,7 @@ async def serve(app: ASGIApp, settings: Settings, ending: Callable[[], None]) ->
     finally:
         ending()
         server.should_exit = True
+        server.ending.set()
         with anyio.CancelScope(shield=True):
             await asyncio.wait([running])
         listener.close()

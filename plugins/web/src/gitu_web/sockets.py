@@ -141,7 +141,6 @@ class Talk:
         boxes, person = self._site.boxes, visitor.person
         forget: Callable[[], None] = self._socket.scope.get("gitu.forget", lambda: None)
         forget()
-        self._site.hub.join(person, self)
         start, reset = hello.cursor, False
         if not start and hello.recent >= 0:
             start = await boxes.before(person, hello.recent)
@@ -149,15 +148,16 @@ class Talk:
             start, reset = await boxes.known(person, start)
         self._cursor = start
         await self._send(Welcome(person, visitor.device, start, reset))
+        self._site.hub.join(person, self)  # not before: nothing may come ahead of the greeting
         self._site.hub.tell(person, Presence("active", visitor.device, visitor.name), but=self)
         self.ring()
 
     async def _taken(self, visitor: Visitor, message: Any) -> None:
         key = ""
         try:
-            self._site.rates.take(visitor.device)
             said = _decoded(message)
             key = getattr(said, "key", "")
+            self._site.rates.take(visitor.device)
             await self._do(visitor, said)
         except GituError as error:
             await self._send(_problem(error, key))
