@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import anyio
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from gitu_core import Gitu
 from gitu_core.config import from_dict
 from gitu_core.contracts.ports import OutboxEntry
-from gitu_core.errors import AuthFailed
+from gitu_core.errors import AuthFailed, StoreError
 from gitu_core.gateway.fallback import MOVE_AFTER, STUCK, TELL_AFTER
 from gitu_core.gateway.pulse import CALM, EVERY
 from gitu_core.model import Account, Conversation, Delivery, Health, Label, Outgoing, Text
@@ -119,7 +121,7 @@ async def test_what_may_have_arrived_is_never_said_elsewhere(fake_clock, deliver
     one, two, time = Line("one", delivery=delivery), Line("two"), Time(fake_clock)
     async with talking(fake_clock, one, two) as gitu:
         if delivery == "verifiable":
-            one.verify = lambda outgoing: anyio.sleep(0, Delivery("unknown"))
+            one.verify = lambda outgoing: asyncio.sleep(0, Delivery("unknown"))
         one.fail("unknown", seen=True)
         await one.say("a question")
         await until(lambda: len(one.sent) == 2)
@@ -271,21 +273,101 @@ async def test_an_operator_may_forbid_it(fake_clock, of):
 
 async def test_it_goes_to_no_account_that_could_be_forged_or_is_gone_and_to_no_channel_that_is_down(fake_clock):
     one, two, three, four = Line("one"), Line("two", trusted=False), Line("three"), Line("four")
-    time = Time(fake_clock)
-    async with talking(fake_clock, one, two, three, four) as gitu:
+    five, time = Line("five"), Time(fake_clock)
+    async with talking(fake_clock, one, five, two, three, four) as gitu:
         await gitu.house.store.unlink(Account("three", "ana"))
-        one.down = four.down = True
+        one.down = four.down = five.down = True
         await one.say("a question")
         await until(lambda: queued(gitu, "one"))
         await time.pass_by(MOVE_AFTER + 4 * EVERY)
-        assert [len(each.sent) for each in (two, three, four)] == [1, 1, 1]
-        four.down = False
+        assert [len(each.sent) for each in (two, three, four, five)] == [1, 1, 1, 1]
+        assert len(await queued(gitu, "one")) == 1
+        five.down = False
         await time.pass_by(2 * CALM)
-        await until(lambda: len(four.sent) == 2)
-        assert "you said a question" in four.sent[1].text
+        await until(lambda: len(five.sent) == 2)
+        assert "you said a question" in five.sent[1].text
 
 
-async def test_a_channel_that_ended_for_good_is_no_place_to_wait(fake_clock):
+async def test_it_goes_to_no_group_of_theirs(fake_clock):
+    one, two, time = Line("one"), Line("two"), Time(fake_clock)
+    async with talking(fake_clock, one, two) as gitu:
+        await two.talk("hello, all", group="team")  # the last place that she turned to
+        one.down = True
+        await one.say("a question")
+        await until(lambda: queued(gitu, "one"))
+        await time.pass_by(MOVE_AFTER + 2 * EVERY)
+        await until(lambda: len(two.sent) == 3)
+        assert two.sent[2].conversation == Conversation("two", "ana")
+
+
+async def test_what_was_sent_in_part_stays_and_holds_nothing_up(fake_clock):
+    one, two, time = Line("one", max_text=12), Line("two"), Time(fake_clock)
+    async with talking(fake_clock, one, two) as gitu:
+        send = one.send
+
+        async def once(outgoing):
+            one.send, one.down = send, True
+            return await RecordingAdapter.send(one, outgoing)
+
+        one.send = once
+        await one.say("long")
+        await until(lambda: queued(gitu, "one"))
+        await one.say("whole")
+        await until(lambda: _count(gitu, "one", 2))
+        await time.pass_by(MOVE_AFTER + 2 * EVERY)
+        await until(lambda: len(two.sent) == 2)
+        assert words(two)[0].endswith("you said whole")
+        one.down = False
+        await until(lambda: _sent(gitu, one, time))
+        assert "".join(words(one, 2)) == "you said long"
+
+
+async def _sent(gitu, adapter, time) -> bool:
+    await time.pass_by(EVERY)
+    gitu.house.gateway.outbox.kick(adapter.channel.name)
+    return "".join(words(adapter, 2)) == "you said long"
+
+
+async def test_what_tells_of_doubt_is_told_where_the_doubt_is(fake_clock):
+    one, two, time = Line("one", delivery="blind"), Line("two"), Time(fake_clock)
+    async with talking(fake_clock, one, two) as gitu:
+        one.fail("unknown")
+        await one.talk("doubt")
+        one.down = True
+        await one.say("whole")
+        await until(lambda: _count(gitu, "one", 2))
+        await time.pass_by(MOVE_AFTER + 2 * EVERY)
+        await until(lambda: len(two.sent) == 2)
+        assert words(two)[0].endswith("you said whole")
+        assert len(await queued(gitu, "one")) == 1
+
+
+async def _count(gitu, channel: str, count: int) -> bool:
+    return len(await queued(gitu, channel)) == count
+
+
+async def test_what_was_moved_in_doubt_is_not_sent_from_memory(fake_clock):
+    """The commit came to the disk and its answer did not come back: the disk knows, memory does not."""
+    one, two, time = Line("one"), Line("two"), Time(fake_clock)
+    async with talking(fake_clock, one, two) as gitu:
+        one.down = True
+        await one.say("a question")
+        await until(lambda: queued(gitu, "one"))
+        await time.pass_by(MOVE_AFTER - 2 * EVERY)
+        channels = gitu.house.channels
+        channels.board.pulses["one"]._began -= MOVE_AFTER
+        with armed("writer.commit:raise=store"), pytest.raises(StoreError):
+            await channels._fallback.look(channels.board.pulses["one"])
+        one.down = False
+        await time.pass_by(2 * CALM)
+        gitu.house.gateway.outbox.kick("one")
+        await time.pass_by(2 * CALM)
+        await until(lambda: len(two.sent) == 2)
+        assert (len(one.sent), len(two.sent)) == (1, 2)
+
+
+@pytest.mark.parametrize("held", [True, False])
+async def test_a_channel_that_ended_for_good_is_no_place_to_wait_unless_another_process_runs_it(fake_clock, held):
     one, two, time = Line("one"), Line("two"), Time(fake_clock)
     begun, go = anyio.Event(), anyio.Event()
 
@@ -302,6 +384,11 @@ async def test_a_channel_that_ended_for_good_is_no_place_to_wait(fake_clock):
         await until(lambda: gitu.house.channels.health["one"].state == "failed")
         go.set()
         await until(lambda: queued(gitu, "one"))
+        if not held:
+            gitu.house.channels._workers = SimpleNamespace(claim=lambda lane: asyncio.sleep(0, False))
+            await time.pass_by(MOVE_AFTER + 2 * EVERY)
+            assert words(two) == []
+            return
         await time.pass_by(MOVE_AFTER + 2 * EVERY)
         await until(lambda: len(two.sent) == 2)
         assert "one, which is down since" in two.sent[1].text
