@@ -52,8 +52,8 @@ class Rates:
 
 
 class Limited:
-    """A guard that lets nobody try too often: strangers by the address they come from, visitors by their device. `inner`
-    is the one that tells them apart."""
+    """A guard that lets nobody try too often: strangers by the address they come from, visitors by their device.
+    `inner` is the one that tells them apart."""
 
     def __init__(self, guard: Guard, settings: Settings) -> None:
         self.inner = guard
