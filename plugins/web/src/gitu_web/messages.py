@@ -40,10 +40,19 @@ SOMETHING = [
 ]
 """One of these has to be there."""
 
+CHOSEN = [
+    {"properties": {"ask": {"maxLength": 0}}},
+    {"required": ["choice"], "properties": {"choice": {"minLength": 1}}},
+]
+"""Where a question is named, its choice is too."""
+
 Sent = Text | Media | Location
 """What people send; a choice has fields of its own."""
 
-Name = Annotated[str, msgspec.Meta(max_length=128)]
+PLAIN = r"^[ -~]*$"
+"""What names of clients consist of: letters, digits and signs of ASCII."""
+
+Name = Annotated[str, msgspec.Meta(max_length=128, pattern=PLAIN)]
 
 
 class Post(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,10 +61,10 @@ class Post(msgspec.Struct, forbid_unknown_fields=True):
 
     text: str = ""
     parts: Annotated[tuple[Sent, ...], msgspec.Meta(max_length=30)] = ()
-    ask: str = ""
-    choice: str = ""
+    ask: Annotated[str, msgspec.Meta(max_length=512, pattern=PLAIN)] = ""
+    choice: Annotated[str, msgspec.Meta(max_length=512)] = ""
     key: Name = ""
-    chat: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    chat: Annotated[str, msgspec.Meta(max_length=64, pattern=PLAIN)] = ""
     reply_to: Name = ""
     wait: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
@@ -98,7 +107,7 @@ def operations() -> list[Operation]:
         f"Seconds to wait for news, at most {LONGEST_WAIT:g}.",
         Annotated[float, msgspec.Meta(ge=0, le=LONGEST_WAIT)],
     )
-    body = Annotated[Post, msgspec.Meta(extra_json_schema={"anyOf": SOMETHING})]
+    body = Annotated[Post, msgspec.Meta(extra_json_schema={"allOf": [{"anyOf": SOMETHING}, {"anyOf": CHOSEN}]})]
     after = Query("after", "The cursor behind which to begin; empty for the oldest that is kept.")
     limit = Query("limit", "How many at most, up to 500.", Annotated[int, msgspec.Meta(ge=1, le=500)])
     return [
