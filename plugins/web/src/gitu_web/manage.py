@@ -1,4 +1,4 @@
-"""What one may see and change over REST: one's own things, and the installation with a device that may look after it."""
+"""What one may see and change over REST: one's own things, and the installation where a device may look after it."""
 
 from __future__ import annotations
 
