@@ -107,10 +107,11 @@ class Envelope(Value, frozen=True):
 class ChannelRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the operator says about a channel: who may talk there (`access`, see `Channel`), and whether what comes from
     there may approve and link (`trust`: ``full``) or is for talk alone (``talk``). What is not said is as the channel
-    says of itself."""
+    says of itself. Without `fallback`, nothing that is for this channel goes to another one, or the other way round."""
 
     access: Access | None = None
     trust: Literal["full", "talk"] | None = None
+    fallback: bool = True
 
 
 class Settings(Value, frozen=True):

@@ -18,6 +18,7 @@
     outbox.before         what is to be said is on disk and was not sent
     outbox.after          it was sent and that is not on disk
     outbox.marked         what became of it is on its way to disk
+    outbox.moved          what a channel did not take is on disk for another one and was not sent there
     park.before           a call needs a yes and nobody was asked
     park.after            the question is on disk and the turn waits
     answer.before         the answer to a question arrived and is not on disk

@@ -17,6 +17,7 @@ from gitu_core.budget.envelopes import amounts, period_at
 from gitu_core.config import plugin_config
 from gitu_core.contracts.admin import OPERATOR
 from gitu_core.errors import InputError, NotReady
+from gitu_core.gateway import turns_of
 from gitu_core.model import Conversation, Outgoing, Text, by_system
 from gitu_core.secrecy import DISCREET, hidden
 from gitu_core.settings import Change, change, keep_secret_file, secret_change
@@ -91,7 +92,7 @@ class Overseer:
         self.sessions = Sessions(house.store)
 
     def _done(self, by: str, what: str) -> None:
-        log.warning("%s (through the plugin %s): %s", by, self._plugin, what)
+        log.info("%s (through the plugin %s): %s", by, self._plugin, what)
 
     # ---- how things are --------------------------------------------------------------------------
 
@@ -192,6 +193,19 @@ class Overseer:
     async def history(self, session: str, limit: int = 500) -> Sequence[HistoryEntry]:
         """The newest messages of a session."""
         return await self._house.store.history(session, TOKENS, limit)
+
+    async def turn_of(self, id: str) -> str:
+        """The turn that *id* names, or is a part of."""
+        store = self._house.store
+        sent = await store.outgoing(id)
+        names = [sent.outgoing.cause] if sent is not None else []
+        names += [entry.turn for entry in await store.audit(id=id)]
+        for name in filter(None, (*names, id, id.partition("_")[0])):
+            if await store.steps(name):
+                return name
+            if under := await store.steps_under(turns_of(name)):
+                return max(entry.turn for entry in under if "." not in entry.turn)
+        return ""
 
     async def approvals(self, person: str = "") -> Sequence[Approval]:
         """Open questions."""

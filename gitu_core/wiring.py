@@ -27,8 +27,9 @@ from gitu_core.contracts.scope import acting, person_of
 from gitu_core.errors import ConfigError, GituError, InputError, NotReady, PluginError, StoreError
 from gitu_core.facets import CORE, PluginHost, StateVersions
 from gitu_core.failpoints import hit
-from gitu_core.gateway import APP, Channels, Gateway, Identity, Job, Keeper, LocalDispatcher, asked_as
+from gitu_core.gateway import APP, Board, Channels, Fallback, Gateway, Identity, Job, Keeper, LocalDispatcher, asked_as
 from gitu_core.gateway import Options as JobOptions
+from gitu_core.gateway.pulse import clock_time
 from gitu_core.manifest import Manifest
 from gitu_core.model.base import MAX_NAME, new_id
 from gitu_core.model.chat import NANO, ModelMessage
@@ -97,7 +98,9 @@ class House:
             status=self.status, spent=self.spent, grants=self.store, hold=self._hold,
         )  # fmt: skip
         self.turns.runtime, self.turns.gateway = self.runtime, self.gateway
-        self.channels = Channels(self.gateway, self.store, self.clock)
+        board = Board(self.store, CORE, self.store, self.clock)
+        fallback = Fallback(self.gateway.outbox, self.store, identity, self.clock, board.works, self.notify)
+        self.channels = Channels(self.gateway, self.store, self.clock, board, fallback)
         self.timers = Timers(self.store, self.registry, self.clock, self.settings.lease_seconds / 2)
         self.keeper = Keeper(self.store, self.store, self.gateway, self.clock, self.settings.lease_seconds,
                              self.timers.drop, self.channels.hold_again)  # fmt: skip
@@ -251,7 +254,8 @@ class House:
             lines.append(f"dispatcher {self.gateway.dispatcher.name}: {carrier.state} {carrier.detail}".rstrip())
         lines += [f"provider {name}: breaker {state} ({why})" for name, state, why in self.models.breakers()]
         lines += [
-            f"channel {name}: {health.state} {health.detail}".rstrip() for name, health in self.channels.health.items()
+            f"channel {each.name}: {each.health.state}, since {clock_time(each.since)} {each.health.detail}".rstrip()
+            for each in self.channels.board.pulses.values()
         ]
         states: dict[str, int] = {}
         for plugin in self.registry.plugins():

@@ -71,7 +71,7 @@ def _ledger() -> dict[str, ClauseElement]:
         "used": rows.where(*q.where(usage, "tenant"), *window),
         "used_by": rows.where(*q.where(usage, "tenant person"), *window),
         "conversations_of": q.first(
-            q.pick(spoken, "conversation body", "tenant person")
+            q.pick(spoken, "conversation body session", "tenant person")
             .where(spoken.c.bound_at > q.ZERO)
             .order_by(spoken.c.bound_at.desc())
         ),

@@ -46,6 +46,9 @@ def _accounts(dialect: str) -> dict[str, ClauseElement]:
         "account_move": q.upsert(dialect, accounts, _KEY, "person created_at body", trust=q.EMPTY),
         "account_drop": accounts.delete().where(*q.where(accounts, _KEY)).returning(columns.person),
         "account_trust": q.change(accounts, _KEY, "trust").returning(columns.person),
+        "accounts_used": q.first(
+            q.pick(accounts, "person", "tenant channel").where(columns.last_used > q.moment("since"))
+        ),
         "accounts_of": q.pick(accounts, names, "tenant person").order_by(columns.created_at),
     }
 

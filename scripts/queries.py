@@ -39,6 +39,8 @@ def _writes(dialect: str) -> dict[str, ClauseElement]:
         .values(messages=sessions.c.messages + n, active_at=latest(sessions.c.active_at, q.moment("at")))
         .where(*q.where(sessions, "tenant id")),
         "session_end": q.change(sessions, "tenant id", "ended_at").where(sessions.c.ended_at.is_(None)),
+        # Opened again it was used just now: what ends idle sessions leaves it alone.
+        "session_open": q.change(sessions, "tenant id", "active_at ended_at"),
         "sessions_end_idle": q.change(sessions, "tenant", "ended_at")
         .where(text("ended_at IS NULL"), sessions.c.active_at < q.moment("before"))
         .returning(sessions.c.id),
@@ -91,6 +93,7 @@ def _reads() -> dict[str, ClauseElement]:
         "session_count": q.pick(t.SESSIONS, "messages", "tenant id"),
         "sessions": q.first(q.pick(t.SESSIONS, session, "tenant").order_by(sessions.active_at.desc())),
         "sessions_of": q.first(q.pick(t.SESSIONS, session, "tenant person").order_by(sessions.active_at.desc())),
+        "conversations_in": q.pick(t.CONVERSATIONS, "conversation body", "tenant person session"),
         "conversation_locked": q.pick(t.CONVERSATIONS, "session", "tenant conversation").with_for_update(),
         "inbox_one": q.pick(inbox, f"{row} worker done_at outcome", "tenant id"),
         "history": q.first(said.where(n < q.number("below")).order_by(n.desc())),

@@ -19,6 +19,7 @@ from gitu_core.cli.common import settings_of
 from gitu_core.cli.show import answers_only, as_json, paint, state
 from gitu_core.config import Settings
 from gitu_core.errors import GituError, StoreError
+from gitu_core.gateway.pulse import clock_time
 from gitu_core.model import Candidate, ModelRequest, RouteTask, Value, user_message
 from gitu_core.secrecy import hidden
 
@@ -100,6 +101,12 @@ async def _inside(gitu: Gitu) -> AsyncIterator[Finding]:
         detail = f"{access}{'' if full else ', its senders can be forged'}{', whoever reaches it' if exposed else ''}"
         yield Finding(f"channel {name}", "warning" if exposed else "ok", detail,
                       f'to let only users in, set access = "paired" in [channels.{name}]')  # fmt: skip
+        if (seen := await house.channels.board.seen(name)) is not None:
+            since = f"{seen.state} since {clock_time(seen.since)} {seen.detail}".rstrip()
+            detail = since if seen.runs else f"it does not run; when it did last: {since}"
+            yield Finding(f"channel {name} runs" if seen.runs else f"channel {name} ran",
+                          "warning" if seen.state in ("degraded", "failed") else "ok" if seen.runs else "unused",
+                          detail, seen.hint)  # fmt: skip
     await house.registry.check(begin=True)
     for plugin in house.registry.plugins():
         if plugin.state in ("enabled", "disabled"):

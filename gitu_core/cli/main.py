@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from inspect import iscoroutinefunction
 from typing import Any
@@ -22,14 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "run the enabled channels until stopped"),
     "worker": ("serve", "work on the messages of channels that run in other processes"),
     "sessions": ("talk", "list the last sessions"),
-    "budget": ("budget", "show how full the budgets are"),
-    "users": ("users", "list, pair, link, unlink, enable and disable users, say how far they are trusted"),
-    "outbox": ("outbox", "list, send again or drop what was not delivered"),
     "plugins": ("plugins", "list, enable and disable plugins"),
     "doctor": ("doctor", "check the installation and say what to do"),
-    "grants": ("grants", "list, give and take back what users allowed beforehand"),
-    "audit": ("audit", "list what was done on whose word, or verify that the record is whole"),
-    "trace": ("audit", "tell how an effect came about, back to the person"),
     "keys": ("keys", "list and rotate the keys that everything is sealed with"),
     "backup": ("care", "write a consistent copy of the data"),
     "restore": ("care", "put a copy back into an empty home"),
@@ -41,9 +35,9 @@ ACTIONS = {"plugins": ("list", "enable", "disable", "reset")}
 """What stands behind a command that plugins may add to: other words there are commands of theirs, called after both."""
 
 
-def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """The command line, as far as the core knows it; plugins add commands of their own. Only what *words* name is
-    imported."""
+def parser(words: Sequence[str] = (), more: Mapping[str, str] | None = None) -> argparse.ArgumentParser:
+    """The command line, as far as the core knows it; plugins add commands of their own, of which *more* are
+    listed. Only what *words* name is imported."""
     what = "A plugin-first assistant."
     top = argparse.ArgumentParser(prog="gitu", description=what, allow_abbrev=False, parents=[_head()])
     commands = top.add_subparsers(dest="command", metavar="command")
@@ -51,6 +45,8 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
         if name in words:
             import_module(f".{module}", __package__).arguments(name, command)
+    for name, what in (more or {}).items():
+        commands.add_parser(name, help=(what[:1].lower() + what[1:].rstrip(".")).replace("%", "%%"), add_help=False)
     return top
 
 
@@ -92,6 +88,17 @@ def _crashed(*error: Any) -> None:
     print(hidden("".join(format_exception(*error))), end="", file=sys.stderr)
 
 
+def _more(options: argparse.Namespace) -> dict[str, str]:
+    """The commands of plugins, for the help: what is wrong with the settings must not hide it."""
+    from gitu_core.cli.extra import contributed
+
+    try:
+        found = contributed(options)
+    except GituError:
+        return {}
+    return {name: what for name, what in found.items() if " " not in name and name not in COMMANDS}
+
+
 def _run(words: list[str]) -> int:
     head = _head()
     head.add_argument("words", nargs=argparse.REMAINDER)
@@ -105,9 +112,10 @@ def _run(words: list[str]) -> int:
 
         if (status := run_contributed(before, " ".join(before.words[:depth]), *before.words[depth:])) is not None:
             return status
-    options = parser(words).parse_args(words)
+    more = {} if first in COMMANDS else _more(before)
+    options = parser(words, more).parse_args(words)
     if options.command is None:
-        parser().print_help()
+        parser(more=more).print_help()
         return 2
     run = import_module(f".{COMMANDS[options.command][0]}", __package__).run
     if not iscoroutinefunction(run):  # what blocks must stay out of an event loop, so that Ctrl-C ends it at once

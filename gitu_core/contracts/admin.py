@@ -41,9 +41,6 @@ class TurnBook(Protocol):
     async def steps(self, turn: str) -> Sequence[StepEntry]:
         """The steps of a turn, in order."""
 
-    async def steps_under(self, prefix: str) -> Sequence[StepEntry]:
-        """The steps of every turn whose id begins with *prefix*, by turn and in order."""
-
 
 @contract("host.admin")
 class Admin(Protocol):
@@ -93,6 +90,10 @@ class Admin(Protocol):
 
     async def history(self, session: str, limit: int = 500) -> Sequence[HistoryEntry]:
         """The newest messages of a session, oldest first."""
+
+    async def turn_of(self, id: str) -> str:
+        """The turn that a call, an audit entry, a message taken in or one sent belongs to, or that has this id itself;
+        empty where it is none's."""
 
     async def approvals(self, person: str = "") -> Sequence[Approval]:
         """The questions that wait for an answer, of one person where given."""

@@ -73,6 +73,9 @@ class People(Protocol):
         """Switches a user on or off, replaces their settings; gives the user. `InputError` if the settings are no JSON
         object, or too large."""
 
+    async def active(self, channel: str, since: float) -> Sequence[str]:
+        """The people who used a channel since a time, at most 1,000."""
+
     async def accounts(self, person: str) -> Sequence[Linked]:
         """The accounts of a person, oldest first."""
 

@@ -113,7 +113,8 @@ class OutboxEntry(Value, frozen=True):
     """Something to be said and what became of it so far; written again, it updates the delivery.
 
     It goes out in `pieces` (0 = not known yet), of which the first `done` were delivered, under the channel's `ids`.
-    `told`: a person was told that nobody knows whether it arrived. Times are in seconds since 1970, UTC.
+    `told`: a person was told that nobody knows whether it arrived; `unsure`: one of the tries may have arrived. Times
+    are in seconds since 1970, UTC.
     """
 
     outgoing: Outgoing
@@ -127,6 +128,7 @@ class OutboxEntry(Value, frozen=True):
     done: int = 0
     at: float = 0.0
     told: bool = False
+    unsure: bool = False
 
 
 class Approval(Value, frozen=True):
@@ -335,6 +337,14 @@ class Sessions(Protocol):
 
     async def new_session(self, conversation: Conversation, person: str, profile: str = "default") -> Session:
         """Ends the conversation's session, if any, and binds it to a fresh one."""
+
+    async def bind(self, conversation: Conversation, id: str, person: str) -> Session:
+        """Binds a conversation of a person to a session of theirs, which is opened again where it had ended; what it
+        was bound to before ends if nothing was said there. `InputError` if there is no such session of theirs, or one
+        of the two is a group's."""
+
+    async def conversations(self, person: str, session: str = "") -> Sequence[Conversation]:
+        """The conversations of a person that are bound to a session, or to any; the one that was bound last first."""
 
     async def session(self, id: str) -> Session | None:
         """The session with this id."""

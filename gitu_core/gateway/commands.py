@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 
 from gitu_core.contracts.ports import InboxEntry, Records, Session, Sessions
 from gitu_core.gateway.identity import DOUBTFUL, Identity
 from gitu_core.gateway.intake import split
-from gitu_core.model import Conversation, Part, Text, user
-from gitu_core.model.audience import audience, readable
+from gitu_core.gateway.pulse import clock_time
+from gitu_core.gateway.talks import Talks
+from gitu_core.model import Conversation, Part, Text
 
 HELP = {
     "help": "what you can say",
@@ -17,6 +17,7 @@ HELP = {
     "session": "this session",
     "sessions": "your last sessions",
     "new": "begin a new session",
+    "continue": "go on here with another session of yours, the last one or by its number in /sessions",
     "history": "what was said in this session",
     "stop": "stop what runs",
     "budget": "what you may still use",
@@ -29,12 +30,12 @@ HELP = {
     "unlink": "take an account off, by its number",
 }
 
-ONCE = frozenset({"link", "unlink", "revoke"})
+ONCE = frozenset({"link", "unlink", "revoke", "continue"})
 """What takes more words, and is not done again where nobody knows whether it was."""
 
-AGAIN = "I was interrupted, and do not do this twice: /accounts and /grants show whether it was done."
+AGAIN = "I was interrupted, and do not do this twice: /accounts, /grants and /session show whether it was done."
 
-PRIVATE = frozenset({"sessions", "budget", "questions", "grants", "revoke", "accounts", "link", "unlink"})
+PRIVATE = frozenset({"sessions", "continue", "budget", "questions", "grants", "revoke", "accounts", "link", "unlink"})
 """What is nobody else's business: not answered in a group, nor where somebody may speak in another one's name."""
 
 
@@ -58,6 +59,7 @@ class Commands:
     ) -> None:  # fmt: skip
         self._sessions = sessions
         self._records = records
+        self._talks = Talks(sessions, records)
         self._status, self._spent = status, spent
         self._stop = stop
         self._resend = resend
@@ -99,19 +101,19 @@ class Commands:
             case "status":
                 return "\n".join(await self._status())
             case "session":
-                since = f"{session.messages} messages, since {_when(session.created_at)}"
+                since = f"{session.messages} messages, since {clock_time(session.created_at)}"
                 return f"session {session.id}, profile {session.profile}, {since}"
             case "sessions":
-                return "\n".join(map(_line, await self._sessions.sessions(person, limit=10)))
+                return "\n".join(f"{n}. {_line(each)}" for n, each in enumerate(await self._talks.listed(person), 1))
             case "new":
                 await self._stop(session, person)
                 fresh = await self._sessions.new_session(message.conversation, person, session.profile)
                 return f"A new session begins: {fresh.id}"
+            case "continue":
+                return await self._talks.go_on(more, message.conversation, session, person)
             case "history":
-                entries = await self._records.history(session.id, max_tokens=20_000, max_messages=40)
-                here = readable((each.message for each in entries), audience(message.conversation, user(person)))
-                said = [f"{each.role}: {each.text}" for each in here if each.text]
-                return "\n".join(said) or "Nothing was said yet."
+                said = await self._talks.said(session, message.conversation, person, 40)
+                return "\n".join(f"{each.role}: {each.text}" for each in said) or "Nothing was said yet."
             case "stop":
                 return "Stopped." if await self._stop(session, person) else "Nothing runs."
             case "budget":
@@ -132,8 +134,4 @@ class Commands:
 def _line(session: Session) -> str:
     ended = "" if session.ended_at is None else ", ended"
     title = f"  {session.title}" if session.title else ""
-    return f"{session.id}  {_when(session.active_at)}  {session.messages} messages{ended}{title}"
-
-
-def _when(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{session.id}  {clock_time(session.active_at)}  {session.messages} messages{ended}{title}"

@@ -88,6 +88,7 @@ class Gateway:
         self._left: dict[str, Adapter] = {}
         self.questions = Questions(records, identity.trusts, clock)
         self.outbox = Outbox(records, hooks, clock, self._wake, hold)
+        self.outbox.arrived = self.questions.arrived
         self.worker = Worker(records, hooks, turns, clock, self._lanes, self.outbox, self.adapter, self._finish)
         self.owned = Owned(workers, self._waits, self._load, self.worker.work_off)
         self._workers = workers

@@ -141,6 +141,18 @@ class Identity:
         gone = [number for number, each in enumerate(entries) if each.person in self.off]
         return gone + [n for n in range(self._looks % every, len(entries), every) if await self.left(entries[n])]
 
+    async def ways(self, person: str, channel: str) -> set[str]:
+        """The channels on which a person may be told what was for *channel*: where nobody can speak in their name, and
+        the operator did not say otherwise."""
+        kept = {name for name, rules in self._rules.items() if not rules.fallback}
+        found = [] if person in self.off or channel in kept else await self._people.accounts(person)
+        doubtful = {each.account.channel for each in found if not self.vouches(each.account.channel, each.trust)}
+        return {each.account.channel for each in found} - doubtful - kept - {channel}
+
+    async def lately(self, channel: str, since: float) -> Sequence[str]:
+        """The people who used a channel since a time."""
+        return await self._people.active(channel, since)
+
     # ---- who may not ----------------------------------------------------------------------------
 
     async def turned_away(self, message: Message, who: Speaker | None) -> str:

@@ -20,12 +20,12 @@ from anyio.abc import TaskGroup
 
 from gitu_core.contracts import Adapter
 from gitu_core.contracts.ports import Clock, Hooks, OutboxEntry, Record, Records
-from gitu_core.errors import StoreError
+from gitu_core.errors import GituError, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.jobs import Job
 from gitu_core.gateway.live import Live
 from gitu_core.gateway.pieces import pieces
-from gitu_core.gateway.sending import FIRST_WAIT, GIVE_UP, LONGEST_WAIT, NOTICE, RECHECK, Sender, lost_state
+from gitu_core.gateway.sending import FIRST_WAIT, GIVE_UP, LONGEST_WAIT, MOVED, NOTICE, RECHECK, Sender, lost_state
 from gitu_core.model import Conversation, Delivery, Outgoing, Text, join_all
 
 log = logging.getLogger("gitu.gateway")
@@ -35,6 +35,10 @@ AT_ONCE = 64
 
 PAGE = 1_000
 """How much of what waits is read from disk at once."""
+
+
+Instead = Callable[[OutboxEntry], Awaitable[OutboxEntry | None]]
+"""Tells what is said elsewhere in the place of an entry; None where it stays."""
 
 
 @dataclass(eq=False)
@@ -78,6 +82,8 @@ class Outbox:
         self._known: set[str] = set()  # what waits here, by id, until it is dealt with
         self._coming: dict[str, OutboxEntry] = {}  # what does not wait, from `entry` until it is forgotten
         self._untold: set[tuple[str, str, str]] = set()
+        self.instead: Instead = _nowhere
+        self.arrived: Callable[[OutboxEntry], None] = lambda _: None  # told of what was for another channel
 
     # ---- what is to be said -------------------------------------------------------------------------------------
 
@@ -145,9 +151,23 @@ class Outbox:
         await self._hold()
         entry, delivery = await self._sender.sent(adapter, entry)
         hit("outbox.after")
+        if entry.state == "dead" and (moved := await self._refused(entry)) is not None:
+            return moved, delivery
         self._records.post(entry)
         hit("outbox.marked")
+        if entry.state == "sent" and entry.outgoing.id.endswith(MOVED):
+            self.arrived(entry)
         return entry, delivery
+
+    async def _refused(self, entry: OutboxEntry) -> OutboxEntry | None:
+        """Has what a channel will never take said elsewhere, where that can be; gives the entry as it stands then."""
+        try:
+            to = await self._move(entry, self.instead)
+        except GituError as error:
+            log.warning("message %s stays where it was refused: %s", entry.outgoing.id, error)
+            return None
+        await self._announce(to)
+        return None if to is None else _moved(entry, to)
 
     async def _tell(self, entry: OutboxEntry, delivery: Delivery) -> None:
         if entry.state == "unknown":
@@ -290,7 +310,9 @@ class Outbox:
                 self._records.post(msgspec.structs.replace(entry, state="sent"))
                 return
         if how == "idempotent":
-            self._put(queue, msgspec.structs.replace(entry, next_at=0.0))
+            # Where it could not be asked about, it may have arrived.
+            unsure = entry.unsure or adapter.channel.delivery != "verifiable"
+            self._put(queue, msgspec.structs.replace(entry, next_at=0.0, unsure=unsure))
             return
         lost = msgspec.structs.replace(entry, state=lost_state(entry), detail="the process ended while it was sent")
         self._records.post(lost)
@@ -327,13 +349,61 @@ class Outbox:
             log.warning("channel %s: what waits could not be sent: %s", adapter.channel.name, error)
             line.popleft()
         finally:
-            if not line or line[0][1].outgoing.id != id:
-                self._known.discard(id)
-                queue.left.add(id)
-            if not line:
-                del queue.waiting[where]
-            queue.busy.discard(where)
-            queue.kick.set()
+            self._freed(queue, where, id)
+
+    def _freed(self, queue: _Queue, where: tuple[str, str], id: str) -> None:
+        """Nothing is being sent in a conversation any more; *id* was."""
+        line = queue.waiting[where]
+        if not line or line[0][1].outgoing.id != id:
+            self._known.discard(id)
+            queue.left.add(id)
+        if not line:
+            del queue.waiting[where]
+        queue.busy.discard(where)
+        queue.kick.set()
+
+    # ---- what goes elsewhere -------------------------------------------------------------------------------------
+
+    async def divert(self, channel: str, instead: Instead) -> None:
+        """Has what waits for a channel said elsewhere, each in one commit; in a conversation one after the other, as
+        long as *instead* tells what to say. Nothing is sent there meanwhile."""
+        if (queue := self._queues.get(channel)) is None:  # the channel ended
+            for entry in await self._records.unsent(PAGE, channel=channel):
+                await self._announce(await self._move(entry, instead))
+            return
+        for where in tuple(queue.waiting):
+            line = queue.waiting.get(where)
+            if not line or where in queue.busy or where in queue.direct:
+                continue
+            queue.busy.add(where)
+            id = line[0][1].outgoing.id
+            try:
+                while line and (to := await self._move(line[0][1], instead)) is not None:
+                    gone = line.popleft()[1].outgoing.id
+                    self._known.discard(gone)
+                    queue.left.add(gone)
+                    await self._announce(to)
+            except BaseException:  # nobody knows whether it was written: what is left is read from disk
+                self._known.difference_update(each.outgoing.id for _, each in line)
+                line.clear()
+                queue.look = True
+                raise
+            finally:
+                self._freed(queue, where, id)
+
+    async def _move(self, entry: OutboxEntry, instead: Instead) -> OutboxEntry | None:
+        if (to := await instead(entry)) is not None:
+            with anyio.CancelScope(shield=True):  # what is on disk by then must not be sent from memory
+                await self._records.write(_moved(entry, to), to)
+        return to
+
+    async def _announce(self, to: OutboxEntry | None) -> None:
+        if to is not None:
+            try:
+                hit("outbox.moved")
+                await self._later(to)
+            except GituError as error:  # it is on disk, and found at the next look
+                log.warning("nobody could be told that message %s waits: %s", to.outgoing.id, error)
 
     # ---- what nobody knows about ---------------------------------------------------------------------------------
 
@@ -382,6 +452,15 @@ class Outbox:
 def to_say(entries: Sequence[Record]) -> list[OutboxEntry]:
     """Those of committed records that are to be said now."""
     return [each for each in entries if isinstance(each, OutboxEntry) and each.state in ("queued", "sending")]
+
+
+async def _nowhere(entry: OutboxEntry) -> None:
+    """There is no other channel."""
+
+
+def _moved(entry: OutboxEntry, to: OutboxEntry) -> OutboxEntry:
+    """An entry that is said as *to* instead."""
+    return msgspec.structs.replace(entry, state="dropped", detail=f"said on {to.outgoing.conversation.channel} instead")
 
 
 def _place(entry: OutboxEntry) -> tuple[str, str, str]:

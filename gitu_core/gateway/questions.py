@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from gitu_core.contracts.authority import Grant
-from gitu_core.contracts.ports import Approval, Clock, InboxEntry, Records
+from gitu_core.contracts.ports import Approval, Clock, InboxEntry, OutboxEntry, Records
 from gitu_core.failpoints import hit
 from gitu_core.gateway.jobs import Job
 from gitu_core.model import Answer, Ask, Message
@@ -49,6 +49,14 @@ class Questions:
             self._shown[where] = asks[0].id, f"{job.id}.answer", now
         if len(self._shown) > MOST_SHOWN:
             del self._shown[next(iter(self._shown))]
+
+    def arrived(self, entry: OutboxEntry) -> None:
+        """Something that was for another channel was said. Where that is a question, a bare word answers it."""
+        said, here = entry.outgoing, entry.outgoing.conversation
+        asks = [part for part in said.parts if isinstance(part, Ask)]
+        self._shown.pop(where := (here.channel, here.id, here.thread), None)
+        if asks:
+            self._shown[where] = asks[0].id, said.id, self._clock.now()
 
     async def take(self, job: Job) -> Approval | str | None:
         """The question that a message settles, or why its answer does not count; None if it is none.

@@ -28,6 +28,9 @@ SHORT = 1.0
 NOTICE = ".unknown"
 """What the ids of those messages end with that tell of what may have been lost."""
 
+MOVED = ".moved"
+"""What the ids of those messages end with that were for another channel."""
+
 SEND_WITHIN = 60.0
 """Seconds within which a channel has to take a message."""
 
@@ -68,6 +71,8 @@ class Sender:
 
     def _judged(self, adapter: Adapter, entry: OutboxEntry, delivery: Delivery) -> OutboxEntry:
         state: Any = delivery.state
+        if state == "unknown":
+            entry = msgspec.structs.replace(entry, unsure=True)
         now, again = self._clock.now(), 0.0
         change = entry.outgoing.replaces and not entry.done
         if change and state == "not_sent" and delivery.final:

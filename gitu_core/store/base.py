@@ -46,6 +46,7 @@ class Base:
         self._waiting: dict[str, int] = {}
         self._loading: dict[str, list[list[bool]]] = {}
         self._bound: Lru[bytes, str] = Lru(REMEMBERED)
+        self._moves = 0  # of conversations to other sessions
         self._sessions: Lru[str, Session] = Lru(REMEMBERED)
         self._accounts: Lru[bytes, tuple[Speaker, float]] = Lru(REMEMBERED)
         self._changes = 0  # of people and their accounts

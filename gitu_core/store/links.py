@@ -35,6 +35,9 @@ TRIES = 5
 WAITING = 200
 """Codes that may be open at once before unknown accounts get none."""
 
+MOST_ACTIVE = 1_000
+"""Accounts that are looked at where it is asked who used a channel."""
+
 MAX_SETTINGS = 16_384
 """The largest settings of a user, in bytes of JSON."""
 
@@ -93,6 +96,11 @@ class LinksPart(PeoplePart):
         """The accounts of a person, oldest first. One that cannot be read is left out and reported by `check`."""
         rows = await self._read(self._script_of("accounts_of", self.tenant, person, bodies=(6,)))
         return readable(rows, self._linked, self.engine.lost)
+
+    async def active(self, channel: str, since: float) -> Sequence[str]:
+        """The people who used a channel since a time, at most 1,000."""
+        rows = await self._read(self._script_of("accounts_used", self.tenant, channel, float(since), MOST_ACTIVE))
+        return list(dict.fromkeys(row[0] for row in rows))
 
     async def link(self, account: Account, person: str, new: bool = False) -> Linking:
         """Gives an account to a person, whoever had it. `InputError` if there is no such person; with *new*, they are

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from gitu_core.contracts.ports import Session
+from gitu_core.errors import InputError
 from gitu_core.model import Conversation
 from gitu_core.store.base import Base, replaced
 from gitu_core.store.codec import bound, encoded, unsealed
@@ -24,10 +25,11 @@ class SessionsPart(Base):
             known = self._sessions.get(self._bound.get(key) or "")
             if known is not None and _fits(known, conversation, person):
                 return known
+        moves = self._moves
         found = await self.engine.read(lambda: self._bound_session(key))
         if found is None or not _fits(found, conversation, person):
             found = await self._script(lambda: self._bind(conversation, key, person, profile, False), person)
-        return self._remember(key, found)
+        return self._remember(key, found) if moves == self._moves else found  # it may be bound to another one by now
 
     async def new_session(self, conversation: Conversation, person: str, profile: str = "default") -> Session:
         """Ends the conversation's session, if any, and binds it to a fresh one."""
@@ -35,7 +37,26 @@ class SessionsPart(Base):
         if (old := self._bound.get(key)) is not None:
             self._sessions.drop(old)
         found = await self._script(lambda: self._bind(conversation, key, person, profile, True), person)
+        self._moves += 1
         return self._remember(key, found)
+
+    async def bind(self, conversation: Conversation, id: str, person: str) -> Session:
+        """Binds a conversation of a person to a session of theirs, which is opened again where it had ended; what it
+        was bound to before ends if nothing was said there. `InputError` if there is no such session of theirs, or one
+        of the two is a group's: what is said in a group stays there, and the other way round."""
+        if conversation.kind == "group":
+            raise _groups()
+        key = self._conversation_key(conversation)
+        found, left = await self._script(lambda: self._rebind(conversation, key, id, person), person)
+        self._moves += 1
+        self._sessions.drop(left)
+        return self._remember(key, found)
+
+    async def conversations(self, person: str, session: str = "") -> Sequence[Conversation]:
+        """The conversations of a person that are bound to a session, or to any; the one that was bound last first, at
+        most 100. Those of accounts that they gave up are left out. `Damaged` if one cannot be read."""
+        rows = await self._read(self._script_of("conversations_of", self.tenant, person, 100, bodies=(1,)))
+        return [self._conversation(row, person) for row in rows if session in ("", row[2])]
 
     async def session(self, id: str) -> Session | None:
         """The session with this id."""
@@ -55,10 +76,7 @@ class SessionsPart(Base):
     async def conversation_of(self, person: str) -> Conversation | None:
         """The conversation with one person alone that was bound to a session last. `Damaged` if it cannot be read."""
         rows = await self._read(self._script_of("conversations_of", self.tenant, person, 100, bodies=(1,)))
-        what, seal = f"a conversation of {person}", ("conversations", self.tenant)
-        found: Iterator[Conversation] = (
-            unsealed(self._keys, body, Conversation, what, *seal, key, person) for key, body in rows
-        )
+        found = (self._conversation(row, person) for row in rows)
         return next((each for each in found if each.kind == "direct"), None)
 
     async def end_session(self, id: str) -> None:
@@ -116,9 +134,48 @@ class SessionsPart(Base):
         yield "session_add", (self.tenant, session.id, person, now, now, None, 0, self._sealed(session))
         return session
 
+    def _rebind(self, conversation: Conversation, key: bytes, id: str, person: str) -> ScriptOf[tuple[Session, str]]:
+        now = self.clock.now()
+        body = self._keys.seal(person, encoded(conversation), bound("conversations", self.tenant, key, person))
+        mine = yield "conversation_hold", (self.tenant, key, conversation.channel, person, id, now, body)
+        rows = () if mine else (yield "conversation_locked", (self.tenant, key))
+        old = rows[0][0] if rows else ""
+        # In one order: two who swap their sessions at once do not wait for each other crosswise.
+        known: dict[str, Session | None] = {}
+        for each in sorted({id, old}):
+            known[each] = yield from self._one("session_locked", each)
+        session = known[id]
+        if session is None or session.person != person:
+            raise InputError("you have no such session", hint="list yours with /sessions", field="session")
+        if any(where.kind == "group" for where in (yield from self._bound_to(session))):
+            raise _groups()
+        if not mine:
+            yield "conversation_bind", (person, id, now, body, self.tenant, key)
+        if session.ended_at is not None:
+            yield "session_open", (now, None, self.tenant, id)
+            session = replaced(session, ended_at=None, active_at=now)
+        left = known[old]
+        if left is not None and old != id and not left.messages and not (yield from self._bound_to(left)):
+            yield "session_end", (now, self.tenant, old)
+        return session, old
+
+    def _bound_to(self, session: Session) -> ScriptOf[list[Conversation]]:
+        rows = yield "conversations_in", (self.tenant, session.person, session.id)
+        yield from self._keys.load([row[1] for row in rows])
+        return [self._conversation(row, session.person) for row in rows]
+
+    def _conversation(self, row: Any, person: str) -> Conversation:
+        seal = ("conversations", self.tenant, bytes(row[0]), person)
+        found: Conversation = unsealed(self._keys, row[1], Conversation, f"a conversation of {person}", *seal)
+        return found
+
     def _sealed(self, session: Session) -> bytes:
         data = encoded(session, Session)
         return self._keys.seal(session.person, data, bound("sessions", self.tenant, session.id, session.person))
+
+
+def _groups() -> InputError:
+    return InputError("a group has sessions of its own", hint="continue one that began in private", field="session")
 
 
 def _fits(session: Session, conversation: Conversation, person: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from gitu_core import Gitu
-from gitu_core.cli.audit import trace
 from gitu_core.config import Envelope
 from gitu_core.errors import LimitReached, StoreError
 from gitu_core.model.steps import ModelFailed
@@ -46,10 +45,8 @@ async def test_the_audit_keeps_a_warning_once_and_every_stop_with_its_step(home)
         assert found == [("budget", "daily", each, "ana") for each in ("warning", "stop", "stop")]
         (warning,) = [each for each in await gitu.house.store.audit() if each.outcome == "warning"]
         assert [each.id for each in await gitu.house.store.audit(id=warning.id)] == [warning.id]
-        lines = await trace(gitu.house.store, warning.id, True, False)
-        assert "daily budget: warning" in lines[0]
-        assert "5% of the budget daily (yours) is used" in lines[1]
-        assert f"in turn {warning.turn} of session" in "\n".join(lines)
+        assert "5% of the budget daily (yours) is used" in warning.facts["reason"]
+        assert await gitu.house.store.steps(warning.turn), "it leads to the turn in which that was"
         assert (await gitu.house.store.audit_verify()).problems == ()
 
 

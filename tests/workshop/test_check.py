@@ -77,7 +77,8 @@ def test_a_plugin_that_breaks_one_rule_is_caught_by_it_and_by_no_other(
 @pytest.mark.parametrize(
     "text",
     ["import urllib.parse, ssl, os", "import zipfile\n\nzipfile.Path('x').open('r')", "import os\n\nos.getenv('LANG')",
-     "host = 1\nhost.config", "from gitu_core.contracts.adapter import Adapter\nfrom gitu_core import errors",
+     "host = 1\nhost.config", "def f(admin):\n    admin.people.unlink(1)",
+     "from gitu_core.contracts.adapter import Adapter\nfrom gitu_core import errors",
      "from importlib.resources import files\n\nfiles(__name__).joinpath('words').read_text()"],
 )  # fmt: skip
 def test_what_touches_nothing_is_left_alone(text: str, folder: Path) -> None:

@@ -26,7 +26,8 @@ _SPAWN = re.compile(
 )
 _CONNECT = re.compile(r"\.(open_connection|create_connection|create_datagram_endpoint|connect_tcp|connect_udp)$")
 _WRITE = re.compile(
-    r"((^|\.)open|\.(write_text|write_bytes|mkdir|makedirs|unlink|touch|rename|rmdir|symlink_to)|"
+    r"((^|\.)open|\.(write_text|write_bytes|mkdir|makedirs|touch|rename|rmdir|symlink_to)|"
+    r"(?<!admin\.people)\.unlink|"  # which takes an account from a person
     r"^shutil\.\w+|^os\.(remove|unlink|mkdir|makedirs|rmdir|rename|replace))$"
 )
 _SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$")

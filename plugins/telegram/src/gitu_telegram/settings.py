@@ -24,6 +24,7 @@ COMMANDS = {
     "session": "this session",
     "sessions": "your last sessions",
     "new": "begin a new session",
+    "continue": "go on here with another session",
     "history": "what was said in this session",
     "stop": "stop what runs",
     "budget": "what you may still use",

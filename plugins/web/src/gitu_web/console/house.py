@@ -45,7 +45,8 @@ async def connections(visit: Visit) -> Sequence[Block]:
         blocks.text(say("connections.intro")),
         blocks.table({"name": "Channel", "state": "State", "access": "Who may talk", "detail": "About"}, channels,
                      say("connections.channels")),
-        blocks.table({"name": "Provider", "state": "State", "detail": "About"}, providers, say("connections.providers")),
+        blocks.table({"name": "Provider", "state": "State", "detail": "About"}, providers,
+                     say("connections.providers")),
         blocks.text(say("connections.working", **told["load"]), title=say("connections.load")),
     ]  # fmt: skip
 

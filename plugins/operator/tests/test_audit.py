@@ -8,8 +8,7 @@ import sqlite3
 import anyio
 import pytest
 
-from gitu_core import Gitu
-from gitu_core.model import Answer
+from gitu_core import Answer, Gitu
 from gitu_core.testing import FunctionModel, RecordingAdapter, call
 from tests.app.around import mail, on, web
 from tests.cli.driver import Cli
