@@ -16,7 +16,7 @@ from typing import Any
 from tests.benchmarks.table import painted
 
 NAMES = ("startup", "registry", "store", "provider", "turns", "history", "sessions", "load", "nats", "peers", "policy",
-         "isolation")  # fmt: skip
+         "isolation", "web")  # fmt: skip
 """What is run without a name, in this order."""
 
 ALONE = ("profile", "authority")

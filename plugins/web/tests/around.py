@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from typing import Any, cast
 
 import anyio
@@ -14,7 +15,7 @@ import httpx
 from starlette.requests import HTTPConnection
 from websockets.asyncio.client import ClientConnection, connect
 
-from gitu_core.contracts import Entry, Host, Inbox, Message, Receipt
+from gitu_core.contracts import UNLABELLED, BlobRef, Entry, Host, Inbox, Label, Message, Receipt
 from gitu_core.errors import AuthFailed, Denied, GituError
 from gitu_web.adapter import WebAdapter
 from gitu_web.visitor import Scope, Visitor
@@ -24,11 +25,13 @@ TOKENS = {"ana-phone": "ana", "ana-tablet": "ana", "bob-phone": "bob"}
 
 
 class Store:
-    """Small values, in memory. With `broken`, it does nothing but raise that."""
+    """Small values, in memory. With `broken`, it does nothing but raise that; each of `failing` is how one `put` goes
+    wrong."""
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
         self.broken: GituError | None = None
+        self.failing: list[tuple[str, GituError]] = []
 
     async def get(self, key: str) -> Entry | None:
         """One of them."""
@@ -39,7 +42,13 @@ class Store:
         """Keeps one."""
         await self._there()
         json.dumps(entry.value)
-        self.entries[entry.key] = entry
+        how, error = self.failing.pop(0) if self.failing else ("", None)
+        if how == "slow":
+            await anyio.sleep(0.3)
+        if how not in ("refused", "down"):
+            self.entries[entry.key] = entry
+        if error is not None and how != "slow":
+            raise error
 
     async def delete(self, key: str) -> bool:
         """Removes one."""
@@ -58,6 +67,41 @@ class Store:
             raise self.broken
 
 
+class Shelf:
+    """Bytes by digest."""
+
+    def __init__(self) -> None:
+        self.data: dict[str, bytes] = {}
+        self._open: dict[str, tuple[bytearray, str, str]] = {}
+
+    async def begin(self, media_type: str = "", name: str = "") -> str:
+        """Opens a blob."""
+        handle = f"h{len(self._open)}"
+        self._open[handle] = bytearray(), media_type, name
+        return handle
+
+    async def write(self, handle: str, data: bytes) -> None:
+        """Appends."""
+        assert len(data) <= 1 << 20
+        self._open[handle][0].extend(data)
+
+    async def commit(self, handle: str, person: str = "", label: Label = UNLABELLED) -> BlobRef:
+        """Closes it."""
+        data, media_type, name = self._open.pop(handle)
+        digest = f"sha256:{sha256(data).hexdigest()}"
+        self.data[digest] = bytes(data)
+        return BlobRef(digest, len(data), media_type, name)
+
+    async def store(self, data: bytes, media_type: str, name: str) -> BlobRef:
+        """Keeps bytes."""
+        await self.write(handle := await self.begin(media_type, name), data)
+        return await self.commit(handle)
+
+    async def read(self, blob: BlobRef, offset: int = 0, size: int = 1 << 20) -> bytes:
+        """A piece."""
+        return self.data[blob.digest][offset : offset + size]
+
+
 class Admin:
     """The facet that shows that a plugin is trusted."""
 
@@ -73,7 +117,7 @@ class HostHere:
 
     def __init__(self, **config: Any) -> None:
         self.config = {"port": free_port(), **config}
-        self.kv, self.admin = Store(), Admin()
+        self.kv, self.blobs, self.admin = Store(), Shelf(), Admin()
 
     @property
     def url(self) -> str:
@@ -148,6 +192,7 @@ class Place:
     def __init__(self, host: HostHere, guard: Known, box: Box) -> None:
         self.host, self.guard, self.box = host, guard, box
         self.adapter = WebAdapter(cast(Host, host), guard)
+        self.stop: Callable[[], None] = lambda: None
 
     def client(self, token: str = "", **more: Any) -> httpx.AsyncClient:
         """Somebody who talks HTTP."""
@@ -175,6 +220,7 @@ async def served(host: HostHere | None = None, inbox: Inbox | None = None) -> As
     """A server, as long as it is needed."""
     place = Place(host or HostHere(), Known(), Box())
     async with anyio.create_task_group() as group:
+        place.stop = group.cancel_scope.cancel
         group.start_soon(place.adapter.receive, inbox or place.box)
         await up(place.host.config["port"])
         yield place

@@ -27,7 +27,7 @@ def answers(place: Place) -> None:
 
     async def answer(message: Message, id: str) -> None:
         await place.adapter.show(message.conversation, AnswerDelta(message.text[:3]))
-        await place.adapter.send(words(f"you said {message.text}", f"out-{id}", id, message.conversation.thread))
+        await place.adapter.send(words(f"you said {message.text}", f"out-{id}", f"{id}-1", message.conversation.thread))
         place.box.done.set()
 
     place.box.on_accept = answer

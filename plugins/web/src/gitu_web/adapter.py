@@ -6,8 +6,9 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
-from gitu_core.contracts import Channel, Conversation, Delivery, Health, Outgoing, TurnEvent
+from gitu_core.contracts import Channel, Conversation, Delivery, Health, Media, Outgoing, TurnEvent
 from gitu_core.errors import ConfigError, FacetUnavailable, GituError, InputError
+from gitu_web.files import remember
 from gitu_web.hub import Hub
 from gitu_web.listening import frame_of
 from gitu_web.mailbox import Mailboxes
@@ -48,7 +49,7 @@ class WebAdapter:
             doors = doors_of(self._host)
             guard = Limited(self._guard or doors, settings)
             guard.on_unlink(self._hub.unlinked)
-            site = Site(self._host, settings, inbox, guard, self._mailboxes(), doors, guard.visitors)
+            site = Site(self._host, settings, inbox, guard, self._mailboxes(), doors, rates=guard.visitors)
             app = make_app(site)
             if not settings.loopback:
                 log.warning("%s can be reached from outside; everybody has to sign in, and nothing is encrypted without"
@@ -81,6 +82,9 @@ class WebAdapter:
     async def send(self, outgoing: Outgoing) -> Delivery:
         """Puts it into the person's mailbox: it is delivered there, and read whenever a client comes."""
         try:
+            for part in outgoing.parts:
+                if isinstance(part, Media):
+                    await remember(self._host, outgoing.conversation.id, part.blob, outgoing.label)
             return Delivery("sent", (await self._mailboxes().put(outgoing),))
         except InputError as error:  # it can never be stored
             return Delivery("not_sent", final=True, detail=error.message)

@@ -8,15 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gitu_core.errors import GituError
-from gitu_web import health, messages, sockets
+from gitu_web import files, health, messages, openapi, sockets
 from gitu_web.auth import browser, rest
 from gitu_web.console import routes as console
 from gitu_web.problems import on_crash, on_gitu_error, on_http_error
 from gitu_web.shell import Shell
 from gitu_web.site import Site
 
-PARTS = (health, messages, sockets, rest, browser, console)
-"""The modules whose `routes()` make up the site, in the order in which they are looked at."""
+PARTS = (health, messages, files, sockets, rest, openapi, browser, console)
+"""The modules whose `routes()` make up the site, in the order in which they are looked at. What of them is REST, their
+`operations()` describe."""
 
 
 async def on_error(request: Request, error: Exception) -> Response:
@@ -30,4 +31,4 @@ def make_app(site: Site) -> Shell:
     handlers = {GituError: on_error, HTTPException: on_http_error, Exception: on_crash}
     app = Starlette(routes=[route for part in PARTS for route in part.routes()], exception_handlers=handlers)
     app.state.site = site
-    return Shell(app, site.settings)
+    return Shell(app, site)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gitu_core.errors import GituError
+from gitu_web.openapi import Alive, Operation
 from gitu_web.problems import problem
 from gitu_web.site import Site
 
@@ -16,12 +17,20 @@ def routes() -> list[BaseRoute]:
     return [Route("/healthz", alive), Route("/readyz", ready)]
 
 
+def operations() -> list[Operation]:
+    """The same, described."""
+    return [
+        Operation("GET", "/healthz", "Whether the process answers.", "", "about", answer=Alive),
+        Operation("GET", "/readyz", "Whether it can do its work.", "", "about", answer=Alive),
+    ]
+
+
 async def alive(request: Request) -> JSONResponse:
     """The process answers."""
     return JSONResponse({"status": "ok"}, headers={"cache-control": "no-store"})
 
 
-async def ready(request: Request) -> object:
+async def ready(request: Request) -> Response:
     """It can do its work: the store answers."""
     try:
         await Site.of(request).host.kv.get("ready")

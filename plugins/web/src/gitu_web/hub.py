@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Protocol
 
 from gitu_web.protocol import Told
+
+UNLINKED = 4401, "this device was unlinked"
+"""The code and the reason that a connection is closed with."""
+
+MOST_GONE = 10_000
+"""Devices that were unlinked and are remembered: one may be about to connect."""
 
 
 class Listener(Protocol):
@@ -27,22 +34,25 @@ class Hub:
     """The open connections, by person."""
 
     def __init__(self) -> None:
-        self._open: dict[str, set[Listener]] = {}
+        self._open: dict[str, tuple[Listener, ...]] = {}
+        self._gone: OrderedDict[str, None] = OrderedDict()
 
     def join(self, person: str, listener: Listener) -> None:
         """A connection is open from now on."""
-        self._open.setdefault(person, set()).add(listener)
+        self._open[person] = (*self._open.get(person, ()), listener)
+        if listener.device in self._gone:  # while it was on its way in
+            listener.leave(*UNLINKED)
 
     def part(self, person: str, listener: Listener) -> None:
         """It is not."""
-        left = self._open.get(person, set())
-        left.discard(listener)
-        if not left:
+        if left := tuple(each for each in self._open.get(person, ()) if each is not listener):
+            self._open[person] = left
+        else:
             self._open.pop(person, None)
 
     def of(self, person: str) -> Iterable[Listener]:
         """The connections of a person, as they are now."""
-        return tuple(self._open.get(person, ()))
+        return self._open.get(person, ())
 
     def ring(self, person: str) -> None:
         """There is something new for a person."""
@@ -63,10 +73,13 @@ class Hub:
 
     def unlinked(self, device: str) -> None:
         """A device may not listen any more."""
+        self._gone[device] = None
+        if len(self._gone) > MOST_GONE:
+            self._gone.popitem(last=False)
         for person in tuple(self._open):
             for each in self.of(person):
                 if each.device == device:
-                    each.leave(4401, "this device was unlinked")
+                    each.leave(*UNLINKED)
 
     @property
     def count(self) -> int:

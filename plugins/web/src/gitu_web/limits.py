@@ -97,8 +97,8 @@ def _tries(connection: HTTPConnection) -> bool:
     return "authorization" in connection.headers or bool(connection.cookies)
 
 
-async def body_of(request: Request, most: int, *types: str) -> bytes:
-    """The body of a request: at most *most* bytes, of one of the media *types*, and there within a time.
+async def body_of(request: Request, most: int, *types: str, seconds: float = 0.0) -> bytes:
+    """The body of a request: at most *most* bytes, of one of the media *types*, and there within *seconds*.
     `InputError` otherwise (413, 415, 408)."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if types and kind not in types:
@@ -108,15 +108,13 @@ async def body_of(request: Request, most: int, *types: str) -> bytes:
         raise too_large(most)
     body = bytearray()
     try:
-        with anyio.fail_after(BODY_SECONDS):
+        with anyio.fail_after(seconds := seconds or BODY_SECONDS):
             async for piece in request.stream():
                 body += piece
                 if len(body) > most:
                     raise too_large(most)
     except TimeoutError:
-        raise InputError(
-            f"the body did not come within {BODY_SECONDS:g} s", hint="send it faster", status=408
-        ) from None
+        raise InputError(f"the body did not come within {seconds:g} s", hint="send it faster", status=408) from None
     except ClientDisconnect:
         raise InputError("the connection was dropped", hint="send it again", status=400) from None
     return bytes(body)

@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -68,7 +69,16 @@ class Box:
     keys: dict[str, int] = field(default_factory=dict)
     recent: list[tuple[int, Letter]] = field(default_factory=list)
     pending: set[int] = field(default_factory=set)
-    lock: anyio.Lock = field(default_factory=anyio.Lock)
+
+    @cached_property
+    def lock(self) -> anyio.Lock:
+        """For whoever writes. (Most mailboxes are only looked at.)"""
+        return anyio.Lock()
+
+    @property
+    def busy(self) -> bool:
+        """True while something is written or waits to be accepted."""
+        return bool(self.pending) or ("lock" in vars(self) and self.lock.locked())
 
     def cursor(self, number: int) -> str:
         """The cursor of a message; that before the first one is empty."""
@@ -107,8 +117,8 @@ class Mailboxes:
 
     async def put(self, outgoing: Outgoing) -> str:
         """Adds what the assistant says; gives its cursor. The same key again changes nothing."""
-        where = outgoing.conversation
-        kept = Kept("told", f"out:{outgoing.key}", self._clock(), outgoing.parts, where.thread, outgoing.cause,
+        where, cause = outgoing.conversation, _message(outgoing.cause)
+        kept = Kept("told", f"out:{outgoing.key}", self._clock(), outgoing.parts, where.thread, cause,
                     outgoing.reply_to)  # fmt: skip
         return await self._whole(self._put(where.id, kept, outgoing.label))
 
@@ -261,7 +271,7 @@ class Mailboxes:
             box = self._boxes[person] = await self._read(person)
         finally:
             del self._opening[person]
-        for name in [name for name, each in self._boxes.items() if not (each.lock.locked() or each.pending)][:-OPEN]:
+        for name in [name for name, each in self._boxes.items() if not each.busy][:-OPEN]:
             del self._boxes[name]
         return box
 
@@ -271,18 +281,22 @@ class Mailboxes:
         if kept and not box.era:  # nobody knows any more what they were part of: old cursors do not fit
             box.era = new_id()
             await self._kv.put(Entry(_era(person), box.era, person=person))
-        fresh = [each for each in kept if each[1].at > self._clock() - self._seconds] or kept[-1:]
-        for number, _ in kept[: len(kept) - len(fresh)]:
+        oldest = self._clock() - self._seconds
+        first = next((place for place, (_, each) in enumerate(kept) if each.at > oldest), len(kept) - 1)
+        for number, _ in kept[: max(0, first)]:  # the newest stays in any case: numbers go on from there
             await self._kv.delete(_key(person, number))
+        fresh = kept[max(0, first) :]
         if fresh:
             box.low, box.last = fresh[0][0], fresh[-1][0]
             box.keys = {each.key: number for number, each in fresh}
             box.recent = [(number, _letter(box, number, each)) for number, each in fresh[-RECENT:]]
         return box
 
-    def forget(self, person: str) -> None:
-        """The mailbox was changed in the store by somebody else: it is read again when it is next used."""
-        self._boxes.pop(person, None)
+
+def _message(cause: str) -> str:
+    """The id of the message that something was said for; a turn is called by its message and a number."""
+    message, _, number = cause.rpartition("-")
+    return message if message and number.isdecimal() else cause
 
 
 def _key(person: str, number: int | None = None) -> str:

@@ -13,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from gitu_core.contracts import Answer, Part, Receipt, Text, new_id
+from gitu_core.contracts import Answer, Part, Text, new_id
 from gitu_core.errors import InputError
 from gitu_web.limits import json_of
+from gitu_web.openapi import Operation, Query
 from gitu_web.protocol import Ended, Letter, Told, encode
 from gitu_web.settings import MIB
 from gitu_web.site import Site
@@ -75,6 +76,21 @@ def routes() -> list[BaseRoute]:
         Route("/v1/messages", get, methods=["GET"]),
         Route("/v1/stream", stream, methods=["GET"]),
     ]
+
+
+def operations() -> list[Operation]:
+    """What can be done with messages."""
+    wait = Query("wait", f"Seconds to wait for news, at most {LONGEST_WAIT:g}.", float)
+    after = Query("after", "The cursor behind which to begin; empty for the oldest that is kept.")
+    limit = Query("limit", "How many at most, up to 500.", int)
+    return [
+        Operation("POST", "/v1/messages", "Say something; as an event stream, or with the answer where `wait` says so.",
+                  body=Post, answer=Taken, gives=("text/event-stream",), also=(202,), problems=(422,)),
+        Operation("GET", "/v1/messages", "Messages behind a cursor, at once or as soon as there are some.",
+                  answer=Letters, query=(after, limit, wait)),
+        Operation("GET", "/v1/stream", "Everything that happens, as an event stream.", gives=("text/event-stream",),
+                  query=(after,)),
+    ]  # fmt: skip
 
 
 async def post(request: Request) -> Response:
@@ -240,6 +256,3 @@ def number_of(request: Request, name: str, otherwise: float, least: float, most:
     if not least <= value <= most:
         raise InputError(f"{name} has to be a number from {least:g} to {most:g}", hint="change it", field=name)
     return value
-
-
-__all__ = ["Letters", "Post", "Receipt", "Taken", "routes"]

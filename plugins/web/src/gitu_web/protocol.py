@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from gitu_core.contracts import Part
+from gitu_core.contracts import Part, Text
 
 SUBPROTOCOL = "gitu.v1"
 
@@ -113,6 +113,11 @@ class Letter(Frame, frozen=True, tag="letter"):
     cause: str = ""
     reply_to: str = ""
     device: str = ""
+
+    @property
+    def text(self) -> str:
+        """Its words."""
+        return "\n".join(part.text for part in self.parts if isinstance(part, Text))
 
 
 class Delta(Frame, frozen=True, tag="delta"):

@@ -6,23 +6,19 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import anyio
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gitu_core.errors import ConfigError, NotReady
+from gitu_web.connections import HEAD, Patient, Sockets
 from gitu_web.protocol import LARGEST
 from gitu_web.settings import Settings
 
 log = logging.getLogger("gitu.plugins.web")
-
-HEAD, HEAD_SECONDS = 32 << 10, 10.0
-"""Bytes that the head of a request may have, and seconds in which it has to come."""
 
 IDLE, DRAIN = 30, 5
 """Seconds that a connection without a request is kept, and that requests may take when the server ends."""
@@ -31,61 +27,17 @@ PING, PONG = 30.0, 30.0
 """Seconds between two signs of life on a WebSocket, and within which the answer has to come."""
 
 
-class Patient(H11Protocol):
-    """HTTP, but the head of a request has to come soon: whoever sends it bit by bit holds no connection for long."""
-
-    _head: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Somebody connected."""
-        super().connection_made(transport)
-        self._expect()
-
-    def data_received(self, data: bytes) -> None:
-        """Something came; a head that is not complete has no more time for that."""
-        waits = self.timeout_keep_alive_task is not None
-        before = self.cycle
-        super().data_received(data)
-        if self.cycle is not before or self.transport.get_protocol() is not self:
-            self._unexpect()
-        elif waits:
-            self._expect()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone."""
-        self._unexpect()
-        super().connection_lost(exc)
-
-    def _expect(self) -> None:
-        if self._head is None:
-            self._head = self.loop.call_later(HEAD_SECONDS, self._overdue)
-
-    def _unexpect(self) -> None:
-        if self._head is not None:
-            self._head.cancel()
-            self._head = None
-
-    def _overdue(self) -> None:
-        self._head = None
-        log.info("a connection was closed: no request came within %g s", HEAD_SECONDS)
-        self.transport.close()
-
-
-class Sockets(WebSocketsSansIOProtocol):
-    """WebSockets that can be cut off where the other side does not read any more."""
-
-    async def run_asgi(self) -> None:
-        """One connection."""
-        self.scope["gitu.abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]
-        await super().run_asgi()
-
-    def keepalive_timeout(self) -> None:
-        """Nobody answers."""
-        super().keepalive_timeout()
-        self.transport.abort()
-
-
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ending = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Once a second, and at once when it has to end."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.ending.wait(), 1.0)
+
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Signals are the host's."""
@@ -110,6 +62,7 @@ async def serve(app: ASGIApp, settings: Settings, ending: Callable[[], None]) ->
     finally:
         ending()
         server.should_exit = True
+        server.ending.set()
         with anyio.CancelScope(shield=True):
             await asyncio.wait([running])
         listener.close()

@@ -7,9 +7,11 @@ from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
+from gitu_web import sockets
 from gitu_web.problems import problem
-from gitu_web.settings import Settings
+from gitu_web.site import Site
 
 log = logging.getLogger("gitu.plugins.web")
 
@@ -34,8 +36,8 @@ CORS = {
 class Shell:
     """The application with all that holds for every route."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self.app, self._settings = app, settings
+    def __init__(self, app: ASGIApp, site: Site) -> None:
+        self.app, self._site, self._settings = app, site, site.settings
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.app, name)  # tests and mounts look at the application within
@@ -52,7 +54,11 @@ class Shell:
             await problem(421, "Misdirected", "this server is not called so", hint)(scope, receive, send)
             return
         if scope["type"] == "websocket":
-            await self.app(scope, receive, send)
+            if scope["path"] == sockets.PATH:  # straight on: each step on the way is kept for as long as it is open
+                scope["app"] = self.app
+                await sockets.serve(self._site, WebSocket(scope, receive, send))
+            else:
+                await self.app(scope, receive, send)
             return
         origin = headers.get("origin", "")
         allowed = {"access-control-allow-origin": origin, "vary": "Origin"} if origin in self._settings.origins else {}

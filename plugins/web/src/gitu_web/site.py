@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import anyio
 from starlette.requests import HTTPConnection
 
 from gitu_web.limits import Rates
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from gitu_web.mailbox import Mailboxes
     from gitu_web.settings import Settings
     from gitu_web.visitor import Guard
+
+UPLOADS = 8
+"""Files that are taken in at once; more wait."""
 
 
 @dataclass
@@ -29,6 +33,7 @@ class Site:
     guard: Guard
     boxes: Mailboxes
     doors: Doors
+    uploads: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(UPLOADS))
     rates: Rates = field(default_factory=lambda: Rates(600, "requests of this device"))
 
     @property

@@ -41,6 +41,8 @@ from gitu_web.visitor import Visitor
 
 log = logging.getLogger("gitu.plugins.web")
 
+PATH = "/v1/socket"
+
 HELLO_SECONDS, SLOW_SECONDS, CLOSE_SECONDS = 10.0, 20.0, 2.0
 """Seconds within which a client has to say who it is, to read what it is sent, and to answer that it is closed."""
 
@@ -56,12 +58,16 @@ AT_ONCE = 50
 
 def routes() -> list[BaseRoute]:
     """Where the WebSocket is."""
-    return [WebSocketRoute("/v1/socket", socket)]
+    return [WebSocketRoute(PATH, socket)]
 
 
 async def socket(websocket: WebSocket) -> None:
     """One connection, from its greeting to its end."""
-    site = Site.of(websocket)
+    await serve(Site.of(websocket), websocket)
+
+
+async def serve(site: Site, websocket: WebSocket) -> None:
+    """The same, for whoever knows the site already."""
     try:
         origin = websocket.headers.get("origin", "")
         if origin and not site.settings.welcome_origin(origin, websocket.headers.get("host", "")):
@@ -133,7 +139,8 @@ class Talk:
     async def _begin(self, visitor: Visitor, hello: Hello) -> None:
         self._visitor, self.device = visitor, visitor.device
         boxes, person = self._site.boxes, visitor.person
-        self._site.hub.join(person, self)
+        forget: Callable[[], None] = self._socket.scope.get("gitu.forget", lambda: None)
+        forget()
         start, reset = hello.cursor, False
         if not start and hello.recent >= 0:
             start = await boxes.before(person, hello.recent)
@@ -141,15 +148,16 @@ class Talk:
             start, reset = await boxes.known(person, start)
         self._cursor = start
         await self._send(Welcome(person, visitor.device, start, reset))
+        self._site.hub.join(person, self)  # not before: nothing may come ahead of the greeting
         self._site.hub.tell(person, Presence("active", visitor.device, visitor.name), but=self)
         self.ring()
 
     async def _taken(self, visitor: Visitor, message: Any) -> None:
         key = ""
         try:
-            self._site.rates.take(visitor.device)
             said = _decoded(message)
             key = getattr(said, "key", "")
+            self._site.rates.take(visitor.device)
             await self._do(visitor, said)
         except GituError as error:
             await self._send(_problem(error, key))
@@ -242,15 +250,15 @@ class Talk:
             self._closing = asyncio.get_running_loop().create_task(self._close(code, reason))
 
     async def _close(self, code: int, reason: str) -> None:
-        abort: Callable[[], None] | None = self._socket.scope.get("gitu.abort")
+        cut_off: Callable[[], None] | None = self._socket.scope.get("gitu.cut_off")
         with anyio.move_on_after(CLOSE_SECONDS):
             try:
                 await self._socket.close(code, reason[:100])
                 return
             except (WebSocketDisconnect, RuntimeError):
                 return
-        if abort is not None:
-            abort()
+        if cut_off is not None:
+            cut_off()
 
     def end(self) -> None:
         """Nobody listens any more."""

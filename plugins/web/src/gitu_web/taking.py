@@ -6,20 +6,11 @@ import time
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from gitu_core.contracts import (
-    Answer,
-    Conversation,
-    Label,
-    Location,
-    Media,
-    Message,
-    Part,
-    Receipt,
-    Text,
-    check_name,
-    user,
-)
+from msgspec.structs import replace
+
+from gitu_core.contracts import Answer, Conversation, Location, Media, Message, Part, Receipt, Text, check_name
 from gitu_core.errors import Denied, InputError
+from gitu_web.files import mine, own_only
 from gitu_web.mailbox import Kept
 from gitu_web.site import Site
 from gitu_web.visitor import CHANNEL, Visitor
@@ -56,6 +47,7 @@ def message_of(visitor: Visitor, key: str, parts: Sequence[Part], chat: str, rep
 async def take(site: Site, visitor: Visitor, message: Message) -> Receipt:
     """Commits a message and puts it into the mailbox, so that the person's other devices show it; the same key again is
     the same message. `Denied` where the person may not talk here."""
+    message = replace(message, parts=await own_only(site.host, visitor.person, message.parts))
     key = message.key.partition("/")[2]
     kept = Kept("said", f"in:{key}", message.at, message.parts, message.conversation.thread,
                 reply_to=message.reply_to, device=visitor.device)  # fmt: skip
@@ -68,5 +60,4 @@ async def take(site: Site, visitor: Visitor, message: Message) -> Receipt:
             )
         return receipt
 
-    principal = frozenset((user(visitor.person),))
-    return await site.boxes.hold(visitor.person, kept, Label(principal, principal), accept)
+    return await site.boxes.hold(visitor.person, kept, mine(visitor.person), accept)

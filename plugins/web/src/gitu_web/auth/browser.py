@@ -9,7 +9,8 @@ from starlette.routing import BaseRoute, Route
 
 from gitu_core.errors import GituError
 from gitu_web.auth.devices import LASTS
-from gitu_web.auth.rest import address_of, doors
+from gitu_web.auth.rest import doors
+from gitu_web.limits import address_of
 from gitu_web.problems import status_of
 from gitu_web.site import Site
 

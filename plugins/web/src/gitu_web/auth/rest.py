@@ -12,13 +12,17 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gitu_core.errors import Denied, GituError, InputError
-from gitu_web.auth.bodies import answer, read
 from gitu_web.auth.codes import PAIRING
-from gitu_web.auth.devices import Device
+from gitu_web.auth.devices import Device, Pair
 from gitu_web.auth.doors import Doors
-from gitu_web.auth.pairings import SECONDS
+from gitu_web.auth.pairings import SECONDS, Asked
+from gitu_web.limits import address_of, json_of
+from gitu_web.openapi import Operation, Query
 from gitu_web.site import Site
 from gitu_web.visitor import Scope, Visitor
+
+LARGEST = 64 << 10
+"""Bytes of a request about devices."""
 
 HELLO = 10.0
 """Seconds in which a device that waits has to say who it is."""
@@ -59,26 +63,66 @@ class Decision(msgspec.Struct, forbid_unknown_fields=True):
     scopes: tuple[Scope, ...] = ("chat",)
 
 
+class MadeCode(msgspec.Struct):
+    """A code for a device of `person`, to be typed within `expires_in` seconds."""
+
+    code: str
+    expires_in: float
+    person: str
+
+
+class MadeAsk(msgspec.Struct):
+    """A device may show `url` as a picture, and `words` beside it; it waits with the `secret`."""
+
+    id: str
+    secret: str
+    words: str
+    url: str
+    expires_in: float
+
+
+class Shown(msgspec.Struct):
+    """A device as people see it; `this` is the one that asks. Times are in seconds since 1970, UTC."""
+
+    id: str
+    person: str
+    name: str
+    kind: str
+    scopes: tuple[Scope, ...]
+    created: float
+    seen: float
+    ends: float
+    address: str
+    this: bool
+
+
+class Devices(msgspec.Struct):
+    """Devices, the last used first."""
+
+    devices: list[Shown]
+
+
 def doors(connection: HTTPConnection) -> Doors:
     """The doors of the site that a request is for."""
     return Site.of(connection).doors
 
 
-def address_of(connection: HTTPConnection) -> str:
-    """Where a request comes from."""
-    return connection.client.host if connection.client else ""
+def answer(value: object, status: int = 200) -> Response:
+    """A value as JSON that nobody keeps."""
+    data = msgspec.json.encode(value)
+    return Response(data, status, {"cache-control": "no-store"}, media_type="application/json")
 
 
 async def pair(request: Request) -> Response:
     """Lets a device in that shows a code."""
-    told, guard = await read(request, Code), doors(request)
+    told, guard = await json_of(request, LARGEST, Code), doors(request)
     code = await guard.redeem(told.code, address_of(request))
     return answer(await guard.let_in(code, told.name, told.kind, address_of(request)), 201)
 
 
 async def refresh(request: Request) -> Response:
     """The next pair."""
-    return answer(await doors(request).devices.refresh((await read(request, Refresh)).refresh))
+    return answer(await doors(request).devices.refresh((await json_of(request, LARGEST, Refresh)).refresh))
 
 
 async def status(request: Request) -> Response:
@@ -104,7 +148,7 @@ async def devices(request: Request) -> Response:
     everybody = request.query_params.get("all") == "true"
     visitor = await Site.of(request).guard.visitor(request, "admin" if everybody else "chat")
     found = await guard.devices.all("" if everybody else visitor.person)
-    return answer({"devices": [shown(each, visitor) for each in found]})
+    return answer(Devices([shown(each, visitor) for each in found]))
 
 
 async def unlink(request: Request) -> Response:
@@ -119,19 +163,19 @@ async def unlink(request: Request) -> Response:
 async def new_code(request: Request) -> Response:
     """A code for another device."""
     guard = doors(request)
-    visitor, told = await Site.of(request).guard.visitor(request), await read(request, NewCode)
+    visitor, told = await Site.of(request).guard.visitor(request), await json_of(request, LARGEST, NewCode)
     person, scopes = _granted(visitor, told.person, told.scopes)
     code = await guard.codes.make(person, scopes, by=visitor.device)
-    return answer({"code": code, "expires_in": PAIRING, "person": person}, 201)
+    return answer(MadeCode(code, PAIRING, person), 201)
 
 
 async def ask(request: Request) -> Response:
     """A device asks to be let in; it shows what it gets as a picture."""
-    guard, told = doors(request), await read(request, Ask)
+    guard, told = doors(request), await json_of(request, LARGEST, Ask)
     guard.asked.take(address_of(request))
     asked, secret = guard.pairings.ask(told.name, told.system, address_of(request))
     url = f"{guard.origins[0]}/pair?request={asked.id}"
-    return answer({"id": asked.id, "secret": secret, "words": asked.words, "url": url, "expires_in": SECONDS}, 201)
+    return answer(MadeAsk(asked.id, secret, asked.words, url, SECONDS), 201)
 
 
 async def asked(request: Request) -> Response:
@@ -144,7 +188,7 @@ async def asked(request: Request) -> Response:
 async def decide(request: Request) -> Response:
     """Lets a device in that asks, or refuses it."""
     guard = doors(request)
-    visitor, told = await Site.of(request).guard.visitor(request), await read(request, Decision)
+    visitor, told = await Site.of(request).guard.visitor(request), await json_of(request, LARGEST, Decision)
     person, scopes = _granted(visitor, "", told.scopes)
     guard.pairings.answer(request.path_params["id"], person, scopes if told.accept else None)
     return Response(status_code=204)
@@ -178,10 +222,10 @@ async def wait(socket: WebSocket) -> None:
         pass
 
 
-def shown(device: Device, visitor: Visitor) -> dict[str, Any]:
+def shown(device: Device, visitor: Visitor) -> Shown:
     """A device as people see it: without what it signs in with."""
-    names = ("id", "person", "name", "kind", "scopes", "created", "seen", "ends", "address")
-    return {**{name: getattr(device, name) for name in names}, "this": device.id == visitor.device}
+    names = [name for name in Shown.__struct_fields__ if name != "this"]
+    return Shown(**{name: getattr(device, name) for name in names}, this=device.id == visitor.device)
 
 
 def _granted(visitor: Visitor, person: str, scopes: tuple[Scope, ...]) -> tuple[str, tuple[Scope, ...]]:
@@ -189,6 +233,28 @@ def _granted(visitor: Visitor, person: str, scopes: tuple[Scope, ...]) -> tuple[
     if not visitor.admin and (person not in ("", visitor.person) or "admin" in scopes):
         raise Denied("only the owner's devices may do that for others", hint="leave out person and scopes")
     return person or visitor.person, scopes or ("chat",)
+
+
+def operations() -> list[Operation]:
+    """What can be done with devices, described."""
+    everybody = Query("all", "those of everybody; for an admin", bool)
+    return [
+        Operation("POST", "/v1/auth/pair", "Lets a device in that shows a code.", "", "devices", Code, Pair,
+                  status=201, problems=(401,)),
+        Operation("POST", "/v1/auth/refresh", "The next credentials, for a refresh credential, once.", "", "devices",
+                  Refresh, Pair, problems=(401,)),
+        Operation("GET", "/v1/auth/status", "Who this device is.", "chat", "devices", answer=Shown, problems=(404,)),
+        Operation("POST", "/v1/auth/logout", "Unlinks this device.", "chat", "devices", status=204),
+        Operation("POST", "/v1/auth/codes", "A code for another device.", "chat", "devices", NewCode, MadeCode,
+                  status=201),
+        Operation("GET", "/v1/devices", "The devices of the user.", "chat", "devices", answer=Devices,
+                  query=(everybody,)),
+        Operation("DELETE", "/v1/devices/{id}", "Unlinks a device.", "chat", "devices", status=204, problems=(404,)),
+        Operation("POST", "/v1/pairings", "A device asks to be let in.", "", "devices", Ask, MadeAsk, status=201),
+        Operation("GET", "/v1/pairings/{id}", "What device asks.", "chat", "devices", answer=Asked, problems=(404,)),
+        Operation("POST", "/v1/pairings/{id}", "Lets it in, or refuses it.", "chat", "devices", Decision, status=204,
+                  problems=(404,)),
+    ]  # fmt: skip
 
 
 def routes() -> list[BaseRoute]:

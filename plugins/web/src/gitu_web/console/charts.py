@@ -47,7 +47,7 @@ def svg(data: Mapping[str, Any], title: str) -> str:
                          f'width="{thick:.1f}" height="{tall:.1f}"><title>{told}</title></rect>')  # fmt: skip
         if number % max(1, math.ceil(len(labels) / 8)) == 0:
             parts.append(f'<text class="tick" x="{x + slot * 0.35:.1f}" y="{HEIGHT - 8}" text-anchor="middle">'
-                         f"{escape(label[-10:])}</text>")  # fmt: skip
+                         f"{escape(label if len(label) < 14 else label[:12] + chr(0x2026))}</text>")  # fmt: skip
     return "".join([*parts, "</svg>"])
 
 

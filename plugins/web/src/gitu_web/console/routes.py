@@ -19,6 +19,8 @@ from gitu_web.auth.rest import doors
 from gitu_web.console import fields, house, mine, render
 from gitu_web.console.page import Done, Page, Visit
 from gitu_web.console.texts import for_scripts, say
+from gitu_web.limits import json_of
+from gitu_web.openapi import Operation
 from gitu_web.problems import status_of
 from gitu_web.site import Site
 
@@ -194,10 +196,8 @@ class Opinion(msgspec.Struct, forbid_unknown_fields=True):
 
 async def feedback(request: Request) -> Response:
     """Keeps what somebody thinks of an answer, for whoever runs the assistant."""
-    from gitu_web.auth.bodies import read
-
     visit = await visit_of(request)
-    told, person = await read(request, Opinion), visit.visitor.person
+    told, person = await json_of(request, 8_192, Opinion), visit.visitor.person
     if len(told.comment) > 2_000 or not 0 < len(told.key) <= 300:
         raise InputError("a comment has at most 2,000 characters", hint="say it shorter", field="comment")
     value = msgspec.to_builtins(told)
@@ -222,6 +222,11 @@ def error_page(request: Request, error: Exception) -> Response:
         error.message, error.hint, say("error.back")
     )
     return render.html("alone.html", say("error.title"), status_of(error), None, body=body)
+
+
+def operations() -> list[Operation]:
+    """What of it is for programs too."""
+    return [Operation("POST", "/v1/feedback", "What the user thinks of an answer.", body=Opinion, status=204)]
 
 
 def routes() -> list[BaseRoute]:

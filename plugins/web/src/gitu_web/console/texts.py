@@ -36,7 +36,7 @@ ENGLISH: dict[str, str] = {
     "chart.table": "The same as a table",
     "chat.title": "Chat",
     "chat.label": "Your message",
-    "chat.hint": "Write a message … Enter sends, Shift+Enter makes a new line",
+    "chat.hint": "Write a message …",
     "chat.send": "Send",
     "chat.stop": "Stop",
     "chat.connecting": "Connecting …",
