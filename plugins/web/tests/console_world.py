@@ -41,11 +41,14 @@ def answer(request: Any) -> Say:
     """What the model says: a call where a tool is wanted, words otherwise, slowly enough to be watched."""
     last, asked = request.messages[-1], request.asked.lower()
     if type(last).__name__ == "Tool":
-        return Say(f"Here is what I found: {_text(last.content)[:200]}", gap=0.01)
+        found = _text(last.content)
+        if "shop@example.org" in found:
+            return Say(calls=[("send_mail", {"to": "shop@example.org", "text": "<b>Good</b> day"})])
+        return Say(f"Here is what I found: {found[:200]}", gap=0.01)
     if "tokyo" in asked:
         return Say(calls=[("clock", {"place": "Tokyo"})])
-    if "secretly" in asked:
-        return Say(calls=[("note", {"text": "<b>bins</b> go out on Tuesday"})])
+    if "write to the shop" in asked:
+        return Say(calls=[("read_page", {"url": "https://x.org"})])
     return Say(JOKE, cut=4, gap=0.05)
 
 
@@ -74,17 +77,19 @@ class Installation:
         own = f"[plugins.web]\nenabled = true\ntrusted = true\nport = {self.port}\n"
         (self.folder / "gitu.toml").write_text(f"{text}\n{own}", "utf-8")
 
-    def install(self, id: str, code: str, manifest: str) -> None:
-        """A plugin, as one that was installed."""
+    def install(self, id: str, code: str) -> None:
+        """A plugin, as one that was installed, with the manifest that its code has."""
         site, package = self.folder / "site", f"x_{id}"
         (site / package).mkdir()
         (site / package / "__init__.py").write_text(code, "utf-8")
-        (site / package / "gitu-plugin.toml").write_text(f'id = "{id}"\n{manifest}', "utf-8")
+        (site / package / "gitu-plugin.toml").write_text(f'id = "{id}"\n', "utf-8")
         info = site / f"x_{id}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.4\nName: x-{id}\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(f"[gitu.plugins]\n{id} = {package}\n")
         (info / "RECORD").write_text(f"{package}/__init__.py,,\n{info.name}/METADATA,,\n")
+        status, said = self.run("manifest", package, "--write")
+        assert status == 0, said
 
     def environment(self, home: str = "home") -> dict[str, str]:
         """What processes are given; nothing of the person who runs the tests."""

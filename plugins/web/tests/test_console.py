@@ -20,7 +20,7 @@ pytestmark = [
 SCREENS = ROOT / ".screens"
 
 HOSTILE = '''
-from gitu_core import ToolResult
+from gitu_core import ToolResult, tool
 from gitu_core.contracts import Block
 
 EVIL = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
@@ -50,19 +50,23 @@ class Evil:
 
 def gitu_pages(host):
     return [Evil()]
+
+
+@tool(writers={"": "outside"})
+def read_page(url: str) -> str:
+    """Reads a page."""
+    return "The shop is at shop@example.org."
+
+
+@tool(effects=["send"], roles={"to": "recipient", "text": "body"})
+def send_mail(to: str, text: str) -> str:
+    """Sends a mail."""
+    return "sent to " + to.partition("@")[0]
+
+
+def gitu_tools(host):
+    return [read_page, send_mail]
 '''
-HOSTILE_MANIFEST = """
-[contracts]
-page = 1
-[hooks]
-gitu_pages = 0
-[[contributes]]
-seam = "page"
-name = "evil"
-spec = '''{"path": "evil", "title": "<script>document.title='owned'</script>", "icon": "<script>"}'''
-"""
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """An installation that nobody has signed in to."""
@@ -72,14 +76,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 @pytest.fixture(scope="module")
 def screen(place: Installation) -> Iterator[Screen]:
     """A browser in front of a server, signed in by the link that the server printed."""
-    place.install("hostile", HOSTILE, HOSTILE_MANIFEST)
+    place.install("hostile", HOSTILE)
     with model() as url:
         place.configure(f'[plugins.openai]\nbase_url = "{url}"\n[plugins.hostile]\nenabled = true\n')
         camera = place.folder / "camera.y4m"
         film(camera, "https://example.org")
         with place.serving() as link, browser(camera) as chrome:
             page = chrome.new_context(viewport={"width": 1280, "height": 800}, permissions=["camera"]).new_page()
-            page.set_default_timeout(20_000)
+            page.set_default_timeout(10_000)
             found = Screen(page, SCREENS)
             page.goto(link)
             found.look("sign-in")
@@ -116,10 +120,10 @@ def test_first_steps_then_an_answer_that_can_be_watched(screen: Screen, place: I
     page = screen.page
     page.goto(f"{place.url}/setup")
     screen.look("setup")
-    page.get_by_label("Provider", exact=False).first.select_option(label="openai")
+    page.locator("select").select_option(label="openai")
     page.get_by_label("Model", exact=True).fill("test-model")
     page.get_by_label("Name of its key").fill("OPENAI_API_KEY")
-    page.get_by_label("Its key").fill("sk-secret-word")
+    page.get_by_label("Its key", exact=True).fill("sk-secret-word")
     with screen.forgiving("WebSocket connection to", "ERR_CONNECTION_REFUSED"):
         page.get_by_role("button", name="Save").click()
         page.wait_for_url("**/chat")
@@ -150,24 +154,25 @@ def test_a_question_is_answered_in_the_page_and_the_permission_taken_back(screen
     page = screen.page
     page.goto(f"{place.url}/chat")
     connected(page)
-    say(page, "What do you do secretly?")
+    say(page, "Write to the shop on that page")
     ask = page.locator("fieldset.ask:not(.done)")
     ask.wait_for()
-    assert "<b>bins</b> go out on Tuesday" in ask.inner_text()
+    assert "shop@example.org" in ask.inner_text()
+    assert "<b>Good</b> day" in ask.inner_text()
     screen.look("chat-question")
-    ask.get_by_role("button", name="always").click()
+    ask.get_by_role("button", name="Yes, always").click()
     page.wait_for_selector("fieldset.ask.done")
     page.wait_for_selector("li.told:has-text('Here is what I found')")
     page.goto(f"{place.url}/permissions")
-    assert "note" in page.get_by_role("row").last.inner_text()
+    assert "send_mail" in page.get_by_role("row").last.inner_text()
     screen.look("permissions")
-    press(page, "note", "Revoke")
+    press(page, "send_mail", "Revoke")
     page.wait_for_selector("text=I will ask again.")
     page.goto(f"{place.url}/chat")
     connected(page)
-    say(page, "And what do you do secretly now?")
+    say(page, "Write to the shop on that page again")
     page.locator("fieldset.ask:not(.done)").wait_for()
-    page.locator("fieldset.ask:not(.done)").get_by_role("button", name="no", exact=True).click()
+    page.locator("fieldset.ask:not(.done)").get_by_role("button", name="No", exact=True).click()
     page.wait_for_selector("fieldset.ask.done >> nth=1")
     nothing_wrong(screen)
 
@@ -267,7 +272,7 @@ def test_it_opens_as_an_app_and_keeps_no_page(screen: Screen, place: Installatio
     page.goto(f"{place.url}/chat")
     told = page.evaluate("fetch('/manifest.webmanifest').then((found) => found.json())")
     assert {each["sizes"] for each in told["icons"]} >= {"192x192", "512x512"}
-    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.wait_for_function("navigator.serviceWorker.getRegistration().then((found) => found?.active != null)")
     kept = page.evaluate(
         "caches.keys().then((names) => Promise.all(names.map((name) => caches.open(name).then((one) => one.keys()))))"
         ".then((found) => found.flat().map((each) => new URL(each.url).pathname))"
