@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import anyio
+import msgspec
 from anyio.abc import TaskGroup
 
 from gitu_core.contracts import Adapter, Health
@@ -18,7 +19,7 @@ from gitu_core.errors import AuthFailed, ConfigError, GituError, NotReady
 from gitu_core.gateway.fallback import Fallback
 from gitu_core.gateway.gateway import Gateway
 from gitu_core.gateway.inbox import AdapterInbox
-from gitu_core.gateway.pulse import EVERY, WORSE, Board, Pulse
+from gitu_core.gateway.pulse import EVERY, Board, Pulse
 from gitu_core.isolation import is_cancellation
 
 log = logging.getLogger("gitu.gateway")
@@ -167,14 +168,12 @@ class Channels:
 
     async def _answer(self, adapter: Adapter) -> Health:
         try:
-            found: object = await adapter.health()
+            # Checked as what comes from a wire is: its fields are read here from now on.
+            return msgspec.convert(msgspec.to_builtins(await adapter.health()), Health)
         except BaseException as error:  # somebody else's code: what it raises is its channel's trouble only
             if is_cancellation(error):
                 raise
             return _trouble("failed", error)
-        if isinstance(found, Health) and found.state in WORSE:
-            return found
-        return Health("failed", f"it answered {type(found).__name__} where it was asked how it is", "update its plugin")
 
     async def _noted(self, pulse: Pulse) -> None:
         try:

@@ -365,8 +365,8 @@ class Outbox:
     # ---- what goes elsewhere -------------------------------------------------------------------------------------
 
     async def divert(self, channel: str, instead: Instead) -> None:
-        """Has what waits for a channel said elsewhere, each in one commit; in a conversation one after the other, as
-        long as *instead* tells what to say. Nothing is sent there meanwhile."""
+        """Has what waits for a channel said elsewhere, in its order and each in one commit, where *instead* tells what.
+        Nothing is sent in its conversation meanwhile."""
         if (queue := self._queues.get(channel)) is None:  # the channel ended
             for entry in await self._records.unsent(PAGE, channel=channel):
                 await self._announce(await self._move(entry, instead))
@@ -378,11 +378,12 @@ class Outbox:
             queue.busy.add(where)
             id = line[0][1].outgoing.id
             try:
-                while line and (to := await self._move(line[0][1], instead)) is not None:
-                    gone = line.popleft()[1].outgoing.id
-                    self._known.discard(gone)
-                    queue.left.add(gone)
-                    await self._announce(to)
+                for each in tuple(line):
+                    if (to := await self._move(each[1], instead)) is not None:
+                        line.remove(each)
+                        self._known.discard(each[1].outgoing.id)
+                        queue.left.add(each[1].outgoing.id)
+                        await self._announce(to)
             except BaseException:  # nobody knows whether it was written: what is left is read from disk
                 self._known.difference_update(each.outgoing.id for _, each in line)
                 line.clear()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import anyio
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from gitu_core import Gitu
 from gitu_core.config import from_dict
 from gitu_core.contracts.ports import OutboxEntry
-from gitu_core.errors import AuthFailed
+from gitu_core.errors import AuthFailed, StoreError
 from gitu_core.gateway.fallback import MOVE_AFTER, STUCK, TELL_AFTER
 from gitu_core.gateway.pulse import CALM, EVERY
 from gitu_core.model import Account, Conversation, Delivery, Health, Label, Outgoing, Text
@@ -50,6 +52,12 @@ class Time:
             await self.clock.advance(step)
             await anyio.sleep(0.01)
 
+    async def until(self, true) -> None:
+        """Lets time pass until *true* gives something true, however slow the machine is."""
+        with anyio.fail_after(20):
+            while not (await found if hasattr(found := true(), "__await__") else found):
+                await self.pass_by(EVERY)
+
 
 @asynccontextmanager
 async def talking(clock, *adapters, model=ECHO, others=("ana",), idle=(), **options):
@@ -84,11 +92,11 @@ async def test_an_answer_comes_on_another_channel_once_and_not_on_the_first_one_
     async with talking(fake_clock, one, two) as gitu:
         one.down = True
         await one.say("a question")
-        await until(lambda: queued(gitu, "one"))
+        await until(lambda: queued(gitu, "one"), 15)
         await time.pass_by(MOVE_AFTER - 2 * EVERY)
         assert words(two) == []
         await time.pass_by(3 * EVERY)
-        await until(lambda: len(two.sent) == 2)
+        await time.until(lambda: len(two.sent) == 2)
         said, answer = two.sent[1].parts
         assert said.text.startswith("(This was for one, which is down since 2027-01-15 08:00 UTC")
         assert answer.text == "you said a question"
@@ -108,9 +116,9 @@ async def test_what_waits_comes_in_its_order(fake_clock):
         for text in ("first", "second", "third"):
             await one.say(text)
             await anyio.sleep(0.05)
-        await until(lambda: queued(gitu, "one"))
+        await until(lambda: queued(gitu, "one"), 15)
         await time.pass_by(MOVE_AFTER + 2 * EVERY)
-        await until(lambda: len(two.sent) == 4)
+        await time.until(lambda: len(two.sent) == 4)
         assert [each.parts[1].text for each in two.sent[1:]] == [f"you said {n}" for n in ("first", "second", "third")]
 
 
@@ -119,7 +127,7 @@ async def test_what_may_have_arrived_is_never_said_elsewhere(fake_clock, deliver
     one, two, time = Line("one", delivery=delivery), Line("two"), Time(fake_clock)
     async with talking(fake_clock, one, two) as gitu:
         if delivery == "verifiable":
-            one.verify = lambda outgoing: anyio.sleep(0, Delivery("unknown"))
+            one.verify = lambda outgoing: asyncio.sleep(0, Delivery("unknown"))
         one.fail("unknown", seen=True)
         await one.say("a question")
         await until(lambda: len(one.sent) == 2)
@@ -152,11 +160,11 @@ async def test_a_channel_that_lies_about_how_it_is_keeps_nothing_for_ever(fake_c
     async with talking(fake_clock, one, two) as gitu:
         one.down = True
         await one.say("a question")
-        await until(lambda: queued(gitu, "one"))
+        await until(lambda: queued(gitu, "one"), 15)
         await time.pass_by(STUCK - 30)
         assert words(two) == []
         await time.pass_by(60)
-        await until(lambda: len(two.sent) == 2)
+        await time.until(lambda: len(two.sent) == 2)
 
 
 @pytest.mark.parametrize(("how", "why"), [("buttons", "down"), ("word", "down"), ("word", "refused")])
@@ -172,19 +180,19 @@ async def test_a_question_is_asked_and_answered_on_another_channel(fake_clock, h
         if why == "down":
             one.down = True
             await one.say("go")
-            await until(lambda: queued(gitu, "one"))
+            await until(lambda: queued(gitu, "one"), 15)
             await time.pass_by(MOVE_AFTER + 2 * EVERY)
         else:
             one.fail("not_sent", final=True)
             await one.say("go")
-            await until(lambda: two.asks)
+            await time.until(lambda: two.asks)
             one.down = True
             await time.pass_by(MOVE_AFTER)
-        await until(lambda: two.asks)
+        await time.until(lambda: two.asks)
         await (two.answer("yes") if how == "buttons" else two.say("yes"))
-        await until(lambda: SENT == ["bob"])
+        await time.until(lambda: SENT == ["bob"])
         await time.pass_by(2 * EVERY)
-        await until(lambda: any(text.endswith("done: sent") for text in words(two)))
+        await time.until(lambda: any(text.endswith("done: sent") for text in words(two)))
         assert words(one) == []
 
 
@@ -199,11 +207,11 @@ async def test_a_yes_does_not_count_where_something_else_was_said_after_the_ques
     async with talking(fake_clock, one, two, model=FunctionModel(thinks), tools=[mail, web]) as gitu:
         one.down = True
         await one.say("go")
-        await until(lambda: queued(gitu, "one"))
+        await until(lambda: queued(gitu, "one"), 15)
         await one.say("and you?")
-        await until(lambda: queued(gitu, "one"))
+        await until(lambda: queued(gitu, "one"), 15)
         await time.pass_by(MOVE_AFTER + 2 * EVERY)
-        await until(lambda: len(two.sent) == 3)
+        await time.until(lambda: len(two.sent) == 3)
         assert await two.talk("yes") == "heard yes"
         assert SENT == []
 
@@ -224,7 +232,7 @@ async def test_what_was_on_its_way_when_a_process_ended_moves_only_where_it_sure
         group.start_soon(gitu.serve)
         await two._ready()
         await time.pass_by(STUCK)
-        await until(lambda: not moves or two.sent)
+        await time.until(lambda: not moves or two.sent)
         assert [each.text.endswith("half said") for each in two.sent if "half" in each.text] == [True] * moves
         group.cancel_scope.cancel()
 
@@ -234,9 +242,9 @@ async def test_what_was_for_a_channel_whose_senders_can_be_forged_comes_where_th
     async with talking(fake_clock, one, two) as gitu:
         one.down = True
         await one.say("a question")
-        await until(lambda: queued(gitu, "one"))
+        await until(lambda: queued(gitu, "one"), 15)
         await time.pass_by(MOVE_AFTER + 2 * EVERY)
-        await until(lambda: len(two.sent) == 2)
+        await time.until(lambda: len(two.sent) == 2)
 
 
 async def test_what_others_may_read_or_not_and_what_the_operator_forbids_stays(fake_clock):
@@ -249,7 +257,7 @@ async def test_what_others_may_read_or_not_and_what_the_operator_forbids_stays(f
             "s", "s", Conversation("one", "ana"), (Text("bob's"),), label=Label(readers=frozenset({"user:bob"}))
         )
         await gitu.house.notify(secret)
-        await until(lambda: queued(gitu, "one"))
+        await until(lambda: queued(gitu, "one"), 15)
         await time.pass_by(MOVE_AFTER + 4 * EVERY)
         assert words(two, start) == []
         assert len(await queued(gitu, "one")) == 2
@@ -262,7 +270,7 @@ async def test_an_operator_may_forbid_it(fake_clock, of):
     async with talking(fake_clock, one, two, config=config) as gitu:
         one.down = True
         await one.say("a question")
-        await until(lambda: queued(gitu, "one"))
+        await until(lambda: queued(gitu, "one"), 15)
         await time.pass_by(2 * STUCK)
         assert words(two) == []
         one.down = False
@@ -271,21 +279,101 @@ async def test_an_operator_may_forbid_it(fake_clock, of):
 
 async def test_it_goes_to_no_account_that_could_be_forged_or_is_gone_and_to_no_channel_that_is_down(fake_clock):
     one, two, three, four = Line("one"), Line("two", trusted=False), Line("three"), Line("four")
-    time = Time(fake_clock)
-    async with talking(fake_clock, one, two, three, four) as gitu:
+    five, time = Line("five"), Time(fake_clock)
+    async with talking(fake_clock, one, five, two, three, four) as gitu:
         await gitu.house.store.unlink(Account("three", "ana"))
-        one.down = four.down = True
+        one.down = four.down = five.down = True
         await one.say("a question")
-        await until(lambda: queued(gitu, "one"))
+        await until(lambda: queued(gitu, "one"), 15)
         await time.pass_by(MOVE_AFTER + 4 * EVERY)
-        assert [len(each.sent) for each in (two, three, four)] == [1, 1, 1]
-        four.down = False
+        assert [len(each.sent) for each in (two, three, four, five)] == [1, 1, 1, 1]
+        assert len(await queued(gitu, "one")) == 1
+        five.down = False
         await time.pass_by(2 * CALM)
-        await until(lambda: len(four.sent) == 2)
-        assert "you said a question" in four.sent[1].text
+        await time.until(lambda: len(five.sent) == 2)
+        assert "you said a question" in five.sent[1].text
 
 
-async def test_a_channel_that_ended_for_good_is_no_place_to_wait(fake_clock):
+async def test_it_goes_to_no_group_of_theirs(fake_clock):
+    one, two, time = Line("one"), Line("two"), Time(fake_clock)
+    async with talking(fake_clock, one, two) as gitu:
+        await two.talk("hello, all", group="team")  # the last place that she turned to
+        one.down = True
+        await one.say("a question")
+        await until(lambda: queued(gitu, "one"), 15)
+        await time.pass_by(MOVE_AFTER + 2 * EVERY)
+        await time.until(lambda: len(two.sent) == 3)
+        assert two.sent[2].conversation == Conversation("two", "ana")
+
+
+async def test_what_was_sent_in_part_stays_and_holds_nothing_up(fake_clock):
+    one, two, time = Line("one", max_text=12), Line("two"), Time(fake_clock)
+    async with talking(fake_clock, one, two) as gitu:
+        send = one.send
+
+        async def once(outgoing):
+            one.send, one.down = send, True
+            return await RecordingAdapter.send(one, outgoing)
+
+        one.send = once
+        await one.say("long")
+        await until(lambda: queued(gitu, "one"), 15)
+        await one.say("whole")
+        await until(lambda: _count(gitu, "one", 2), 15)
+        await time.pass_by(MOVE_AFTER + 2 * EVERY)
+        await time.until(lambda: len(two.sent) == 2)
+        assert words(two)[0].endswith("you said whole")
+        one.down = False
+        await until(lambda: _sent(gitu, one, time))
+        assert "".join(words(one, 2)) == "you said long"
+
+
+async def _sent(gitu, adapter, time) -> bool:
+    await time.pass_by(EVERY)
+    gitu.house.gateway.outbox.kick(adapter.channel.name)
+    return "".join(words(adapter, 2)) == "you said long"
+
+
+async def test_what_tells_of_doubt_is_told_where_the_doubt_is(fake_clock):
+    one, two, time = Line("one", delivery="blind"), Line("two"), Time(fake_clock)
+    async with talking(fake_clock, one, two) as gitu:
+        one.fail("unknown")
+        await one.talk("doubt")
+        one.down = True
+        await one.say("whole")
+        await until(lambda: _count(gitu, "one", 2), 15)
+        await time.pass_by(MOVE_AFTER + 2 * EVERY)
+        await time.until(lambda: len(two.sent) == 2)
+        assert words(two)[0].endswith("you said whole")
+        assert len(await queued(gitu, "one")) == 1
+
+
+async def _count(gitu, channel: str, count: int) -> bool:
+    return len(await queued(gitu, channel)) == count
+
+
+async def test_what_was_moved_in_doubt_is_not_sent_from_memory(fake_clock):
+    """The commit came to the disk and its answer did not come back: the disk knows, memory does not."""
+    one, two, time = Line("one"), Line("two"), Time(fake_clock)
+    async with talking(fake_clock, one, two) as gitu:
+        one.down = True
+        await one.say("a question")
+        await until(lambda: queued(gitu, "one"), 15)
+        await time.pass_by(MOVE_AFTER - 2 * EVERY)
+        channels = gitu.house.channels
+        channels.board.pulses["one"]._began -= MOVE_AFTER
+        with armed("writer.commit:raise=store"), pytest.raises(StoreError):
+            await channels._fallback.look(channels.board.pulses["one"])
+        one.down = False
+        await time.pass_by(2 * CALM)
+        gitu.house.gateway.outbox.kick("one")
+        await time.pass_by(2 * CALM)
+        await time.until(lambda: len(two.sent) == 2)
+        assert (len(one.sent), len(two.sent)) == (1, 2)
+
+
+@pytest.mark.parametrize("held", [True, False])
+async def test_a_channel_that_ended_for_good_is_no_place_to_wait_unless_another_process_runs_it(fake_clock, held):
     one, two, time = Line("one"), Line("two"), Time(fake_clock)
     begun, go = anyio.Event(), anyio.Event()
 
@@ -301,9 +389,14 @@ async def test_a_channel_that_ended_for_good_is_no_place_to_wait(fake_clock):
         one.break_off(AuthFailed("the token was replaced", hint="set the new one"))
         await until(lambda: gitu.house.channels.health["one"].state == "failed")
         go.set()
-        await until(lambda: queued(gitu, "one"))
+        await until(lambda: queued(gitu, "one"), 15)
+        if not held:
+            gitu.house.channels._workers = SimpleNamespace(claim=lambda lane: asyncio.sleep(0, False))
+            await time.pass_by(MOVE_AFTER + 2 * EVERY)
+            assert words(two) == []
+            return
         await time.pass_by(MOVE_AFTER + 2 * EVERY)
-        await until(lambda: len(two.sent) == 2)
+        await time.until(lambda: len(two.sent) == 2)
         assert "one, which is down since" in two.sent[1].text
 
 
@@ -319,7 +412,7 @@ async def test_who_used_a_channel_lately_is_told_once_an_outage_however_it_flaps
             one.down = not one.down
         one.down = True
         await time.pass_by(TELL_AFTER)
-        await until(lambda: len(two.sent) == start + 2)
+        await time.until(lambda: len(two.sent) == start + 2)
         assert {each.conversation.id for each in two.sent[start:]} == {"ana", "bob"}
         assert all(text.startswith("one is down since 2027-01-15 08:00 UTC.") for text in words(two, start))
         one.down = False
@@ -339,12 +432,12 @@ async def test_an_error_between_the_move_and_the_sending_neither_loses_nor_doubl
     async with talking(fake_clock, one, two) as gitu:
         one.down = True
         await one.say("a question")
-        await until(lambda: queued(gitu, "one"))
+        await until(lambda: queued(gitu, "one"), 15)
         await time.pass_by(MOVE_AFTER - 2 * EVERY)
         with armed(f"{point}:raise=store"):
             await time.pass_by(4 * EVERY)
         await time.pass_by(2 * EVERY)
-        await until(lambda: len(two.sent) == 2)
+        await time.until(lambda: len(two.sent) == 2)
         one.down = False
         await time.pass_by(2 * CALM)
         assert (len(one.sent), len(two.sent)) == (1, 2)
@@ -359,14 +452,14 @@ async def test_a_channel_of_another_process_is_a_way_as_well(fake_clock, tmp_pat
             person = (await gitu.sessions())[0].person
             await gitu.house.store.link(Account("two", "ana"), person)
             await two.say("hello")
-            await until(lambda: len(two.sent) == 1)
+            await time.until(lambda: len(two.sent) == 1)
             await time.pass_by(2 * EVERY)
             one.down = True
             await one.say("a question")
-            await until(lambda: queued(gitu, "one"))
+            await until(lambda: queued(gitu, "one"), 15)
             for _ in range(30):  # the other process looks now and then
                 await time.pass_by(EVERY)
-            await until(lambda: len(two.sent) == 2)
+            await time.until(lambda: len(two.sent) == 2)
             assert "you said a question" in two.sent[1].text
             group.cancel_scope.cancel()
 
@@ -376,7 +469,7 @@ async def test_what_was_down_before_a_restart_is_down_since_then(fake_clock, tmp
     async with talking(fake_clock, one, two, home=tmp_path) as gitu:
         one.down = True
         await one.say("a question")
-        await until(lambda: queued(gitu, "one"))
+        await until(lambda: queued(gitu, "one"), 15)
         await time.pass_by(MOVE_AFTER / 2)
     again, other = Line("one"), Line("two")
     again.down = True
@@ -386,6 +479,6 @@ async def test_what_was_down_before_a_restart_is_down_since_then(fake_clock, tmp
         group.start_soon(gitu.serve)
         await other._ready()
         await time.pass_by(MOVE_AFTER / 2 + EVERY)
-        await until(lambda: other.sent)
+        await time.until(lambda: other.sent)
         assert "which is down since 2027-01-15 08:00 UTC" in other.sent[0].text
         group.cancel_scope.cancel()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gitu_core.contracts.ports import Approval, HistoryEntry, InboxEntry
+from gitu_core.contracts.ports import Approval, HistoryEntry, InboxEntry, OutboxEntry
 from gitu_core.gateway.jobs import Job
 from gitu_core.gateway.questions import CLOSED, FORGEABLE, Questions
-from gitu_core.model import Account, Answer, Ask, Conversation, Message, Text, user_message
+from gitu_core.model import Account, Answer, Ask, Conversation, Message, Outgoing, Text, user_message
 from gitu_core.testing import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -126,3 +126,17 @@ async def test_an_answer_from_where_anybody_can_speak_in_anybodys_name_counts_fo
     assert await take(asked, Answer("q", "yes"), conversation=forged) == FORGEABLE
     assert await take(asked, Text("hello"), conversation=forged) is None
     assert asked.chosen == []
+
+
+@pytest.mark.parametrize(
+    ("came", "counts"), [([YES_OR_NO], True), ([YES_OR_NO, Text("Shall I?")], False), ([Text("Hm.")], False)]
+)
+async def test_a_plain_word_answers_a_question_of_another_channel_only_where_it_came_last(came, counts):
+    asked, clock = Asked(YES_OR_NO), FakeClock()
+    questions, there = Questions(asked, trusts, clock), Conversation("d", "1")
+    for number, part in enumerate(came):
+        outgoing = Outgoing(f"o{number}.moved", f"o{number}.moved", there, (Text("(This was for c.)"), part))
+        questions.arrived(OutboxEntry(outgoing, "anna", "s", "sent"))
+    entry = InboxEntry(Message("k", there, Account("d", "a"), (Text("yes"),)), "anna", "s")
+    taken = await questions.take(Job("receipt", entry, "default", at=clock.now()))
+    assert (isinstance(taken, Approval), asked.chosen == [("q", "yes", "receipt")]) == (counts, counts)

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from gitu_core import Gitu
-from gitu_core.config import ChannelRules, Settings
 from gitu_core.contracts import Host, ModelEvent, ModelRequest
 from gitu_core.testing import FunctionModel
 from gitu_web.adapter import WebAdapter
@@ -47,9 +46,8 @@ class On:
 
 async def main(port: int, home: str) -> None:
     """Serves until it is ended."""
-    settings = Settings(channels={"web": ChannelRules(access="open")}, lease_seconds=2)
     model: Any = Slow(lambda request: f"{request.messages[-1].text}: {WORDS}")
-    async with Gitu(model=model, plugins=[On(port)], use=[], home=home, config=settings) as gitu:
+    async with Gitu(model=model, plugins=[On(port)], use=[], home=home, config=f"{home}/gitu.toml") as gitu:
         await gitu.serve("web")
 
 

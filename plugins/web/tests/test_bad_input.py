@@ -142,6 +142,13 @@ async def test_paths_lead_nowhere_but_to_routes(place: Place, path: str) -> None
     assert b"application/problem+json" in answer or b" 307 " in answer.splitlines()[0]
 
 
+async def test_a_method_that_is_not_there_is_refused_with_those_that_are(place: Place) -> None:
+    async with place.client("ana-phone") as http:
+        refused = await http.delete("/v1/messages")
+        assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, POST")
+        assert (await http.post("/v1/files", content=b"")).status_code == 400
+
+
 async def test_forged_tokens_are_refused_and_soon_not_even_looked_at(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "gitu.plugins.web")
     async with served(HostHere(address_rate=5)) as place, place.client() as http:

@@ -31,6 +31,7 @@ def start(port: int, home: Path) -> subprocess.Popen[bytes]:
 async def test_an_answer_that_was_cut_off_comes_once_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three times in a row; a message that is sent again under its key is the same one, in another process too."""
     monkeypatch.setattr("gitu_web.client.LONGEST_WAIT", 0.3)
+    (tmp_path / "gitu.toml").write_text('lease_seconds = 2\n[channels.web]\naccess = "open"\n')
     port, deltas = free_port(), list[Told]()
     process = start(port, tmp_path)
     try:

@@ -51,6 +51,8 @@ async def upload(request: Request) -> Response:
     name = request.query_params.get("name", "").replace("\\", "/").rpartition("/")[2][:200]
     async with site.uploads:  # each is in memory while it comes
         data, blobs = await body_of(request, most, seconds=UPLOAD_SECONDS), site.host.blobs
+        if not data:
+            raise InputError("the file is empty", hint="send its content as the body")
         handle = await blobs.begin(media_type, name)  # not before all is there: nobody takes back what was begun
         for start in range(0, len(data), PIECE):
             await blobs.write(handle, data[start : start + PIECE])
@@ -101,7 +103,7 @@ async def own_only(host: Host, person: str, parts: tuple[Part, ...]) -> tuple[Pa
         if isinstance(part, Media):
             blob = await known(host, person, part.blob.digest)
             if blob is None:
-                raise InputError("there is no such file", hint="send it to /v1/files first", field="parts")
+                raise InputError("there is no such file", hint="send it to /v1/files first", field="parts", status=404)
             part = msgspec.structs.replace(part, blob=blob)
         found.append(part)
     return tuple(found)

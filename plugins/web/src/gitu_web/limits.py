@@ -52,10 +52,11 @@ class Rates:
 
 
 class Limited:
-    """A guard that lets nobody try too often: strangers by the address they come from, visitors by their device."""
+    """A guard that lets nobody try too often: strangers by the address they come from, visitors by their device.
+    `inner` is the one that tells them apart."""
 
     def __init__(self, guard: Guard, settings: Settings) -> None:
-        self._guard = guard
+        self.inner = guard
         self._addresses = Rates(settings.address_rate, "tries without a valid sign-in")
         self.visitors = Rates(settings.visitor_rate, "requests of this device")
 
@@ -63,7 +64,7 @@ class Limited:
         """As the guard says. `RateLimited` for too many."""
         address = address_of(connection)
         self._addresses.take(address)  # before anything is looked up; what turns out to be known costs it nothing
-        visitor = await self._guard.visitor(connection, scope)
+        visitor = await self.inner.visitor(connection, scope)
         self._addresses.give_back(address)
         self.visitors.take(visitor.device)
         return visitor
@@ -73,7 +74,7 @@ class Limited:
         address = address_of(connection)
         self._addresses.take(address)
         try:
-            visitor = await self._guard.maybe(connection)
+            visitor = await self.inner.maybe(connection)
         except AuthFailed:
             return None
         if visitor is not None or not _tries(connection):
@@ -84,7 +85,7 @@ class Limited:
 
     def on_unlink(self, call: Callable[[str], None]) -> None:
         """As the guard says."""
-        self._guard.on_unlink(call)
+        self.inner.on_unlink(call)
 
 
 def address_of(connection: HTTPConnection) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
 import anyio
 import msgspec
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from gitu_core.contracts import Answer, Part, Text, new_id
+from gitu_core.contracts import Answer, Location, Media, Part, Text, new_id
 from gitu_core.errors import InputError
 from gitu_web.limits import json_of
 from gitu_web.openapi import Operation, Query
@@ -33,18 +33,40 @@ MOST_WAITING = 1_000
 """Signs of life that wait for a slow reader of a stream; more are not shown to it."""
 
 
+SOMETHING = [
+    {"required": ["text"], "properties": {"text": {"minLength": 1}}},
+    {"required": ["parts"], "properties": {"parts": {"minItems": 1}}},
+    {"required": ["ask", "choice"], "properties": {"ask": {"minLength": 1}, "choice": {"minLength": 1}}},
+]
+"""One of these has to be there."""
+
+CHOSEN = [
+    {"properties": {"ask": {"maxLength": 0}}},
+    {"required": ["choice"], "properties": {"choice": {"minLength": 1}}},
+]
+"""Where a question is named, its choice is too."""
+
+Sent = Text | Media | Location
+"""What people send; a choice has fields of its own."""
+
+PLAIN = r"^[ -~]*$"
+"""What names of clients consist of: letters, digits and signs of ASCII."""
+
+Name = Annotated[str, msgspec.Meta(max_length=128, pattern=PLAIN)]
+
+
 class Post(msgspec.Struct, forbid_unknown_fields=True):
     """Something that a person says: `text`, `parts`, or the `choice` at the question `ask`. The same `key` (or header
     ``Idempotency-Key``) again is the same message. `wait` is how many seconds the request waits for the answer."""
 
     text: str = ""
-    parts: tuple[Part, ...] = ()
-    ask: str = ""
-    choice: str = ""
-    key: str = ""
-    chat: str = ""
-    reply_to: str = ""
-    wait: float = 0.0
+    parts: Annotated[tuple[Sent, ...], msgspec.Meta(max_length=30)] = ()
+    ask: Annotated[str, msgspec.Meta(max_length=512, pattern=PLAIN)] = ""
+    choice: Annotated[str, msgspec.Meta(max_length=512)] = ""
+    key: Name = ""
+    chat: Annotated[str, msgspec.Meta(max_length=64, pattern=PLAIN)] = ""
+    reply_to: Name = ""
+    wait: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
 
 class Taken(msgspec.Struct):
@@ -80,12 +102,17 @@ def routes() -> list[BaseRoute]:
 
 def operations() -> list[Operation]:
     """What can be done with messages."""
-    wait = Query("wait", f"Seconds to wait for news, at most {LONGEST_WAIT:g}.", float)
+    wait = Query(
+        "wait",
+        f"Seconds to wait for news, at most {LONGEST_WAIT:g}.",
+        Annotated[float, msgspec.Meta(ge=0, le=LONGEST_WAIT)],
+    )
+    body = Annotated[Post, msgspec.Meta(extra_json_schema={"allOf": [{"anyOf": SOMETHING}, {"anyOf": CHOSEN}]})]
     after = Query("after", "The cursor behind which to begin; empty for the oldest that is kept.")
-    limit = Query("limit", "How many at most, up to 500.", int)
+    limit = Query("limit", "How many at most, up to 500.", Annotated[int, msgspec.Meta(ge=1, le=500)])
     return [
         Operation("POST", "/v1/messages", "Say something; as an event stream, or with the answer where `wait` says so.",
-                  body=Post, answer=Taken, gives=("text/event-stream",), also=(202,), problems=(422,)),
+                  body=body, answer=Taken, gives=("text/event-stream",), also=(202,), problems=(404,)),
         Operation("GET", "/v1/messages", "Messages behind a cursor, at once or as soon as there are some.",
                   answer=Letters, query=(after, limit, wait)),
         Operation("GET", "/v1/stream", "Everything that happens, as an event stream.", gives=("text/event-stream",),
@@ -99,7 +126,7 @@ async def post(request: Request) -> Response:
     visitor = await site.guard.visitor(request)
     given: Post = await json_of(request, site.settings.max_body * MIB, Post)
     key = given.key or request.headers.get("idempotency-key", "") or new_id()
-    parts = (Text(given.text), *given.parts) if given.text else given.parts
+    parts: tuple[Part, ...] = (Text(given.text), *given.parts) if given.text else given.parts
     if given.ask:
         parts = (*parts, Answer(given.ask, given.choice))
     message = message_of(visitor, key, parts, given.chat, given.reply_to)

@@ -147,8 +147,9 @@ def _described(each: Operation, known: dict[str, Any]) -> dict[str, Any]:
     if parameters:
         made["parameters"] = parameters
     if each.body is not None or each.sends:
-        schema = known[repr(each.body)] if each.body is not None else {}
-        made["requestBody"] = {"required": True, "content": _content(schema, (each.sends,) if each.sends else ())}
+        sent = {each.sends: {"schema": {"type": "string", "format": "binary", "minLength": 1}}} if each.sends else {}
+        content = {**_content(known[repr(each.body)], ()), **sent} if each.body is not None else sent
+        made["requestBody"] = {"required": True, "content": content}
     return made
 
 

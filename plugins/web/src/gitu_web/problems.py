@@ -10,6 +10,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from gitu_core.errors import AuthFailed, Denied, GituError, InputError, LimitReached, NotReady, RateLimited, StoreError
 
@@ -67,7 +68,15 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     found = problem(error.status_code, "HTTPException", error.detail)
     found.headers.update(error.headers or {})
+    if error.status_code == 405:
+        found.headers["allow"] = ", ".join(sorted(_methods(request)))
     return found
+
+
+def _methods(request: Request) -> set[str]:
+    """What can be done with a path, which may have a route for each method."""
+    routes = [each for each in request.app.routes if isinstance(each, Route)]
+    return {method for each in routes if each.matches(request.scope)[0] != Match.NONE for method in each.methods or ()}
 
 
 async def on_crash(request: Request, error: Exception) -> Response:

@@ -15,7 +15,7 @@ from gitu_web.mailbox import Kept
 from gitu_web.site import Site
 from gitu_web.visitor import CHANNEL, Visitor
 
-MOST_KEY, MOST_CHAT, MOST_PARTS = 128, 64, 32
+MOST_KEY, MOST_CHAT, MOST_PARTS, MOST_CHOICE = 128, 64, 32, 512
 
 
 def place(person: str, chat: str = "") -> Conversation:
@@ -37,7 +37,9 @@ def message_of(visitor: Visitor, key: str, parts: Sequence[Part], chat: str, rep
                              hint="send text, media, a location or an answer", field="parts")  # fmt: skip
         if isinstance(part, Answer):
             check_name(part.ask, "ask")
-            check_name(part.choice, "choice")
+            if not 0 < len(part.choice) <= MOST_CHOICE:
+                what = f"a choice has 1 to {MOST_CHOICE} characters"
+                raise InputError(what, hint="make one of those that are offered", field="choice")
     # Keys are the channel's: those of two people never meet.
     whole = f"{quote(visitor.person, safe='')}/{key}"
     where = place(visitor.person, chat)

@@ -1,0 +1,344 @@
+"""What one may see and change over REST: one's own things, and the installation with a device that may look after it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gitu_core.contracts import Account, Answer, new_id
+from gitu_core.errors import InputError
+from gitu_web.limits import json_of
+from gitu_web.openapi import Operation, Query
+from gitu_web.site import Site
+from gitu_web.taking import message_of, take
+from gitu_web.visitor import Scope, Visitor
+
+LARGEST = 256 << 10
+"""Bytes of a request."""
+
+MOST, DAYS = 500, 30
+"""Things on one page, and days of usage where nothing is said."""
+
+T = TypeVar("T")
+
+
+class Listed(msgspec.Struct):
+    """Some of many; `next` is the ``after`` of the next page, empty at the end."""
+
+    items: list[dict[str, Any]]
+    next: str = ""
+
+
+class Change(msgspec.Struct, forbid_unknown_fields=True):
+    """What is changed of a user."""
+
+    enabled: bool | None = None
+    settings: dict[str, Any] | None = None
+
+
+class Choice(msgspec.Struct, forbid_unknown_fields=True):
+    """The answer to a question; the same `key` again is the same answer."""
+
+    choice: str
+    key: str = ""
+
+
+class Configuration(msgspec.Struct, forbid_unknown_fields=True):
+    """Values of a plugin's configuration; None takes one back. They count from the next start on, or, with `anew`, at
+    once: the assistant then finishes what runs, and begins anew."""
+
+    values: dict[str, Any]
+    anew: bool = False
+
+
+class Visited(msgspec.Struct):
+    """Who asks: a request, its site and its visitor."""
+
+    request: Request
+    site: Site
+    visitor: Visitor
+
+    @property
+    def admin(self) -> Any:
+        """The host's facet."""
+        return self.site.host.admin
+
+    @property
+    def by(self) -> str:
+        """Who does it, for the log."""
+        return f"{self.visitor.person} ({self.visitor.name})"
+
+    @property
+    def person(self) -> str:
+        """Whose things are meant: one's own, or as an admin those of the user who is named, or of everybody (``*``)."""
+        said = self.request.query_params.get("user", "")
+        if said in ("", self.visitor.person):
+            return self.visitor.person
+        if not self.visitor.admin:
+            raise InputError("there is no such user", hint="leave out user", status=404)
+        return "" if said == "*" else said
+
+
+Work = Callable[[Visited], Awaitable[Any]]
+
+
+def answered(work: Work, scope: Scope = "chat", status: int = 200) -> Callable[[Request], Awaitable[Response]]:
+    """A route that does *work* for a visitor with a scope."""
+
+    async def route(request: Request) -> Response:
+        site = Site.of(request)
+        visited = Visited(request, site, await site.guard.visitor(request, scope))
+        found = await work(visited)
+        headers = {"cache-control": "no-store"}
+        if found is None:
+            return Response(status_code=204, headers=headers)
+        return Response(msgspec.json.encode(found), status, headers, media_type="application/json")
+
+    return route
+
+
+def page(visited: Visited, found: Iterable[Any], name: str = "id") -> Listed:
+    """The page of *found* that is asked for; *name* is the field that tells one from another."""
+    plain = [each if isinstance(each, dict) else msgspec.to_builtins(each) for each in found]
+    query = visited.request.query_params
+    limit = query.get("limit", "100")
+    if not limit.isascii() or not limit.isdecimal() or not 0 < int(limit[:6]) <= MOST:
+        raise InputError(f"limit is a number from 1 to {MOST}", hint="correct it", field="limit")
+    after, start = query.get("after", ""), 0
+    if after:
+        start = next((number for number, each in enumerate(plain, 1) if str(each.get(name)) == after), -1)
+        if start < 0:
+            raise InputError("nothing is called so any more", hint="begin with the first page", field="after")
+    items = plain[start : start + int(limit)]
+    more = start + len(items) < len(plain)
+    return Listed(items, str(items[-1].get(name)) if more and items else "")
+
+
+# ---- one's own -------------------------------------------------------------------------------------------------
+
+
+async def me(visited: Visited) -> dict[str, Any]:
+    """Who the visitor is."""
+    visitor = visited.visitor
+    return {"user": visitor.person, "device": visitor.device, "name": visitor.name, "kind": visitor.kind,
+            "scopes": sorted(visitor.scopes)}  # fmt: skip
+
+
+async def sessions(visited: Visited) -> Listed:
+    """Lines of talk, the last active first."""
+    return page(visited, await visited.admin.sessions.sessions(visited.person, limit=1_000))
+
+
+async def _session(visited: Visited) -> Any:
+    found = await visited.admin.sessions.session(visited.request.path_params["id"])
+    if found is None or (found.person != visited.visitor.person and not visited.visitor.admin):
+        raise InputError("there is no such session", hint="see: GET /v1/sessions", status=404)
+    return found
+
+
+async def session(visited: Visited) -> dict[str, Any]:
+    """One of them."""
+    return _whole(await _session(visited))
+
+
+async def history(visited: Visited) -> Listed:
+    """What was said in it, oldest first; one's own only, whoever looks after the installation."""
+    found = await _session(visited)
+    if found.person != visited.visitor.person:
+        raise InputError("what others said is theirs", hint="see: GET /v1/audit", status=403)
+    said = [{"id": each.message.id or str(number), "role": each.message.role, "text": each.message.text, "at": each.at}
+            for number, each in enumerate(await visited.admin.history(found.id, 1_000))]  # fmt: skip
+    return page(visited, said)
+
+
+async def end_session(visited: Visited) -> None:
+    """Ends it; its chats begin a new one."""
+    await visited.admin.sessions.end_session((await _session(visited)).id)
+
+
+async def accounts(visited: Visited) -> Listed:
+    """The accounts that speak for a user."""
+    found = await visited.admin.people.accounts(visited.person or visited.visitor.person)
+    return page(visited, [{"id": f"{each.account.channel}/{each.account.id}", **_whole(each)} for each in found])
+
+
+async def unlink(visited: Visited) -> None:
+    """Takes an account off."""
+    channel, id = visited.request.path_params["channel"], visited.request.path_params["id"]
+    await visited.admin.people.unlink(Account(channel, id), visited.person or visited.visitor.person)
+
+
+async def grants(visited: Visited) -> Listed:
+    """What was allowed beforehand."""
+    found = await visited.admin.grants.grants(visited.person)
+    return page(visited, [{**_whole(each), "words": str(each)} for each in found])
+
+
+async def revoke(visited: Visited) -> None:
+    """Takes a permission back."""
+    id = visited.request.path_params["id"]
+    if await visited.admin.grants.revoke_grant(id, visited.person, visited.visitor.person) is None:
+        raise InputError("there is no such permission", hint="see: GET /v1/grants", status=404)
+
+
+async def approvals(visited: Visited) -> Listed:
+    """Questions that wait for an answer."""
+    found = await visited.admin.approvals(visited.person)
+    return page(visited, [{"id": each.ask.id, "user": each.person, "question": each.ask.question,
+                           "details": each.ask.details, "choices": each.ask.choices, "expires_at": each.expires_at,
+                           "kind": each.kind} for each in found])  # fmt: skip
+
+
+async def answer(visited: Visited) -> dict[str, Any]:
+    """Answers a question of one's own, as in a chat."""
+    told: Choice = await json_of(visited.request, LARGEST, Choice)
+    asked, visitor = visited.request.path_params["id"], visited.visitor
+    if all(each.ask.id != asked for each in await visited.admin.approvals(visitor.person)):
+        raise InputError("there is no such question", hint="see: GET /v1/approvals", status=404)
+    key = told.key or visited.request.headers.get("idempotency-key", "") or new_id()
+    receipt = await take(visited.site, visitor, message_of(visitor, key, (Answer(asked, told.choice),), ""))
+    return {"id": receipt.id, "fresh": receipt.fresh}
+
+
+async def budgets(visited: Visited) -> Listed:
+    """How full the budgets are."""
+    return page(visited, await visited.admin.budgets(visited.person), "title")
+
+
+async def usage(visited: Visited) -> Listed:
+    """What was used, by day and model."""
+    since = visited.request.query_params.get("since", "")
+    try:
+        at = float(since) if since else time.time() - DAYS * 86_400
+        if not 0 <= at < 1e12:
+            raise ValueError
+    except ValueError as error:
+        raise InputError("since is a time in seconds since 1970", hint="correct it", field="since") from error
+    found = await visited.admin.usage(at, visited.person)
+    return page(visited, [{"id": f"{each['day']}/{each['model']}", **each} for each in found])
+
+
+# ---- the installation ------------------------------------------------------------------------------------------
+
+
+async def status(visited: Visited) -> dict[str, Any]:
+    """How the assistant is."""
+    found: dict[str, Any] = await visited.admin.overview()
+    return {**found, "connections": visited.site.hub.count}
+
+
+async def users(visited: Visited) -> Listed:
+    """Everybody who may talk."""
+    found: list[Any] = []
+    while more := await visited.admin.people.people(found[-1].id if found else ""):
+        found += more
+    return page(visited, map(_whole, found))
+
+
+async def change_user(visited: Visited) -> dict[str, Any]:
+    """Switches a user on or off, or replaces their settings."""
+    told: Change = await json_of(visited.request, LARGEST, Change)
+    id = visited.request.path_params["id"]
+    if id == visited.visitor.person and told.enabled is False:
+        raise InputError("nobody switches themselves off here", hint="use: gitu users disable USER", field="enabled")
+    return _whole(await visited.admin.people.change_person(id, enabled=told.enabled, settings=told.settings))
+
+
+async def plugins(visited: Visited) -> Listed:
+    """What is installed."""
+    return page(visited, await visited.admin.plugins())
+
+
+async def switch(visited: Visited) -> dict[str, Any]:
+    """Enables, disables or resets a plugin."""
+    id, action = visited.request.path_params["id"], visited.request.path_params["action"]
+    if action == "disable" and id == visited.site.host.plugin:
+        raise InputError("this answer comes from that plugin", hint=f"use: gitu plugins disable {id}")
+    found: dict[str, Any] = await visited.admin.switch(id, action, by=visited.by)
+    return found
+
+
+async def configuration(visited: Visited) -> dict[str, Any]:
+    """What a plugin can be told, and what it is told."""
+    found: dict[str, Any] = await visited.admin.configuration(visited.request.path_params["id"])
+    return found
+
+
+async def configure(visited: Visited) -> dict[str, Any]:
+    """Changes what a plugin is told."""
+    told: Configuration = await json_of(visited.request, LARGEST, Configuration)
+    id = visited.request.path_params["id"]
+    known = (await visited.admin.configuration(id))["schema"].get("properties", {})
+    if unknown := set(told.values) - set(known):
+        name = min(unknown)
+        raise InputError(f"{id} has no setting {name!r}", hint="see: GET /v1/plugins/{id}/configuration", field=name)
+    await visited.admin.configure([(("plugins", id, name), each) for name, each in told.values.items()], by=visited.by)
+    if told.anew:
+        await visited.admin.begin_anew(by=visited.by)
+    return {"saved": sorted(told.values), "anew": told.anew}
+
+
+async def audit(visited: Visited) -> Listed:
+    """What was done, the newest first."""
+    found = await visited.admin.audit.audit(limit=1_000, person=visited.person)
+    return page(visited, map(_whole, reversed(found)))
+
+
+def _whole(value: msgspec.Struct) -> dict[str, Any]:
+    """A value as JSON, with what it has by default."""
+    return {name: msgspec.to_builtins(getattr(value, name)) for name in value.__struct_fields__ if name != "extra"}
+
+
+# ---- where all of it is ----------------------------------------------------------------------------------------
+
+_PAGED = (Query("limit", f"How many at most, up to {MOST}.", int), Query("after", "The `next` of the page before."))
+_USER = Query("user", "Another user, or `*` for everybody; for an admin.")
+
+Row = tuple[Literal["GET", "POST", "PUT", "PATCH", "DELETE"], str, Work, str, Scope, Any, Any, tuple[Query, ...]]
+TABLE: Sequence[Row] = (
+    ("GET", "/v1/me", me, "Who this is.", "chat", None, dict[str, Any], ()),
+    ("GET", "/v1/sessions", sessions, "Lines of talk.", "chat", None, Listed, (*_PAGED, _USER)),
+    ("GET", "/v1/sessions/{id}", session, "One of them.", "chat", None, dict[str, Any], ()),
+    ("DELETE", "/v1/sessions/{id}", end_session, "Ends it.", "chat", None, None, ()),
+    ("GET", "/v1/sessions/{id}/messages", history, "What was said in it.", "chat", None, Listed, _PAGED),
+    ("GET", "/v1/accounts", accounts, "Accounts that speak for a user.", "chat", None, Listed, (*_PAGED, _USER)),
+    ("DELETE", "/v1/accounts/{channel}/{id}", unlink, "Takes one off.", "chat", None, None, (_USER,)),
+    ("GET", "/v1/grants", grants, "What was allowed beforehand.", "chat", None, Listed, (*_PAGED, _USER)),
+    ("DELETE", "/v1/grants/{id}", revoke, "Takes it back.", "chat", None, None, (_USER,)),
+    ("GET", "/v1/approvals", approvals, "Questions that wait.", "chat", None, Listed, (*_PAGED, _USER)),
+    ("POST", "/v1/approvals/{id}", answer, "Answers one.", "chat", Choice, dict[str, Any], ()),
+    ("GET", "/v1/budgets", budgets, "How full budgets are.", "chat", None, Listed, (*_PAGED, _USER)),
+    ("GET", "/v1/usage", usage, "What was used, by day and model.", "chat", None, Listed,
+     (*_PAGED, _USER, Query("since", "Seconds since 1970; 30 days ago where nothing is said.", float))),
+    ("GET", "/v1/status", status, "How the assistant is.", "admin", None, dict[str, Any], ()),
+    ("GET", "/v1/users", users, "Everybody who may talk.", "admin", None, Listed, _PAGED),
+    ("PATCH", "/v1/users/{id}", change_user, "Switches a user on or off.", "admin", Change, dict[str, Any], ()),
+    ("GET", "/v1/plugins", plugins, "What is installed.", "admin", None, Listed, _PAGED),
+    ("POST", "/v1/plugins/{id}/{action}", switch, "Enables, disables or resets a plugin.", "admin", None,
+     dict[str, Any], ()),
+    ("GET", "/v1/plugins/{id}/configuration", configuration, "What a plugin is told.", "admin", None,
+     dict[str, Any], ()),
+    ("PUT", "/v1/plugins/{id}/configuration", configure, "Changes that.", "admin", Configuration,
+     dict[str, Any], ()),
+    ("GET", "/v1/audit", audit, "What was done, on whose word.", "admin", None, Listed, (*_PAGED, _USER)),
+)  # fmt: skip
+
+
+def routes() -> list[BaseRoute]:
+    """All of them."""
+    return [Route(path, answered(work, scope), methods=[method]) for method, path, work, _, scope, *_ in TABLE]
+
+
+def operations() -> list[Operation]:
+    """The same, described."""
+    return [
+        Operation(method, path, summary, scope, path.split("/")[2], body, given, status=200 if given else 204,
+                  query=query, problems=(404, 422) if "{" in path or body else ())
+        for method, path, _, summary, scope, body, given, query in TABLE
+    ]  # fmt: skip
