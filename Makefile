@@ -75,6 +75,6 @@ constraints: ## pin the newest versions of all dependencies
 	@sh scripts/constraints.sh
 
 clean: ## remove everything that these commands made
-	rm -rf .venv .tools .bench .bench-authority .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov build dist
+	rm -rf .venv .tools .screens .bench .bench-authority .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov build dist
 	rm -f .coverage .coverage.* coverage.json
 	find . -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -22,7 +22,7 @@ esac
 wanted=$(
   {
     pwd -P
-    set -- pyproject.toml constraints.txt scripts/setup.sh plugins/*/pyproject.toml
+    set -- pyproject.toml constraints.txt scripts/setup.sh scripts/browser.sh plugins/*/pyproject.toml
     printf '%s\n' "$@"
     cat -- "$@"
   } 2>/dev/null | cksum
@@ -55,6 +55,8 @@ for name in $(.venv/bin/python scripts/stale_plugins.py </dev/null); do
 done
 # The packages above were compiled by uv; editable sources lie outside .venv and are compiled here.
 .venv/bin/python -m compileall -q gitu_core plugins </dev/null >&2 || true
+
+if [ "$kind" = dev ]; then sh scripts/browser.sh; fi
 
 printf '%s\n' "$wanted" >.venv/.stamp-run
 if [ "$kind" = dev ]; then printf '%s\n' "$wanted" >.venv/.stamp-dev; fi

@@ -22,13 +22,14 @@ PARTS = (health, metrics, messages, files, sockets, rest, manage, openapi, brows
 
 async def on_error(request: Request, error: Exception) -> Response:
     """Answers a person with a page and a program with a problem."""
-    response = await on_gitu_error(request, error)
+    answer = on_http_error if isinstance(error, HTTPException) else on_gitu_error
+    response = await answer(request, error)
     return console.error_page(request, error) if console.wants_html(request) else response
 
 
 def make_app(site: Site) -> Shell:
     """The application that serves *site*."""
-    handlers = {GituError: on_error, HTTPException: on_http_error, Exception: on_crash}
+    handlers = {GituError: on_error, HTTPException: on_error, Exception: on_crash}
     app = Starlette(routes=[route for part in PARTS for route in part.routes()], exception_handlers=handlers)
     app.state.site = site
     return Shell(app, site)

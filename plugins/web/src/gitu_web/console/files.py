@@ -20,9 +20,8 @@ SHELL = ("console.css", "console.js", "theme.js", "chat.js", "gitu-client.js", "
 
 async def file(request: Request) -> Response:
     """A file. Asked for under an older address, what is there now is given, and not kept."""
-    folder, name = request.path_params["folder"], request.path_params["name"]
-    known = {each.name for each in FOLDERS[folder].iterdir()} if folder in FOLDERS else set()
-    if name not in known:
+    folder, name = request.url.path.split("/")[1], request.path_params["name"]
+    if name not in {each.name for each in FOLDERS[folder].iterdir()}:
         raise HTTPException(404, say("error.missing"))
     now = request.url.path == static(name, folder)
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -40,7 +39,8 @@ async def worker(request: Request) -> Response:
     """The script that opens the app without a network, with the addresses of what it keeps."""
     text = (FOLDERS["static"] / "sw.js").read_text("utf-8")
     listed = msgspec.json.encode([static(name) for name in SHELL]).decode()
-    headers = {"cache-control": "no-cache", "service-worker-allowed": "/"}
+    policy = "default-src 'none'; connect-src 'self'"  # it fetches what it keeps, and nothing else
+    headers = {"cache-control": "no-cache", "service-worker-allowed": "/", "content-security-policy": policy}
     return Response(text.replace("[/* files */]", listed), 200, headers, media_type="text/javascript")
 
 
@@ -60,5 +60,5 @@ def routes() -> list[BaseRoute]:
         Route("/manifest.webmanifest", manifest, methods=["GET"]),
         Route("/sw.js", worker, methods=["GET"]),
         Route("/gitu-client.js", client, methods=["GET"]),
-        Route("/{folder:str}/{stamp:str}/{name:str}", file, methods=["GET"]),
+        *(Route(f"/{folder}/{{stamp}}/{{name}}", file, methods=["GET"], name=folder) for folder in FOLDERS),
     ]

@@ -111,7 +111,7 @@ def shown(
         one: dict[str, Any] = {"kind": block.kind, "title": str(block.title), "action": block.action, "data": data}
         _PREPARED[block.kind](one, number, (typed or {}).get(block.action), (errors or {}).get(block.action, {}))
         if foreign and block.kind == "table":
-            for row in data["rows"]:
+            for row in one["data"]["rows"]:
                 row["actions"] = [{**each, "href": ""} for each in row["actions"]]
         found.append(one)
     return found

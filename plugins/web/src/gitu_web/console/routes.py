@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import msgspec
 from markupsafe import Markup
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -26,6 +27,9 @@ from gitu_web.site import Site
 
 PAGES: dict[str, Page] = {page.name: page for page in (*mine.PAGES, *house.PAGES)}
 OWN = ("chat", "sessions", "devices", "pair", "permissions", "usage")
+SAID = "gitu-said"
+"""The cookie that carries a sentence to the next page."""
+
 LARGEST = 1 << 20
 """Bytes of a form."""
 
@@ -57,15 +61,33 @@ async def shown(
     typed: Mapping[str, Any] | None = None, *, foreign: bool = False,
 ) -> Response:  # fmt: skip
     """A page of blocks; with what came of an action there."""
-    action = str((typed or {}).get("action", ""))
+    action, done = str((typed or {}).get("action", "")), done or said_before(request)
     values = {action: typed["values"]} if typed else None
     errors = {action: done.errors} if done and done.errors else None
-    return render.html(
+    found = render.html(
         "page.html", title, 422 if errors else 200, visit.visitor, menu=await menu(visit), here=request.url.path,
         url=str(request.url.include_query_params()).replace(str(request.base_url), "/"),
         blocks=render.shown(blocks, values, errors, foreign=foreign),
         flash=done.words if done else "", tone=done.tone if done else "",
     )  # fmt: skip
+    found.delete_cookie(SAID)
+    return found
+
+
+def said_later(response: Response, done: Done) -> Response:
+    """Has the next page say what came of an action; a page that is loaded again does it not once more."""
+    told = quote(json.dumps([done.words[:500], done.tone]))
+    response.set_cookie(SAID, told, max_age=30, httponly=True, samesite="strict")
+    return response
+
+
+def said_before(request: Request) -> Done | None:
+    """What an action on the page before had to say."""
+    try:
+        words, tone = json.loads(unquote(request.cookies.get(SAID, "null")))
+        return Done(str(words), str(tone))
+    except (ValueError, TypeError):
+        return None
 
 
 async def look(request: Request) -> Response:
@@ -90,7 +112,7 @@ async def act(request: Request) -> Response:
         except InputError as error:
             done = Done(f"{error.message}; {error.hint}", "bad")
     if done.to and not done.errors:
-        return RedirectResponse(done.to, 303)
+        return said_later(RedirectResponse(done.to, 303), done)
     told = {"action": action, "values": found} if schema is not None and done.errors else None
     return await shown(request, visit, say(f"page.{page.name}"), await page.blocks(visit), done, told)
 
@@ -217,11 +239,13 @@ def error_page(request: Request, error: Exception) -> Response:
     """What went wrong, for a person; a stranger goes to the sign-in."""
     if isinstance(error, AuthFailed) and request.method == "GET":
         return RedirectResponse(f"/auth?{urlencode({'next': request.url.path})}", 303)
-    assert isinstance(error, GituError)
-    body = Markup('<p>{}</p><p>{}</p><p><a href="/chat">{}</a></p>').format(
-        error.message, error.hint, say("error.back")
-    )
-    return render.html("alone.html", say("error.title"), status_of(error), None, body=body)
+    if isinstance(error, HTTPException):
+        status, words, hint = error.status_code, say("error.missing") if error.status_code == 404 else error.detail, ""
+    else:
+        assert isinstance(error, GituError)
+        status, words, hint = status_of(error), error.message, error.hint
+    body = Markup('<p>{}</p><p>{}</p><p><a href="/chat">{}</a></p>').format(words, hint, say("error.back"))
+    return render.html("alone.html", say("error.title"), status, None, body=body)
 
 
 def operations() -> list[Operation]:

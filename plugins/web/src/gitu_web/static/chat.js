@@ -68,7 +68,7 @@ let growing = null, steps = new Map();
 
 function entry(kind, at) {
   const found = make("li", kind);
-  const head = make("p", "who", say(kind === "said" ? "chat.you" : "chat.gitu"));
+  const head = make("p", "who", say(kind.startsWith("said") ? "chat.you" : "chat.gitu"));
   if (at) {
     const time = make("time", "", new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
     time.dateTime = new Date(at * 1000).toISOString();
@@ -102,13 +102,13 @@ function question(ask) {
     const facts = make("dl", "facts");
     for (const item of ask.items) {
       facts.append(make("dt", "", item.name), make("dd", "", item.value));
-      if (item.source) facts.lastChild.append(make("small", "", say("chat.from", { source: item.source })));
+      if (item.source) facts.lastChild.append(make("small", "", item.source));
     }
     found.append(facts);
   } else if (ask.details) found.append(make("pre", "details", ask.details));
   const row = found.appendChild(make("div", "row"));
   for (const choice of ask.choices) {
-    const button = make("button", choice === "yes" ? "" : "quiet", choice);
+    const button = make("button", choice === "yes" ? "" : "quiet", texts[`chat.choice.${choice}`] ?? choice);
     button.type = "button";
     button.addEventListener("click", () => choice === "until" ? day(found, ask) : decide(found, ask, choice));
     row.append(button);
