@@ -67,6 +67,8 @@ def send_mail(to: str, text: str) -> str:
 def gitu_tools(host):
     return [read_page, send_mail]
 '''
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """An installation that nobody has signed in to."""
@@ -127,7 +129,9 @@ def test_first_steps_then_an_answer_that_can_be_watched(screen: Screen, place: I
     with screen.forgiving("WebSocket connection to", "ERR_CONNECTION_REFUSED"):
         page.get_by_role("button", name="Save").click()
         page.wait_for_url("**/chat")
-        until(lambda: 'model = "openai/test-model"' in (place.folder / "gitu.toml").read_text(), "model in the settings")
+        until(
+            lambda: 'model = "openai/test-model"' in (place.folder / "gitu.toml").read_text(), "model in the settings"
+        )
         page.wait_for_timeout(1_000)
         connected(page)
     assert "sk-secret-word" not in (place.folder / "gitu.toml").read_text() + place.log.read_text()
@@ -177,7 +181,9 @@ def test_a_question_is_answered_in_the_page_and_the_permission_taken_back(screen
     nothing_wrong(screen)
 
 
-def test_a_terminal_is_paired_by_code_and_refused_as_soon_as_it_is_unlinked(screen: Screen, place: Installation) -> None:
+def test_a_terminal_is_paired_by_code_and_refused_as_soon_as_it_is_unlinked(
+    screen: Screen, place: Installation
+) -> None:
     page = screen.page
     page.goto(f"{place.url}/devices")
     page.get_by_role("button", name="Show a code").click()
