@@ -12,7 +12,7 @@ import tokenize
 from collections import defaultdict
 from pathlib import Path
 
-LIMIT = 17_420
+LIMIT = 17_450
 """What it is and why stands in docs/decisions/0010-core-size.md."""
 CORE = Path(__file__).resolve().parent.parent / "gitu_core"
 OUTSIDE = "testing"
