@@ -148,7 +148,7 @@ async def test_every_value_of_a_configuration_tells_where_it_comes_from(
         found = await admin.configuration("shop")
         assert found["values"] == {"keyword": "x", "tokens": 7, "side": "left"}
         assert found["sources"] == {"keyword": "settings", "tokens": "SHOP_TOKENS", "side": "default"}
-        assert await admin.configuration("operator") == {"schema": {}, "values": {}, "sources": {}}
+        assert await admin.configuration("local-plugin-1") == {"schema": {}, "values": {}, "sources": {}}
 
 
 async def test_a_plugin_is_switched_whose_id_a_broken_one_has_as_well(
