@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,7 +37,7 @@ class Evil:
             "pick": {"enum": [EVIL, "b"]}}}
         return [
             Block("text", EVIL, {"text": EVIL, "tone": EVIL}),
-            Block("table", EVIL, {"columns": [{"key": "a", "title": EVIL}, {"key": "b", "title": EVIL}], "rows": [row]}),
+            Block("table", EVIL, {"columns": [{"key": each, "title": EVIL} for each in "ab"], "rows": [row]}),
             Block("form", EVIL, {"schema": schema, "values": {}, "submit": EVIL}, "save"),
             Block("action", EVIL, {"title": EVIL, "values": {"x": EVIL}}, "go"),
             Block("chart", EVIL, {"labels": [EVIL], "series": [{"name": EVIL, "values": [1]}], "unit": EVIL}),
@@ -129,9 +128,8 @@ def test_first_steps_then_an_answer_that_can_be_watched(screen: Screen, place: I
     with screen.forgiving("WebSocket connection to", "ERR_CONNECTION_REFUSED"):
         page.get_by_role("button", name="Save").click()
         page.wait_for_url("**/chat")
-        until(
-            lambda: 'model = "openai/test-model"' in (place.folder / "gitu.toml").read_text(), "model in the settings"
-        )
+        settings = place.folder / "gitu.toml"
+        until(lambda: 'model = "openai/test-model"' in settings.read_text(), "model in the settings")
         page.wait_for_timeout(1_000)
         connected(page)
     assert "sk-secret-word" not in (place.folder / "gitu.toml").read_text() + place.log.read_text()
@@ -144,7 +142,9 @@ def test_first_steps_then_an_answer_that_can_be_watched(screen: Screen, place: I
     say(page, "What time is it in Tokyo?")
     page.wait_for_selector("li.step:has-text('clock')")
     page.wait_for_selector("li.told:has-text('Asia/Tokyo')")
-    page.get_by_role("button", name="Good answer").last.click()
+    page.get_by_role("button", name="Bad answer").last.click()
+    page.get_by_label("What was wrong?").fill("too <b>short</b>")
+    page.get_by_role("button", name="Send", exact=True).first.click()
     page.wait_for_selector("text=Thank you, noted.")
     page.reload()
     connected(page)
@@ -169,7 +169,7 @@ def test_a_question_is_answered_in_the_page_and_the_permission_taken_back(screen
     page.wait_for_selector("li.told:has-text('Here is what I found')")
     page.goto(f"{place.url}/permissions")
     assert "send_mail" in page.get_by_role("row").last.inner_text()
-    screen.look("permissions")
+    screen.look("permissions-granted")
     press(page, "send_mail", "Revoke")
     page.wait_for_selector("text=I will ask again.")
     page.goto(f"{place.url}/chat")
@@ -181,9 +181,7 @@ def test_a_question_is_answered_in_the_page_and_the_permission_taken_back(screen
     nothing_wrong(screen)
 
 
-def test_a_terminal_is_paired_by_code_and_refused_as_soon_as_it_is_unlinked(
-    screen: Screen, place: Installation
-) -> None:
+def test_a_terminal_paired_by_code_is_refused_as_soon_as_it_is_unlinked(screen: Screen, place: Installation) -> None:
     page = screen.page
     page.goto(f"{place.url}/devices")
     page.get_by_role("button", name="Show a code").click()
@@ -249,15 +247,58 @@ def test_a_configuration_is_refused_at_its_field_and_kept_when_it_is_good(screen
     nothing_wrong(screen)
 
 
-PAGES = ("sessions", "connections", "people", "permissions", "usage", "plugins", "settings", "audit")
+PAGES = ("sessions", "connections", "people", "permissions", "usage", "plugins", "settings", "audit", "feedback",
+         "p/marketplace/admin/marketplace")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_fits_and_can_be_used(screen: Screen, place: Installation, name: str) -> None:
     screen.page.goto(f"{place.url}/{name}")
     assert screen.page.locator("h1").count() == 1
-    screen.look(name)
+    screen.look(name.rpartition("/")[2])
     nothing_wrong(screen)
+
+
+def test_what_was_said_about_an_answer_is_read_by_the_operator(screen: Screen, place: Installation) -> None:
+    screen.page.goto(f"{place.url}/feedback")
+    assert "too <b>short</b>" in screen.page.get_by_role("row").last.inner_text()
+
+
+def test_talks_are_apart_and_are_found_again(screen: Screen, place: Installation) -> None:
+    page = screen.page
+    page.goto(f"{place.url}/chat")
+    connected(page)
+    page.get_by_role("link", name="New talk").click()
+    page.wait_for_url("**/chat?chat=*")
+    connected(page)
+    assert page.locator("li.told, li.said").count() == 0
+    say(page, "Tell me another joke")
+    page.wait_for_selector("li.told:not(.growing):has-text('takes its time')")
+    page.get_by_role("link", name="Main talk").click()
+    connected(page)
+    page.wait_for_selector("li.told:has-text('Asia/Tokyo')")
+    assert "another joke" not in page.locator(".letters").inner_text()
+    screen.look("chat-talks")
+    page.get_by_role("link", name="Tell me another joke").click()
+    page.wait_for_selector("li.said:has-text('another joke')")
+    assert "Tokyo" not in page.locator(".letters").inner_text()
+    nothing_wrong(screen)
+
+
+def test_who_only_talks_sees_nothing_of_the_installation(screen: Screen, place: Installation) -> None:
+    """The owner's pages are neither in the menu of others nor given to them."""
+    status, said = place.run("web", "code")
+    assert status == 0, said
+    page = screen.page.context.browser.new_context().new_page()
+    page.goto(f"{place.url}/auth")
+    page.get_by_label("Code").fill(said.split()[0])
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{place.url}/chat")
+    assert page.locator("#nav a").count() == page.locator("#nav ul").first.locator("a").count() + 1  # the open page
+    for name in (*PAGES[1:3], *PAGES[5:], "setup"):
+        found = page.goto(f"{place.url}/{name}")
+        assert (name, found.status) == (name, 403)
+    page.context.close()
 
 
 def test_a_page_of_a_plugin_brings_no_markup_and_no_script(screen: Screen, place: Installation) -> None:

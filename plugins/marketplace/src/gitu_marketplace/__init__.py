@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gitu_core import Host
-    from gitu_core.contracts import Command
+    from gitu_core.contracts import Command, Page
 
 
 def gitu_commands(host: Host) -> Sequence[Command]:
@@ -15,3 +15,10 @@ def gitu_commands(host: Host) -> Sequence[Command]:
     from gitu_marketplace.commands import make_commands
 
     return make_commands()
+
+
+def gitu_pages(host: Host) -> Sequence[Page]:
+    """The page of the console."""
+    from gitu_marketplace.page import Shop
+
+    return [Shop(host)]

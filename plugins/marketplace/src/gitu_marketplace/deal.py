@@ -28,7 +28,7 @@ class Dealer:
     named."""
 
     def __init__(self, home: Path, market: Market, settings: str = "") -> None:
-        self._home, self._market, self._settings = home, market, settings
+        self._home, self.market, self._settings = home, market, settings
         self.shelf = Shelf(home)
 
     def install(
@@ -41,7 +41,7 @@ class Dealer:
             if not at and is_package(path):
                 offer = adopt.offer(path, self._home, self.shelf, Path(folder), trusted=trust)
             else:
-                offer = self._market.offer(name, Path(folder), at=at, report=report)
+                offer = self.market.offer(name, Path(folder), at=at, report=report)
             said = self._put(offer, yes)
         if not enable:
             return said
@@ -73,7 +73,7 @@ class Dealer:
                     said.append(f"{id} {release.version}: came from a {release.source.get('kind')}, left as it is")
                     continue
                 with tempfile.TemporaryDirectory(prefix="gitu-") as folder:
-                    offer = self._market.newer(release, Path(folder))
+                    offer = self.market.newer(release, Path(folder))
                     said.append(self._put(offer, yes) if offer else f"{id} {release.version} is the newest")
         return "\n".join(said) or "nothing was installed here"
 

@@ -7,9 +7,13 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import current_thread, main_thread
 
 from gitu_core.errors import Denied
+
+ELSEWHERE: ContextVar[tuple[str, ...] | None] = ContextVar("elsewhere", default=None)
+"""What somebody who sits at no terminal was shown and said yes to; None where the terminal is asked."""
 
 
 def clean(text: str, most: int = 300) -> str:
@@ -29,7 +33,12 @@ def _shown(character: str) -> bool:
 
 
 def consent(shown: list[str], question: str, yes: bool) -> None:
-    """Shows what is about to happen and waits for a yes. `Denied` where nobody can be asked or somebody says no."""
+    """Shows what is about to happen and waits for a yes. `Denied` where nobody can be asked or somebody says no; with
+    what was to be `shown` where a yes is given elsewhere, and was not yet given to exactly that."""
+    if (agreed := ELSEWHERE.get()) is not None:
+        if yes or agreed == tuple(shown):
+            return
+        raise Denied("this needs a yes", hint=question, shown=tuple(shown))
     print("\n".join(shown), file=sys.stderr)
     if yes:
         return

@@ -122,10 +122,18 @@ def _checked(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
     from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
     try:
         found = list(Draft202012Validator(dict(schema), registry=Registry()).iter_errors(dict(values)))
-    except (SchemaError, TypeError, ValueError, LookupError, RecursionError) as error:  # the schema itself is none
+    except (
+        SchemaError,
+        Unresolvable,
+        TypeError,
+        ValueError,
+        LookupError,
+        RecursionError,
+    ) as error:  # the schema itself is none
         return {"": f"this form is not good: {type(error).__name__}"}
     errors: dict[str, str] = {}
     for each in found:

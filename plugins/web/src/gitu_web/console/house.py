@@ -204,8 +204,7 @@ async def act_on_settings(visit: Visit, action: str, values: dict[str, Any]) -> 
 async def setup(visit: Visit) -> Sequence[Block]:
     """The first steps: which provider, which key, which model."""
     told = await visit.admin.overview()
-    rows = [{"name": each["name"], "state": {"state": say("setup.ready") if not each["missing"] else say(
-        "setup.needs", missing=each["missing"])}} for each in told["providers"]]  # fmt: skip
+    rows = [{"name": each["name"], "state": {"state": each["missing"] or say("setup.ready")}} for each in told["providers"]]  # fmt: skip
     now = told["settings"]["model"]
     schema = _setup_schema([each["name"] for each in told["providers"]])
     provider, _, model = str(now).partition("/")
@@ -268,11 +267,26 @@ async def act_on_audit(visit: Visit, action: str, values: dict[str, Any]) -> Don
     return Done(say("audit.good", entries=report.entries))
 
 
+# ---- feedback --------------------------------------------------------------------------------------------------
+
+
+async def feedback(visit: Visit) -> Sequence[Block]:
+    """What people said about answers."""
+    rows = []
+    for each in await visit.site.host.kv.list("feedback/"):
+        good = say("feedback.good" if each.value.get("good") else "feedback.bad")
+        rows.append({"person": each.person, "good": good, "comment": each.value.get("comment", ""),
+                     "answer": each.value.get("key", "")})  # fmt: skip
+    heads = {name: say(f"feedback.{name}") for name in ("person", "good", "comment", "answer")}
+    return [blocks.text(say("feedback.intro")), blocks.table({**heads, "good": say("feedback.opinion")}, rows)]
+
+
 PAGES = (
     Page("connections", connections, scope="admin"),
     Page("people", people, act_on_people, "admin"),
     Page("plugins", plugins, act_on_plugins, "admin", schemas=plugin_schema),
     Page("settings", settings, act_on_settings, "admin", schemas=settings_schema),
     Page("audit", audit, act_on_audit, "admin"),
+    Page("feedback", feedback, scope="admin"),
     Page("setup", setup, act_on_setup, "admin", schemas=setup_schema),
 )

@@ -31,13 +31,22 @@ async def sessions(visit: Visit) -> Sequence[Block]:
     if wanted := visit.query.get("id"):
         return await _one_session(visit, wanted)
     rows = []
-    for each in await visit.admin.sessions.sessions(visit.visitor.person, limit=100):
+    for each in await visit.admin.sessions.sessions(visit.visitor.person, limit=50):
         acts = [{"action": "", "title": say("sessions.look"), "href": f"/sessions?id={each.id}"}]
         state = say("sessions.ended" if each.ended_at else "sessions.open")
-        rows.append({"title": each.title or each.id, "messages": each.messages, "active": when(each.active_at),
+        rows.append({"title": each.title or await _first_words(visit, each.id), "messages": each.messages, "active": when(each.active_at),
                      "state": {"state": state}, "actions": acts})  # fmt: skip
     heads = {name: say(f"sessions.{name}") for name in ("title", "messages", "active", "state")}
     return [blocks.text(say("sessions.intro")), blocks.table(heads, rows)]
+
+
+async def _first_words(visit: Visit, id: str) -> str:
+    """What a talk without a title is told from others by: what was said last."""
+    for each in reversed(await visit.admin.history(id, 4)):
+        if each.message.text:
+            words = " ".join(each.message.text.split())
+            return words if len(words) <= 60 else f"{words[:60]}…"
+    return id
 
 
 async def _one_session(visit: Visit, id: str) -> Sequence[Block]:
@@ -50,7 +59,7 @@ async def _one_session(visit: Visit, id: str) -> Sequence[Block]:
         if words and each.message.role in ("user", "assistant"):
             who = say("chat.you" if each.message.role == "user" else "chat.gitu")
             rows.append({"who": who, "words": words, "at": when(each.at)})
-    heads = {"who": "", "words": say("sessions.said"), "at": ""}
+    heads = {"who": say("sessions.who"), "words": say("sessions.said"), "at": say("sessions.when")}
     goes_on = blocks.act("continue", say("sessions.continue"), {"id": id})
     return [blocks.table(heads, rows, session.title or id), goes_on]
 

@@ -79,7 +79,7 @@ def button(csrf: str, action: str, title: str, values: Mapping[str, Any], confir
 
 
 def _tone(word: str) -> str:
-    good = {"ok", "enabled", "open", "linked", "active", "ready", "running"}
+    good = {"ok", "enabled", "open", "linked", "active", "ready", "running", say("setup.ready")}
     bad = {"failed", "quarantined", "broken", "incompatible", "duplicate", "dead", "used up"}
     return "good" if word in good else "bad" if word in bad else "plain"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import quote, unquote, urlencode
@@ -30,6 +31,9 @@ OWN = ("chat", "sessions", "devices", "pair", "permissions", "usage")
 SAID = "gitu-said"
 """The cookie that carries a sentence to the next page."""
 
+GUARDED = "admin/"
+"""How the paths of those pages of plugins begin that are only for devices which may look after the installation."""
+
 LARGEST = 1 << 20
 """Bytes of a form."""
 
@@ -41,7 +45,8 @@ async def menu(visit: Visit) -> list[dict[str, Any]]:
         groups.append(("group.house", [name for name, page in PAGES.items() if page.scope == "admin"]))
     found = [{"title": say(title), "pages": [{"url": f"/{name}", "icon": name, "title": say(f"page.{name}")}
                                              for name in names]} for title, names in groups]  # fmt: skip
-    others = await visit.admin.pages()
+    others = [each for each in await visit.admin.pages()
+              if visit.visitor.admin or not str(each["path"]).startswith(GUARDED)]  # fmt: skip
     if others:
         found.append({"title": say("group.more"), "pages": [
             {"url": f"/p/{quote(each['plugin'])}/{quote(each['path'])}", "icon": str(each["icon"]),
@@ -140,8 +145,9 @@ def _page(request: Request) -> Page:
 
 async def foreign(request: Request) -> Response:
     """A page of a plugin, to look at or to act on."""
-    visit = await visit_of(request)
-    page = await visit.admin.page(request.path_params["plugin"], request.path_params["path"])
+    path = request.path_params["path"]
+    visit = await visit_of(request, "admin" if path.startswith(GUARDED) else "chat")
+    page = await visit.admin.page(request.path_params["plugin"], path)
     principal, done, typed = user(visit.visitor.person), None, None
     blocks = _blocks(await page.blocks(principal))
     if request.method == "POST":
@@ -187,7 +193,7 @@ async def chat(request: Request) -> Response:
     visit = await visit_of(request)
     texts = json.dumps({**for_scripts(), "say": visit.query.get("say", "")})
     return render.html("chat.html", say("page.chat"), 200, visit.visitor, menu=await menu(visit), here="/chat",
-                       texts=texts)  # fmt: skip
+                       texts=texts, chat=visit.query.get("chat", "")[:100], fresh=secrets.token_hex(4))  # fmt: skip
 
 
 async def pair(request: Request) -> Response:

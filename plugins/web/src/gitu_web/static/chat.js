@@ -4,6 +4,7 @@ const { GituClient } = await import(room.dataset.client);
 const texts = JSON.parse(room.dataset.texts);
 const list = room.querySelector(".letters"), state = room.querySelector(".state"), typing = room.querySelector(".typing");
 const form = room.querySelector("form.write"), box = form.querySelector("textarea"), empty = room.querySelector(".empty");
+const chat = room.dataset.chat, chats = room.querySelector(".chats");
 const csrf = document.querySelector("meta[name=csrf]").content;
 const say = (name, values = {}) => (texts[name] ?? name).replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
 
@@ -128,7 +129,7 @@ function day(found, ask) {
 }
 
 function decide(found, ask, choice) {
-  gitu.choose(ask.id, choice);
+  gitu.choose(ask.id, choice, { chat });
   answered(found, choice);
 }
 
@@ -144,17 +145,45 @@ function opinion(found, key) {
     const button = make("button", "icon", good ? "👍" : "👎");
     button.type = "button";
     button.setAttribute("aria-label", say(good ? "chat.good" : "chat.bad"));
-    button.addEventListener("click", async () => {
-      const comment = good ? "" : prompt(say("chat.comment")) ?? "";
-      const headers = { "content-type": "application/json", "x-csrf-token": csrf };
-      const told = await fetch("/v1/feedback", { method: "POST", headers, body: JSON.stringify({ key, good, comment }) });
-      if (told.ok) row.replaceChildren(make("p", "hint", say("chat.thanks")));
-    });
+    button.addEventListener("click", () => (good ? tell(row, key, true, "") : remark(row, key)));
     row.append(button);
   }
 }
 
+async function tell(row, key, good, comment) {
+  const headers = { "content-type": "application/json", "x-csrf-token": csrf };
+  const told = await fetch("/v1/feedback", { method: "POST", headers, body: JSON.stringify({ key, good, comment }) });
+  row.replaceChildren(make("p", "hint", say(told.ok ? "chat.thanks" : "error.title")));
+}
+
+function remark(row, key) {
+  const field = make("form", "remark"), label = field.appendChild(make("label", "", say("chat.comment")));
+  const input = label.appendChild(make("input"));
+  input.maxLength = 2000;
+  field.append(make("button", "quiet", say("chat.send_comment")));
+  field.addEventListener("submit", (event) => {
+    event.preventDefault();
+    tell(row, key, false, input.value);
+  });
+  row.replaceChildren(field);
+  input.focus();
+}
+
+/** Another talk shows itself as a link, called by the first words of it that are known. */
+function elsewhere(told) {
+  const words = told.parts.find((each) => each.type === "text")?.text;
+  if (!told.chat || !words || told.kind !== "said" || chats.querySelector(`[data-chat="${CSS.escape(told.chat)}"]`)) return;
+  const link = make("a", "button quiet");
+  link.dataset.chat = told.chat;
+  link.href = `/chat?chat=${encodeURIComponent(told.chat)}`;
+  if (told.chat === chat) link.setAttribute("aria-current", "page");
+  link.append(make("span", "", words.slice(0, 60)));
+  chats.insertBefore(link, chats.querySelector(".new"));
+}
+
 function letter(told) {
+  elsewhere(told);
+  if ((told.chat ?? "") !== chat) return;
   if (shown.has(told.key)) return shown.get(told.key).classList.remove("unsent");
   const found = entry(told.kind, told.at);
   for (const each of told.parts) {
@@ -179,6 +208,7 @@ function delta(told) {
   if (!growing) {
     growing = entry("told growing");
     growing.text = "";
+    growing.setAttribute("aria-live", "off"); // the whole answer is read out once, when it is there
     put(growing);
   }
   growing.text = told.reset ? told.text : growing.text + told.text;
@@ -206,6 +236,7 @@ const load = () => { try { return JSON.parse(sessionStorage.getItem(kept)) ?? []
 const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/socket`;
 const gitu = new GituClient(url, { recent: 100, unsent: load() });
 const on = (type, call) => gitu.addEventListener(type, (event) => call(event.detail));
+const here = (type, call) => on(type, (told) => (told.chat ?? "") === chat && call(told));
 
 on("state", (now) => {
   const words = { connecting: "chat.connecting", connected: "chat.connected", lost: "chat.lost", refused: "chat.unlinked" }[now];
@@ -215,18 +246,18 @@ on("state", (now) => {
   if (now === "refused") location.href = "/auth?next=/chat";
 });
 on("letter", letter);
-on("delta", delta);
-on("typing", (told) => { if (!told.device) typing.hidden = !told.on; });
-on("tool_started", (told) => step(told, say("chat.working", told)));
-on("tool_finished", (told) => step(told, say(told.ok ? "chat.worked" : "chat.failed", { ...told, seconds: told.seconds.toFixed(1) })));
-on("progress", (told) => { if (told.call) step(told, told.text); });
-on("finished", () => { typing.hidden = true; grown(); });
+here("delta", delta);
+here("typing", (told) => { if (!told.device) typing.hidden = !told.on; });
+here("tool_started", (told) => step(told, say("chat.working", told)));
+here("tool_finished", (told) => step(told, say(told.ok ? "chat.worked" : "chat.failed", { ...told, seconds: told.seconds.toFixed(1) })));
+here("progress", (told) => { if (told.call) step(told, told.text); });
+here("finished", () => { typing.hidden = true; grown(); });
 on("error", (told) => put(make("li", "step bad", [told.detail, told.hint].filter(Boolean).join("; "))));
 on("reset", () => { list.replaceChildren(); shown.clear(); steps = new Map(); });
 on("unsent", (left) => sessionStorage.setItem(kept, JSON.stringify(left)));
 
 function send(text) {
-  const key = gitu.say(text);
+  const key = gitu.say(text, { chat });
   const found = entry("said unsent", Date.now() / 1000);
   found.querySelector(".body").append(make("p", "plain", text));
   shown.set(key, found);
@@ -248,10 +279,11 @@ box.addEventListener("keydown", (event) => {
     form.requestSubmit();
   }
 });
+typing.querySelector(".stop").addEventListener("click", () => gitu.say("/stop", { chat }));
 const grow = () => { box.style.height = "auto"; box.style.height = `${Math.min(box.scrollHeight, 200)}px`; };
 box.addEventListener("input", grow);
 if (texts.say) {
-  history.replaceState(null, "", "/chat");
+  history.replaceState(null, "", chat ? `/chat?chat=${encodeURIComponent(chat)}` : "/chat");
   box.value = texts.say;
   box.focus();
 }

@@ -1,0 +1,180 @@
+"""The parts of the console without a browser: forms out of schemas, tables, charts, words, files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gitu_web
+from gitu_core.contracts import Block
+from gitu_web.console import charts, fields, render
+from gitu_web.console.icons import ICONS
+from gitu_web.console.routes import PAGES
+from gitu_web.console.texts import ENGLISH, for_scripts
+from gitu_web.visitor import Visitor
+
+PACKAGE = Path(gitu_web.__file__).parent
+EVIL = "\"'><script>alert(1)</script>"
+SCHEMA: dict[str, Any] = {
+    "type": "object", "required": ["name"],
+    "properties": {
+        "name": {"type": "string", "maxLength": 5}, "age": {"type": "integer", "minimum": 0, "maximum": 150},
+        "share": {"type": "number"}, "on": {"type": "boolean"}, "pick": {"enum": [1, "two"]},
+        "list": {"type": "array", "items": {"type": "string"}}, "map": {"type": "object"},
+        "secret": {"type": "string", "writeOnly": True},
+    },
+}  # fmt: skip
+
+
+def page(*blocks: Block, foreign: bool = True) -> str:
+    """What the browser gets of blocks."""
+    visitor = Visitor("local", "d1", "here", "browser", frozenset({"chat"}), "token")
+    found = render.html("page.html", "A page", 200, visitor, url="/x", flash="", tone="",
+                        blocks=render.shown(blocks, foreign=foreign))  # fmt: skip
+    assert "script-src" not in found.headers["content-security-policy"]
+    assert found.headers["content-security-policy"].startswith("default-src 'self'")
+    return bytes(found.body).decode()
+
+
+def test_a_form_gives_values_that_fit_its_schema() -> None:
+    typed = {
+        "name": "Ana",
+        "age": "7",
+        "share": "0.5",
+        "on": "on",
+        "pick": '"two"',
+        "list": "a\n\n b ",
+        "map": '{"x": 1}',
+    }
+    values, errors = fields.read(SCHEMA, typed)
+    assert errors == {}
+    assert values == {
+        "name": "Ana",
+        "age": 7,
+        "share": 0.5,
+        "on": True,
+        "pick": "two",
+        "list": ["a", "b"],
+        "map": {"x": 1},
+    }
+    assert fields.read(SCHEMA, {"name": "Ana"})[0] == {"name": "Ana", "on": False}
+
+
+@pytest.mark.parametrize(
+    ("typed", "field", "words"),
+    [
+        ({}, "name", "needed"),
+        ({"name": "too long"}, "name", "too long"),
+        ({"name": "a", "age": "x"}, "age", "whole number"),
+        ({"name": "a", "age": "1.5"}, "age", "whole number"),
+        ({"name": "a", "age": "151"}, "age", "150"),
+        ({"name": "a", "share": "nan?"}, "share", "number"),
+        ({"name": "a", "map": "{"}, "map", "JSON"),
+        ({"name": "a", "map": "[" * 100_000}, "map", "JSON"),
+        ({"name": "a", "pick": '"three"'}, "pick", "three"),
+    ],
+)
+def test_what_is_wrong_is_told_at_its_field(typed: dict[str, str], field: str, words: str) -> None:
+    errors = fields.read(SCHEMA, typed)[1]
+    assert list(errors) == [field]
+    assert words in errors[field]
+
+
+def test_a_schema_that_is_none_or_points_elsewhere_is_an_error_and_no_request() -> None:
+    for bad in ({"type": "object", "properties": {"a": {"type": 7}}},
+                {"type": "object", "properties": {"a": {"$ref": "https://example.org/schema"}}}):  # fmt: skip
+        assert list(fields.read(bad, {"a": "x"})[1]) == [""]
+    assert fields.fields_of({"properties": []}, {}) == []  # type: ignore[dict-item]
+
+
+def test_a_secret_is_never_sent_back() -> None:
+    (field,) = [each for each in fields.fields_of(SCHEMA, {"secret": "hidden-word"}) if each.name == "secret"]
+    assert (field.kind, field.value) == ("password", "")
+    assert "hidden-word" not in page(Block("form", "", {"schema": SCHEMA, "values": {"secret": "hidden-word"}}, "save"))
+
+
+def test_whatever_a_plugin_gives_is_text() -> None:
+    row = {
+        "a": EVIL,
+        "actions": [{"action": EVIL, "title": EVIL, "values": {EVIL: EVIL}, "href": "javascript:alert(1)"}],
+    }
+    schema = {"properties": {EVIL: {"title": EVIL, "description": EVIL, "default": EVIL, "type": "string"},
+                             "b": {"enum": [EVIL]}, "c": {"type": "integer", "minimum": EVIL}}}  # fmt: skip
+    html = page(
+        Block("text", EVIL, {"text": EVIL, "tone": EVIL}),
+        Block("table", EVIL, {"columns": [{"key": "a", "title": EVIL}], "rows": [row], "empty": EVIL}),
+        Block("form", EVIL, {"schema": schema, "submit": EVIL, "hidden": {EVIL: EVIL}}, EVIL),
+        Block("action", EVIL, {"title": EVIL, "confirm": EVIL, "values": {EVIL: EVIL}}, EVIL),
+        Block("chart", EVIL, {"labels": [EVIL], "series": [{"name": EVIL, "values": [1]}], "unit": EVIL}),
+    )
+    assert "<script>alert" not in html
+    assert "javascript:" not in html
+    assert len(re.findall(r"<script\b", html)) == 2  # those of the layout
+    assert not re.search(r"<[^>]*\son\w+=", html)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        Block("text", "", {"text": 7}),
+        Block("table", "", {"columns": "x", "rows": {"a": 1}}),
+        Block("table", "", {"columns": [{"key": "a"}, 3], "rows": [{"a": {"b": [1]}, "actions": "none"}, None]}),
+        Block("form", "", {"schema": "x", "values": 3, "hidden": []}, "a"),
+        Block(
+            "form",
+            "",
+            {"schema": {"properties": {"a": None, "b": {"enum": 3}, "c": {"type": ["string", "null"]}}}},
+            "a",
+        ),
+        Block("action", "", {"values": "x"}, "a"),
+        Block(
+            "chart", "", {"labels": ["a"], "series": [{"values": "x"}, 3, {"values": [float("nan"), -1, "x", 1e400]}]}
+        ),
+        Block("chart", "", {}),
+    ],
+)
+def test_what_is_no_block_is_shown_as_well_as_it_goes(block: Block) -> None:
+    assert "<section" in page(block)
+
+
+def test_bars_reach_up_to_their_values_and_say_them() -> None:
+    drawing = charts.svg({"labels": ["mon", "tue"], "series": [{"name": "USD", "values": [1, 2]}], "unit": "$"}, "Cost")
+    heights = [float(each) for each in re.findall(r'class="bar s0"[^>]* height="([\d.]+)"', drawing)]
+    assert heights[1] == pytest.approx(2 * heights[0], abs=0.2)
+    assert 'role="img"' in drawing
+    assert "<title>tue: 2 $ USD</title>" in drawing
+
+
+def test_what_comes_from_elsewhere_is_what_its_table_says() -> None:
+    folder = PACKAGE / "_vendor"
+    told = {"VENDOR.toml"}
+    for each in tomllib.loads((folder / "VENDOR.toml").read_text("utf-8"))["file"]:
+        assert all(each[name] for name in ("package", "version", "licence", "why")), each
+        assert hashlib.sha256((folder / each["name"]).read_bytes()).hexdigest() == each["sha256"], each["name"]
+        assert (folder / each["licence_file"]).stat().st_size > 500
+        told |= {each["name"], each["licence_file"]}
+    assert told == {each.name for each in folder.iterdir()}
+
+
+def test_every_word_is_used_and_every_word_that_is_used_is_there() -> None:
+    source = "".join(each.read_text("utf-8") for folder in ("console", "static", "auth")
+                     for each in (PACKAGE / folder).rglob("*") if each.suffix in (".py", ".html", ".js")
+                     and each.name != "texts.py")  # fmt: skip
+    named = set(re.findall(r"""(?:\bsay|\bt|\btold)\(\s*["']([a-z_.]+)["']""", source))
+    named |= set(re.findall(r"""["']([a-z]+\.[a-z_]+)["']""", source)) & set(ENGLISH)
+    assert named - set(ENGLISH) == set()
+    made = {name for name in ENGLISH if re.match(r"(page|group|chat\.choice|plugins|people)\.", name)
+            or re.match(r"(sessions|feedback)\.[a-z]+$", name)}  # fmt: skip
+    assert set(ENGLISH) - named - made == set()
+    assert all(name.startswith(("chat.", "devices.", "error.", "pair.")) for name in for_scripts())
+
+
+def test_every_page_has_a_name_and_a_drawing() -> None:
+    for name in PAGES:
+        assert ENGLISH[f"page.{name}"]
+        assert name in ICONS
