@@ -25,8 +25,8 @@ class Block(Value, frozen=True):
 
 @contract("page")
 class Page(Protocol):
-    """A page of the console. `path` is unique within the plugin; one that begins with ``admin/`` is shown only to whoever
-    may look after the installation."""
+    """A page of the console. `path` is unique within the plugin; one that begins with ``admin/`` is shown only to
+    whoever may look after the installation."""
 
     path: str
     title: str

@@ -204,7 +204,8 @@ async def act_on_settings(visit: Visit, action: str, values: dict[str, Any]) -> 
 async def setup(visit: Visit) -> Sequence[Block]:
     """The first steps: which provider, which key, which model."""
     told = await visit.admin.overview()
-    rows = [{"name": each["name"], "state": {"state": each["missing"] or say("setup.ready")}} for each in told["providers"]]  # fmt: skip
+    ready = say("setup.ready")
+    rows = [{"name": each["name"], "state": {"state": each["missing"] or ready}} for each in told["providers"]]
     now = told["settings"]["model"]
     schema = _setup_schema([each["name"] for each in told["providers"]])
     provider, _, model = str(now).partition("/")
