@@ -320,15 +320,7 @@ def plugin_config(manifest: Manifest, settings: Settings, environ: Mapping[str, 
 
     `ConfigError` names the field that does not fit the plugin's JSON Schema.
     """
-    values = {key: value for key, value in settings.plugins.get(manifest.id, {}).items() if key not in OPERATORS}
-    properties: dict[str, Any] = manifest.config.get("properties", {}) if manifest.config else {}
-    own = f"{manifest.id}_".replace("-", "_").upper()
-    for name, schema in properties.items():
-        variable = str(schema.get("x-env", ""))
-        if name not in values and variable.startswith(own) and environ.get(variable):
-            values[name] = _typed(environ[variable], schema.get("type"))
-        elif name not in values and "default" in schema:
-            values[name] = schema["default"]
+    values = {name: value for name, (value, _) in plugin_values(manifest, settings, environ).items()}
     if manifest.config:
         _check(values, manifest)
     elif values:
@@ -336,6 +328,23 @@ def plugin_config(manifest: Manifest, settings: Settings, environ: Mapping[str, 
         raise ConfigError(f"plugin {manifest.id} takes no configuration", hint=f"remove it from [{section}]",
                           field=f"{section}.{min(values)}", plugin=manifest.id)  # fmt: skip
     return values
+
+
+def plugin_values(
+    manifest: Manifest, settings: Settings, environ: Mapping[str, str] = os.environ
+) -> dict[str, tuple[Any, str]]:
+    """The values of a plugin's configuration, as nobody has checked them yet, each with where it comes from:
+    ``settings``, the name of a variable of the environment, or ``default``."""
+    said = settings.plugins.get(manifest.id, {})
+    found = {name: (value, "settings") for name, value in said.items() if name not in OPERATORS}
+    own = f"{manifest.id}_".replace("-", "_").upper()
+    for name, schema in (manifest.config or {}).get("properties", {}).items():
+        variable = str(schema.get("x-env", ""))
+        if name not in found and variable.startswith(own) and environ.get(variable):
+            found[name] = _typed(environ[variable], schema.get("type")), variable
+        elif name not in found and "default" in schema:
+            found[name] = schema["default"], "default"
+    return found
 
 
 def _typed(text: str, kind: object) -> Any:

@@ -14,12 +14,12 @@ import msgspec
 from anyio import to_thread
 
 from gitu_core.budget.envelopes import amounts, period_at
-from gitu_core.config import plugin_config
+from gitu_core.config import plugin_config, plugin_values
 from gitu_core.contracts.admin import OPERATOR
 from gitu_core.errors import InputError, NotReady
 from gitu_core.gateway import turns_of
 from gitu_core.model import Conversation, Outgoing, Text, by_system
-from gitu_core.secrecy import DISCREET, hidden
+from gitu_core.secrecy import DISCREET, without_secrets
 from gitu_core.settings import Change, change, keep_secret_file, secret_change
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Overseer:
         carrier = house.gateway.dispatcher
         states = Counter(each.state for each in house.registry.plugins())
         notes = [f"plugin {each.id}: {note}" for each in house.registry.plugins() for note in each.notes]
-        return cast(dict[str, Any], _plain({
+        return cast(dict[str, Any], without_secrets({
             "version": sys.modules["gitu_core"].__version__,  # it stands in the package itself, which stands above
             "home": house.settings.home,
             "load": {"running": running, "waiting": waiting},
@@ -135,20 +135,27 @@ class Overseer:
         if action not in ("enable", "disable", "reset"):
             raise InputError(f"{action!r} is nothing to do with a plugin", hint="say enable, disable or reset")
         registry = self._house.registry
+        if action != "disable":  # a child process may have to tell what it is: nobody else waits for that
+            await to_thread.run_sync(registry.describe, plugin, action == "reset")
         getattr(registry, action)(plugin)
         self._done(by, f"{action} plugin {plugin}")
         await registry.start(channels=False)
-        (found,) = [each for each in registry.plugins() if each.id == plugin and each.state != "duplicate"]
-        return cast(dict[str, Any], msgspec.to_builtins(found))
+        return cast(dict[str, Any], msgspec.to_builtins(registry.status(plugin)))
 
     async def configuration(self, plugin: str) -> dict[str, Any]:
         """What a plugin can be told, and what it is told."""
-        manifest = self._house.registry.manifest(plugin)
-        values = _plain(plugin_config(manifest, self._house.settings))
-        for name, schema in manifest.config.get("properties", {}).items():
-            if schema.get("writeOnly") and name in values:
-                values[name] = "[secret]"
-        return {"schema": manifest.config, "values": values}
+        manifest, settings = self._house.registry.manifest(plugin), self._house.settings
+        real, shown = plugin_config(manifest, settings), dict[str, Any]()
+        schemas = dict(manifest.config.get("properties", {}))
+        for name, value in real.items():
+            schema = schemas.get(name, {})
+            sealed = b'"writeOnly":true' in msgspec.json.encode(schema)  # itself, or something in it
+            shown[name] = "[secret]" if sealed else without_secrets({name: value})[name]
+            if name in schemas and shown[name] != value:
+                schemas[name] = {**schema, "writeOnly": True}  # nobody may write back what stands for a secret
+        schema = {**manifest.config, "properties": schemas} if schemas else manifest.config
+        sources = {name: source for name, (_, source) in plugin_values(manifest, settings).items()}
+        return {"schema": schema, "values": shown, "sources": sources}
 
     async def configure(
         self, changes: Sequence[Change], secrets: Mapping[str, str] = MappingProxyType({}), by: str = OPERATOR
@@ -216,6 +223,8 @@ class Overseer:
 
     async def say(self, person: str, text: str, where: Conversation | None = None, by: str = OPERATOR) -> str:
         """Says something to a person."""
+        if not text.strip():
+            raise InputError("the message is empty", hint="say something")
         where = where or await self._house.store.conversation_of(person)
         if where is None:
             raise NotReady(f"{person} never spoke in private", hint="wait until they do, or say where")
@@ -283,12 +292,3 @@ class Overseer:
 def _all(value: msgspec.Struct) -> dict[str, Any]:
     """A value as JSON, with what it has by default."""
     return {name: msgspec.to_builtins(getattr(value, name)) for name in value.__struct_fields__}
-
-
-def _plain(value: Any) -> Any:
-    """A JSON value without secrets."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return hidden(value) if isinstance(value, str) else value

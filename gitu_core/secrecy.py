@@ -10,6 +10,7 @@ import html
 import json
 import logging
 import re
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 from gitu_core.errors import GituError
@@ -17,6 +18,11 @@ from gitu_core.model import ErrorInfo
 
 SHORTEST = 6
 """Characters that a secret has at least: what is shorter stands everywhere by chance."""
+
+SUSPECT = re.compile(r"(?i:key|token|secret|credential)(?:s|S)?(?![a-z])|(?i:passw|pwd|passphrase|authorization)")
+"""Settings whose names say that they hold secrets; a "keyword" or a "tokenizer" is none."""
+
+_IN_URL = re.compile(r"(?<=://)([^\s/?#:@]*:)[^\s/?#]+(?=@)")
 
 _JSON = (str, int, float, bool, type(None))
 
@@ -66,6 +72,18 @@ def hidden(text: str) -> str:
         if form in text:
             text = text.replace(form, f"[secret {name}]")
     return text
+
+
+def without_secrets(value: Any, secret: bool = False) -> Any:
+    """A JSON value without secrets: those that this process knows, texts below a name that says that it holds one, all
+    texts where the whole is *secret*, and passwords in URLs."""
+    if isinstance(value, dict):
+        return {key: without_secrets(each, secret or bool(SUSPECT.search(str(key)))) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_secrets(each, secret) for each in value]
+    if isinstance(value, str) and value:
+        return "[secret]" if secret else _IN_URL.sub(r"\1[secret]", hidden(value))
+    return value
 
 
 def error_info(error: BaseException) -> ErrorInfo:

@@ -69,7 +69,9 @@ class Admin(Protocol):
         channel that comes with it runs from the next start on."""
 
     async def configuration(self, plugin: str) -> dict[str, Any]:
-        """The ``schema`` of a plugin's configuration and the ``values`` that it has, without secrets."""
+        """The ``schema`` of a plugin's configuration, the ``values`` that it has, without secrets, and their
+        ``sources``: ``settings``, ``default`` or the name of a variable of the environment. What is not shown whole is
+        ``writeOnly`` in the schema. `ConfigError` names the field that does not fit."""
 
     async def configure(
         self, changes: Sequence[tuple[Sequence[str], Any]], secrets: Mapping[str, str] = {}, by: str = OPERATOR
@@ -118,7 +120,7 @@ class Admin(Protocol):
 
     async def say(self, person: str, text: str, where: Conversation | None = None, by: str = OPERATOR) -> str:
         """Says something to a person, *where* they spoke last if nothing else is given; gives its id. `NotReady` if
-        there is no such place, or its channel is not there."""
+        there is no such place, or its channel is not there; `InputError` if it is nothing."""
 
     async def vouched(self, channel: str, said: str = "") -> bool:
         """True if what comes from an account on a channel is its person's own word. *said* is what the operator said

@@ -85,6 +85,10 @@ class Registry:
         """The manifest of a plugin, empty where there is none. `PluginError` if there is no such plugin."""
         return self._record(id).manifest
 
+    def status(self, id: str) -> PluginStatus:
+        """What `plugins` tells of the one that has this id. `PluginError` if there is no such plugin."""
+        return self._record(id).status(self._budget.recent(id))
+
     def inside(self, id: str) -> bool:
         """True if a plugin runs in this process: whom the operator trusts, and what came with the bundle. `PluginError`
         if there is no such plugin."""
@@ -190,6 +194,17 @@ class Registry:
             return
         self._index.forget(record.found)
         self._decide_again(record)
+
+    def describe(self, id: str, anew: bool) -> None:
+        """Has a plugin without a manifest described, *anew* also where it was before, so that `enable` and `reset` need
+        not wait for that. Blocks while a child process runs: for a thread, where an event loop goes on."""
+        record = self._record(id)
+        bare = record.found.bare
+        if record.local is None and bare.manifest is None and bare.trouble is None:
+            if anew:
+                self._index.forget(record.found)
+                record.found = bare
+            self._index.describe(bare)
 
     # ---- inside ------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from gitu_core.config import Envelope, Settings
@@ -27,6 +28,15 @@ SHOP = '''
 [config]
 schema = """{"type": "object", "properties": {
     "url": {"type": "string"}, "pin": {"type": "string", "writeOnly": true}}}"""
+'''
+
+STALL = '''
+[config]
+schema = """{"type": "object", "properties": {
+    "servers": {"type": "array", "items": {"type": "string"}}, "api_token": {"type": "string"},
+    "tokens": {"type": "integer", "x-env": "SHOP_TOKENS"}, "keyword": {"type": "string"}, "accounts": {"type": "array"},
+    "door": {"type": "object", "properties": {"code": {"type": "integer", "writeOnly": true}}},
+    "side": {"type": "string", "default": "left"}}}"""
 '''
 
 
@@ -102,6 +112,84 @@ async def test_configuration_is_shown_without_secrets(home: Path, site: Site) ->
         assert set(found["schema"]["properties"]) == {"url", "pin"}
         with pytest.raises(PluginError, match="there is no plugin"):
             await admin.configuration("nothing")
+
+
+async def test_what_a_name_or_a_url_says_is_a_secret_is_not_shown_and_not_to_be_written_back(
+    home: Path,
+    site: Site,  # noqa: F811 - a fixture
+) -> None:
+    """Though nobody declared it: at any depth, and nothing else is hidden with it."""
+    plugin(site, "shop", "return 'x'", STALL)
+    shop = {
+        "enabled": True, "servers": ["amqp://me:pl4nted@a.example:4222", "amqp://b.example"], "tokens": 300,
+        "api_token": "pl4nted", "accounts": [{"name": "ana", "password": "pl4nted"}],
+        "door": {"code": 47_11, "side": "left"}, "keyword": "shown",
+    }  # fmt: skip
+    async with looking(home, plugins={"shop": shop}) as (admin, _):
+        found = await admin.configuration("shop")
+        assert found["values"] == {
+            "servers": ["amqp://me:[secret]@a.example:4222", "amqp://b.example"], "tokens": 300,
+            "api_token": "[secret]", "accounts": [{"name": "ana", "password": "[secret]"}], "door": "[secret]",
+            "keyword": "shown", "side": "left",
+        }  # fmt: skip
+        closed = {name for name, each in found["schema"]["properties"].items() if each.get("writeOnly")}
+        assert closed == {"servers", "api_token", "accounts", "door"}
+        assert "pl4nted" not in str(await admin.overview())
+
+
+async def test_every_value_of_a_configuration_tells_where_it_comes_from(
+    home: Path,
+    site: Site,  # noqa: F811 - a fixture
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plugin(site, "shop", "return 'x'", STALL)
+    monkeypatch.setenv("SHOP_TOKENS", "7")
+    async with looking(home, plugins={"shop": {"enabled": True, "keyword": "x"}}) as (admin, _):
+        found = await admin.configuration("shop")
+        assert found["values"] == {"keyword": "x", "tokens": 7, "side": "left"}
+        assert found["sources"] == {"keyword": "settings", "tokens": "SHOP_TOKENS", "side": "default"}
+        assert await admin.configuration("local-plugin-1") == {"schema": {}, "values": {}, "sources": {}}
+
+
+async def test_a_plugin_is_switched_whose_id_a_broken_one_has_as_well(
+    home: Path,
+    site: Site,  # noqa: F811 - a fixture
+) -> None:
+    plugin(site, "shop", "return 'x'", SHOP)
+    broken = site.install("shop-again", "", "", name="zz-shop")
+    (broken / "gitu-plugin.toml").write_text('id = "shop"\n[contracts\n')
+    next(site.folder.glob("zz_shop*/entry_points.txt")).write_text("[gitu.plugins]\nshop = x_shop_again\n")
+    site.settle()
+    async with looking(home) as (admin, _):
+        states = [each["state"] for each in await admin.plugins() if each["id"] == "shop"]
+        assert states == ["disabled", "broken"]
+        assert (await admin.switch("shop", "enable"))["state"] == "enabled"
+        assert (await admin.switch("shop", "disable"))["state"] == "disabled"
+
+
+async def test_nobody_waits_while_a_plugin_without_a_manifest_tells_what_it_is(
+    home: Path,
+    site: Site,  # noqa: F811 - a fixture
+) -> None:
+    """It takes a child process, which takes as long as the plugin's import does."""
+    site.install("slow", "import time\ntime.sleep(1.5)\ndef gitu_tools(host):\n    return []\n", manifest=None)
+    async with looking(home) as (admin, _), anyio.create_task_group() as group:
+        waits: list[float] = []
+
+        async def look() -> None:
+            while True:
+                began = time.monotonic()
+                await anyio.sleep(0.01)
+                waits.append(time.monotonic() - began)
+
+        group.start_soon(look)
+        await anyio.wait_all_tasks_blocked()
+        for action in ("enable", "reset"):
+            found = await admin.switch("slow", action)
+            assert (found["state"], found["hooks"]) == ("enabled", ("gitu_tools",))
+        group.cancel_scope.cancel()
+    assert len(waits) > 50
+    assert max(waits) < 1.2, "the import alone takes a second and a half"
 
 
 async def test_the_pages_of_plugins_are_listed_and_had(home: Path) -> None:
@@ -189,6 +277,8 @@ async def test_something_is_said_where_a_person_spoke_last(home: Path) -> None:
         assert (await admin.turns.outgoing(id)).outgoing.label.origins == {"system"}
         with pytest.raises(NotReady, match="never spoke in private"):
             await admin.say("nobody", "hello?")
+        with pytest.raises(InputError, match="is empty"):
+            await admin.say(person.id, " ")
 
 
 async def test_a_plugin_in_a_process_of_its_own_gets_nothing_of_it(site: Site, opened: Open) -> None:  # noqa: F811

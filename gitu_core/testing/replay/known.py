@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -12,9 +11,6 @@ from gitu_core import secrecy
 from gitu_core.config import plugin_config
 from gitu_core.errors import GituError
 from gitu_core.wiring import House
-
-_SUSPECT = re.compile(r"(?i:key|token|secret|credential)(?:s|S)?(?![a-z])|(?i:passw|pwd|passphrase|authorization)")
-"""Settings whose names say that they hold secrets; a "keyword" or a "tokenizer" is none."""
 
 
 def known_secrets(house: House) -> dict[str, str]:
@@ -47,7 +43,7 @@ def _settings(path: str, value: Any, secret: bool) -> dict[str, str]:
     items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
     found: dict[str, str] = {}
     for key, item in items:
-        found |= _settings(f"{path}.{key}", item, secret or bool(_SUSPECT.search(str(key))))
+        found |= _settings(f"{path}.{key}", item, secret or bool(secrecy.SUSPECT.search(str(key))))
     return found
 
 

@@ -23,7 +23,7 @@ def test_every_route_is_described_and_nothing_else() -> None:
     routed = {
         (method, route.path)
         for part in PARTS for route in part.routes() if isinstance(route, Route) for method in route.methods or ()
-        if method != "HEAD" and route.path.startswith(("/v1/", "/healthz", "/readyz"))
+        if method != "HEAD" and route.path.startswith(("/v1/", "/healthz", "/readyz", "/metrics"))
     }  # fmt: skip
     assert described == routed
 

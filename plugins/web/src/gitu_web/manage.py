@@ -1,4 +1,4 @@
-"""What one may see and change over REST: one's own things, and the installation with a device that may look after it."""
+"""What one may see and change over REST: one's own things, and the installation where a device may look after it."""
 
 from __future__ import annotations
 
@@ -255,9 +255,17 @@ async def plugins(visited: Visited) -> Listed:
     return page(visited, await visited.admin.plugins())
 
 
+async def _plugin(visited: Visited) -> str:
+    """The id of the plugin that is meant."""
+    id: str = visited.request.path_params["id"]
+    if all(each["id"] != id for each in await visited.admin.plugins()):
+        raise InputError("there is no such plugin", hint="see: GET /v1/plugins", status=404)
+    return id
+
+
 async def switch(visited: Visited) -> dict[str, Any]:
     """Enables, disables or resets a plugin."""
-    id, action = visited.request.path_params["id"], visited.request.path_params["action"]
+    id, action = await _plugin(visited), visited.request.path_params["action"]
     if action == "disable" and id == visited.site.host.plugin:
         raise InputError("this answer comes from that plugin", hint=f"use: gitu plugins disable {id}")
     found: dict[str, Any] = await visited.admin.switch(id, action, by=visited.by)
@@ -266,14 +274,14 @@ async def switch(visited: Visited) -> dict[str, Any]:
 
 async def configuration(visited: Visited) -> dict[str, Any]:
     """What a plugin can be told, and what it is told."""
-    found: dict[str, Any] = await visited.admin.configuration(visited.request.path_params["id"])
+    found: dict[str, Any] = await visited.admin.configuration(await _plugin(visited))
     return found
 
 
 async def configure(visited: Visited) -> dict[str, Any]:
     """Changes what a plugin is told."""
     told: Configuration = await json_of(visited.request, LARGEST, Configuration)
-    id = visited.request.path_params["id"]
+    id = await _plugin(visited)
     known = (await visited.admin.configuration(id))["schema"].get("properties", {})
     if unknown := set(told.values) - set(known):
         name = min(unknown)

@@ -12,13 +12,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from gitu_core.errors import AuthFailed, Denied, GituError, InputError, LimitReached, NotReady, RateLimited, StoreError
+from gitu_core.errors import (
+    AuthFailed,
+    ConfigError,
+    Denied,
+    GituError,
+    InputError,
+    LimitReached,
+    NotReady,
+    PluginError,
+    RateLimited,
+    StoreError,
+)
 
 log = logging.getLogger("gitu.plugins.web")
 
 STATUS: tuple[tuple[type[GituError], int], ...] = (
     (AuthFailed, 401), (Denied, 403), (RateLimited, 429), (LimitReached, 429), (InputError, 400), (NotReady, 503),
-    (StoreError, 503),
+    (StoreError, 503), (ConfigError, 422), (PluginError, 422),
 )  # fmt: skip
 """The status of each kind of error; the first that fits counts, anything else is a 500."""
 
