@@ -59,7 +59,7 @@ def asked(url: str, keys: list[str], examples: int) -> dict[str, Counter[int]]:
                 ask(operation, mode, key)
             except Unsatisfiable:  # nothing can be wrong about it
                 continue
-            except Exception as error:
+            except Exception as error:  # whatever a check raises, the operation has to be named
                 raise AssertionError(f"{operation.label}: {error}") from error
     return statuses
 
