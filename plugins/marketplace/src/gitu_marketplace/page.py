@@ -172,14 +172,6 @@ def _installed(dealer: Dealer) -> list[Block]:
                          "actions": acts})  # fmt: skip
     heads = {"id": "Plugin", "version": "Version", "from": "From"}
     note = "What was installed, updated or taken back counts after the assistant begins anew."
-<<<<<<< HEAD
-    return [
-        _table("Installed from here", heads, rows, "Nothing was installed from an index yet."),
-        Block("text", "", {"text": note}),
-        Block("action", "", {"title": "Begin anew", "confirm": note}, "anew"),
-    ]
-=======
     table = _table("Installed from here", heads, rows, "Nothing was installed from an index yet.")
     anew = Block("action", "", {"title": "Begin anew", "confirm": note}, "anew")
     return [table, Block("text", "", {"text": note}), anew]
->>>>>>> console

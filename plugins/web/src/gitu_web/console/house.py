@@ -204,13 +204,8 @@ async def act_on_settings(visit: Visit, action: str, values: dict[str, Any]) -> 
 async def setup(visit: Visit) -> Sequence[Block]:
     """The first steps: which provider, which key, which model."""
     told = await visit.admin.overview()
-<<<<<<< HEAD
-    states = {each["name"]: each["missing"] or say("setup.ready") for each in told["providers"]}
-    rows = [{"name": name, "state": {"state": state}} for name, state in states.items()]
-=======
     ready = say("setup.ready")
     rows = [{"name": each["name"], "state": {"state": each["missing"] or ready}} for each in told["providers"]]
->>>>>>> console
     now = told["settings"]["model"]
     schema = _setup_schema([each["name"] for each in told["providers"]])
     provider, _, model = str(now).partition("/")

@@ -34,11 +34,7 @@ async def sessions(visit: Visit) -> Sequence[Block]:
     for each in await visit.admin.sessions.sessions(visit.visitor.person, limit=50):
         acts = [{"action": "", "title": say("sessions.look"), "href": f"/sessions?id={each.id}"}]
         state = say("sessions.ended" if each.ended_at else "sessions.open")
-<<<<<<< HEAD
-        rows.append({"title": each.title or await _first_words(visit, each.id), "messages": each.messages,
-=======
         rows.append({"title": each.title or await _last_words(visit, each.id), "messages": each.messages,
->>>>>>> console
                      "active": when(each.active_at), "state": {"state": state}, "actions": acts})  # fmt: skip
     heads = {name: say(f"sessions.{name}") for name in ("title", "messages", "active", "state")}
     return [blocks.text(say("sessions.intro")), blocks.table(heads, rows)]
