@@ -8,6 +8,9 @@ from html import escape
 from typing import Any
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 220, 52, 28, 12
+WIDEST = 48.0
+"""How wide a bar is at most."""
+
 MOST, SERIES = 120, 6
 """Labels, and bars beside each other, that are drawn at most."""
 
@@ -36,9 +39,10 @@ def svg(data: Mapping[str, Any], title: str) -> str:
         parts.append(f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH}" y2="{y:.1f}"></line>')
         parts.append(f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick}</text>')
     slot = (WIDTH - LEFT) / max(1, len(labels))
-    thick = max(1.0, slot * 0.7 / max(1, len(series)))
+    thick = max(1.0, min(WIDEST, slot * 0.7 / max(1, len(series))))
     for number, label in enumerate(labels):
-        x = LEFT + slot * number + slot * 0.15
+        middle = LEFT + slot * (number + 0.5)
+        x = middle - thick * len(series) / 2
         for place, (named, values) in enumerate(series):
             value = values[number] if number < len(values) else 0.0
             tall = plot * value / top if top else 0.0
@@ -46,7 +50,7 @@ def svg(data: Mapping[str, Any], title: str) -> str:
             parts.append(f'<rect class="bar s{place}" x="{x + thick * place:.1f}" y="{TOP + plot - tall:.1f}" '
                          f'width="{thick:.1f}" height="{tall:.1f}"><title>{told}</title></rect>')  # fmt: skip
         if number % max(1, math.ceil(len(labels) / 8)) == 0:
-            parts.append(f'<text class="tick" x="{x + slot * 0.35:.1f}" y="{HEIGHT - 8}" text-anchor="middle">'
+            parts.append(f'<text class="tick" x="{middle:.1f}" y="{HEIGHT - 8}" text-anchor="middle">'
                          f"{escape(label if len(label) < 14 else label[:12] + chr(0x2026))}</text>")  # fmt: skip
     return "".join([*parts, "</svg>"])
 

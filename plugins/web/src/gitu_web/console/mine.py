@@ -58,10 +58,17 @@ async def _one_session(visit: Visit, id: str) -> Sequence[Block]:
         words = each.message.text
         if words and each.message.role in ("user", "assistant"):
             who = say("chat.you" if each.message.role == "user" else "chat.gitu")
-            rows.append({"who": who, "words": words, "at": when(each.at)})
-    heads = {"who": say("sessions.who"), "words": say("sessions.said"), "at": say("sessions.when")}
+            rows.append({"who": who, "words": words, "where": await _where(visit, each.turn), "at": when(each.at)})
+    named = {"who": "who", "words": "said", "where": "where", "at": "when"}
+    heads = {key: say(f"sessions.{name}") for key, name in named.items()}
     goes_on = blocks.act("continue", say("sessions.continue"), {"id": id})
     return [blocks.table(heads, rows, session.title or id), goes_on]
+
+
+async def _where(visit: Visit, turn: str) -> str:
+    """The channel on which something was said: a talk can go on across several."""
+    found = await visit.admin.turns.accepted(turn) if turn else None
+    return found.entry.message.conversation.channel if found is not None else ""
 
 
 async def continue_session(visit: Visit, action: str, values: dict[str, Any]) -> Done:
@@ -137,7 +144,8 @@ async def usage(visit: Visit) -> Sequence[Block]:
              "again": each["words"]["again"]} for each in await visit.admin.budgets(person)]  # fmt: skip
     heads = {"title": "Budget", "state": "State", "used": "Used", "again": "Begins anew"}
     used = await visit.admin.usage(time.time() - DAYS * 86_400, person)
-    days = sorted({each["day"] for each in used})
+    now = time.time()
+    days = sorted({when(now - day * 86_400)[:10] for day in range(DAYS)} | {each["day"] for each in used})
     cost = [sum(each["cost"] for each in used if each["day"] == day) / NANO for day in days]
     models = sorted({each["model"] for each in used})
     tokens = [float(sum(each["tokens"] for each in used if each["model"] == model)) for model in models]

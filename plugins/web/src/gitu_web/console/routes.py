@@ -192,8 +192,12 @@ async def chat(request: Request) -> Response:
     """The chat; its script does the rest."""
     visit = await visit_of(request)
     texts = json.dumps({**for_scripts(), "say": visit.query.get("say", "")})
-    return render.html("chat.html", say("page.chat"), 200, visit.visitor, menu=await menu(visit), here="/chat",
-                       texts=texts, chat=visit.query.get("chat", "")[:100], fresh=secrets.token_hex(4))  # fmt: skip
+    done = said_before(request) or Done()
+    found = render.html("chat.html", say("page.chat"), 200, visit.visitor, menu=await menu(visit), here="/chat",
+                        texts=texts, chat=visit.query.get("chat", "")[:100], fresh=secrets.token_hex(4),
+                        flash=done.words, tone=done.tone)  # fmt: skip
+    found.delete_cookie(SAID)
+    return found
 
 
 async def pair(request: Request) -> Response:

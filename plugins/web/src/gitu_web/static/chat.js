@@ -90,7 +90,7 @@ function put(element, before = null) {
 function part(each, into, letter) {
   if (each.type === "text") each.format === "plain" && letter.kind === "said" ? into.append(make("p", "plain", each.text)) : markdown(each.text, into);
   else if (each.type === "ask") into.append(question(each));
-  else if (each.type === "answer") into.append(make("p", "plain", say("chat.chosen", { choice: each.choice })));
+  else if (each.type === "answer") into.append(make("p", "plain", chosen(each.choice)));
   else if (each.type === "media") into.append(make("p", "file", `${each.blob?.name || each.kind} ${each.caption ?? ""}`));
   else if (each.type === "location") into.append(make("p", "plain", `${each.name ?? ""} ${each.latitude}, ${each.longitude}`));
 }
@@ -133,10 +133,11 @@ function decide(found, ask, choice) {
   answered(found, choice);
 }
 
+const chosen = (choice) => say("chat.chosen", { choice: texts[`chat.choice.${choice}`] ?? choice });
 function answered(found, choice) {
   found.querySelectorAll("button, input").forEach((each) => { each.disabled = true; });
   found.classList.add("done");
-  if (!found.querySelector(".chosen")) found.append(make("p", "chosen", say("chat.chosen", { choice })));
+  if (!found.querySelector(".chosen")) found.append(make("p", "chosen", chosen(choice)));
 }
 
 function opinion(found, key) {
@@ -186,6 +187,7 @@ function letter(told) {
   if ((told.chat ?? "") !== chat) return;
   if (shown.has(told.key)) return shown.get(told.key).classList.remove("unsent");
   const found = entry(told.kind, told.at);
+  if (told.kind === "said" && told.device && told.device !== room.dataset.device) found.firstChild.append(make("span", "badge", say("chat.elsewhere")));
   for (const each of told.parts) {
     part(each, found.querySelector(".body"), told);
     if (each.type === "answer") document.querySelectorAll(`[data-ask="${CSS.escape(each.ask)}"]`).forEach((ask) => answered(ask, each.choice));
