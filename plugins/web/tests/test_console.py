@@ -123,15 +123,16 @@ def test_first_steps_then_an_answer_that_can_be_watched(screen: Screen, place: I
     screen.look("setup")
     page.locator("select").select_option(label="openai")
     page.get_by_label("Model", exact=True).fill("test-model")
-    page.get_by_label("Name of its key").fill("OPENAI_API_KEY")
     page.get_by_label("Its key", exact=True).fill("sk-secret-word")
     with screen.forgiving("WebSocket connection to", "ERR_CONNECTION_REFUSED"):
         page.get_by_role("button", name="Save").click()
         page.wait_for_url("**/chat")
+        assert page.get_by_label("Your message").input_value().startswith("Hello!")
         settings = place.folder / "gitu.toml"
         until(lambda: 'model = "openai/test-model"' in settings.read_text(), "model in the settings")
         page.wait_for_timeout(1_000)
         connected(page)
+    assert 'OPENAI_API_KEY = "file:' in settings.read_text()
     assert "sk-secret-word" not in (place.folder / "gitu.toml").read_text() + place.log.read_text()
     say(page, "Tell me a joke")
     page.wait_for_selector("li.growing:has-text('A turtle')")
