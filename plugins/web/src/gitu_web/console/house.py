@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from gitu_core.contracts import Account, Block
 from gitu_core.errors import ConfigError, InputError
@@ -222,7 +224,7 @@ def _setup_schema(providers: Sequence[str]) -> dict[str, Any]:
     return {"type": "object", "required": ["provider"], "properties": {
         "provider": {"type": "string", "title": "Provider", "enum": list(providers)},
         "model": {"type": "string", "title": "Model", "description": "as the provider calls it; empty: its own choice"},
-        "name": {**NAME, "title": "Name of its key", "description": "as it stands above, where it needs one"},
+        "name": {**NAME, "title": "Name of its key", "description": "empty: the one that stands above"},
         "secret": {"type": "string", "title": "Its key", "writeOnly": True, "description": say("settings.keys")},
     }}  # fmt: skip
 
@@ -238,15 +240,24 @@ async def act_on_setup(visit: Visit, action: str, values: dict[str, Any]) -> Don
     if action != "begin":
         raise InputError("nothing is called so", hint="open the page again", status=404)
     name, secret = values.get("name", ""), values.get("secret", "")
+    if secret and not name:
+        told = {each["name"]: each["missing"] for each in (await visit.admin.overview())["providers"]}
+        name = _named_in(told.get(values["provider"], ""))
     if bool(name) != bool(secret):
-        return Done(errors={"secret" if name else "name": "one is nothing without the other"})
+        return Done(errors={"secret" if name else "name": say("setup.pair")})
     model = "/".join(filter(None, (values["provider"], values.get("model", ""))))
     try:
         await visit.admin.configure([(("model",), model)], {name: secret} if name else {}, by=visit.by)
     except ConfigError as error:
         return Done(errors={"": error.message})
     await visit.admin.begin_anew(by=visit.by)
-    return Done(say("setup.saved"), to="/chat")
+    return Done(say("setup.saved"), to=f"/chat?say={quote(say('setup.first'))}")
+
+
+def _named_in(missing: str) -> str:
+    """The name of the key in what a provider says that it misses; empty where it names none."""
+    found = re.search(r"\bsecret ([A-Z][A-Z0-9_]*)\b", missing)
+    return found[1] if found else ""
 
 
 # ---- audit -----------------------------------------------------------------------------------------------------
