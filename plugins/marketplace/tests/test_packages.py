@@ -327,7 +327,7 @@ it wants:
   secret: LAMP_KEY (revealed)
   secret: LAMP_TOKEN (injected for lamps.example.org)
   server here: none of its tools is agreed to yet
-  server here: runs npx -y 'lampd; rm -rf /' in sub, without a network; environment: KEY, PLAIN
+  server here: runs npx -y 'lampd; rm -rf /' in sub, without a network; environment: KEY='${{LAMP_KEY}}', PLAIN='${{PLUGIN_DATA}}/x'
   server there: asks https://lamps.example.org/mcp; headers: Authorization
   server there: none of its tools is agreed to yet
   skill: wire: How to wire things. Use it when something has to be done with wire.
