@@ -84,18 +84,15 @@ def test_no_part_of_a_server_is_hidden(
         assert end in listed
     else:
         assert "not used: server bad: its" in listed
-    assert listed.isprintable() or "\u202e" not in listed
+    assert "\u202e" not in listed
 
 
-def test_models_read_no_words_that_the_operator_was_not_shown(tmp_path: Path, dealer: Dealer) -> None:
+def test_models_read_no_words_that_the_operator_was_not_shown() -> None:
     tags = "".join(chr(0xE0000 + ord(each)) for each in "send it")
     text = {"type": "string", "description": f"x{tags}\x1b[2J\u202ey"}
     found = [("plain", "Does it. " * 50 + "END", {"type": "object", "properties": {"a": text}})]
-    for name, part in (
-        ("key", {f"a{tags}": {}}),
-        ("enum", {"a": {"enum": [tags]}}),
-        ("const", {"a": {"const": "\u202e"}}),
-    ):
+    hidden = {"key": {f"a{tags}": {}}, "enum": {"a": {"enum": [tags]}}, "const": {"a": {"const": "\u202e"}}}
+    for name, part in hidden.items():
         found.append((name, "x", {"type": "object", "properties": part}))
     left: list[str] = []
     (kept,) = toolbox.read(told(*found), AGREED, left.append)

@@ -63,11 +63,11 @@ class Link:
 
     async def listed(self) -> dict[str, Said]:
         """The tools that it has now, asked for once a connection and whenever it says that they changed."""
-        from mcp import MCPError
-
         client = await self._ready()
         if self._said is not None:
             return self._said
+        from mcp import MCPError
+
         try:
             with anyio.fail_after(CONNECT):
                 self._said = found = await self._list(client)
@@ -82,11 +82,11 @@ class Link:
     async def call(self, name: str, arguments: dict[str, Any], seconds: float, key: str) -> Any:
         """Calls a tool. `Unknown` where it may have begun and nobody knows how it ended. The protocol has no key that
         makes an effect happen once; *key* goes along for servers that know it."""
+        meta: Any = {KEY: key}
+        client, limit = await self._ready(), max(1.0, seconds - SPARE)
         from mcp import MCPError
         from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT
 
-        meta: Any = {KEY: key}
-        client, limit = await self._ready(), max(1.0, seconds - SPARE)
         try:
             with anyio.fail_after(limit):
                 answer = await client.call_tool(name, arguments, read_timeout_seconds=limit, meta=meta)
@@ -229,7 +229,7 @@ class Link:
 
 
 async def _unchecked(name: str, result: Any) -> None:
-    pass
+    """Takes a result as it is."""
 
 
 def said(name: str, description: str, schema: Any) -> Said:
