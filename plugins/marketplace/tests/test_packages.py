@@ -352,7 +352,7 @@ def test_consent_is_for_everything_in_words(
     shown = capsys.readouterr().err
     assert LISTED.format(home=home, set="KEY='${LAMP_KEY}', PLAIN='${PLUGIN_DATA}/x'") in shown
     dealer.install(str(path), yes=True)
-    assert "runs npx -y 'lampd; rm -rf /'" in show(Market(dealer._market._sources), dealer.shelf, "lamps")
+    assert "runs npx -y 'lampd; rm -rf /'" in show(Market(dealer.market._sources), dealer.shelf, "lamps")
     assert (home / "package-data/lamps").is_dir()
 
 
