@@ -15,9 +15,9 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from gitu_core.contracts import Account, Entry
+from gitu_core.contracts import Account, Conversation, Entry
 from gitu_core.contracts.people import Linking, Person, Speaker
-from gitu_core.errors import GituError
+from gitu_core.errors import GituError, NotReady
 from gitu_web.auth import browser, rest
 from gitu_web.auth.doors import Doors
 from gitu_web.problems import on_crash, on_gitu_error, on_http_error
@@ -77,12 +77,28 @@ class People:
         self.accounts[account.id] = person
         return Linking(account, self.all[person])
 
+    async def disabled(self) -> Sequence[str]:
+        """Who is switched off."""
+        return [each.id for each in self.all.values() if not each.enabled]
+
+    def disable(self, person: str) -> None:
+        """Switches one of them off."""
+        self.all[person] = msgspec.structs.replace(self.all[person], enabled=False)
+
 
 class Admin:
     """The facet, as far as the doors use it."""
 
     def __init__(self) -> None:
         self.people = People()
+        self.said: list[tuple[str, str]] = []
+
+    async def say(self, person: str, text: str, where: Conversation | None = None, by: str = "") -> str:
+        """Says something to a person, who never spoke anywhere before."""
+        if where is None:
+            raise NotReady(f"{person} never spoke in private")
+        self.said.append((person, text))
+        return "said"
 
 
 class HostHere:

@@ -109,18 +109,6 @@ async def test_a_link_leads_nowhere_else(to: str) -> None:
         assert found.headers["location"] == "/"
 
 
-async def test_a_browser_that_is_idle_for_a_month_is_signed_out() -> None:
-    house = House()
-    client, _ = await house.signed_in()
-    async with client:
-        house.now.at += 29 * 86_400
-        assert (await client.get("/v1/auth/status")).status_code == 200
-        house.now.at += 29 * 86_400
-        assert (await client.get("/v1/auth/status")).status_code == 200, "a visit begins the month anew"
-        house.now.at += 31 * 86_400
-        assert (await client.get("/v1/auth/status")).status_code == 401
-
-
 async def test_a_connection_of_a_browser_says_where_it_comes_from() -> None:
     house = House()
     client, _ = await house.signed_in()

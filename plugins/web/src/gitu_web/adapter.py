@@ -39,6 +39,7 @@ class WebAdapter:
         """Serves the site, until cancelled."""
         from gitu_web.app import make_app
         from gitu_web.auth.making import doors_of
+        from gitu_web.auth.watching import watching
         from gitu_web.limits import Limited
         from gitu_web.server import serve
         from gitu_web.site import Site
@@ -60,7 +61,8 @@ class WebAdapter:
                     f"Nobody has signed in yet. Open this within 15 minutes; it counts once:\n{link}", file=sys.stderr
                 )
             self._health = Health("ok")
-            await serve(app, settings, self._hub.end)
+            async with watching(doors, self._hub.devices, self._hub.out):
+                await serve(app, settings, self._hub.end)
         except GituError as error:
             self._health = Health("failed", error.message, error.hint)
             raise

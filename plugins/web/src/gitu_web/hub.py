@@ -9,6 +9,7 @@ from typing import Protocol
 from gitu_web.protocol import Told
 
 UNLINKED = 4401, "this device was unlinked"
+OUT = 4401, "this user is switched off"
 """The code and the reason that a connection is closed with."""
 
 MOST_GONE = 10_000
@@ -80,6 +81,15 @@ class Hub:
             for each in self.of(person):
                 if each.device == device:
                     each.leave(*UNLINKED)
+
+    def out(self, person: str) -> None:
+        """A person may not listen any more, for now."""
+        for each in self.of(person):
+            each.leave(*OUT)
+
+    def devices(self) -> set[str]:
+        """The devices that are connected."""
+        return {each.device for listeners in self._open.values() for each in listeners}
 
     @property
     def count(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 import anyio
 import msgspec
+from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
 from gitu_core.errors import AuthFailed, InputError, RateLimited
@@ -17,6 +19,9 @@ from gitu_web.visitor import Guard, Scope, Visitor
 
 BODY_SECONDS = 20.0
 """Seconds within which the body of a request has to be there."""
+
+FORM = 1 << 20
+"""Bytes that a form of a page may have."""
 
 MOST = 50_000
 """How many visitors and addresses are told apart; of more, those that were quiet for the longest time are forgotten."""
@@ -62,7 +67,7 @@ class Limited:
 
     async def visitor(self, connection: HTTPConnection, scope: Scope = "chat") -> Visitor:
         """As the guard says. `RateLimited` for too many."""
-        address = address_of(connection)
+        address = network_of(address_of(connection))
         self._addresses.take(address)  # before anything is looked up; what turns out to be known costs it nothing
         visitor = await self.inner.visitor(connection, scope)
         self._addresses.give_back(address)
@@ -71,7 +76,7 @@ class Limited:
 
     async def maybe(self, connection: HTTPConnection) -> Visitor | None:
         """As the guard says."""
-        address = address_of(connection)
+        address = network_of(address_of(connection))
         self._addresses.take(address)
         try:
             visitor = await self.inner.maybe(connection)
@@ -91,6 +96,17 @@ class Limited:
 def address_of(connection: HTTPConnection) -> str:
     """The address that a request comes from."""
     return connection.client.host if connection.client is not None else ""
+
+
+def network_of(address: str) -> str:
+    """What counts as one: an IPv4 address, or the network of an IPv6 address, of which everybody has 2^64."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def _tries(connection: HTTPConnection) -> bool:
@@ -119,6 +135,24 @@ async def body_of(request: Request, most: int, *types: str, seconds: float = 0.0
     except ClientDisconnect:
         raise InputError("the connection was dropped", hint="send it again", status=400) from None
     return bytes(body)
+
+
+async def form_of(request: Request, most: int = FORM, fields: int = 200) -> FormData:
+    """The form that a request brings. `InputError` where it is too large, has no length, or does not come in time."""
+    said = request.headers.get("content-length", "")
+    if not said.isdecimal() or "transfer-encoding" in request.headers:
+        raise InputError("the form does not say how long it is", hint="send it with content-length")
+    if int(said) > most:
+        raise too_large(most)
+    try:
+        with anyio.fail_after(BODY_SECONDS):
+            return await request.form(max_files=10, max_fields=fields, max_part_size=most)
+    except TimeoutError:
+        raise InputError(
+            f"the form did not come within {BODY_SECONDS:g} s", hint="send it faster", status=408
+        ) from None
+    except ClientDisconnect:
+        raise InputError("the connection was dropped", hint="send it again") from None
 
 
 def too_large(most: int) -> InputError:

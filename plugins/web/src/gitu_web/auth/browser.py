@@ -7,12 +7,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from gitu_core.errors import GituError
+from gitu_core.errors import GituError, InputError
 from gitu_web.auth.devices import LASTS
-from gitu_web.auth.rest import doors
-from gitu_web.limits import address_of
+from gitu_web.auth.rest import LARGEST, doors
+from gitu_web.limits import address_of, form_of
 from gitu_web.problems import status_of
 from gitu_web.site import Site
+
+FORM_TYPE = "application/x-www-form-urlencoded"
 
 FORM = Markup(
     '<form method="post" action="/auth/sign-in"><div class="field"><label for="code">Code</label>'
@@ -43,7 +45,9 @@ async def sign_in(request: Request) -> Response:
     guard = doors(request)
     try:
         guard.same_origin(request)
-        told = await request.form(max_files=0, max_fields=10, max_part_size=10_000)
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
+            raise InputError("this is no form", hint=f"send it as {FORM_TYPE}", status=415)
+        told = await form_of(request, LARGEST, 10)
         code = await guard.redeem(str(told.get("code", "")), address_of(request))
         name = browser_of(request.headers.get("user-agent", ""))
         _, cookie = await guard.sign_in(code, name, address_of(request))

@@ -1,15 +1,17 @@
-"""The devices of people, in the plugin's own store: each request looks there, so that unlinking counts at once.
+"""The devices of people, in the plugin's own store: each request looks there, so that unlinking counts at once, also
+where another process does it.
 
-A device that refreshes gets a new pair. The refresh credential before it still counts once more while the new pair was
-never used, because the answer may have been lost on its way; after that, whoever shows it has a copy, and the device is
-unlinked: nobody can tell which of the two is the thief.
+A device that refreshes gets a new pair. Whoever shows the refresh credential before it is given the same pair again
+while that was never used, for a day: the answer may have been lost on its way. After that, and for any older one,
+somebody has a copy, and the device is unlinked: nobody can tell which of the two is the thief.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
 
 import anyio
 import msgspec
@@ -22,23 +24,34 @@ from gitu_web.visitor import Kind, Scope
 log = logging.getLogger("gitu.plugins.web")
 
 DEVICE, KEY = "device/", "auth/key"
+GONE = "gone/"
+"""What is unlinked leaves a mark here for a day: whoever is about to write it sees that, and so do other processes."""
+
 DAY = 86_400.0
 LASTS: dict[Kind, float] = {"terminal": 90 * DAY, "app": 90 * DAY, "browser": 30 * DAY, "key": 3_650 * DAY}
-"""Seconds for which a device is known without showing itself; each refresh or visit of a browser begins anew."""
+"""Seconds for which a device is known; each refresh begins anew."""
 
 ACCESS = 900.0
 """Seconds that an access credential counts."""
 
+GRACE = DAY
+"""Seconds within which an answer to a refresh that was lost can be had again."""
+
 SEEN = 60.0
 """Seconds between two notes of when a device was last used."""
+
+RENEWED: tuple[Kind, ...] = ("terminal", "app")
+"""Devices whose credential is a pair."""
+
+AGAIN = "pair it again: gitu auth CODE"
 
 MOST = 200
 """Devices of one person."""
 
 
 class Device(Value, frozen=True):
-    """A device of a person. `secret` and `before` are digests of the credential that counts and of the one before it;
-    `tried`: the pair of this `generation` was used. Times are in seconds since 1970, UTC."""
+    """A device of a person. `secret` is a digest of the credential that counts; `tried`: the pair of this `generation`,
+    which it got at `renewed`, was used. Times are in seconds since 1970, UTC."""
 
     id: str
     person: str
@@ -50,8 +63,8 @@ class Device(Value, frozen=True):
     ends: float = 0.0
     address: str = ""
     secret: str = ""
-    before: str = ""
     generation: int = 1
+    renewed: float = 0.0
     tried: bool = False
 
 
@@ -68,26 +81,34 @@ class Pair(Value, frozen=True):
     refresh_until: float
 
 
-class Devices:
-    """Keeps devices."""
+async def _nobody(device: Device) -> None:
+    """Nobody is told."""
 
-    def __init__(self, host: Host, now: Callable[[], float]) -> None:
-        self._host, self._now = host, now
+
+class Devices:
+    """Keeps devices. *copied* is told of one that was unlinked because somebody has a copy of its credential."""
+
+    def __init__(
+        self, host: Host, now: Callable[[], float], copied: Callable[[Device], Awaitable[None]] = _nobody
+    ) -> None:  # fmt: skip
+        self._host, self._now, self._copied = host, now, copied
         self._signer: Signer | None = None
-        self._lock = anyio.Lock()
-        self._gone: list[Callable[[str], None]] = []
+        self._lock, self._key = anyio.Lock(), anyio.Lock()
+        self._calls: list[Callable[[str], None]] = []
+        self._told = set[str]()
 
     def on_unlink(self, call: Callable[[str], None]) -> None:
         """*call* is told of each device that is unlinked."""
-        self._gone.append(call)
+        self._calls.append(call)
 
     async def signer(self) -> Signer:
         """Signs with the server's key, which is made once."""
-        if self._signer is None:
-            entry = await self._host.kv.get(KEY)
-            if entry is None:
-                await self._host.kv.put(entry := Entry(KEY, secrets.token_hex(32)))
-            self._signer = Signer(bytes.fromhex(entry.value))
+        async with self._key:
+            if self._signer is None:
+                entry = await self._host.kv.get(KEY)
+                if entry is None:
+                    await self._host.kv.put(entry := Entry(KEY, secrets.token_hex(32)))
+                self._signer = Signer(bytes.fromhex(entry.value))
         return self._signer
 
     async def get(self, id: str) -> Device | None:
@@ -110,9 +131,10 @@ class Devices:
         known = await self.all(person)
         if len(known) >= MOST:
             raise InputError(f"{person} has {MOST} devices", hint="unlink some that are not used")
-        now, secret = self._now(), new_secret()
-        device = Device(secrets.token_hex(8), person, name or kind, kind, tuple(dict.fromkeys(scopes)), now, now,
-                        now + LASTS[kind], address, digest(secret))  # fmt: skip
+        now, id = self._now(), secrets.token_hex(8)
+        secret = (await self.signer()).first(id) if kind in RENEWED else new_secret()
+        device = Device(id, person, name or kind, kind, tuple(dict.fromkeys(scopes)), now, now, now + LASTS[kind],
+                        address, digest(secret), renewed=now)  # fmt: skip
         await self._put(device)
         await self._tidy(known)
         log.info("device %s (%s) of %s was linked from %s", device.id, kind, person, address or "here")
@@ -123,10 +145,11 @@ class Devices:
         device = await self.get(id)
         if device is None or (person and device.person != person):
             return False
-        await self._host.kv.delete(DEVICE + id)
-        for call in self._gone:
-            call(id)
-        log.info("device %s of %s was unlinked", id, device.person)
+        with anyio.CancelScope(shield=True):  # half of it would be nothing
+            await self._host.kv.put(Entry(GONE + device.id, self._now(), device.person))  # first: see `_put`
+            await self._host.kv.delete(DEVICE + device.id)
+        self._tell(device.id)
+        log.info("device %s of %s was unlinked", device.id, device.person)
         return True
 
     async def pair(self, device: Device, secret: str) -> Pair:
@@ -140,17 +163,16 @@ class Devices:
         """Whose access credential this is. `AuthFailed` says what is wrong with it."""
         found = (await self.signer()).read(text)
         if found is None:
-            raise AuthFailed("the credential is not one of this server", hint="pair the device: gitu auth TOKEN")
+            raise AuthFailed("the credential is not one of this server", hint="pair the device: gitu auth CODE")
         if found.ends <= self._now():
             raise AuthFailed("the credential is over", hint="get the next one: POST /v1/auth/refresh")
         device = await self.get(found.device)
         if device is None:
-            raise AuthFailed("this device was unlinked", hint="pair it again: gitu auth TOKEN")
+            raise unlinked()
         if found.generation not in (device.generation, device.generation - 1):
             raise AuthFailed("the credential was replaced", hint="use the newest one")
         if found.generation == device.generation and not device.tried:
-            device = msgspec.structs.replace(device, tried=True)
-            await self._put(device)
+            return await self._change(device.id, lambda one: {"tried": one.generation == found.generation or one.tried})
         return device
 
     async def by_secret(self, text: str) -> Device:
@@ -166,37 +188,74 @@ class Devices:
         """The next pair for a refresh credential. `AuthFailed` where it does not count; the device is then unlinked if
         somebody seems to have a copy of it."""
         kind, id, secret = parted(text)
+        signer = await self.signer()
+        number = signer.number(id, secret) if kind == "gr1" else None
+        if number is None:
+            raise AuthFailed("the credential is not one of this server", hint="pair the device: gitu auth CODE")
         async with self._lock:
-            device = await self.get(id) if kind == "gr1" and id else None
-            if device is None or device.kind not in ("terminal", "app"):
-                raise AuthFailed("this device is not known", hint="pair it again: gitu auth TOKEN")
-            shown, fresh = digest(secret), new_secret()
-            if same(shown, device.secret):
-                change = {"secret": digest(fresh), "before": device.secret, "generation": device.generation + 1}
-            elif device.before and same(shown, device.before) and not device.tried:
-                change = {"secret": digest(fresh)}  # nobody has used the pair that this one was exchanged for
-            elif device.before and same(shown, device.before):
-                await self.unlink(id)
-                log.warning("a refresh credential of device %s was used twice: it is unlinked", id)
-                raise AuthFailed("this credential was used before: the device is unlinked", refresh="reused",
-                                 hint="somebody may have a copy; pair it again: gitu auth TOKEN")  # fmt: skip
-            else:
-                raise AuthFailed("the credential is not one of this server", hint="pair the device: gitu auth TOKEN")
-            now = self._now()
-            device = msgspec.structs.replace(device, **change, tried=False, seen=now, ends=now + LASTS[device.kind])
-            await self._put(device)
-        return await self.pair(device, fresh)
+            device, now = await self.get(id), self._now()
+            if device is None:
+                raise unlinked()
+            if same(digest(secret), device.secret):
+                fresh, ends = signer.next(id, device.generation + 1, secret), now + LASTS[device.kind]
+                device = msgspec.structs.replace(device, secret=digest(fresh), generation=device.generation + 1,
+                                                 renewed=now, tried=False, seen=now, ends=ends)  # fmt: skip
+                await self._put(device)
+                return await self.pair(device, fresh)
+            fresh = signer.next(id, device.generation, secret)
+            if same(digest(fresh), device.secret) and not device.tried and now - device.renewed <= GRACE:
+                return await self.pair(device, fresh)  # the same again: nobody has used it yet
+            if number >= device.generation:  # the store is older than the credential: it was put back
+                raise AuthFailed("the server does not know this credential any more", hint=AGAIN)
+            await self.unlink(id)
+        log.warning("a refresh credential of device %s was used twice: it is unlinked", id)
+        await self._copied(device)
+        raise AuthFailed("this credential was used before: the device is unlinked", refresh="reused",
+                         hint=f"somebody may have a copy; {AGAIN}")  # fmt: skip
 
     async def visit(self, device: Device, address: str) -> None:
         """Notes that a device was used, once in a while."""
-        now = self._now()
-        if now - device.seen < SEEN and device.address == address:
-            return
-        ends = now + LASTS[device.kind] if device.kind == "browser" else device.ends
-        await self._put(msgspec.structs.replace(device, seen=now, address=address, ends=ends))
+        if (now := self._now()) - device.seen >= SEEN:
+            await self._change(device.id, lambda one: {"seen": max(one.seen, now), "address": address})
+
+    async def look(self, open: Iterable[str] = ()) -> None:
+        """Tells of what other processes unlinked; of the devices in *open* also those that are over, or erased."""
+        for mark in await self._host.kv.list(GONE):
+            id = mark.key.removeprefix(GONE)
+            if id not in self._told:
+                self._tell(id)
+                await self._host.kv.delete(DEVICE + id)  # a process that died may have left it
+            if mark.value < self._now() - DAY:
+                await self._host.kv.delete(mark.key)
+                self._told.discard(id)
+        if asked := set(open):
+            for id in asked - {each.id for each in await self.all()}:
+                self._tell(id)
+
+    def _tell(self, id: str) -> None:
+        self._told.add(id)
+        for call in self._calls:
+            call(id)
+
+    async def _change(self, id: str, change: Callable[[Device], dict[str, Any]]) -> Device:
+        """Changes a device as it is at this moment, whatever was read before. `AuthFailed` if it is gone."""
+        async with self._lock:
+            device = await self.get(id)
+            if device is None:
+                raise unlinked()
+            device = msgspec.structs.replace(device, **change(device))
+            await self._put(device)
+        return device
 
     async def _put(self, device: Device) -> None:
-        await self._host.kv.put(Entry(DEVICE + device.id, msgspec.to_builtins(device), device.person))
+        """Writes a device, unless it was unlinked meanwhile: whoever unlinks leaves the mark before they delete, so
+        that one of the two sees the other, whichever processes they are."""
+        with anyio.CancelScope(shield=True):
+            await self._host.kv.put(Entry(DEVICE + device.id, msgspec.to_builtins(device), device.person))
+            if await self._host.kv.get(GONE + device.id) is None:
+                return
+            await self._host.kv.delete(DEVICE + device.id)
+        raise unlinked()
 
     async def _tidy(self, known: Sequence[Device]) -> None:
         """Deletes what is over, when something new comes."""
@@ -205,3 +264,8 @@ class Devices:
             device = msgspec.convert(entry.value, Device)
             if device.id not in alive and device.ends <= self._now():
                 await self._host.kv.delete(entry.key)
+
+
+def unlinked() -> AuthFailed:
+    """What a device is told that is none any more."""
+    return AuthFailed("this device was unlinked", hint=AGAIN)

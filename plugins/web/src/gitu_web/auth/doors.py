@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -9,17 +10,20 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection, Request
 
-from gitu_core.contracts import Account
-from gitu_core.errors import AuthFailed, Denied, InputError
+from gitu_core.contracts import Account, Conversation, check_name
+from gitu_core.errors import AuthFailed, Denied, GituError, InputError, NotReady
 from gitu_web.auth.codes import LINK, PAIRING, Code, Codes
 from gitu_web.auth.devices import Device, Devices, Pair
 from gitu_web.auth.pairings import Asking, Pairings
 from gitu_web.auth.signing import held, same
 from gitu_web.auth.tries import Tries
+from gitu_web.limits import form_of
 from gitu_web.visitor import CHANNEL, Kind, Scope, Visitor
 
 if TYPE_CHECKING:
     from gitu_core.contracts import Host
+
+log = logging.getLogger("gitu.plugins.web")
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -27,15 +31,19 @@ FORM = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 class Doors:
     """Everything about coming in. *origins* are the addresses under which browsers know this site; the first one is
-    shown to people. *owner* is whom the first sign-in is for."""
+    shown to people. *own* tells whether a page of an origin is ours, in a request for a host that is, where it has more
+    addresses than can be listed. *owner* is whom the first sign-in is for."""
 
     def __init__(
-        self, host: Host, origins: Iterable[str], owner: str = "local", now: Callable[[], float] = time.time
+        self, host: Host, origins: Iterable[str], owner: str = "local", now: Callable[[], float] = time.time,
+        own: Callable[[str, str], bool] | None = None,
     ) -> None:  # fmt: skip
-        self._host, self.origins, self.owner = host, tuple(origins), owner
-        self.devices, self.codes, self.pairings = Devices(host, now), Codes(host, now), Pairings(now)
-        self.guesses = Tries(10, PAIRING, now, "wrong codes")
+        self._host, self.origins, self.owner, self.own = host, tuple(origins), owner, own
+        self.devices, self.codes, self.pairings = Devices(host, now, self._warn), Codes(host, now), Pairings(now)
+        self.guesses = Tries(10, PAIRING, now, "tries of codes")
         self.asked = Tries(10, 60.0, now, "devices that ask")
+        self.made = Tries(10, PAIRING, now, "new codes")
+        self.refreshed = Tries(30, 60.0, now, "refreshes that failed")
         self.secure = self.origins[0].startswith("https:")
         self.cookie = "__Host-gitu" if self.secure else "gitu"
 
@@ -75,7 +83,7 @@ class Doors:
             return await self.by_token(token.strip(), address)
         cookie = connection.cookies.get(self.cookie, "")
         if not cookie:
-            raise AuthFailed("nobody is signed in", hint="pair the device: gitu auth TOKEN")
+            raise AuthFailed("nobody is signed in", hint="pair the device: gitu auth CODE")
         device = await self.devices.by_secret(cookie)
         if device.kind != "browser":  # a key that was put into a cookie
             raise AuthFailed("the credential is not one of this server", hint="sign in again")
@@ -103,15 +111,50 @@ class Doors:
         shown = connection.headers.get("x-csrf-token", "")
         if not shown and isinstance(connection, Request):
             kind = connection.headers.get("content-type", "").partition(";")[0].strip().lower()
-            shown = str((await connection.form()).get("csrf", "")) if kind in FORM else ""
+            shown = str((await form_of(connection)).get("csrf", "")) if kind in FORM else ""
         if not same(shown, csrf):
             raise Denied("the form is not from this visit", hint="open the page again, then repeat")
 
     def same_origin(self, connection: HTTPConnection) -> None:
         """`Denied` for a request that another site caused."""
         origin, site = connection.headers.get("origin"), connection.headers.get("sec-fetch-site")
-        if (origin is not None and origin not in self.origins) or site not in (None, "same-origin", "none"):
+        ours = origin is None or origin in self.origins
+        if not ours and origin and self.own is not None:
+            ours = self.own(origin, connection.headers.get("host", ""))
+        if not ours or site not in (None, "same-origin", "none"):
             raise Denied("the request comes from another site", hint="open the console itself", status=403)
+
+    def address(self, connection: HTTPConnection) -> str:
+        """The address of this site for whoever sent a request: the one that they reached, unless people use another."""
+        if self.own is None or self.secure:
+            return self.origins[0]
+        reached = f"{connection.url.scheme.replace('ws', 'http')}://{connection.headers.get('host', '')}"
+        return reached if self.own(reached, connection.headers.get("host", "")) else self.origins[0]
+
+    # ---- what happens elsewhere -------------------------------------------------------------------
+
+    async def look(
+        self, open: Iterable[str], out: Callable[[str], None], thorough: bool = False
+    ) -> None:  # fmt: skip
+        """Notices what other processes did: devices that were unlinked are told of, *out* is told of users who are
+        switched off. If *thorough*, all devices in *open* are looked up."""
+        await self.devices.look(open if thorough else ())
+        for person in await self._host.admin.people.disabled():
+            out(person)
+
+    async def _warn(self, device: Device) -> None:
+        """Tells a person that a credential of theirs was copied."""
+        text = (f"A credential of your device {device.name} was used after it had been replaced: somebody may have a "
+                "copy. The device was unlinked; pair it again if it is yours, and look at your list of devices.")  # fmt: skip
+        for where in (None, Conversation(CHANNEL, device.person)):  # where they spoke last, else in the browser
+            try:
+                await self._host.admin.say(device.person, text, where, by=CHANNEL)
+                return
+            except NotReady:
+                continue
+            except GituError as error:
+                log.warning("%s could not be told of a copied credential: %s", device.person, error)
+                return
 
     # ---- letting in -------------------------------------------------------------------------------
 
@@ -119,8 +162,15 @@ class Doors:
         """What a code is good for. `AuthFailed` if it does not count; wrong ones are counted by address."""
         self.guesses.take(address)
         found = await self.codes.take(typed)
-        if found is None:
+        if found is None or (found.by and await self.devices.get(found.by) is None):
             raise AuthFailed("this code does not count", hint="it counts once, for a few minutes: have a new one made")
+        return found
+
+    async def refresh(self, text: str, address: str) -> Pair:
+        """The next pair for a refresh credential; those that do not count are counted by address."""
+        self.refreshed.take(address)
+        found = await self.devices.refresh(text)
+        self.refreshed.give_back(address)
         return found
 
     async def let_in(self, code: Code, name: str, kind: Kind, address: str) -> Pair:
@@ -149,11 +199,13 @@ class Doors:
         return held("gk1", device.id, secret)
 
     async def known(self, person: str) -> None:
-        """The person is a user, and the account of this channel is theirs."""
-        people, account = self._host.admin.people, Account(CHANNEL, person)
-        found = await people.known(account)
+        """The person is a user who is switched on, and the account of this channel is theirs."""
+        people, account = self._host.admin.people, Account(CHANNEL, check_name(person, "user"))
+        user, found = await people.person(person), await people.known(account)
+        if user is not None and not user.enabled:
+            raise AuthFailed("this user is switched off", hint="ask whoever runs the assistant")
         if found is None:
-            await people.link(account, person, await people.person(person) is None)
+            await people.link(account, person, user is None)
         elif found.person.id != person:
             raise InputError(f"the account {person} on {CHANNEL} belongs to {found.person.id}",
                              hint=f"use that user, or: gitu users link {person} {CHANNEL} {person}")  # fmt: skip

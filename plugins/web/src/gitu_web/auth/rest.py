@@ -122,7 +122,8 @@ async def pair(request: Request) -> Response:
 
 async def refresh(request: Request) -> Response:
     """The next pair."""
-    return answer(await doors(request).devices.refresh((await json_of(request, LARGEST, Refresh)).refresh))
+    told = await json_of(request, LARGEST, Refresh)
+    return answer(await doors(request).refresh(told.refresh, address_of(request)))
 
 
 async def status(request: Request) -> Response:
@@ -155,6 +156,8 @@ async def unlink(request: Request) -> Response:
     """Unlinks a device: one's own, or as an admin anybody's."""
     guard = doors(request)
     visitor = await Site.of(request).guard.visitor(request)
+    if request.path_params["id"] != visitor.device:
+        _no_key(visitor)
     if not await guard.devices.unlink(request.path_params["id"], "" if visitor.admin else visitor.person):
         raise InputError("there is no such device", hint="see: GET /v1/devices", status=404)
     return Response(status_code=204)
@@ -165,6 +168,7 @@ async def new_code(request: Request) -> Response:
     guard = doors(request)
     visitor, told = await Site.of(request).guard.visitor(request), await json_of(request, LARGEST, NewCode)
     person, scopes = _granted(visitor, told.person, told.scopes)
+    guard.made.take(visitor.person)
     code = await guard.codes.make(person, scopes, by=visitor.device)
     return answer(MadeCode(code, PAIRING, person), 201)
 
@@ -174,7 +178,7 @@ async def ask(request: Request) -> Response:
     guard, told = doors(request), await json_of(request, LARGEST, Ask)
     guard.asked.take(address_of(request))
     asked, secret = guard.pairings.ask(told.name, told.system, address_of(request))
-    url = f"{guard.origins[0]}/pair?request={asked.id}"
+    url = f"{guard.address(request)}/pair?request={asked.id}"
     return answer(MadeAsk(asked.id, secret, asked.words, url, SECONDS), 201)
 
 
@@ -230,9 +234,16 @@ def shown(device: Device, visitor: Visitor) -> Shown:
 
 def _granted(visitor: Visitor, person: str, scopes: tuple[Scope, ...]) -> tuple[str, tuple[Scope, ...]]:
     """`Denied` for a visitor who would hand on more than they have."""
+    _no_key(visitor)
     if not visitor.admin and (person not in ("", visitor.person) or "admin" in scopes):
         raise Denied("only the owner's devices may do that for others", hint="leave out person and scopes")
     return person or visitor.person, scopes or ("chat",)
+
+
+def _no_key(visitor: Visitor) -> None:
+    """`Denied` for a key: whoever finds one must not be able to stay when it is revoked."""
+    if visitor.kind == "key":
+        raise Denied("a key lets nobody in and unlinks no other device", hint="use a device of a person")
 
 
 def operations() -> list[Operation]:

@@ -1,7 +1,7 @@
 """Credentials as text: signed ones that expire soon, and secrets of which the server keeps a digest alone.
 
     ga1.<what it says>.<signature>     access: names a device and its generation, until a time
-    gr1.<device>.<secret>              refresh: is exchanged for the next pair, once
+    gr1.<device>.<number>.<secret>.<signature>   refresh: is exchanged for the next pair, once
     gk1.<device>.<secret>              key: for programs, until it is unlinked
     gb1.<device>.<secret>              the cookie of a browser
 
@@ -47,6 +47,27 @@ class Signer:
         if kind != "ga1" or not same(mark, self._mark("access", body)):
             return None
         return msgspec.json.decode(_unpacked(body), type=Access)
+
+    def first(self, device: str) -> str:
+        """The secret of a device's first refresh credential."""
+        return self._numbered(device, 1, new_secret())
+
+    def next(self, device: str, generation: int, secret: str) -> str:
+        """The secret that follows *secret*, as number *generation*: always the same, so that an answer which was lost
+        can be given again, and made by nobody who lacks the server's key."""
+        return self._numbered(device, generation, self._mark("next", f"{device}\0{secret}"))
+
+    def number(self, device: str, secret: str) -> int | None:
+        """The generation of a secret that this server gave the device once; None where it never did."""
+        number, _, rest = secret.partition(".")
+        body, _, mark = rest.partition(".")
+        return int(number) if same(mark, self._numbered_mark(device, number, body)) else None
+
+    def _numbered(self, device: str, generation: int, body: str) -> str:
+        return f"{generation}.{body}.{self._numbered_mark(device, str(generation), body)}"
+
+    def _numbered_mark(self, device: str, number: str, body: str) -> str:
+        return self._mark("refresh", f"{device}\0{number}\0{body}")
 
     def csrf(self, cookie: str) -> str:
         """What a form has to carry beside the cookie: whoever cannot read the cookie cannot make it."""

@@ -6,6 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from gitu_core.errors import RateLimited
+from gitu_web.limits import network_of
 
 REMEMBERED = 4_096
 """Of how many addresses it is known how often they tried."""
@@ -20,8 +21,8 @@ class Tries:
         self._all: deque[float] = deque()
 
     def take(self, who: str) -> None:
-        """One more try. `RateLimited` where there were too many."""
-        now = self._now()
+        """One more try of somebody, or of a network. `RateLimited` where there were too many."""
+        now, who = self._now(), network_of(who)
         mine = self._by.setdefault(who, deque())
         self._by.move_to_end(who)
         if len(self._by) > REMEMBERED:
@@ -34,3 +35,9 @@ class Tries:
                 raise RateLimited(f"there were too many {self._what}", hint="wait, then try again", retry_after=wait)
         mine.append(now)
         self._all.append(now)
+
+    def give_back(self, who: str) -> None:
+        """The last try does not count."""
+        for tries in (self._by.get(network_of(who)), self._all):
+            if tries:
+                tries.pop()
