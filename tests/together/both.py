@@ -1,4 +1,4 @@
-"""A whole assistant on two channels at once, in a process of its own: ``python -m plugins.web.tests.both PORT HOME
+"""A whole assistant on two channels at once, in a process of its own: ``python -m tests.together.both PORT HOME
 TELEGRAM``. Ana speaks on both."""
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from gitu_core import Gitu
 from gitu_core.contracts import Account, Host
 from gitu_telegram.adapter import TelegramAdapter
 from plugins.telegram.tests.around import HostHere
-
-from .assistant import WORDS, On, Slow
+from plugins.web.tests.assistant import WORDS, On, Slow
 
 
 class OnTelegram:

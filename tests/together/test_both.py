@@ -14,13 +14,14 @@ from typing import Any
 import anyio
 import pytest
 
-from gitu_web.client import Client
-from gitu_web.protocol import Delta, Told
+for each in ("gitu_web", "gitu_telegram"):
+    pytest.importorskip(each, reason="it needs the plugins web and telegram: make setup with both in plugins/")
 
-from .around import free_port, up
-from .assistant import WORDS
+from gitu_web.client import Client  # noqa: E402 - only where it is there
+from gitu_web.protocol import Delta, Told  # noqa: E402
+from plugins.web.tests.around import free_port, up  # noqa: E402
+from plugins.web.tests.assistant import WORDS  # noqa: E402
 
-pytest.importorskip("gitu_telegram", reason="it needs the channel Telegram beside this one: install plugins/telegram")
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 UNKNOWN = "I do not know whether"
@@ -29,7 +30,7 @@ UNKNOWN = "I do not know whether"
 def start(port: int, home: Path, url: str) -> subprocess.Popen[bytes]:
     """A process of the assistant."""
     path = os.pathsep.join(filter(None, sys.path))
-    command = [sys.executable, "-m", "plugins.web.tests.both", str(port), str(home), url]
+    command = [sys.executable, "-m", "tests.together.both", str(port), str(home), url]
     with (home / "log").open("ab") as log:
         return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=log, stderr=log)
 
