@@ -192,6 +192,8 @@ class Screen:
             for scheme in ("light", "dark") if dark else ("light",):
                 self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
                 end = "" if scheme == "light" else "-dark"
+                if "chat" not in name:
+                    self.page.evaluate("scrollTo(0, 0)")
                 self.page.screenshot(path=self.folder / f"{name}-{width}{end}.png", full_page="chat" not in name)
                 self._fits(name, width)
                 if axe:
