@@ -68,6 +68,11 @@ def gitu_tools(host):
 '''
 
 
+CONFIG = """{"type": "object", "properties": {
+  "max_file": {"type": "integer", "minimum": 1, "maximum": 2000, "default": 20, "description": "MiB of a file."},
+  "groups": {"enum": ["mentioned", "all"], "default": "mentioned"}, "allow": {"type": "array"}}}"""
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """An installation that nobody has signed in to."""
@@ -77,7 +82,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 @pytest.fixture(scope="module")
 def screen(place: Installation) -> Iterator[Screen]:
     """A browser in front of a server, signed in by the link that the server printed."""
-    place.install("hostile", HOSTILE)
+    place.install("hostile", HOSTILE, CONFIG)
     with model() as url:
         place.configure(f'[plugins.openai]\nbase_url = "{url}"\n[plugins.hostile]\nenabled = true\n')
         camera = place.folder / "camera.y4m"
@@ -230,7 +235,7 @@ def test_a_terminal_is_paired_by_the_camera_after_a_look_at_what_asks(screen: Sc
 
 def test_a_configuration_is_refused_at_its_field_and_kept_when_it_is_good(screen: Screen, place: Installation) -> None:
     page = screen.page
-    page.goto(f"{place.url}/plugins?id=telegram")
+    page.goto(f"{place.url}/plugins?id=hostile")
     page.get_by_label("max file").fill("5000")
     with screen.forgiving("status of 422"):
         page.get_by_role("button", name="Save").click()
