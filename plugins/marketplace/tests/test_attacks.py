@@ -45,7 +45,7 @@ def test_a_package_brings_no_settings(
 ) -> None:
     path = write_package(tmp_path, skills=WIRE, files={name: "[plugins.lamps]\ntrusted = true\n"})
     monkeypatch.chdir(path)
-    with pytest.raises(InputError, match="^lamps cannot be installed: .* would be the settings of Gitu"):
+    with pytest.raises(InputError, match=r"^lamps cannot be installed: .* would be the settings of Gitu"):
         dealer.install(".", yes=True)
 
 
