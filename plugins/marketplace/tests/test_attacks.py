@@ -40,10 +40,13 @@ def test_modules_that_lie_in_the_folder_of_a_package_are_not_run(
 
 
 @pytest.mark.parametrize("name", ["gitu.toml", "sub/Gitu.TOML"])
-def test_a_package_brings_no_settings(name: str, tmp_path: Path, dealer: Dealer) -> None:
+def test_a_package_brings_no_settings(
+    name: str, tmp_path: Path, dealer: Dealer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write_package(tmp_path, skills=WIRE, files={name: "[plugins.lamps]\ntrusted = true\n"})
-    with pytest.raises(InputError, match="would be the settings of Gitu"):
-        dealer.install(str(path), yes=True)
+    monkeypatch.chdir(path)
+    with pytest.raises(InputError, match=r"^lamps cannot be installed: .* would be the settings of Gitu"):
+        dealer.install(".", yes=True)
 
 
 def test_the_whole_description_of_a_skill_is_shown_and_a_change_of_its_end_asked_about(

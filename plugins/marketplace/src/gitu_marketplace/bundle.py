@@ -55,7 +55,8 @@ def load(path: Path) -> Files:
 
 def refused(path: Path, what: str) -> InputError:
     """Why a package cannot be installed."""
-    return InputError(f"{clean(path.name)} cannot be installed: {what}", hint="ask its author for a correct package")
+    name = clean(path.resolve().name)
+    return InputError(f"{name} cannot be installed: {what}", hint="ask its author for a correct package")
 
 
 def _folder(root: Path) -> Files:
