@@ -144,8 +144,8 @@ class Doors:
 
     async def _warn(self, device: Device) -> None:
         """Tells a person that a credential of theirs was copied."""
-        text = (f"A credential of your device {device.name} was used after it had been replaced: somebody may have a "
-                "copy. The device was unlinked; pair it again if it is yours, and look at your list of devices.")  # fmt: skip
+        text = (f"A credential of your device {device.name} was used after it had been replaced: somebody may "
+                "have a copy. The device was unlinked; pair it again if it is yours, and look at your devices.")  # fmt: skip
         for where in (None, Conversation(CHANNEL, device.person)):  # where they spoke last, else in the browser
             try:
                 await self._host.admin.say(device.person, text, where, by=CHANNEL)
