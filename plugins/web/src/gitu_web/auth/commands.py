@@ -8,13 +8,18 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from anyio import to_thread
 
 from gitu_core import ToolResult
 from gitu_core.contracts import Command, CommandSpec
-from gitu_core.errors import AuthFailed, GituError, InputError
+from gitu_core.errors import AuthFailed, GituError, InputError, NotReady, Rejected
+from gitu_web.settings import is_loopback
 
 if TYPE_CHECKING:
     from gitu_core.contracts import Host
+    from gitu_web.auth.devices import Pair
     from gitu_web.auth.doors import Doors
     from gitu_web.auth.remote import Remote
     from gitu_web.visitor import Scope
@@ -65,26 +70,35 @@ class AuthCommand:
         if words == ["refresh"]:
             await remote.refresh()
             return ToolResult(content="The credentials of this terminal are new.")
-        pair = await remote.pair(words[0], name)
-        return ToolResult(content=f"{pair.name} is paired with {remote.server} as {pair.person}; "
-                                  f"its credentials are in {keep.place}")  # fmt: skip
+        return self._paired(remote, await remote.pair(words[0], name))
 
     async def _asks(self, remote: Remote, name: str) -> ToolResult:
-        pair = await remote.ask(name, _show)
+        try:
+            pair, why = await remote.ask(name, _show), "Nobody said yes in time."
+        except (NotReady, Rejected) as error:
+            pair, why = None, f"{error.message[0].upper()}{error.message[1:]}."
         if pair is None:
-            said = "Nobody said yes in time. Ask again, or have a code made in the console and say: gitu auth CODE"
-            return ToolResult("error", content=said)
-        return ToolResult(content=f"{pair.name} is paired with {remote.server} as {pair.person}")
+            code = await to_thread.run_sync(_typed, why, abandon_on_cancel=True)
+            if not code:
+                said = f"{why} Ask again, or have a code made in the console and say: gitu auth CODE"
+                return ToolResult("error", content=said)
+            pair = await remote.pair(code, name)
+        return self._paired(remote, pair)
+
+    @staticmethod
+    def _paired(remote: Remote, pair: Pair) -> ToolResult:
+        return ToolResult(content=f"{pair.name} is paired with {remote.server} as {pair.person}; "
+                                  f"its credentials are in {remote.keep.place}{_open(remote.server)}")  # fmt: skip
 
     async def _status(self, remote: Remote) -> ToolResult:
         try:
             told = await remote.status()
         except AuthFailed as error:
             return ToolResult("error", content=f"{remote.server}: {error.message}\nnext: {error.hint}")
-        until = time.strftime("%Y-%m-%d", time.localtime(told["ends"]))
-        what = ", ".join(told["scopes"])
-        lines = [f"server   {remote.server}", f"user     {told['person']}", f"device   {told['name']} ({told['id']})",
-                 f"may      {what}", f"until    {until}", f"kept in  {remote.keep.place}"]  # fmt: skip
+        until = time.strftime("%Y-%m-%d", time.localtime(told.ends))
+        lines = [f"server   {remote.server}", f"user     {told.person}", f"device   {told.name} ({told.id})",
+                 f"may      {', '.join(told.scopes)}", f"until    {until}, a refresh begins anew",
+                 f"kept in  {remote.keep.place}"]  # fmt: skip
         return ToolResult(content="\n".join(lines))
 
     async def _logout(self, keep: Any) -> ToolResult:
@@ -101,6 +115,24 @@ class AuthCommand:
             return ToolResult(content=f"This terminal is not paired with {kept.server} any more.")
         return ToolResult(content=f"The credentials are gone from here; {kept.server} could not be told: "
                                   "unlink the device in its console.")  # fmt: skip
+
+
+def _typed(why: str) -> str:
+    """The code that somebody types in place of it; empty where nobody sits there."""
+    if not sys.stdin.isatty():
+        return ""
+    print(f"{why} Have a code made in the console, and type it here, or nothing to stop.", file=sys.stderr)
+    try:
+        return input("Code: ").strip()
+    except EOFError:
+        return ""
+
+
+def _open(server: str) -> str:
+    """What is to be said of a connection that others can read."""
+    parts = urlsplit(server)
+    plain = parts.scheme == "http" and not is_loopback(parts.hostname or "")
+    return ". The connection is not encrypted: others on the way can read it" if plain else ""
 
 
 def _show(url: str, words: str, seconds: float) -> None:

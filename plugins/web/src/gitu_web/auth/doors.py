@@ -145,8 +145,8 @@ class Doors:
     async def _warn(self, device: Device) -> None:
         """Tells a person that a credential of theirs was copied."""
         text = (
-            f"A credential of your device {device.name} was used after it had been replaced: somebody may have a "
-            "copy. The device was unlinked; pair it again if it is yours, and look at your list of devices."
+            f"A credential of your device {device.name} was used after it had been replaced: somebody may have a copy. "
+            "The device was unlinked; pair it again if it is yours, and look at your devices."
         )
         for where in (None, Conversation(CHANNEL, device.person)):  # where they spoke last, else in the browser
             try:
@@ -225,6 +225,10 @@ class Doors:
 def origin_of(url: str) -> str:
     """The origin of an address. `InputError` if it is none."""
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
-        raise InputError(f"{url!r} is not an address of a site", hint="write https://HOST")
+    try:
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:  # a port that is none
+        good = False
+    if not good:
+        raise InputError(f"{url[:100]!r} is not an address of a site", hint="write https://HOST")
     return f"{parts.scheme}://{parts.netloc}".lower()

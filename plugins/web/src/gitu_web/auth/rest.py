@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Literal, TypeVar
 
 import anyio
 import msgspec
@@ -20,6 +22,8 @@ from gitu_web.limits import address_of, json_of
 from gitu_web.openapi import Operation, Query
 from gitu_web.site import Site
 from gitu_web.visitor import Scope, Visitor
+
+Answer = TypeVar("Answer")
 
 LARGEST = 64 << 10
 """Bytes of a request about devices."""
@@ -206,7 +210,7 @@ async def wait(socket: WebSocket) -> None:
         with anyio.fail_after(HELLO):
             said: Any = await socket.receive_json()
         secret = said.get("secret", "") if isinstance(said, dict) else ""
-        found = await guard.pairings.wait(socket.path_params["id"], str(secret))
+        found = await _unless_left(socket, guard.pairings.wait(socket.path_params["id"], str(secret)))
         told: dict[str, Any] = {"state": "expired"}
         if found is not None and found.state == "refused":
             told = {"state": "refused"}
@@ -224,6 +228,22 @@ async def wait(socket: WebSocket) -> None:
         await socket.close(1008, error.message[:120])
     except WebSocketDisconnect:
         pass
+
+
+async def _unless_left(socket: WebSocket, answer: Coroutine[Any, Any, Answer]) -> Answer:
+    """What *answer* gives. `WebSocketDisconnect` where whoever waits for it leaves, or talks on: a yes must not let in
+    somebody who is not there; they may come back and wait again."""
+    waits, leaves = asyncio.ensure_future(answer), asyncio.ensure_future(socket.receive())
+    try:
+        await asyncio.wait({waits, leaves}, return_when=asyncio.FIRST_COMPLETED)
+        if waits.done():
+            return waits.result()
+        if leaves.result()["type"] == "websocket.receive":
+            raise ValueError("more was said")
+        raise WebSocketDisconnect(1001)
+    finally:
+        waits.cancel()
+        leaves.cancel()
 
 
 def shown(device: Device, visitor: Visitor) -> Shown:

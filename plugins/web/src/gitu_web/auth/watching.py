@@ -24,8 +24,8 @@ LOOK, THOROUGH = 1.0, 30.0
 async def watching(
     doors: Doors, open: Callable[[], Iterable[str]], out: Callable[[str], None]
 ) -> AsyncIterator[None]:  # fmt: skip
-    """Looks again and again, as long as it is entered; *open* gives the devices that are connected, and *out* is told
-    of users who are switched off."""
+    """Looks again and again, as long as it is entered; *open* gives the devices that are connected, *out* is told of
+    users who are switched off."""
     task = asyncio.ensure_future(_watch(doors, open, out))
     try:
         yield
