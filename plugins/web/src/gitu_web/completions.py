@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal
@@ -71,6 +72,21 @@ class Completion(msgspec.Struct):
     choices: list[Choice]
     object: str = "chat.completion"
     usage: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(USAGE, 0))
+
+
+class Failed(msgspec.Struct):
+    """What went wrong."""
+
+    message: str
+    type: str
+    code: str
+    param: str | None = None
+
+
+class Failure(msgspec.Struct):
+    """What went wrong, as such programs expect it."""
+
+    error: Failed
 
 
 def words(said: Said) -> str:
@@ -208,8 +224,9 @@ def _trouble(error: GituError) -> Response:
     """What went wrong, as such programs expect it."""
     status, field = status_of(error), error.details.get("field")
     kind = "invalid_request_error" if status < 500 else "server_error"
-    told = {"message": f"{error.message}; {error.hint}", "type": kind, "code": type(error).__name__, "param": field}
-    return Response(msgspec.json.encode({"error": told}), status, media_type="application/json")
+    told = Failed(f"{error.message}; {error.hint}", kind, type(error).__name__, str(field) if field else None)
+    headers = {"retry-after": str(math.ceil(wait))} if (wait := getattr(error, "retry_after", None)) else {}
+    return Response(msgspec.json.encode(Failure(told)), status, headers, media_type="application/json")
 
 
 async def models(request: Request) -> Response:
@@ -228,6 +245,6 @@ def operations() -> list[Operation]:
     """The same, described. Errors of the first look as its programs expect them."""
     return [
         Operation("POST", "/v1/chat/completions", "As programs for the OpenAI HTTP API ask.", tag="completions",
-                  body=Wanted, answer=Completion, gives=("text/event-stream",)),
+                  body=Wanted, answer=Completion, gives=("text/event-stream",), trouble=Failure),
         Operation("GET", "/v1/models", "The assistant, as the only model.", tag="completions", answer=dict[str, Any]),
     ]  # fmt: skip

@@ -60,7 +60,8 @@ class Operation:
 
     `scope`: whoever has no such scope is refused; empty = everybody may. `body` is what has to be sent as JSON,
     `answer` what comes back; `sends` and `gives` are media types where it is no JSON. `status` is that of success, and
-    `also` others with the same answer; `problems` are the statuses of errors besides those that everything has."""
+    `also` others with the same answer; `problems` are the statuses of errors besides those that everything has;
+    errors are told as `trouble`, in JSON, where they are no problems."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
@@ -75,6 +76,7 @@ class Operation:
     also: tuple[int, ...] = ()
     query: tuple[Query, ...] = ()
     problems: tuple[int, ...] = ()
+    trouble: Any = None
 
 
 def routes() -> list[BaseRoute]:
@@ -103,7 +105,7 @@ def _document() -> bytes:
 def document(operations: Iterable[Operation]) -> dict[str, Any]:
     """The OpenAPI document of *operations*."""
     found = sorted(operations, key=lambda each: (each.path, each.method))
-    types = [Trouble, *(each for one in found for each in (one.body, one.answer) if each is not None)]
+    types = [Trouble, *(each for one in found for each in (one.body, one.answer, one.trouble) if each is not None)]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     known = dict(zip(map(repr, types), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
@@ -129,9 +131,10 @@ def _described(each: Operation, known: dict[str, Any]) -> dict[str, Any]:
         bare = status == 204 or (each.answer is None and not each.gives)
         answers[str(status)] = {"description": HTTPStatus(status).phrase, **({} if bare else {"content": content})}
     trouble = {"application/problem+json": {"schema": known[repr(Trouble)]}}
+    own = _content(known[repr(each.trouble)], ()) if each.trouble is not None else {}
     body = (413, 415, 408) if each.body is not None or each.sends else ()
     for status in sorted({*ALWAYS, *each.problems, *body, *((401, 403) if each.scope else ())}):
-        answers[str(status)] = {"description": PROBLEMS[status], "content": trouble}
+        answers[str(status)] = {"description": PROBLEMS[status], "content": {**trouble, **own}}
     made: dict[str, Any] = {
         "operationId": _name(each), "summary": each.summary, "tags": [each.tag], "responses": answers,
         "security": [{"bearer": []}] if each.scope else [],
