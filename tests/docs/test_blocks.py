@@ -11,7 +11,7 @@ from gitu_core import config, manifest
 from tests.docs.blocks import PAGES, ROOT, Block, all_blocks, blocks_of, commands_of, fits, promised
 from tests.docs.shell import Shell
 
-LANGUAGES = {"python", "toml", "console", "sh", "text", "mermaid", "sql", "json"}
+LANGUAGES = {"python", "toml", "console", "sh", "text", "mermaid", "sql", "json", "js"}
 TUTORIALS = ["docs/write-a-plugin.md", "docs/tutorial.md"]
 
 

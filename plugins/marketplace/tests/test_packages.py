@@ -327,7 +327,7 @@ it wants:
   secret: LAMP_KEY (revealed)
   secret: LAMP_TOKEN (injected for lamps.example.org)
   server here: none of its tools is agreed to yet
-  server here: runs npx -y 'lampd; rm -rf /' in sub, without a network; environment: KEY, PLAIN
+  server here: runs npx -y 'lampd; rm -rf /' in sub, without a network; environment: {set}
   server there: asks https://lamps.example.org/mcp; headers: Authorization
   server there: none of its tools is agreed to yet
   skill: wire: How to wire things. Use it when something has to be done with wire.
@@ -350,9 +350,9 @@ def test_consent_is_for_everything_in_words(
         dealer.install(str(path))
     assert not dealer.shelf.has("lamps")
     shown = capsys.readouterr().err
-    assert LISTED.format(home=home) in shown
+    assert LISTED.format(home=home, set="KEY='${LAMP_KEY}', PLAIN='${PLUGIN_DATA}/x'") in shown
     dealer.install(str(path), yes=True)
-    assert "runs npx -y 'lampd; rm -rf /'" in show(Market(dealer._market._sources), dealer.shelf, "lamps")
+    assert "runs npx -y 'lampd; rm -rf /'" in show(Market(dealer.market._sources), dealer.shelf, "lamps")
     assert (home / "package-data/lamps").is_dir()
 
 

@@ -77,12 +77,12 @@ class Installation:
         own = f"[plugins.web]\nenabled = true\ntrusted = true\nport = {self.port}\n"
         (self.folder / "gitu.toml").write_text(f"{text}\n{own}", "utf-8")
 
-    def install(self, id: str, code: str) -> None:
-        """A plugin, as one that was installed, with the manifest that its code has."""
+    def install(self, id: str, code: str, config: str) -> None:
+        """A plugin, as one that was installed, with the manifest that its code has and *config* for its schema."""
         site, package = self.folder / "site", f"x_{id}"
         (site / package).mkdir()
         (site / package / "__init__.py").write_text(code, "utf-8")
-        (site / package / "gitu-plugin.toml").write_text(f'id = "{id}"\n', "utf-8")
+        (site / package / "gitu-plugin.toml").write_text(f"id = '{id}'\n[config]\nschema = '''{config}'''\n", "utf-8")
         info = site / f"x_{id}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.4\nName: x-{id}\nVersion: 1.0\n")
@@ -192,6 +192,8 @@ class Screen:
             for scheme in ("light", "dark") if dark else ("light",):
                 self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
                 end = "" if scheme == "light" else "-dark"
+                if "chat" not in name:
+                    self.page.evaluate("scrollTo(0, 0)")
                 self.page.screenshot(path=self.folder / f"{name}-{width}{end}.png", full_page="chat" not in name)
                 self._fits(name, width)
                 if axe:

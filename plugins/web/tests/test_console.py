@@ -68,6 +68,11 @@ def gitu_tools(host):
 '''
 
 
+CONFIG = """{"type": "object", "properties": {
+  "max_file": {"type": "integer", "minimum": 1, "maximum": 2000, "default": 20, "description": "MiB of a file."},
+  "groups": {"enum": ["mentioned", "all"], "default": "mentioned"}, "allow": {"type": "array"}}}"""
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """An installation that nobody has signed in to."""
@@ -77,14 +82,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 @pytest.fixture(scope="module")
 def screen(place: Installation) -> Iterator[Screen]:
     """A browser in front of a server, signed in by the link that the server printed."""
-    place.install("hostile", HOSTILE)
+    place.install("hostile", HOSTILE, CONFIG)
     with model() as url:
         place.configure(f'[plugins.openai]\nbase_url = "{url}"\n[plugins.hostile]\nenabled = true\n')
         camera = place.folder / "camera.y4m"
         film(camera, "https://example.org")
         with place.serving() as link, browser(camera) as chrome:
             page = chrome.new_context(viewport={"width": 1280, "height": 800}, permissions=["camera"]).new_page()
-            page.set_default_timeout(10_000)
+            page.set_default_timeout(30_000)  # patience, for machines that do other things too
             found = Screen(page, SCREENS)
             page.goto(link)
             found.look("sign-in")
@@ -123,15 +128,16 @@ def test_first_steps_then_an_answer_that_can_be_watched(screen: Screen, place: I
     screen.look("setup")
     page.locator("select").select_option(label="openai")
     page.get_by_label("Model", exact=True).fill("test-model")
-    page.get_by_label("Name of its key").fill("OPENAI_API_KEY")
     page.get_by_label("Its key", exact=True).fill("sk-secret-word")
     with screen.forgiving("WebSocket connection to", "ERR_CONNECTION_REFUSED"):
         page.get_by_role("button", name="Save").click()
         page.wait_for_url("**/chat")
+        assert page.get_by_label("Your message").input_value().startswith("Hello!")
         settings = place.folder / "gitu.toml"
         until(lambda: 'model = "openai/test-model"' in settings.read_text(), "model in the settings")
         page.wait_for_timeout(1_000)
         connected(page)
+    assert 'OPENAI_API_KEY = "file:' in settings.read_text()
     assert "sk-secret-word" not in (place.folder / "gitu.toml").read_text() + place.log.read_text()
     say(page, "Tell me a joke")
     page.wait_for_selector("li.growing:has-text('A turtle')")
@@ -166,7 +172,7 @@ def test_a_question_is_answered_in_the_page_and_the_permission_taken_back(screen
     screen.look("chat-question")
     ask.get_by_role("button", name="Yes, always").click()
     page.wait_for_selector("fieldset.ask.done")
-    page.wait_for_selector("li.told:has-text('Here is what I found')")
+    page.wait_for_selector("li.told:has-text('sent to shop')")
     page.goto(f"{place.url}/permissions")
     assert "send_mail" in page.get_by_role("row").last.inner_text()
     screen.look("permissions-granted")
@@ -229,7 +235,7 @@ def test_a_terminal_is_paired_by_the_camera_after_a_look_at_what_asks(screen: Sc
 
 def test_a_configuration_is_refused_at_its_field_and_kept_when_it_is_good(screen: Screen, place: Installation) -> None:
     page = screen.page
-    page.goto(f"{place.url}/plugins?id=telegram")
+    page.goto(f"{place.url}/plugins?id=hostile")
     page.get_by_label("max file").fill("5000")
     with screen.forgiving("status of 422"):
         page.get_by_role("button", name="Save").click()
@@ -353,4 +359,51 @@ def test_keyboard_alone_reaches_the_page_and_the_switch_of_colours_holds(screen:
     page.reload()
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     page.evaluate("localStorage.clear()")
+    nothing_wrong(screen)
+
+
+CLIENT = """async () => {
+  const { GituClient } = await import('/gitu-client.js');
+  const heard = [], words = { chat: 'elsewhere', key: 'the-same-key' };
+  const until = (look) => new Promise((done, failed) => {
+    const end = Date.now() + 15000;
+    const again = () => (look() ? done() : Date.now() > end ? failed(new Error(`not ${look}`)) : setTimeout(again, 20));
+    again();
+  });
+  const open = async (options) => {
+    const made = new GituClient(`ws://${location.host}/v1/socket`, options);
+    made.addEventListener('letter', ({ detail }) => heard.push(`${detail.kind} ${detail.key}`));
+    await until(() => made.state === 'connected');
+    return made;
+  };
+  const told = () => heard.filter((each) => each.startsWith('told')).length;
+  const first = await open({ recent: 0 });
+  first.say('Tell me a joke', words);
+  first.say('Tell me a joke', words);
+  await until(() => told() === 1 && first.unsent.length === 0);
+  const cursor = first.cursor;
+  first.close();
+  const other = await open({ recent: 0 });
+  other.say('Tell me another joke', { chat: 'elsewhere' });
+  await until(() => told() === 2);
+  other.close();
+  const missed = heard.splice(2);
+  const back = await open({ cursor });
+  await until(() => heard.length === 4);
+  back.socket.close();
+  await until(() => back.state === 'lost');
+  await until(() => back.state === 'connected');
+  await new Promise((done) => setTimeout(done, 300));
+  back.close();
+  return { heard, missed };
+}"""
+
+
+def test_the_client_for_scripts_hands_out_each_message_once_over_several_connections(
+    screen: Screen, place: Installation
+) -> None:
+    screen.page.goto(f"{place.url}/settings")
+    told = screen.page.evaluate(CLIENT)
+    assert len(set(told["heard"])) == len(told["heard"]) == 4
+    assert told["heard"][2:] == told["missed"]
     nothing_wrong(screen)

@@ -46,11 +46,15 @@ def opened(place: Installation, token: str) -> ClientConnection:
 def closed(socket: ClientConnection, within: float) -> int:
     """The code that a connection is closed with, soon."""
     ends = time.monotonic() + within
-    try:
+
+    def read() -> None:
         while True:
             socket.recv(max(0.01, ends - time.monotonic()))
-    except ConnectionClosed as ended:
-        return ended.rcvd.code if ended.rcvd is not None else 0
+
+    with pytest.raises(ConnectionClosed) as closed:
+        read()
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
 
 
 def test_the_first_sign_in_then_a_terminal_that_is_unlinked_at_once(place: Installation, link: str) -> None:

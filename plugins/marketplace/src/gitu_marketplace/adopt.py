@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -60,6 +62,15 @@ def prepare(shelf: Shelf, id: str) -> None:
 def data_of(home: Path, id: str) -> Path:
     """The folder that the programs of a package may write to."""
     return home.resolve() / "package-data" / id
+
+
+def forget(home: Path, id: str) -> None:
+    """Deletes what the programs of a package wrote, folders included that they closed to everybody."""
+    for where, folders, _ in os.walk(data_of(home, id)):
+        for place in [where, *(os.path.join(where, each) for each in folders)]:
+            if not os.path.islink(place):
+                os.chmod(place, 0o700)
+    shutil.rmtree(data_of(home, id), ignore_errors=True)
 
 
 def _before(shelf: Shelf, id: str) -> Agreed | None:

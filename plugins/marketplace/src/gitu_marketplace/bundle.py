@@ -16,7 +16,7 @@ from gitu_marketplace.text import clean
 MOST_BYTES, MOST_FILES = 64 << 20, 5_000
 """Bytes and files that a package may have."""
 
-MANIFEST = "plugin.json"
+MANIFEST, SETTINGS = "plugin.json", "gitu.toml"
 _LEFT_OUT = (".git", "__pycache__")
 
 
@@ -48,12 +48,15 @@ def load(path: Path) -> Files:
         raise InputError(f"{error}", hint="name a package that can be read") from error
     if MANIFEST not in files:
         raise refused(path, f"it has no {MANIFEST}")
+    if found := [name for name in files if name.rpartition("/")[2].casefold() == SETTINGS]:
+        raise refused(path, f"{clean(found[0])} would be the settings of Gitu for whoever works in its folder")
     return files
 
 
 def refused(path: Path, what: str) -> InputError:
     """Why a package cannot be installed."""
-    return InputError(f"{clean(path.name)} cannot be installed: {what}", hint="ask its author for a correct package")
+    name = clean(path.resolve().name)
+    return InputError(f"{name} cannot be installed: {what}", hint="ask its author for a correct package")
 
 
 def _folder(root: Path) -> Files:
@@ -65,6 +68,8 @@ def _folder(root: Path) -> Files:
         for name in [*links, *sorted(names)]:
             place = Path(where, name)
             inside = place.relative_to(root).as_posix()
+            if inside.encode("utf-8", "replace").decode() != inside:  # bytes that are no text
+                raise refused(root, f"{clean(inside)!r} is no name for a file")
             about = os.stat(place.resolve() if place.resolve().is_relative_to(root) else place, follow_symlinks=False)
             if not stat.S_ISREG(about.st_mode):
                 raise refused(root, f"{clean(inside)!r} is a link that leads elsewhere, or no file")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -93,7 +92,7 @@ class Dealer:
             lines = [] if keep_state else self._off(id)
             self.shelf.remove(id)
             if not keep_state:
-                shutil.rmtree(adopt.data_of(self._home, id), ignore_errors=True)
+                adopt.forget(self._home, id)
         if keep_state:
             return f"{id} was removed; what it stored and your yes to it stay"
         stays = f"what it stored stays in the assistant's data, and [plugins.{id}] in gitu.toml where it has one"
@@ -191,9 +190,10 @@ class Dealer:
 
     def _gitu(self, *words: str) -> str:
         """What `gitu` says: whether a plugin is on is the core's to know, its processes are the core's to start, and
-        another process is the way to it that operators have too."""
+        another process is the way to it that operators have too. With -P, since this folder may be a package's: modules
+        that lie there would be run."""
         settings = ["--config", self._settings] if self._settings else []
-        command = [sys.executable, "-m", "gitu_core", *settings, "--home", str(self._home), *words]
+        command = [sys.executable, "-P", "-m", "gitu_core", *settings, "--home", str(self._home), *words]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode:
             what = f"'gitu {' '.join(words)}' did not end well: {done.stderr.strip()[-500:]}"

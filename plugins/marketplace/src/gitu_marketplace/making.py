@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import shlex
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,7 @@ from gitu_marketplace import wheel
 from gitu_marketplace.agent.agreed import FILE, FOLDER, Agreed, Pinned, skills_spec
 from gitu_marketplace.bundle import File, Files
 from gitu_marketplace.packages import Package
-from gitu_marketplace.servers import host_of, secrets_of
-from gitu_marketplace.text import clean
+from gitu_marketplace.servers import environment_of, host_of, line_of, secrets_of
 from gitu_marketplace.wheel import Wheel
 
 RUNTIME = "gitu_marketplace"
@@ -71,24 +69,32 @@ def make(package: Package, home: Path, into: Path, tools: tuple[Pinned, ...] = (
 
 
 def _sentences(agreed: Agreed) -> list[str]:
-    """What an operator is told beside what stands in every manifest."""
-    found = [f"skill: {each.name}: {clean(each.description, 160)}" for each in agreed.skills]
+    """What an operator is told beside what stands in every manifest: whole, since what is cut off nobody agreed to. It
+    was made fit for a terminal when it was read."""
+    found = [f"skill: {each.name}: {each.description}" for each in agreed.skills]
     found += ["skills: their text counts as your own words"] if agreed.trusted and agreed.skills else []
     for name, server in agreed.servers.items():
         if server.kind == "stdio":
-            line = shlex.join((server.command, *server.args))
-            names = f"; environment: {', '.join(sorted(server.env))}" if server.env else ""
-            found.append(f"server {name}: runs {line} in {server.cwd or 'its package'}, without a network{names}")
+            given = f"; environment: {environment_of(server)}" if server.env else ""
+            where = server.cwd or "its package"
+            found.append(f"server {name}: runs {line_of(server)} in {where}, without a network{given}")
         else:
             names = f"; headers: {', '.join(sorted(server.headers))}" if server.headers else ""
-            found.append(f"server {name}: asks {clean(server.url, 1_000)}{names}")
+            found.append(f"server {name}: asks {server.url}{names}")
         if not any(each.server == name for each in agreed.tools):
             found.append(f"server {name}: none of its tools is agreed to yet")
     found += [
-        f"tool: {each.spec.name} of the server {each.server} ({each.digest[:12]}): {clean(each.spec.description, 160)}"
+        f"tool: {each.spec.name} of the server {each.server} ({each.digest[:12]}): {each.spec.description}"
+        f"{_taken(each.spec.input_schema)}"
         for each in agreed.tools
     ]
-    return [clean(each, 4_000) for each in found]
+    return found
+
+
+def _taken(schema: dict[str, Any]) -> str:
+    """What a tool takes, word for word: models read all of it."""
+    told = {word: value for word, value in schema.items() if word != "type"}
+    return f"; it takes {msgspec.json.encode(told).decode()}" if told.get("properties") or len(told) > 1 else ""
 
 
 def manifest(agreed: Agreed, title: str) -> str:

@@ -82,7 +82,7 @@ class Market:
             offer = self._listed(*found[0], "", into)
         else:
             what = f"{release.id} was installed from a {kind}, which tells of no newer ones"
-            raise InputError(what, hint="install the newer wheel: gitu plugins install WHEEL")
+            raise InputError(what, hint="install the newer one: gitu plugins install PATH")
         return offer if Version(offer.wheel.version) > Version(release.version) else None
 
     def _listed(self, place: Place, entry: Entry, version: str, into: Path) -> Offer:

@@ -56,7 +56,7 @@ def read(path: Path) -> Package:
     id = ("" if name[0].isalpha() else "x_") + name.replace(".", "_")
     if len(id) > 50 or id == "gitu":
         raise refused(path, f"its name {name} cannot be the id of a plugin")
-    number = version_of(said)
+    number = version_of(said) if len(said) <= 60 else None
     version = str(number) if number and not number.is_devrelease else f"0+{_digest(files)}"
     return Package(id, name, version, clean(told.get("description", ""), 200),
                    clean(str(told.get("author", {}).get("name", ""))), files, skills, found, tuple(unused))  # fmt: skip
@@ -135,7 +135,7 @@ def _head(data: bytes) -> dict[str, Any]:
         if any(isinstance(each, yaml.AliasToken) for each in yaml.scan(head)):
             raise ValueError("its head refers to parts of itself")
         found = yaml.safe_load(head)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, TypeError) as error:  # of odd values, too
         raise ValueError(f"its head is no YAML: {error}") from error
     if not isinstance(found, dict):
         raise ValueError("its head is no table")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import posixpath
 import re
+import shlex
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,8 +18,8 @@ from gitu_marketplace.text import clean, plain
 
 SCHEMA = "https://agent-plugins.org/schemas/1.0.0/mcp.schema.json"
 NAME = "mcp.json"
-LARGEST, MOST = 1 << 20, 32
-"""Bytes of the file, and servers in it."""
+LARGEST, MOST, LONGEST = 1 << 20, 32, 2_000
+"""Bytes of the file, servers in it, and characters that are shown of a command line, an environment or an address."""
 
 _FIELDS = {"stdio": {"type", "command", "args", "env", "cwd"}, "streamable-http": {"type", "url", "headers"}}
 _PLACES = ("PLUGIN_ROOT", "PLUGIN_DATA")
@@ -70,13 +71,23 @@ def host_of(server: Server) -> str:
     return f"{'http://' if parts.scheme == 'http' else ''}{parts.netloc}"
 
 
+def line_of(server: Server) -> str:
+    """The command line of a program, as a shell would have it."""
+    return shlex.join((server.command, *server.args))
+
+
+def environment_of(server: Server) -> str:
+    """What a program finds in its environment: values too, since some say which code is run."""
+    return ", ".join(f"{name}={shlex.quote(value)}" for name, value in sorted(server.env.items()))
+
+
 def _server(name: str, entry: Any, files: Files) -> Server:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", name):
         raise _Wrong("its name has to be of letters, digits, '.', '_' and '-'")
     kind = entry.get("type") if isinstance(entry, dict) else None
     if kind == "sse":
         raise _Wrong("it speaks the transport sse, which is out of use")
-    if kind not in _FIELDS:
+    if not isinstance(kind, str) or kind not in _FIELDS:
         raise _Wrong("its type is neither stdio nor streamable-http")
     if unknown := entry.keys() - _FIELDS[kind]:
         raise _Wrong(f"a {kind} server has no {clean(', '.join(sorted(unknown)))}")
@@ -99,11 +110,13 @@ def _stdio(entry: dict[str, Any], files: Files) -> Server:
     for name in env:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in _PLACES or name.startswith(("LD_", "DYLD_")):
             raise _Wrong(f"it may not set {clean(name, 60)}")
-    if sum(map(len, args)) > 2_000 or not all(map(plain, (command, cwd, *args))):
-        raise _Wrong("its args are longer, or hold other characters, than can be shown")
+    server = Server("stdio", command, tuple(args), env, _folder(cwd))
+    for what, shown in (("args", line_of(server)), ("env", environment_of(server)), ("cwd", cwd)):
+        if len(shown) > LONGEST or not plain(shown):
+            raise _Wrong(f"its {what} are longer, or hold other characters, than can be shown")
     for each in args:
         _only_places(each, "args, which others on this machine can read; put it into env")
-    return Server("stdio", command, tuple(args), env, _folder(cwd))
+    return server
 
 
 def _http(entry: dict[str, Any]) -> Server:
@@ -115,7 +128,7 @@ def _http(entry: dict[str, Any]) -> Server:
         raise _Wrong(f"its url is none: {clean(str(error))}") from error
     if parts is None or parts.scheme not in ("https", "http") or not host or "@" in parts.netloc or parts.fragment:
         raise _Wrong("its url has to be https://HOST/PATH")
-    if not re.fullmatch(r"[\x21-\x7e]+", str(url)) or "*" in parts.netloc or port == 0:
+    if not re.fullmatch(r"[\x21-\x7e]+", str(url)) or len(str(url)) > LONGEST or "*" in parts.netloc or port == 0:
         raise _Wrong("its url has to be https://HOST/PATH")
     if parts.scheme == "http" and not _loopback(host):
         raise _Wrong("its url has no TLS, which is for this very machine only")

@@ -12,7 +12,8 @@ from jsonschema import Draft202012Validator, SchemaError
 
 from gitu_core.contracts import ToolSpec
 from gitu_marketplace.agent.agreed import Agreed, Pinned, tool_spec
-from gitu_marketplace.text import clean
+from gitu_marketplace.agent.link import LARGEST
+from gitu_marketplace.text import clean, plain
 
 MOST, MOST_BYTES, MOST_PARTS, DEEPEST, LONGEST = 256, 512 << 10, 2_000, 16, 1_024
 """Tools of one package, bytes of all of them, parts of a schema, how deep it may be, characters of a description."""
@@ -74,6 +75,9 @@ def _spec(agreed: Agreed, server: str, told: _Told) -> ToolSpec:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise ValueError(f"its schema is none: {error.message}") from error
+    shown = msgspec.json.encode(schema).decode()
+    if len(shown) > LARGEST or not plain(shown):  # models read all of it, and the operator is to see what they read
+        raise ValueError("its schema is too deep or too large, or holds characters that cannot be shown")
     return tool_spec(name, description, schema)
 
 
@@ -91,6 +95,8 @@ class _Loose:
             raise ValueError("its schema is too deep or too large")
         if isinstance(schema, list):
             return [self.copied(each, depth + 1) for each in schema]
+        if isinstance(schema, str):
+            return clean(schema, LONGEST)
         if not isinstance(schema, dict):
             return schema
         kept = self._led_to(schema["$ref"], depth) if "$ref" in schema else {}
@@ -98,7 +104,7 @@ class _Loose:
             if word in ("properties", "dependentSchemas") and isinstance(value, dict):
                 kept[word] = {name: self.copied(each, depth + 1) for name, each in value.items()}
             elif word in ("enum", "const", "default", "examples", "required"):
-                kept[word] = value
+                kept[word] = value  # as it is, or the server would not know it
             elif word not in _CHECKS:
                 kept[word] = self.copied(value, depth + 1)
         return kept

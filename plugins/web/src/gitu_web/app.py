@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gitu_core.errors import GituError
-from gitu_web import files, health, manage, messages, metrics, openapi, sockets
+from gitu_web import completions, files, health, manage, messages, metrics, openapi, sockets
 from gitu_web.auth import browser, rest
 from gitu_web.console import routes as console
 from gitu_web.problems import on_crash, on_gitu_error, on_http_error
 from gitu_web.shell import Shell
 from gitu_web.site import Site
 
-PARTS = (health, metrics, messages, files, sockets, rest, manage, openapi, browser, console)
+PARTS = (health, metrics, messages, completions, files, sockets, rest, manage, openapi, browser, console)
 """The modules whose `routes()` make up the site, in the order in which they are looked at. What of them is REST, their
 `operations()` describe."""
 

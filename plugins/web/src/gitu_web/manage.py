@@ -105,7 +105,7 @@ def answered(work: Work, scope: Scope = "chat", status: int = 200) -> Callable[[
 
 def page(visited: Visited, found: Iterable[Any], name: str = "id") -> Listed:
     """The page of *found* that is asked for; *name* is the field that tells one from another."""
-    plain = [each if isinstance(each, dict) else msgspec.to_builtins(each) for each in found]
+    plain = [each if isinstance(each, dict) else _whole(each) for each in found]
     query = visited.request.query_params
     limit = query.get("limit", "100")
     if not limit.isascii() or not limit.isdecimal() or not 0 < int(limit[:6]) <= MOST:

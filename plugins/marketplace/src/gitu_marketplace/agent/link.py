@@ -32,6 +32,8 @@ KEY = "gitu/key"
 SPARE = 5.0
 """Seconds of a call's time that are left for ending what did not answer."""
 
+FIND_OUT = "find out what was done before trying again"
+
 MOST, LARGEST, PAGES = 128, 16 << 10, 20
 """Tools of one server, bytes of what it says of one, and pages of its list."""
 
@@ -62,39 +64,50 @@ class Link:
     async def listed(self) -> dict[str, Said]:
         """The tools that it has now, asked for once a connection and whenever it says that they changed."""
         client = await self._ready()
-        if self._said is None:
-            try:
-                with anyio.fail_after(CONNECT):
-                    self._said = await self._list(client)
-            except TimeoutError:
-                self._fail("it did not tell its tools in time")
-                raise NotReady(f"{self._place} {self._why}", hint="try again later") from None
-        return self._said
+        if self._said is not None:
+            return self._said
+        from mcp import MCPError
+
+        try:
+            with anyio.fail_after(CONNECT):
+                self._said = found = await self._list(client)
+        except TimeoutError:
+            self._fail("it did not tell its tools in time")
+        except (MCPError, RuntimeError, ValueError) as error:  # it refuses, or what it says is no list
+            self._fail(f"it did not tell its tools: {str(error)[:300]}")
+        else:
+            return found
+        raise NotReady(f"{self._place} {self._why}", hint="try again later")
 
     async def call(self, name: str, arguments: dict[str, Any], seconds: float, key: str) -> Any:
         """Calls a tool. `Unknown` where it may have begun and nobody knows how it ended. The protocol has no key that
         makes an effect happen once; *key* goes along for servers that know it."""
+        meta: Any = {KEY: key}
+        client, limit = await self._ready(), max(1.0, seconds - SPARE)
         from mcp import MCPError
         from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT
 
-        meta: Any = {KEY: key}
-        client, limit = await self._ready(), max(1.0, seconds - SPARE)
         try:
             with anyio.fail_after(limit):
                 answer = await client.call_tool(name, arguments, read_timeout_seconds=limit, meta=meta)
         except (TimeoutError, MCPError) as error:
             code = error.code if isinstance(error, MCPError) else REQUEST_TIMEOUT
+            if self._through is not None and self._through.gone:
+                await self._broken("it forgot the session")
+            elif self._through is not None and self._through.unread(code):
+                await self._broken(f"it answered with what cannot be read: {str(error)[:300]}")
+                raise Unknown(f"{self._place} {self._why}", hint=FIND_OUT) from error
             if code in (CONNECTION_CLOSED, REQUEST_TIMEOUT):
                 late = code == REQUEST_TIMEOUT
                 refused = self._through.failed if self._through else None
                 await self._broken(f"it did not answer within {limit:g} s" if late else "")
                 if isinstance(refused, NotReady | AuthFailed | Denied):  # the host did not get as far as to send it
                     raise type(refused)(f"{self._place} {self._why}", hint=refused.hint) from None
-                raise Unknown(f"{self._place} {self._why}", hint="find out what was done before trying again") from None
+                raise Unknown(f"{self._place} {self._why}", hint=FIND_OUT) from None
             raise ToolError(f"{self._place} refused: {str(error)[:500]}", hint="see its description") from error
         except (RuntimeError, ValueError) as error:  # what came back does not fit the protocol or its own schema
-            hint = "find out what was done before trying again"
-            raise Unknown(f"{self._place} answered with what cannot be read: {str(error)[:300]}", hint=hint) from error
+            what = f"{self._place} answered with what cannot be read: {str(error)[:300]}"
+            raise Unknown(what, hint=FIND_OUT) from error
         self._failures = 0
         return answer
 
@@ -165,7 +178,11 @@ class Link:
         async with AsyncExitStack() as stack:
             transport, over = await self._transport(stack)
             client = Client(transport, message_handler=self._heard, cache=None, read_timeout_seconds=CONNECT)
-            yield await stack.enter_async_context(client), over
+            entered = await stack.enter_async_context(client)
+            # Results go to models as text from outside, whatever their shape. A server's own schema for them would only
+            # let it keep this process busy: a pattern can take for ever.
+            entered.session.validate_tool_result = _unchecked  # type: ignore[method-assign]
+            yield entered, over
 
     async def _transport(self, stack: AsyncExitStack) -> tuple[Any, anyio.Event]:
         """What the library speaks over, and what tells that it ended."""
@@ -209,6 +226,10 @@ class Link:
         self._counted = True
         self._failures += 1
         self._again = time.monotonic() + min(FIRST * 2 ** (self._failures - 1), LONGEST)
+
+
+async def _unchecked(name: str, result: Any) -> None:
+    """Takes a result as it is."""
 
 
 def said(name: str, description: str, schema: Any) -> Said:

@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 from gitu_core.contracts import Block, Entry, user
 from gitu_core.errors import AuthFailed, GituError, InputError
 from gitu_web.auth.rest import doors
-from gitu_web.console import fields, house, mine, render
+from gitu_web.console import fields, house, mine, render, settle
 from gitu_web.console.page import Done, Page, Visit
 from gitu_web.console.texts import for_scripts, say
 from gitu_web.limits import json_of
@@ -26,7 +26,7 @@ from gitu_web.openapi import Operation
 from gitu_web.problems import status_of
 from gitu_web.site import Site
 
-PAGES: dict[str, Page] = {page.name: page for page in (*mine.PAGES, *house.PAGES)}
+PAGES: dict[str, Page] = {page.name: page for page in (*mine.PAGES, *house.PAGES, *settle.PAGES)}
 OWN = ("chat", "sessions", "devices", "pair", "permissions", "usage")
 SAID = "gitu-said"
 """The cookie that carries a sentence to the next page."""

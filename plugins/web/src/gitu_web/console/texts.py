@@ -143,6 +143,8 @@ ENGLISH: dict[str, str] = {
     "setup.model": "1. Which provider of models answers?",
     "setup.key": "2. Its key, where it needs one",
     "setup.talk": "3. Say hello in the chat",
+    "setup.pair": "A key and its name are nothing without each other",
+    "setup.first": "Hello! What can you do?",
     "setup.saved": "Saved. The assistant begins anew and is back in a moment; then say hello in the chat.",
     "setup.ready": "Ready",
     "feedback.person": "Who",

@@ -1,0 +1,1 @@
+"""Several plugins in one assistant."""
