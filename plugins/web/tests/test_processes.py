@@ -161,6 +161,41 @@ def test_addresses_that_a_stranger_makes_up_do_not_count(place: Installation, li
         assert httpx.post(f"{place.url}/auth/sign-in", data={"code": "x"}, headers=headers).status_code in (400, 421)
 
 
+def test_behind_a_proxy_its_word_counts_and_that_of_others_does_not(tmp_path: Path) -> None:
+    """People use https; the proxy says where they come from, behind whatever they say themselves."""
+    place = Installation(tmp_path / "gitu")
+    place.configure("")
+    with (place.folder / "gitu.toml").open("a", encoding="utf-8") as settings:
+        settings.write('public_url = "https://gitu.example.org"\nproxies = ["127.0.0.1"]\n')
+    with place.log.open("w", encoding="utf-8") as log, place.start("serve", stdout=log, stderr=log) as process:
+        try:
+            _up(place)
+            link = next(each for each in place.log.read_text("utf-8").splitlines() if "/auth/link" in each)
+            assert link.startswith("https://gitu.example.org/auth/link?code=")
+            proxied = {"host": "gitu.example.org", "x-forwarded-proto": "https"}
+            with httpx.Client(base_url=place.url, headers=proxied) as http:
+                for origin, wanted in (("http://evil.example", 403), ("https://gitu.example.org", 303)):
+                    headers = {"origin": origin, "x-forwarded-for": "6.6.6.6, 10.0.0.5"}
+                    done = http.post("/auth/sign-in", data={"code": link.partition("code=")[2]}, headers=headers)
+                    assert done.status_code == wanted
+                cookie = done.headers["set-cookie"]
+                assert cookie.startswith("__Host-gitu=gb1.")
+                assert "Secure" in cookie
+                assert "10.0.0.5" in place.run("web", "devices")[1]
+                found = []
+                for number in range(12):  # what the guesser says of itself stands before what the proxy says
+                    headers = {"x-forwarded-for": f"10.9.9.{number}, 10.0.0.66"}
+                    found.append(
+                        http.post("/v1/auth/pair", json={"code": f"{number:010d}"}, headers=headers).status_code
+                    )
+                assert found == [401] * 10 + [429] * 2
+                code = place.run("web", "code")[1].split()[0]
+                headers = {"x-forwarded-for": "10.0.0.7"}
+                assert http.post("/v1/auth/pair", json={"code": code}, headers=headers).status_code == 201
+        finally:
+            process.terminate()
+
+
 def _up(place: Installation) -> None:
     ends = time.monotonic() + 30
     while time.monotonic() < ends:
