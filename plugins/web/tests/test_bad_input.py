@@ -13,6 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gitu_core.contracts import AnswerDelta, Conversation, Outgoing, Text
+from gitu_core.errors import GituError, NotReady, StoreError
 from gitu_web import connections, limits, sockets
 
 from .around import HostHere, Place, heard, say, served
@@ -228,6 +229,29 @@ async def test_who_does_not_say_who_they_are_is_closed(place: Place, first: dict
         assert socket.close_code == 4401
 
 
+async def test_who_comes_too_often_is_told_to_come_back_not_that_it_is_a_stranger() -> None:
+    async with served(HostHere(address_rate=1)) as place:
+        for title, code in (("AuthFailed", 4401), ("RateLimited", 1013)):
+            async with place.socket() as socket:
+                await say(socket, type="hello", token="forged")
+                told = await heard(socket)
+                assert (told["title"], told["retry_after"] is not None) == (title, code == 1013)
+                with anyio.fail_after(3):
+                    await socket.wait_closed()
+                assert socket.close_code == code
+
+
+async def test_a_greeting_that_the_store_cannot_answer_is_for_later(caplog: pytest.LogCaptureFixture) -> None:
+    async with served() as place:
+        place.host.kv.broken = StoreError("the database is locked")
+        async with place.talk("ana-phone", "era.1") as socket:
+            assert (await heard(socket))["title"] == "StoreError"
+            with anyio.fail_after(3):
+                await socket.wait_closed()
+            assert socket.close_code == 1013
+    assert "Traceback" not in caplog.text
+
+
 async def test_who_says_nothing_is_closed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "HELLO_SECONDS", 0.1)
     async with place.socket() as socket:
@@ -304,9 +328,22 @@ async def test_who_does_not_read_is_closed_and_misses_nothing(place: Place, monk
     assert found == [str(number) for number in range(1, 200, 2)]
 
 
-async def test_a_store_that_is_gone_is_not_ready_and_comes_back() -> None:
-    from gitu_core.errors import StoreError
+@pytest.mark.parametrize("error", [StoreError("the database is locked"), NotReady("the queue is deep")])
+async def test_what_cannot_be_taken_now_is_to_be_said_again_and_is_taken_once(place: Place, error: GituError) -> None:
+    async with place.talk("ana-phone") as socket:
+        await heard(socket, "welcome")
+        place.box.refuses = error
+        await say(socket, type="message", text="hi", key="k1")
+        told = await heard(socket, "error")
+        assert (told["title"], told["key"], told["retry_after"]) == (type(error).__name__, "k1", sockets.AGAIN_SECONDS)
+        place.box.refuses = None
+        await say(socket, type="message", text="hi", key="k1")
+        kinds = [(await heard(socket, "ack", "letter"))["type"] for _ in range(2)]  # in any order
+        assert sorted(kinds) == ["ack", "letter"]
+        assert [each.text for each in place.box.messages] == ["hi"]
 
+
+async def test_a_store_that_is_gone_is_not_ready_and_comes_back() -> None:
     async with served() as place, place.client("ana-phone") as http:
         place.host.kv.broken = StoreError("the database is locked")
         assert (await http.get("/readyz")).status_code == 503

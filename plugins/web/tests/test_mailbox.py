@@ -153,6 +153,56 @@ async def test_nobody_sees_what_is_not_accepted_yet_nor_what_stands_behind_it() 
     assert texts((await boxes.after("ana", first)).letters) == ["mine", "answer"]
 
 
+async def test_a_cursor_stays_good_however_much_stands_behind_what_is_not_accepted_yet() -> None:
+    boxes, gate = Mailboxes(Store()), anyio.Event()
+    cursor = ""
+    for number in range(5):
+        cursor = await boxes.put(told(f"before {number}"))
+
+    async def slowly() -> str:
+        await gate.wait()
+        return "id"
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(boxes.hold, "ana", said("mine"), Label(), slowly)
+        await anyio.sleep(0.01)
+        answers = [f"answer {number}" for number in range(40)]  # more than is held in memory
+        for each in answers:
+            await boxes.put(told(each))
+        page = await boxes.after("ana", cursor)
+        assert (page.letters, page.cursor, page.reset) == ([], cursor, False)
+        assert await boxes.here("ana") == cursor
+        assert texts((await boxes.after("ana", "")).letters) == [f"before {number}" for number in range(5)]
+        gate.set()
+    assert texts((await boxes.after("ana", cursor)).letters) == ["mine", *answers]
+
+
+async def test_a_cursor_stays_good_where_all_that_came_after_it_was_refused() -> None:
+    boxes, gate = Mailboxes(Store()), anyio.Event()
+    await boxes.put(told("before"))
+
+    async def refused() -> str:
+        await gate.wait()
+        raise InputError("no")
+
+    async def hold(number: int) -> None:
+        with pytest.raises(InputError):
+            await boxes.hold("ana", said(f"no {number}"), Label(), refused)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(boxes.hold, "ana", said("yes"), Label(), taken)
+        for number in range(40):  # more than is held in memory
+            group.start_soon(hold, number)
+        await anyio.sleep(0.05)
+        gate.set()
+    cursor = await boxes.here("ana")
+    page = await boxes.after("ana", cursor)
+    assert (page.letters, page.cursor, page.reset) == ([], cursor, False)
+    assert texts((await boxes.after("ana", "")).letters) == ["before", "yes"]
+    await boxes.put(told("more"))
+    assert texts((await boxes.after("ana", cursor)).letters) == ["more"]
+
+
 async def test_what_is_refused_leaves_nothing_and_no_gap() -> None:
     store = Store()
     boxes = Mailboxes(store)

@@ -97,7 +97,11 @@ class Box:
         """The number of the newest message that people may see: none that is pending, and none behind such a one, or
         whoever read up to there would miss it."""
         most = min(self.pending, default=self.last + 1)
-        return next((number for number, _ in reversed(self.recent) if number < most), self.low - 1)
+        for number, _ in reversed(self.recent):
+            if number < most:
+                return number
+        # So much stands behind what is pending, or was refused, that it is not in memory: its number is.
+        return max(self.low - 1, max((number for number in self.keys.values() if number < most), default=0))
 
 
 class Mailboxes:
@@ -247,7 +251,7 @@ class Mailboxes:
         end = box.end
         if start >= end:
             return []
-        if box.recent[0][0] <= max(start + 1, box.low):
+        if box.recent and box.recent[0][0] <= max(start + 1, box.low):
             found = box.recent
         else:
             found = [(number, _letter(box, number, kept)) for number, kept in await self._all(person)]

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gitu_core.contracts import Answer, Text
-from gitu_core.errors import Denied, GituError, InputError, NotReady, RateLimited
+from gitu_core.errors import Denied, GituError, InputError, NotReady, StoreError
 from gitu_web.problems import of_error
 from gitu_web.protocol import (
     LARGEST,
@@ -45,6 +45,9 @@ PATH = "/v1/socket"
 
 HELLO_SECONDS, SLOW_SECONDS, CLOSE_SECONDS = 10.0, 20.0, 2.0
 """Seconds within which a client has to say who it is, to read what it is sent, and to answer that it is closed."""
+
+AGAIN_SECONDS = 1.0
+"""Seconds after which a client says again what could not be taken, where nobody knows better."""
 
 MOST_WAITING = 256
 """So many words and signs of life may wait for a slow client; more are not shown to it. Messages are never left out."""
@@ -128,12 +131,13 @@ class Talk:
                 raise InputError("the first frame has to be a hello", hint='send {"type": "hello", "cursor": ""}')
             if visitor is None or hello.token:
                 visitor = await self._site.guard.visitor(_with_token(self._socket, hello.token))
+            await self._begin(visitor, hello)
         except GituError as error:
             log.info("a WebSocket was refused: %s", error.message)
             await self._send(_problem(error))
-            await self._close(4401, error.message)
+            # Too often, or the store is not there: that is for now, and says nothing about who is there.
+            await self._close(1013 if isinstance(error, NotReady | StoreError) else 4401, error.message)
             return None
-        await self._begin(visitor, hello)
         return visitor
 
     async def _begin(self, visitor: Visitor, hello: Hello) -> None:
@@ -282,7 +286,9 @@ def _decoded(message: Any) -> Any:
 
 
 def _problem(error: GituError, key: str = "") -> Problem:
-    wait = error.retry_after if isinstance(error, RateLimited | NotReady) else None
+    wait = None
+    if isinstance(error, NotReady | StoreError):  # clients say it again: nobody has to know which errors pass
+        wait = getattr(error, "retry_after", None) or AGAIN_SECONDS
     return Problem(type(error).__name__, error.message, error.hint, key, wait)
 
 
