@@ -111,3 +111,12 @@ async def test_what_is_wrong_is_told_as_programs_expect_it(place: Whole, body: A
     async with await client(place, "gk1.no.body") as stranger:
         with pytest.raises(openai.AuthenticationError):
             await stranger.chat.completions.create(model="gitu", messages=[user("x")])
+
+
+async def test_a_request_that_is_sent_again_under_its_key_is_the_same_one(place: Whole) -> None:
+    async with await client(place) as ai:
+        again: Any = {"model": "gitu", "messages": [user("once")], "extra_headers": {"idempotency-key": "k1"}}
+        found = [(await ai.chat.completions.create(**again)).choices[0].message.content for _ in range(2)]
+        assert found == ["you said: once"] * 2
+        (session,) = await place.gitu.sessions("local")
+        assert session.messages == 2

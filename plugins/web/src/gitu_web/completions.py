@@ -123,7 +123,7 @@ class Talk:
         """The message that the request is."""
         *before, (_, text) = self._said
         known = await self.site.host.kv.get(self._folder + digest(before)) if before else None
-        self.chat = known.value["chat"] if known is not None else f"api-{new_id()}"
+        self.chat = known.value["chat"] if known is not None else f"api-{digest([('key', key)])[:24]}"
         parts = [] if known is not None else self._handed_over(before)
         return message_of(self.visitor, key, [*parts, Text(text)], self.chat)
 
@@ -177,12 +177,16 @@ async def completions(request: Request) -> Response:
     if talk.wanted.stream:
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(_streamed(talk, receipt, live, id, created), 200, headers, "text/event-stream")
-    with anyio.move_on_after(LONGEST_WAIT):
-        await site.inbox.finished(receipt.id)
-    site.hub.part(visitor.person, live)
-    text = await talk.answer(receipt)
-    await talk.keep(text)
-    found = Completion(id, created, talk.wanted.model, [Choice(0, {"role": "assistant", "content": text})])
+    try:
+        with anyio.move_on_after(LONGEST_WAIT) as wait:
+            await site.inbox.finished(receipt.id)
+    finally:
+        site.hub.part(visitor.person, live)
+    text, reason = await talk.answer(receipt), "length" if wait.cancelled_caught else "stop"
+    if reason == "stop":  # what is not complete is nothing to go on from
+        await talk.keep(text)
+    choice = Choice(0, {"role": "assistant", "content": text}, reason)
+    found = Completion(id, created, talk.wanted.model, [choice])
     return Response(msgspec.json.encode(found), headers={"cache-control": "no-store"}, media_type="application/json")
 
 
