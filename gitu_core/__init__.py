@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from gitu_core.hookspecs import hook
     from gitu_core.model import Account, Claim, Conversation, Label, Usage
     from gitu_core.model.message import Answer, Ask, BlobRef, Delivery, Location, Media, Message, Outgoing, Text
-    from gitu_core.model.tooling import ToolCall, ToolResult, ToolSpec
+    from gitu_core.model.spec import ToolSpec
+    from gitu_core.model.tooling import ToolCall, ToolResult
     from gitu_core.model.turn import AnswerDelta, Reply, ToolFinished, ToolStarted, TurnEvent, TurnFinished
     from gitu_core.sync import SyncGitu
     from gitu_core.tools import Role, ToolContext, tool

@@ -79,7 +79,8 @@ class Turns:
         emit = _emitter(job, adapter)
         deps = self._deps if options.deps is None else options.deps
         return Work(info, entry.person, ask, profile, conversation, emit, options.schema, options.check, deps,
-                    parks=self._approver is None, kept=job.kept, given=job.piece and job.piece.given)  # fmt: skip
+                    parks=self._approver is None, kept=job.kept, given=job.piece and job.piece.given,
+                    tools=entry.message.tools)  # fmt: skip
 
     async def _past(self, job: Job) -> Past:
         """What was done about a job so far; first records what this process did and the store did not take then."""

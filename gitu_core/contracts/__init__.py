@@ -16,6 +16,7 @@ from gitu_core.model.chat import *
 from gitu_core.model.label import *
 from gitu_core.model.memory import *
 from gitu_core.model.message import *
+from gitu_core.model.spec import *
 from gitu_core.model.steps import Step as Step
 from gitu_core.model.tooling import *
 from gitu_core.model.turn import *

@@ -11,7 +11,8 @@ import msgspec
 
 from gitu_core.model.base import Value
 from gitu_core.model.label import Label
-from gitu_core.model.tooling import ToolCall, ToolResult, ToolSpec
+from gitu_core.model.spec import ToolSpec
+from gitu_core.model.tooling import ToolCall, ToolResult
 from gitu_core.model.turn import TurnInfo
 
 Mode = Literal["default", "confirm", "read-only"]

@@ -2,7 +2,8 @@
 
 Laws
     T1  `spec` never changes while the tool lives, and `spec.input_schema` is a valid JSON Schema of type object.
-    T2  `run` is handed only arguments that fit the schema; it gives a `ToolResult` or raises a `GituError`.
+    T2  `run` is handed only arguments that fit the schema; it gives a `ToolResult` or raises a `GituError`. One that
+        carries out what messages bring (`hidden`) is handed arguments that nobody checked, of a tool of another name.
     T3  A tool whose effects are only ``read`` changes nothing.
     T4  A tool that acts uses `context.info.key` as its idempotency key where the other side takes one.
     T5  Where `spec.verifiable`, `verify` tells for a call with the same key: ``ok`` with the result if it happened,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from gitu_core.errors import InputError
@@ -13,6 +15,12 @@ MAX_TEXT = 1_000_000
 """The longest message, in characters. More belongs into a file."""
 
 MAX_PARTS = 100
+
+MAX_TOOLS, MAX_TOOLS_SIZE = 128, 256 << 10
+"""Tools that a message may bring, and their size, in bytes of JSON."""
+
+TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
+"""What every provider of models takes as the name of a tool."""
 
 
 def normalise(message: Message) -> Message:
@@ -27,10 +35,28 @@ def normalise(message: Message) -> Message:
         raise InputError("the message is empty", hint="say something")
     if len(message.parts) > MAX_PARTS:
         raise InputError(f"the message has {len(message.parts)} parts, {MAX_PARTS} are allowed", hint="split it")
+    if message.tools:
+        _brought(message)
     parts = tuple(map(_clean, message.parts))
     if sum(len(part.text) for part in parts if isinstance(part, Text)) > MAX_TEXT:
         raise InputError(f"the message is longer than {MAX_TEXT} characters", hint="send it as a file")
     return message if parts == message.parts else msgspec.structs.replace(message, parts=parts)
+
+
+def _brought(message: Message) -> None:
+    """Looks at the tools that a message brings: models are told of them, and of nothing that cannot be stored."""
+    names, prefix = [each.name for each in message.tools], f"{message.conversation.channel}__"
+    try:
+        size = len(msgspec.json.encode(message.tools))
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"the tools of the message are no JSON data: {error}", hint="correct them") from error
+    if len(names) > MAX_TOOLS or size > MAX_TOOLS_SIZE:
+        most = f"{MAX_TOOLS} tools, or {MAX_TOOLS_SIZE >> 10} KiB"
+        raise InputError(f"the message brings more than {most}", hint="bring fewer", field="tools")
+    for name in names:
+        if not (name.startswith(prefix) and TOOL_NAME(name)) or names.count(name) > 1:
+            raise InputError(f"a tool of the message is called {name[:100]!r}", field="tools",
+                             hint=f"{prefix}NAME: 64 letters, digits, _ and - at most, each once")  # fmt: skip
 
 
 def _clean(part: Part) -> Part:

@@ -9,7 +9,8 @@ import msgspec
 from gitu_core.model.base import Value
 from gitu_core.model.label import UNLABELLED, Label
 from gitu_core.model.message import Part, Spoken, Text
-from gitu_core.model.tooling import ToolCall, ToolSpec
+from gitu_core.model.spec import ToolSpec
+from gitu_core.model.tooling import ToolCall
 
 __all__ = [
     "NANO", "CallDelta", "Candidate", "Finish", "ModelEvent", "ModelInfo", "ModelMessage", "ModelRequest",

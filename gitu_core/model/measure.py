@@ -10,7 +10,7 @@ import msgspec
 
 from gitu_core.model.chat import ModelMessage
 from gitu_core.model.message import Media, Opaque, Text
-from gitu_core.model.tooling import ToolSpec
+from gitu_core.model.spec import ToolSpec
 
 V = TypeVar("V")
 

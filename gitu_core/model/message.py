@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from gitu_core.model.base import Value
 from gitu_core.model.label import UNLABELLED, Label
+from gitu_core.model.spec import ToolSpec
 
 __all__ = [
     "Account", "Answer", "Ask", "AskItem", "BlobRef", "Conversation", "Delivery", "Location", "Media", "Message",
@@ -118,7 +119,8 @@ class Message(Spoken, frozen=True):
     """What somebody said. `key` is the channel's idempotency key: the same key again is the same message.
 
     `action` tells whether it is new, replaces or removes the message whose `key` is `target`, or reacts to the one
-    with the channel's id `target`; `reply_to` is the channel's id. `at` is in seconds since 1970, UTC.
+    with the channel's id `target`; `reply_to` is the channel's id. `at` is in seconds since 1970, UTC. `tools` are
+    those that whoever speaks offers for the answer to it, and carries out; each is called ``<channel>__<name>``.
     """
 
     key: str
@@ -131,6 +133,7 @@ class Message(Spoken, frozen=True):
     at: float = 0.0
     id: str = ""
     label: Label = UNLABELLED
+    tools: tuple[ToolSpec, ...] = ()
 
 
 def same_author(one: Message, other: Message) -> bool:

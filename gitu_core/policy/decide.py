@@ -43,7 +43,7 @@ def decide(call: ToolCall, tool: ToolSpec, evidence: Evidence) -> Verdict:
     influence = evidence.label.join(call.influence)
     if not influence.readable_by(evidence.principal) and (tool.audience == "others" or _leaves(tool, sinks)):
         return Verdict("deny", f"it would tell what only {', '.join(sorted(influence.readers or ()))} may know", paths)
-    trusted = influence.trusted_for(evidence.principal)
+    trusted = influence.trusted_for(evidence.principal, tool.heeds)
     grant = evidence.book.find(tool.name, call.arguments, evidence, trusted)
     if grant is not None:
         return Verdict("allow", f"you allowed it beforehand (grant {grant.id})", paths, grant=grant)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gitu_core.contracts.authority import Mode
 from gitu_core.model import UNLABELLED, Label, ToolCall, ToolResult, ToolSpec
-from gitu_core.model.tooling import is_sink
+from gitu_core.model.spec import is_sink
 from gitu_core.policy.grants import Grants
 from gitu_core.policy.paths import follow, leaves, within
 from gitu_core.policy.records import Naming, Record, all_strings, name_matches, read_records

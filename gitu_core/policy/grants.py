@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitu_core.contracts.authority import ESCAPED, Grant
 from gitu_core.model import ToolCall, ToolSpec, user
-from gitu_core.model.tooling import is_sink
+from gitu_core.model.spec import is_sink
 from gitu_core.policy.paths import follow, leaves, within
 from gitu_core.policy.text import fold, number
 

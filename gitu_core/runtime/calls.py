@@ -16,8 +16,9 @@ from gitu_core.failpoints import hit
 from gitu_core.isolation import Overdue, is_cancellation, within
 from gitu_core.model.chat import Usage
 from gitu_core.model.label import by_system
+from gitu_core.model.spec import ToolSpec
 from gitu_core.model.steps import CallDecided, CallFinished, CallStarted, LookedUp
-from gitu_core.model.tooling import CallInfo, ToolCall, ToolResult, ToolSpec
+from gitu_core.model.tooling import CallInfo, ToolCall, ToolResult
 from gitu_core.model.turn import Progress, ToolFinished, ToolStarted
 from gitu_core.runtime.consent import Consent, declined
 from gitu_core.runtime.evidence import Judge
@@ -184,7 +185,8 @@ class Caller:
     def _check(self, call: ToolCall, spec: ToolSpec) -> None:
         if call.raw is not None:
             raise ToolInputError("the arguments are no JSON object", hint="send one JSON object", path="")
-        self._validators.check(f"tool {spec.name}", spec.input_schema, call.arguments)
+        if not spec.by:  # who brought a tool checks for itself: its schema is not run here
+            self._validators.check(f"tool {spec.name}", spec.input_schema, call.arguments)
 
     async def _run_limited(self, limiter: anyio.CapacityLimiter, turn: Turn, call: ToolCall, spec: ToolSpec) -> None:
         async with limiter:
@@ -245,7 +247,7 @@ class Caller:
         context = self._context(turn, call, spec, key)
         token = CURRENT_CALL.set(context.info)
         try:
-            tool = await self._toolbox.get(call.tool)
+            tool = await self._toolbox.get(spec.by or call.tool)
             result: ToolResult = await tool.run(call, context)
         finally:
             CURRENT_CALL.reset(token)
@@ -268,7 +270,7 @@ class Caller:
         return None
 
     async def _verify(self, turn: Turn, call: ToolCall, spec: ToolSpec) -> tuple[ToolResult, Usage]:
-        tool = await self._toolbox.get(call.tool)
+        tool = await self._toolbox.get(spec.by or call.tool)
         context = self._context(turn, call, spec, turn.state.started[call.id])
         result: ToolResult = await tool.verify(call, context)
         return result, Usage()
@@ -278,7 +280,7 @@ class Caller:
         deadline = self._clock.now() + spec.timeout
         label = made_private(turn.state.label.join(call.influence), spec, work.info.principal)
         ids = work.info.id, work.info.session, work.info.principal
-        return CallContext(CallInfo(call.id, key, *ids, deadline, label), work)
+        return CallContext(CallInfo(call.id, key, *ids, deadline, label, conversation=work.conversation), work)
 
     async def _finish(
         self, turn: Turn, call: ToolCall, result: ToolResult, seconds: float, usage: Usage = NO_USAGE, handle: str = ""

@@ -18,8 +18,8 @@ from gitu_core.model.chat import Candidate, ModelMessage, ModelRequest, RouteTas
 from gitu_core.model.label import join_all
 from gitu_core.model.measure import BYTES_A_TOKEN, tokens_of
 from gitu_core.model.prices import cost_of, worst_case, worst_cost
+from gitu_core.model.spec import ToolSpec
 from gitu_core.model.steps import ModelAnswered, ModelAsked, ModelFailed
-from gitu_core.model.tooling import ToolSpec
 from gitu_core.model.turn import AnswerDelta, ModelChosen
 from gitu_core.runtime.assemble import Assembler
 from gitu_core.runtime.context import fit, system_message

@@ -14,8 +14,9 @@ from gitu_core.model.audience import audience, readable, with_reader
 from gitu_core.model.chat import ModelMessage
 from gitu_core.model.label import Label, join_all
 from gitu_core.model.message import Text
+from gitu_core.model.spec import ToolSpec
 from gitu_core.model.steps import CallDecided, Noted
-from gitu_core.model.tooling import ToolCall, ToolResult, ToolSpec
+from gitu_core.model.tooling import ToolCall, ToolResult
 from gitu_core.model.turn import ToolFinished, ToolStarted, TurnEvent, TurnFinished
 
 if TYPE_CHECKING:

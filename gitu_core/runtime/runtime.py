@@ -153,7 +153,7 @@ class Runtime:
 
     async def _loop(self, turn: Turn) -> Reply:
         state, profile = turn.state, turn.work.profile
-        tools = self._toolbox.specs(profile)
+        tools = self._toolbox.specs(profile, turn.work.tools)
         corrections = 0
         while True:
             answer = state.answer

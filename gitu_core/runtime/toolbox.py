@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from gitu_core.contracts.base import Contribution
 from gitu_core.contracts.ports import Offer, Registry
 from gitu_core.errors import ManifestError, ToolError
 from gitu_core.manifest import Manifest
@@ -38,8 +39,9 @@ class Toolbox:
         self._profile_of = profile_of
         self._specs: dict[object, tuple[Sequence[Offer] | None, tuple[ToolSpec, ...]]] = {}
 
-    def specs(self, profile: Profile) -> tuple[ToolSpec, ...]:
-        """What the profile may use, by name; the same tuple while nothing changed."""
+    def specs(self, profile: Profile, brought: Sequence[ToolSpec] = ()) -> tuple[ToolSpec, ...]:
+        """What the profile may use, by name; the same tuple while nothing changed. Behind it what a message *brought*,
+        as far as the profile may use that and nothing else is called so."""
         offers, key = self._registry.offers("tool"), (*profile.tools, None, *profile.delegates, profile.outside)
         among, specs = self._specs.get(key, (None, ()))
         if among is not offers:
@@ -47,9 +49,21 @@ class Toolbox:
             found += [delegate_spec(self._profile_of(name)) for name in profile.delegates]
             found += [LOOK_SPEC] if profile.outside == "handles" else []
             by_name = {spec.name: spec for spec in found}
-            specs = tuple(by_name[name] for name in sorted(by_name))
+            specs = tuple(by_name[name] for name in sorted(by_name) if not by_name[name].hidden)
             self._specs[key] = offers, specs
-        return specs
+        return (*specs, *self._brought(profile, brought, {spec.name for spec in specs})) if brought else specs
+
+    def carriers(self) -> dict[str, Offer]:
+        """The tools that carry out what messages bring, by name."""
+        return {each.contribution.name: each for each in self._registry.offers("tool") if self._spec(each).hidden}
+
+    def _brought(self, profile: Profile, brought: Sequence[ToolSpec], taken: set[str]) -> Iterator[ToolSpec]:
+        """Those of the tools that a message brought for which there is somebody who carries them out."""
+        carriers = self.carriers()
+        for spec in brought:
+            carrier = carriers.get(spec.by) if spec.name not in taken else None
+            if carrier and _offered(Offer(carrier.plugin, Contribution("tool", spec.name)), profile.tools):
+                yield spec
 
     def _spec(self, offer: Offer) -> ToolSpec:
         try:
@@ -57,6 +71,8 @@ class Toolbox:
         except msgspec.ValidationError as error:
             raise ManifestError(f"tool {offer.contribution.name}: {error}", plugin=offer.plugin,
                                 hint="rewrite the manifest with: gitu manifest") from error  # fmt: skip
+        if spec.by or spec.heeds:  # that is for what messages bring: no plugin says so of its own tools
+            spec = msgspec.structs.replace(spec, by="", heeds=())
         manifest = self._registry.manifest(offer.plugin)
         if manifest is None:
             return spec

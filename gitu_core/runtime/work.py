@@ -10,7 +10,7 @@ import anyio
 
 from gitu_core.config import Profile
 from gitu_core.contracts.ports import Approval, Record
-from gitu_core.model import Conversation, ModelMessage, TurnEvent, TurnInfo
+from gitu_core.model import Conversation, ModelMessage, ToolSpec, TurnEvent, TurnInfo
 
 if TYPE_CHECKING:
     from gitu_core.runtime.turn import Turn
@@ -35,7 +35,7 @@ class Work:
     needed, the turn waits for it outside of memory; `approvals` are the questions that it asked earlier, `worker` is
     who goes on with a turn that was cut off (empty: the process that was in it, since the store failed), `again` tells
     that there is something to go on with; `kept` collects what is recorded; `given` stands for a message that may not
-    be on disk yet (see `Landing`)."""
+    be on disk yet (see `Landing`); `tools` are those that the message brought."""
 
     info: TurnInfo
     person: str
@@ -59,6 +59,7 @@ class Work:
     given: Any = None
     root: str = ""
     message: str = ""
+    tools: tuple[ToolSpec, ...] = ()
 
     def __post_init__(self) -> None:
         self.root, self.message = self.root or self.info.id, self.message or self.info.cause

@@ -14,7 +14,7 @@ from gitu_core.contracts.ports import HistoryEntry, Session, StepEntry
 from gitu_core.errors import GituError, InputError
 from gitu_core.gateway import Past, turns_of
 from gitu_core.hookspecs import HOOKS
-from gitu_core.model import ModelInfo, ModelMessage, RouteTask, TurnInfo, user  # fmt: skip
+from gitu_core.model import ModelInfo, ModelMessage, RouteTask, ToolSpec, TurnInfo, user  # fmt: skip
 from gitu_core.model.steps import Begun, ModelAsked, Parked, Resumed
 from gitu_core.runtime.toolbox import Toolbox
 from gitu_core.store.cache import Tail
@@ -47,7 +47,8 @@ async def export(gitu: Gitu, id: str = "", *, content: bool = True) -> Export:
     found = without_secrets(
         Export(
             FORMAT, __version__, house.clock.now(), session.id, tuple(turns), tuple(map(_said, said)), profiles,
-            _tools(house, profiles), await _models(house, turns), _hooks(house),
+            _tools(house, profiles, {spec.by for turn in turns for spec in turn.tools}),
+            await _models(house, turns), _hooks(house),
         ),
         known_secrets(house),
     )  # fmt: skip
@@ -111,6 +112,7 @@ async def _turn(house: House, id: str, session: Session, history: Sequence[Histo
         first.info if isinstance(first, Begun) else info, _recorded(entries), session.person, ask,
         message.conversation if message is not None else None, tuple(await house.store.approvals(turn=id)),
         tuple(_inner(turn, steps, info) for turn, steps in inner.items()),
+        tools=message.tools if message is not None else (),
     )  # fmt: skip
 
 
@@ -161,14 +163,18 @@ def _profiles(house: House, turns: Sequence[RecordedTurn]) -> dict[str, Profile]
     return found
 
 
-def _tools(house: House, profiles: dict[str, Profile]) -> tuple[OfferedTool, ...]:
-    """The tools that the profiles may use, as the registry offers them."""
+def _tools(house: House, profiles: dict[str, Profile], carriers: set[str]) -> tuple[OfferedTool, ...]:
+    """The tools that the profiles may use, as the registry offers them, and those that carried out what messages
+    brought."""
     box, found = Toolbox(house.registry, house.profile), list[OfferedTool]()
     used = [spec for profile in profiles.values() for spec in box.specs(profile)]
     for offer in house.registry.offers("tool"):
         for spec in box.specs(Profile(tools=(f"{offer.plugin}:{offer.contribution.name}",))):
             if spec in used:
                 found.append(OfferedTool(offer.plugin, offer.contribution.name, spec))
+    hidden = [offer for name, offer in box.carriers().items() if name in carriers]
+    found += [OfferedTool(each.plugin, each.contribution.name, msgspec.convert(each.contribution.spec, ToolSpec))
+              for each in hidden]  # fmt: skip
     return tuple(found)
 
 

@@ -30,7 +30,8 @@ class Recorded(Value, frozen=True):
 class RecordedTurn(Value, frozen=True):
     """A turn. `ask` is the message it answers, where it is known; a turn that runs inside of another one gets its task
     from that one. `approvals` are the questions it asked, in the state they are in now. `read` are digests of what its
-    models read, by the ids of messages and the names of tools: steps do not hold it."""
+    models read, by the ids of messages and the names of tools: steps do not hold it. `tools` are those that the
+    message brought."""
 
     info: TurnInfo
     steps: tuple[Recorded, ...]
@@ -40,6 +41,7 @@ class RecordedTurn(Value, frozen=True):
     approvals: tuple[Approval, ...] = ()
     inner: tuple[RecordedTurn, ...] = ()
     read: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    tools: tuple[ToolSpec, ...] = ()
 
 
 class Said(Value, frozen=True):

@@ -210,7 +210,7 @@ class _Player:
         recorded, root = self._stage.root.recorded, self._stage.root
         work = Work(
             recorded.info, recorded.person, self._ask, self._profile(recorded.info.profile), recorded.conversation,
-            parks=self._parks(), approvals=self._approvals(),
+            parks=self._parks(), approvals=self._approvals(), tools=recorded.tools,
         )  # fmt: skip
         if _structured(root):
             work.schema, work.check = {}, stands.checker(root)

@@ -9,7 +9,7 @@ import msgspec
 
 from gitu_core import Gitu, Limits, Profile
 from gitu_core.errors import GituError
-from gitu_core.model import Answer, CallDelta, Finish, ToolCall, Usage
+from gitu_core.model import Answer, CallDelta, Finish, ToolCall, ToolResult, ToolSpec, Usage
 from gitu_core.testing import RecordingAdapter, ScriptedModel, call, export
 from gitu_core.testing.replay.file import Export
 from tests.replay.shapes.around import ALL, answered, shape, told
@@ -151,14 +151,14 @@ async def nobody_answers() -> Export:
 
 
 @asynccontextmanager
-async def on(adapter: RecordingAdapter, model: object, **options: object):
+async def on(adapter: RecordingAdapter, model: object, *tools: object, **options: object):
     """An assistant on one channel."""
 
     class Plugin:
         def gitu_adapters(self):
             return [adapter]
 
-    gitu = Gitu(model=model, tools=ALL, plugins=[Plugin()], use=["*"], **options)  # type: ignore[arg-type]
+    gitu = Gitu(model=model, tools=[*ALL, *tools], plugins=[Plugin()], use=["*"], **options)  # type: ignore[arg-type]
     async with gitu, anyio.create_task_group() as group:
         group.start_soon(gitu.serve)
         yield gitu
@@ -188,3 +188,24 @@ async def structured_after_corrections() -> Export:
 @shape
 async def never_as_it_should_be() -> Export:
     return await fitted("three", {"a": "three"}, "[")
+
+
+class _Carrier:
+    spec = ToolSpec("carrier", "Carries out what messages bring.", hidden=True)
+
+    async def run(self, call: ToolCall, context: object) -> ToolResult:
+        """Does it."""
+        return ToolResult(content=call.tool)
+
+    async def verify(self, call: ToolCall, context: object) -> ToolResult:
+        """Knows nothing."""
+        return ToolResult("unknown")
+
+
+@shape
+async def tools_that_the_message_brought() -> Export:
+    adapter, spec = RecordingAdapter(), ToolSpec("test__open", "Opens.", effects=("execute",), by="carrier")
+    model = ScriptedModel([call("test__open", what=1), "done"])
+    async with on(adapter, model, _Carrier()) as gitu:
+        await adapter.talk("go", tools=(spec,))
+        return await export(gitu)
