@@ -24,7 +24,7 @@ from gitu_core.contracts.ports import (
     Sessions,
 )  # fmt: skip
 from gitu_core.contracts.ports import Workers as WorkersPort
-from gitu_core.errors import Denied, GituError, InputError, StoreError
+from gitu_core.errors import Denied, GituError, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.answers import recalled
 from gitu_core.gateway.commands import AGAIN, ONCE, Commands, Spent, Status
@@ -153,8 +153,6 @@ class Gateway:
         message, who = normalise(message), speaker.person
         session = await self._sessions.session_for(message.conversation, who.id, options.profile or self._profile)
         vouched = self.identity.vouches(message.conversation.channel, speaker.trust)
-        if message.tools and not vouched:
-            raise InputError("anybody may have brought these tools", hint="bring tools on a trusted channel only")
         at, label = message.at or self._clock.now(), label_of(message, who.id, vouched)
         # Its id is given here: nobody outside may choose one that others have.
         message = msgspec.structs.replace(message, id=self._clock.new_id(), label=label, at=at)

@@ -88,7 +88,10 @@ def split(text: str) -> tuple[str, str]:
 
 def label_of(message: Message, person: str, vouched: bool = True) -> Label:
     """Who wrote a message and who may see it: what is said in private only its author, in a group whoever is there as
-    well. Where nobody vouches for its author, somebody outside may have written it in their name."""
+    well. Where nobody vouches for its author, somebody outside may have written it in their name, and it brings no
+    tools: `InputError`."""
+    if message.tools and not vouched:
+        raise InputError("anybody may have brought these tools", hint="bring tools on a trusted channel only")
     where, label = message.conversation, message.label.join(private_to(person))
     if where.kind == "group":
         who = user(person)

@@ -74,7 +74,7 @@ async def test_a_tool_of_the_assistant_asks_first_and_the_next_message_answers(p
         assert "(yes / no" in first
         said += [{"role": "assistant", "content": first}, user("no")]
         second = (await ai.chat.completions.create(model="gitu", messages=said)).choices[0].message.content
-        assert second != first
+        assert "the user said no" in (second or ""), "what came of it is the answer"
         assert await place.gitu.approvals("local") == []
 
 
@@ -97,7 +97,7 @@ async def test_what_was_said_elsewhere_is_handed_over_once(place: Whole) -> None
         ({"messages": [{"role": "assistant", "content": "x"}]}, "words of the user"),
         ({"messages": [{"role": "user", "content": "  "}]}, "words of the user"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "image_url"),
-        ({"messages": [user("x")], "tools": [{"type": "function"}]}, "tools of its own"),
+        ({"messages": [user("x")], "tools": [{"type": "function"}]}, "missing required field `function`"),
         ({"messages": [{"role": "king", "content": "x"}]}, "does not fit"), ({}, "does not fit"),
     ],
 )  # fmt: skip

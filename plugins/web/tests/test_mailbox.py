@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from gitu_core.contracts import Conversation, Label, Outgoing, Text
+from gitu_core.contracts import Ask, Conversation, Label, Outgoing, Text
 from gitu_core.errors import InputError, NotReady
 from gitu_web.mailbox import DAY, Kept, Mailboxes
 from gitu_web.protocol import Letter
@@ -265,5 +265,20 @@ async def test_what_a_message_led_to_is_found() -> None:
     boxes = Mailboxes(Store())
     for number in range(60):
         await boxes.put(told(f"m{number}", cause=f"c{number % 20}"))
-    assert texts(await boxes.caused("ana", "c19")) == ["m39", "m59"]
-    assert texts(await boxes.caused("ana", "nothing")) == []
+    assert texts(await boxes.answers("ana", "c19", "k", "")) == ["m19", "m39", "m59"]
+    assert texts(await boxes.answers("ana", "nothing", "k", "")) == []
+
+
+async def test_what_an_answer_led_to_is_what_came_of_the_question() -> None:
+    boxes = Mailboxes(Store())
+    question = Outgoing("q", "q", Conversation("web", "ana"), (Ask("q", "may I?", ("yes", "no")),), cause="1-1")
+    for say in (said("one"), question, said("yes"), told("it is done", cause="1-1"), said("more"),
+                told("late", cause="1-1"), told("first", cause="0-1"), told("second", cause="2-1")):  # fmt: skip
+        if isinstance(say, Outgoing):
+            await boxes.put(say)
+        else:
+            await boxes.hold("ana", say, Label(), taken)
+    assert [len(each.parts) for each in await boxes.answers("ana", "1", "one", "")] == [1, 1, 1]
+    assert texts(await boxes.answers("ana", "2", "yes", "")) == ["it is done", "second"]
+    assert texts(await boxes.answers("ana", "2", "more", "")) == ["late", "second"]
+    assert texts(await boxes.answers("ana", "2", "more", "other chat")) == ["second"]

@@ -18,6 +18,7 @@ from gitu_core.testing import FunctionModel, call
 from gitu_web.adapter import WebAdapter
 from gitu_web.auth.doors import Doors
 from gitu_web.auth.making import doors_of
+from gitu_web.functions import Carrier
 
 from .around import free_port
 
@@ -70,6 +71,10 @@ class _On:
         facets = {name: getattr(host, name) for name in ("kv", "blobs", "admin", "log")}
         self.host = SimpleNamespace(plugin="web", config=self.config, **facets)
         return [WebAdapter(cast(Host, self.host))]
+
+    def gitu_tools(self, host: Host) -> list[Carrier]:
+        """What carries out the functions of programs."""
+        return [Carrier(host)]
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gitu_core.contracts import Adapter, Command, Host
+    from gitu_core.contracts import Adapter, Command, Host, Tool
 
 
 def gitu_adapters(host: Host) -> Sequence[Adapter]:
@@ -21,3 +21,10 @@ def gitu_commands(host: Host) -> Sequence[Command]:
     from gitu_web.auth.commands import make_commands
 
     return make_commands(host)
+
+
+def gitu_tools(host: Host) -> Sequence[Tool]:
+    """What carries out the functions that programs bring."""
+    from gitu_web.functions import Carrier
+
+    return [Carrier(host)]

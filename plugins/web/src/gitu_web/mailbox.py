@@ -19,7 +19,7 @@ from urllib.parse import quote
 import anyio
 import msgspec
 
-from gitu_core.contracts import Entry, Kv, Label, Outgoing, Part, new_id
+from gitu_core.contracts import Ask, Entry, Kv, Label, Outgoing, Part, new_id
 from gitu_web.hub import Hub
 from gitu_web.protocol import Letter
 
@@ -239,13 +239,20 @@ class Mailboxes:
         number = max(box.low - 1, box.end - count)
         return box.cursor(number)
 
-    async def caused(self, person: str, cause: str) -> list[Letter]:
-        """What the assistant said because of one message."""
-        box = await self._box(person)
-        found = [letter for _, letter in box.recent if letter.cause == cause]
-        if found or not box.recent or box.recent[0][0] <= box.low:
-            return found
-        return [each for _, each in await self._from(box, person, box.low - 1, self._kept) if each.cause == cause]
+    async def answers(self, person: str, cause: str, key: str, chat: str) -> list[Letter]:
+        """What the assistant said because of the message that it knows as *cause*, and the person said under *key*.
+        Where that answered a question, it goes on with the message that the question came of."""
+        box, found, causes = await self._box(person), list[Letter](), {cause}
+        start = box.keys.get(f"in:{key}", box.low - 1)
+        for number, letter in box.recent:
+            if number <= start and letter.chat == chat and any(isinstance(part, Ask) for part in letter.parts):
+                causes.add(letter.cause)
+        for _, letter in await self._from(box, person, start, self._kept):
+            if letter.chat == chat and letter.kind == "said":
+                causes = {cause}  # what is answered from here on, is said to that
+            elif letter.cause in causes:
+                found.append(letter)
+        return found
 
     async def _from(self, box: Box, person: str, start: int, limit: int) -> list[tuple[int, Letter]]:
         end = box.end

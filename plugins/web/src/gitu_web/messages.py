@@ -145,7 +145,7 @@ async def post(request: Request) -> Response:
     with anyio.move_on_after(max(0.0, min(given.wait, LONGEST_WAIT)) or 0.001):
         await site.inbox.finished(receipt.id)
         taken.complete = True
-    taken.messages = await site.boxes.caused(visitor.person, receipt.id)
+    taken.messages = await site.boxes.answers(visitor.person, receipt.id, key, given.chat)
     return _json(taken, 200 if taken.complete else 202)
 
 
@@ -241,7 +241,7 @@ async def _answered(site: Site, visitor: Visitor, taken: Taken, chat: str, live:
                 frame = live.frames.popleft()
                 if getattr(frame, "chat", None) == chat and not isinstance(frame, Ended):
                     yield _event(frame)
-            for letter in await site.boxes.caused(visitor.person, taken.id):
+            for letter in await site.boxes.answers(visitor.person, taken.id, taken.key, chat):
                 if letter.cursor not in given:
                     given.add(letter.cursor)
                     yield _event(letter)

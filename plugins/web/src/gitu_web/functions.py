@@ -1,0 +1,226 @@
+"""Functions that a program brings with a request: the assistant calls them, and the program carries them out.
+
+A call lies in the store until the program's next request says what came of it, so that neither side has to stay
+connected, and a call that a crash cut off is not made twice: it has the same id afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+from urllib.parse import quote
+
+import anyio
+import msgspec
+
+from gitu_core.contracts import Context, Effect, Entry, Host, Kv, ToolCall, ToolResult, ToolSpec, from_outside, outside
+from gitu_core.errors import InputError, ToolError, Unknown
+from gitu_web.visitor import CHANNEL
+
+CARRIER = "web_function"
+"""The tool that carries such calls out."""
+
+PREFIX = f"{CHANNEL}__"
+LONGEST_NAME = 64 - len(PREFIX)
+MOST, DAY = 128, 86_400.0
+
+WAIT = 600.0
+"""Seconds that a program may take for a call; a turn may have less."""
+
+LOOK = 1.0
+"""Seconds after which whoever waits looks into the store, whether or not somebody told: another process may have."""
+
+_rung: dict[tuple[int, str], list[Callable[[], None]]] = {}
+
+
+class Declared(msgspec.Struct, forbid_unknown_fields=True):
+    """What a function does, as tools of the assistant say it. One that is declared is decided about like them: what
+    others wrote never makes the assistant call it, unless it only reads."""
+
+    effects: tuple[Effect, ...] = ("execute",)
+    roles: dict[str, str] = {}
+    asked: tuple[str, ...] = ()
+
+
+class Function(msgspec.Struct):
+    """A function of a program. `parameters` is a JSON Schema of the type object."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = {}
+
+
+class Brought(msgspec.Struct):
+    """A tool of a request. What stands under ``x-gitu`` is for the assistant alone."""
+
+    type: Literal["function"]
+    function: Function
+    declared: Declared | None = msgspec.field(default=None, name="x-gitu")
+
+
+class Waiting(msgspec.Struct):
+    """A call that the program has to carry out, or did. `receipt` and `key` are of the request that was told of it;
+    `result` is what came of it, said by `device`. It is `left` where the program went on without saying so."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+    chat: str
+    at: float
+    receipt: str = ""
+    key: str = ""
+    result: str | None = None
+    device: str = ""
+    left: bool = False
+
+    @property
+    def open(self) -> bool:
+        """True while nothing is known of it."""
+        return self.result is None and not self.left
+
+
+def spec_of(brought: Brought, device: str) -> ToolSpec:
+    """A function of the program on a device as a tool of a message. `InputError` where it can be none."""
+    function, declared = brought.function, brought.declared
+    schema = {"type": "object", "properties": {}} | function.parameters
+    if not function.name or len(function.name) > LONGEST_NAME or schema["type"] != "object":
+        raise InputError(f"the function {function.name[:100]!r} cannot be called", field="tools",
+                         hint=f"its name has 1 to {LONGEST_NAME} characters, its parameters are an object")  # fmt: skip
+    # One that says nothing answers for itself: what its own program gave may lead to more calls of it.
+    heeds = () if declared else (outside(origin(device)),)
+    declared = declared or Declared()
+    return ToolSpec(
+        PREFIX + function.name, function.description or function.name, schema, declared.effects, declared.roles,
+        asked=declared.asked, by=CARRIER, heeds=heeds, timeout=WAIT, audience="self", private=True, verifiable=True,
+    )  # fmt: skip
+
+
+def origin(device: str) -> str:
+    """Who wrote what a program says of its functions."""
+    return f"program:{device}"
+
+
+class Functions:
+    """The calls of programs' functions, of all people."""
+
+    def __init__(self, kv: Kv) -> None:
+        self._kv, self._lock = kv, anyio.Lock()
+
+    async def open(self, person: str, chat: str) -> list[Waiting]:
+        """The calls of a chat that wait for the program, oldest first."""
+        return sorted((each for each in await self._all(person) if each.chat == chat and each.open), key=_age)
+
+    async def told(self, person: str, calls: Sequence[Waiting], receipt: str, key: str) -> None:
+        """The program is told of calls, in the answer to a request."""
+        for each in calls:
+            await self._change(person, each.id, receipt=receipt, key=key)
+
+    async def done(self, person: str, device: str, results: dict[str, str]) -> list[Waiting]:
+        """Notes what came of calls, by their ids; gives those calls that are known. What is known already stays."""
+        found = [each for each in await self._all(person) if each.id in results]
+        for each in found:
+            await self._change(person, each.id, result=results[each.id], device=device)
+        _ring(person)
+        return found
+
+    async def leave(self, person: str, chat: str) -> None:
+        """The program goes on in a chat: what it did not say by now, it never will."""
+        for each in await self.open(person, chat):
+            await self._change(person, each.id, left=True)
+        _ring(person)
+
+    async def _all(self, person: str) -> list[Waiting]:
+        """All calls that are kept: open ones for a day, others as long as somebody may ask again."""
+        found, now = [], time.time()
+        for entry in await self._kv.list(_folder(person), person):
+            call = msgspec.convert(entry.value, Waiting)
+            if now - call.at < (DAY if call.open else 2 * WAIT):
+                found.append(call)
+            else:
+                await self._kv.delete(entry.key)
+        return found
+
+    async def _change(self, person: str, id: str, **fields: Any) -> None:
+        """Changes a call that is still open: what is known of one stays."""
+        async with self._lock:
+            entry = await self._kv.get(_folder(person) + id)
+            if entry is not None and (call := msgspec.convert(entry.value, Waiting)).open:
+                value = msgspec.to_builtins(msgspec.structs.replace(call, **fields))
+                await self._kv.put(msgspec.structs.replace(entry, value=value))
+
+
+class Carrier:
+    """Hands calls of functions to the program that brought them, and waits for what comes of them (a `Tool`)."""
+
+    spec = ToolSpec(
+        CARRIER, "Hands calls of functions that a program brought to that program.", effects=("execute",), hidden=True,
+        verifiable=True, timeout=WAIT, audience="self",
+    )  # fmt: skip
+
+    def __init__(self, host: Host) -> None:
+        self._kv = host.kv
+
+    async def run(self, call: ToolCall, context: Context) -> ToolResult:
+        """Waits until the program said what came of it. The same call again is the same one."""
+        info, where = context.info, context.info.conversation
+        if where is None or where.channel != CHANNEL:
+            raise ToolError(f"{call.tool} was not brought by a program", hint="do it another way")
+        key = _folder(where.id) + call.id
+        if await self._kv.get(key) is None:
+            name = call.tool.removeprefix(PREFIX)
+            waiting = Waiting(call.id, name, call.arguments, where.thread, time.time())
+            await self._kv.put(Entry(key, msgspec.to_builtins(waiting), where.id, info.label))
+        _ring(where.id)
+        return await self._result(where.id, key)
+
+    async def verify(self, call: ToolCall, context: Context) -> ToolResult:
+        """The same, for a call that a crash cut off. One that no program can have heard of was not made."""
+        where = context.info.conversation
+        if where is None or await self._kv.get(_folder(where.id) + call.id) is None:
+            raise ToolError(f"{call.tool} was never handed over", hint="call it again")
+        return await self._result(where.id, _folder(where.id) + call.id)
+
+    async def _result(self, person: str, key: str) -> ToolResult:
+        with listening(person) as news:
+            while (entry := await self._kv.get(key)) is not None:
+                call = msgspec.convert(entry.value, Waiting)
+                if call.result is not None:
+                    return ToolResult(content=call.result, label=from_outside(origin(call.device)))
+                if call.left:
+                    break
+                with anyio.move_on_after(LOOK):
+                    await news.wait()
+                news.clear()
+        raise Unknown("the program went on without saying what came of it", hint="ask, if it matters")
+
+
+@contextmanager
+def listening(person: str, more: Callable[[], None] | None = None) -> Iterator[asyncio.Event]:
+    """An event that is set (and *more* called) whenever something is new about the calls of a person."""
+    news = asyncio.Event()
+    mine = [news.set, *([more] if more else [])]
+    heard = _rung.setdefault(where := (id(asyncio.get_running_loop()), person), [])
+    heard += mine
+    try:
+        yield news
+    finally:
+        for each in mine:
+            heard.remove(each)
+        if not heard:
+            _rung.pop(where, None)
+
+
+def _ring(person: str) -> None:
+    for each in tuple(_rung.get((id(asyncio.get_running_loop()), person), ())):
+        each()
+
+
+def _folder(person: str) -> str:
+    return f"functions/{quote(person, safe='')}/"
+
+
+def _age(call: Waiting) -> tuple[float, str]:
+    return call.at, call.id
