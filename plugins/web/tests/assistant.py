@@ -11,8 +11,9 @@ from typing import Any, cast
 
 from gitu_core import Gitu
 from gitu_core.contracts import Host, ModelEvent, ModelRequest
-from gitu_core.testing import FunctionModel
+from gitu_core.testing import FunctionModel, call
 from gitu_web.adapter import WebAdapter
+from gitu_web.functions import Carrier
 
 from .around import Known
 
@@ -43,11 +44,21 @@ class On:
         )
         return [WebAdapter(cast(Host, around), Known())]
 
+    def gitu_tools(self, host: Host) -> list[Carrier]:
+        """What carries out the functions of programs."""
+        return [Carrier(host)]
+
+
+def answer(request: ModelRequest) -> Any:
+    """Calls a function where it is asked to; counts else."""
+    text = request.messages[-1].text
+    return call("web__send", to="bob") if text.startswith("call") else f"{text}: {WORDS}"
+
 
 async def main(port: int, home: str) -> None:
     """Serves until it is ended."""
-    model: Any = Slow(lambda request: f"{request.messages[-1].text}: {WORDS}")
-    async with Gitu(model=model, plugins=[On(port)], use=[], home=home, config=f"{home}/gitu.toml") as gitu:
+    model: Any = Slow(answer)
+    async with Gitu(model=model, plugins=[On(port)], use=["*"], home=home, config=f"{home}/gitu.toml") as gitu:
         await gitu.serve("web")
 
 

@@ -120,3 +120,11 @@ async def test_a_request_that_is_sent_again_under_its_key_is_the_same_one(place:
         assert found == ["you said: once"] * 2
         (session,) = await place.gitu.sessions("local")
         assert session.messages == 2
+
+
+async def test_over_rest_too_the_answer_to_a_yes_is_what_came_of_it(place: Whole) -> None:
+    async with await place.client() as http:
+        for text, found in (("look at the page", "May I use post?"), ("no", "the user said no")):
+            told = (await http.post("/v1/messages", json={"text": text, "wait": 30})).json()
+            assert told["complete"]
+            assert found in str(told["messages"])

@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
+import httpx
 import pytest
 
 from gitu_web.client import Client
@@ -17,6 +19,7 @@ from .around import free_port, up
 from .assistant import WORDS
 
 pytestmark = pytest.mark.anyio
+Said = dict[str, Any]
 
 
 def start(port: int, home: Path) -> subprocess.Popen[bytes]:
@@ -65,6 +68,48 @@ async def test_an_answer_that_was_cut_off_comes_once_and_whole(tmp_path: Path, m
                 async for letter in other.letters():
                     seen.append(letter.text)
         assert seen == [text for lap in range(3) for text in (f"count {lap}", f"count {lap}: {WORDS}")]
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+async def test_a_call_of_a_programs_function_is_made_once_whenever_the_process_dies(tmp_path: Path) -> None:
+    """While the program is at work, and right after it said what came of it."""
+    (tmp_path / "gitu.toml").write_text('lease_seconds = 2\n[channels.web]\naccess = "open"\n')
+    port = free_port()
+    process, said = start(port, tmp_path), list[Said]()
+    send = {"type": "function", "function": {"name": "send", "parameters": {"type": "object", "properties": {}}}}
+
+    async def ask(http: httpx.AsyncClient, said: list[Said], key: str = "") -> Said:
+        body, headers = {"messages": said, "tools": [send]}, {"idempotency-key": key} if key else {}
+        response = await http.post("/v1/chat/completions", json=body, headers=headers)
+        assert response.status_code == 200, response.text
+        found: Said = response.json()["choices"][0]["message"]
+        return found
+
+    try:
+        await up(port)
+        headers = {"authorization": "Bearer ana-phone"}
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=40) as http:
+            for lap in range(2):
+                said.append({"role": "user", "content": f"call {lap}"})
+                said.append(await ask(http, said, f"k{lap}"))
+                process.kill()
+                process.wait()
+                process = start(port, tmp_path)
+                await up(port)
+                assert await ask(http, said[:-1], f"k{lap}") == said[-1], "it is the same call"
+                (made,) = said[-1]["tool_calls"]
+                said.append({"role": "tool", "tool_call_id": made["id"], "content": f"sent {lap}"})
+                with anyio.move_on_after(0.3):
+                    await ask(http, said)  # it dies while it answers
+                process.kill()
+                process.wait()
+                process = start(port, tmp_path)
+                await up(port)
+                said.append(await ask(http, said))
+                assert said[-1]["content"] == f"sent {lap}: {WORDS}"
     finally:
         process.kill()
         process.wait()
