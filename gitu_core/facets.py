@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from anyio import CapacityLimiter
 
     from gitu_core.config import SecretSource
-    from gitu_core.contracts.ports import PluginState
     from gitu_core.manifest import Manifest
 
 
@@ -40,9 +39,6 @@ class Parts(Whole, Protocol):
     async def tell(self, id: str, text: str, person: str) -> None:
         """Tells a person something, once under one id."""
 
-
-CORE = "gitu"
-"""The owner of what the core itself keeps in the plugins' store; no plugin may have this id."""
 
 SOON, LONGEST_CHAIN = 2.0, 100
 """Timers that set each other within so many seconds are a chain, which may be so long."""
@@ -348,19 +344,3 @@ _FACETS: dict[str, Callable[[Parts, Manifest], Any]] = {
     "http": HttpFacet, "files": FilesFacet, "notify": NotifyFacet, "ask": AskFacet, "schedule": ScheduleFacet,
     "admin": lambda house, manifest: Overseer(house, manifest.id),
 }  # fmt: skip
-
-
-class StateVersions:
-    """Keeps the version of each plugin's stored state beside that state."""
-
-    def __init__(self, store: PluginState) -> None:
-        self._store = store
-
-    async def read(self, plugin: str) -> int:
-        """The version that was written last; 0 = none yet."""
-        entry = await self._store.kv_get(CORE, f"state-version/{plugin}")
-        return entry.value if entry is not None and isinstance(entry.value, int) else 0
-
-    async def write(self, plugin: str, version: int) -> None:
-        """Keeps a version."""
-        await self._store.kv_put(CORE, Entry(f"state-version/{plugin}", version))

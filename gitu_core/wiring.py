@@ -22,10 +22,10 @@ from gitu_core.contracts import Channel, Dispatcher, Host
 from gitu_core.contracts.authority import Grant
 from gitu_core.contracts.budgets import Settled
 from gitu_core.contracts.host import Entry
-from gitu_core.contracts.ports import Approval, Record, Session, Store, UsageEntry
+from gitu_core.contracts.ports import CORE, Approval, Record, Session, Store, UsageEntry
 from gitu_core.contracts.scope import acting, person_of
 from gitu_core.errors import ConfigError, GituError, InputError, NotReady, PluginError, StoreError
-from gitu_core.facets import CORE, PluginHost, StateVersions
+from gitu_core.facets import PluginHost
 from gitu_core.failpoints import hit
 from gitu_core.gateway import APP, Board, Channels, Fallback, Gateway, Identity, Job, Keeper, LocalDispatcher, asked_as
 from gitu_core.gateway import Options as JobOptions
@@ -79,7 +79,7 @@ class House:
         self._own = {id for id, _ in local}
         self.registry = Registry(
             self.settings.folder, host_for=self._host_for, enabled=enabled_by(self.settings), builtin=built_in(),
-            local=local, versions=StateVersions(self.store), clock=self.clock, trusts=trusted_by(self.settings),
+            local=local, state=self.store, clock=self.clock, trusts=trusted_by(self.settings),
             workers=self.settings.plugins,
         )  # fmt: skip
         self.models = Models(self.registry, self.settings, self.clock, self.secrets.has, forbidden=self._forbidden)

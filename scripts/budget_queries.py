@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import ClauseElement, select, update
 
-from gitu_core.store import tables as t
 from scripts import phrases as q
+from scripts import tables as t
 
 ROW = "id person session turn plugin model owner input_tokens output_tokens cost at job"
 

@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as postgres_dialect
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.engine import Dialect
 
-from gitu_core.store import migrate, tables
-from scripts import queries
+from gitu_core.store import migrate
+from scripts import queries, tables
 
 TARGET = Path(__file__).resolve().parent.parent / "gitu_core/store/statements.json"
 DIALECTS: dict[str, Dialect] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import ClauseElement, or_, text
 
-from gitu_core.store import tables as t
 from scripts import phrases as q
+from scripts import tables as t
 
 ROW = "id person uses expires_at body"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import ClauseElement, bindparam, func, select, text
 
-from gitu_core.store import tables as t
 from scripts import phrases as q
+from scripts import tables as t
 
 _PERSON, _KEY = "id enabled created_at body", "tenant channel account"
 

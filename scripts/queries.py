@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ClauseElement, Integer, Text, bindparam, func, select, text, tuple_, update
 
-from gitu_core.store import tables as t
 from scripts import budget_queries, grant_queries, people_queries, work_queries
 from scripts import phrases as q
+from scripts import tables as t
 
 
 def statements(dialect: str) -> dict[str, ClauseElement]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import ClauseElement, bindparam, exists, func, null, select, text
 
-from gitu_core.store import tables as t
 from scripts import phrases as q
+from scripts import tables as t
 
 _ARMED, _RUNNING = text("state = 'armed'"), text("state = 'running'")
 _WAITING = text("state = 'pending'")

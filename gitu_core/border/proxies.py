@@ -47,16 +47,19 @@ class Proxy:
 @cache
 def proxy_class(plan: Plan) -> type[Proxy]:
     """The class of proxies for a contract."""
-    members: dict[str, Any] = {name: _member(method) for name, method in plan.methods.items()}
+    members: dict[str, Any] = {name: member_of(method) for name, method in plan.methods.items()}
     members.update(gitu_plan=plan, __doc__=plan.protocol.__doc__, __module__=plan.protocol.__module__)
     return type(f"Remote{plan.protocol.__name__}", (Proxy,), members)
 
 
-def _member(method: Method) -> Callable[..., Any]:
-    def streaming(self: Proxy, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        return self.gitu_calls.stream(self.gitu_ref, method, args, kwargs)
+def member_of(method: Method) -> Callable[..., Any]:
+    """The method of a stand-in that hands its calls to its `gitu_calls`, with its `gitu_ref`."""
 
-    async def unary(self: Proxy, *args: Any, **kwargs: Any) -> Any:
+    def streaming(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        items: AsyncIterator[Any] = self.gitu_calls.stream(self.gitu_ref, method, args, kwargs)
+        return items
+
+    async def unary(self: Any, *args: Any, **kwargs: Any) -> Any:
         return await self.gitu_calls.call(self.gitu_ref, method, args, kwargs)
 
     member: Callable[..., Any] = streaming if method.streams else unary

@@ -365,6 +365,10 @@ class Sessions(Protocol):
         """Ends every session that was last active before *before*; gives how many."""
 
 
+CORE = "gitu"
+"""The owner of what the core itself keeps in the plugins' store; no plugin may have this id."""
+
+
 class PluginState(Protocol):
     """The small store of each plugin."""
 

@@ -12,17 +12,6 @@ from gitu_core.gateway.pulse import Board
 from gitu_core.gateway.questions import asked_as
 
 __all__ = [
-    "APP",
-    "Board",
-    "Channels",
-    "Fallback",
-    "Gateway",
-    "Identity",
-    "Job",
-    "Keeper",
-    "LocalDispatcher",
-    "Options",
-    "Past",
-    "asked_as",
-    "turns_of",
-]
+    "APP", "Board", "Channels", "Fallback", "Gateway", "Identity", "Job", "Keeper", "LocalDispatcher", "Options",
+    "Past", "asked_as", "turns_of",
+]  # fmt: skip

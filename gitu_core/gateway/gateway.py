@@ -10,20 +10,9 @@ from typing import cast
 
 import msgspec
 
-from gitu_core.contracts import Adapter, Dispatcher
+from gitu_core.contracts import Adapter, Dispatcher, ports
 from gitu_core.contracts.authority import Grants
-from gitu_core.contracts.ports import (
-    Approval,
-    Clock,
-    Hooks,
-    InboxDone,
-    InboxEntry,
-    OutboxEntry,
-    Records,
-    Session,
-    Sessions,
-)  # fmt: skip
-from gitu_core.contracts.ports import Workers as WorkersPort
+from gitu_core.contracts.ports import Approval, InboxDone, InboxEntry, OutboxEntry, Session
 from gitu_core.errors import Denied, GituError, StoreError
 from gitu_core.failpoints import hit
 from gitu_core.gateway.answers import recalled
@@ -38,8 +27,7 @@ from gitu_core.gateway.permits import permits
 from gitu_core.gateway.questions import Questions, noted
 from gitu_core.gateway.queues import Lanes
 from gitu_core.gateway.shield import Shield
-from gitu_core.gateway.work import TurnRunner
-from gitu_core.gateway.worker import Worker
+from gitu_core.gateway.worker import TurnRunner, Worker
 from gitu_core.isolation import is_cancellation
 from gitu_core.model import Conversation, Message, Receipt, Reply, Text
 from gitu_core.model.message import same_author
@@ -63,8 +51,8 @@ class Gateway:
     """
 
     def __init__(
-        self, *, records: Records, workers: WorkersPort, identity: Identity, sessions: Sessions, hooks: Hooks,
-        turns: TurnRunner, clock: Clock, local: LocalDispatcher, profile: str, status: Status,
+        self, *, records: ports.Records, workers: ports.Workers, identity: Identity, sessions: ports.Sessions,
+        hooks: ports.Hooks, turns: TurnRunner, clock: ports.Clock, local: LocalDispatcher, profile: str, status: Status,
         spent: Spent, grants: Grants, hold: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._records = records

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from gitu_core.errors import InputError
-from gitu_core.gateway.jobs import Job
+from gitu_core.gateway.gateway import Gateway
 from gitu_core.model import Message, Receipt
-
-
-class Door(Protocol):
-    """What of the gateway an adapter needs."""
-
-    async def accept(self, message: Message) -> tuple[Job, bool]:
-        """Commits a message; gives its job, and whether it is new."""
-
-    def job(self, id: str) -> Job | None:
-        """The job with this receipt id while it waits or runs."""
 
 
 class AdapterInbox:
     """What an adapter gets (the contract `Inbox`): the gateway, seen from one channel."""
 
-    def __init__(self, gateway: Door, channel: str) -> None:
+    def __init__(self, gateway: Gateway, channel: str) -> None:
         self._gateway = gateway
         self._channel = channel
 

@@ -11,7 +11,7 @@ import anyio
 
 from gitu_core.contracts.ports import Approval, InboxEntry, Record
 from gitu_core.errors import NotReady
-from gitu_core.model import Message, Receipt, Reply, TurnEvent, TurnFinished, TurnInfo
+from gitu_core.model import Conversation, Message, Receipt, Reply, TurnEvent, TurnFinished, TurnInfo
 from gitu_core.secrecy import error_info
 
 APP = "app"
@@ -178,6 +178,11 @@ def failed(job: Job, error: BaseException) -> Reply:
     """The reply of a job that *error* kept from having one. Of an error that is not ours only its class is told."""
     turn, label = job.turn.id if job.turn else "", job.entry.message.label
     return Reply(turn, job.entry.session, "failed", error=error_info(error), label=label)
+
+
+def place_of(where: Conversation) -> tuple[str, str, str]:
+    """By what a conversation is known: its channel, its id and its thread."""
+    return where.channel, where.id, where.thread
 
 
 def dropped(message: Message) -> Job:

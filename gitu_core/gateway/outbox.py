@@ -22,7 +22,7 @@ from gitu_core.contracts import Adapter
 from gitu_core.contracts.ports import Clock, Hooks, OutboxEntry, Record, Records
 from gitu_core.errors import GituError, StoreError
 from gitu_core.failpoints import hit
-from gitu_core.gateway.jobs import Job
+from gitu_core.gateway.jobs import Job, place_of
 from gitu_core.gateway.live import Live
 from gitu_core.gateway.pieces import pieces
 from gitu_core.gateway.sending import FIRST_WAIT, GIVE_UP, LONGEST_WAIT, MOVED, NOTICE, RECHECK, Sender, lost_state
@@ -171,7 +171,7 @@ class Outbox:
 
     async def _tell(self, entry: OutboxEntry, delivery: Delivery) -> None:
         if entry.state == "unknown":
-            self._untold.add(_place(entry))
+            self._untold.add(place_of(entry.outgoing.conversation))
         if self._hooks.wants("gitu_delivered"):
             await self._hooks.observe("gitu_delivered", outgoing=entry.outgoing, delivery=delivery)
 
@@ -317,7 +317,7 @@ class Outbox:
         lost = msgspec.structs.replace(entry, state=lost_state(entry), detail="the process ended while it was sent")
         self._records.post(lost)
         if lost.state == "unknown":
-            self._untold.add(_place(entry))
+            self._untold.add(place_of(entry.outgoing.conversation))
 
     async def _send_due(self, adapter: Adapter, queue: _Queue, group: TaskGroup) -> None:
         """Begins to send what is due, one a conversation and many at once."""
@@ -410,18 +410,19 @@ class Outbox:
 
     async def look_for_unknown(self) -> None:
         """Finds on disk whom to tell that nobody knows whether something reached them."""
-        entries = await self._records.undelivered()
-        self._untold = {_place(entry) for entry in entries if entry.state == "unknown" and not entry.told}
+        self._untold = {place_of(each.outgoing.conversation) for each in await self._lost()}
+
+    async def _lost(self) -> list[OutboxEntry]:
+        return [each for each in await self._records.undelivered() if each.state == "unknown" and not each.told]
 
     async def notices(self, person: str, conversation: Conversation, here: bool) -> list[OutboxEntry]:
         """What has to be told in a conversation before anything else, and in no other one, as others may read there:
         records to be committed, the last one to be said."""
-        place = (conversation.channel, conversation.id, conversation.thread)
+        place = place_of(conversation)
         if place not in self._untold:
             return []
         self._untold.discard(place)
-        found = await self._records.undelivered()
-        lost = [each for each in found if each.state == "unknown" and not each.told and _place(each) == place]
+        lost = [each for each in await self._lost() if place_of(each.outgoing.conversation) == place]
         if not lost:
             return []
         said = " ".join(f"“{_short(each.outgoing.text)}”" for each in lost)
@@ -462,12 +463,6 @@ async def _nowhere(entry: OutboxEntry) -> None:
 def _moved(entry: OutboxEntry, to: OutboxEntry) -> OutboxEntry:
     """An entry that is said as *to* instead."""
     return msgspec.structs.replace(entry, state="dropped", detail=f"said on {to.outgoing.conversation.channel} instead")
-
-
-def _place(entry: OutboxEntry) -> tuple[str, str, str]:
-    """Where to tell what became of an entry: in the conversation that it belongs to."""
-    where = entry.outgoing.conversation
-    return where.channel, where.id, where.thread
 
 
 def _short(text: str) -> str:

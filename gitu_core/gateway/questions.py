@@ -10,7 +10,7 @@ import msgspec
 from gitu_core.contracts.authority import Grant
 from gitu_core.contracts.ports import Approval, Clock, InboxEntry, OutboxEntry, Records
 from gitu_core.failpoints import hit
-from gitu_core.gateway.jobs import Job
+from gitu_core.gateway.jobs import Job, place_of
 from gitu_core.model import Answer, Ask, Message
 from gitu_core.model.message import same_author
 
@@ -43,7 +43,7 @@ class Questions:
     def shown(self, job: Job, now: float) -> None:
         """A command was answered. Where that showed one question, from somewhere else, a bare word answers it."""
         asks = [part for part in job.reply.parts if isinstance(part, Ask)] if job.reply else []
-        where = _place(job.entry.message)
+        where = place_of(job.entry.message.conversation)
         self._shown.pop(where, None)
         if len(asks) == 1:
             self._shown[where] = asks[0].id, f"{job.id}.answer", now
@@ -54,7 +54,7 @@ class Questions:
         """Something that was for another channel was said. Where that is a question, a bare word answers it."""
         said, here = entry.outgoing, entry.outgoing.conversation
         asks = [part for part in said.parts if isinstance(part, Ask)]
-        self._shown.pop(where := (here.channel, here.id, here.thread), None)
+        self._shown.pop(where := place_of(here), None)
         if asks:
             self._shown[where] = asks[0].id, said.id, self._clock.now()
 
@@ -73,7 +73,7 @@ class Questions:
         if answer is not None:
             mine = [each for each in mine if each.id == answer.ask]
         else:
-            shown = self._shown.get(_place(message), ("", "", 0.0))
+            shown = self._shown.get(place_of(message.conversation), ("", "", 0.0))
             here = [each for each in mine if each.conversation == message.conversation]
             mine = here or [each for each in mine if each.id == shown[0] and shown[2] <= job.at]
         asked = mine[0] if len(mine) == 1 else None
@@ -98,7 +98,7 @@ class Questions:
         """True if nothing was said after a question but the message of a job, and that not before it."""
         lane, records = job.entry.session, self._records
         here = asked.conversation == job.entry.message.conversation
-        said = asked_as(asked) if here else self._shown[_place(job.entry.message)][1]
+        said = asked_as(asked) if here else self._shown[place_of(job.entry.message.conversation)][1]
         if job.again or job.at < asked.created_at or await records.said_since(said, lane):
             return False
         last = await records.history(lane, 1 << 40, 1)
@@ -125,11 +125,6 @@ class Questions:
         """True if a message may be an answer, by its words alone."""
         word = _word(message.text)
         return word in BARE or word.startswith(UNTIL) or any(isinstance(part, Answer) for part in message.parts)
-
-
-def _place(message: Message) -> tuple[str, ...]:
-    where = message.conversation
-    return where.channel, where.id, where.thread
 
 
 def asked_as(entry: Approval) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -17,7 +18,6 @@ from gitu_core.gateway.live import Live
 from gitu_core.gateway.outbox import Outbox, to_say
 from gitu_core.gateway.questions import asked_as
 from gitu_core.gateway.queues import Lanes
-from gitu_core.gateway.work import TurnRunner
 from gitu_core.isolation import is_cancellation
 from gitu_core.model import Ask, Message, Outgoing, Part, Reply, Text
 from gitu_core.model.audience import audience, with_reader
@@ -33,6 +33,16 @@ FIRST_WAIT, LONGEST_WAIT = 0.25, 30.0
 
 AdapterOf = Callable[[str], tuple[Adapter | None, bool]]
 """The adapter of a channel, where there is one, and whether it receives."""
+
+
+class TurnRunner(Protocol):
+    """What the gateway needs from the runtime: it runs the turn that a job asks for."""
+
+    async def run(self, job: Job, adapter: Adapter | None) -> Outcome:
+        """Runs it to its end, or until it waits; a stopped job gives a cancelled reply."""
+
+    async def finished(self, job: Job, adapter: Adapter | None, reply: Reply) -> None:
+        """The answer was handed over; tells whoever watches."""
 
 
 class Worker:

@@ -16,8 +16,6 @@ from gitu_core.policy.sources import trace, unanchored
 from gitu_core.policy.text import pieces, scan
 from gitu_core.policy.wish import Wish
 
-__all__ = ["LabelPolicy", "decide"]
-
 _SLIPPED = {"email": "an address", "url": "a link", "account": "an account"}
 _READS = Verdict("allow", "it only reads")
 _READING = Wish("yes", reads=True)

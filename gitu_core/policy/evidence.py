@@ -16,8 +16,6 @@ from gitu_core.policy.records import Naming, Record, all_strings, name_matches, 
 from gitu_core.policy.text import Text, fold, number, scan
 from gitu_core.policy.wish import Wish, Wishes, is_assent
 
-__all__ = ["Evidence", "identity"]
-
 _SECRET = re.compile(
     r"(?:code|password|passcode|passphrase|pin|otp|token|secret|cvv|api[ _-]?key|recovery key)\b"
     r"(?:\s+(?:is|for|to|:)|\s*[:=]|\s+[\w ]{0,40}?(?:is|:))\s*[\"'\u201c\u2018]?([^\s\"'\u201d\u2019,;]{4,})",

@@ -16,8 +16,6 @@ from gitu_core.policy.text import fold, number
 if TYPE_CHECKING:
     from gitu_core.policy.evidence import Evidence
 
-__all__ = ["Grants", "covers", "standing"]
-
 _UP = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:[/\\]|%2f|%5c|$)")
 _CONTROL, _BESIDE = re.compile(r"[\x00-\x1f\x7f]"), re.compile(r"[\s,;<>\"()]")
 _HOST_ENDS = re.compile(r"[/#\\]|\?(?!\])")

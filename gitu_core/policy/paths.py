@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["follow", "leaves", "within"]
-
 
 @lru_cache(10_000)
 def parts(path: str) -> list[str]:

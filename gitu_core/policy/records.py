@@ -10,8 +10,6 @@ from gitu_core.model import ToolSpec
 from gitu_core.policy.paths import follow, leaves
 from gitu_core.policy.text import LONGEST, NEAR, WORDS, Text, fold, number, same_day, words
 
-__all__ = ["Naming", "Record", "name_matches", "read_records"]
-
 COMMON = WORDS["verbs"] | WORDS["names nothing"]
 """Words that name nothing by themselves."""
 MOST_WORDS = 20

@@ -13,8 +13,6 @@ from gitu_core.policy.records import COMMON
 from gitu_core.policy.text import WORDS, Text, fold, key_of, look_alike, number, same_day, stem, type_of, words
 from gitu_core.policy.wish import Wish
 
-__all__ = ["Finding", "trace"]
-
 LEEWAY = 1.1
 """How much more than the amounts of the records that the user named an amount may be: a tenth."""
 

@@ -9,14 +9,12 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-
-__all__ = ["LISTS", "WORDS", "Text", "fold", "key_of", "look_alike", "number", "pieces", "scan", "stem", "words"]
 
 LISTS: dict[str, str] = msgspec.json.decode(Path(__file__).with_name("words.json").read_bytes())
 """The words of a language, English, that the policy knows, by what it knows them as."""
@@ -222,8 +220,8 @@ class Text:
         self.days: dict[int, set[str]] = {}
         self.stems: dict[int, set[str]] = {}
         self.first: dict[str, int] = {}
-        self._excluded: dict[int, bool] = {}
-        self._sources: dict[int, bool] = {}
+        self.excluded = cache(self._excluded)
+        self.from_source = cache(self._from_source)
         self._flat, self._length = [" "], 1
         self._starts: list[int] = []
         self._owners: list[int] = []
@@ -316,13 +314,8 @@ class Text:
                 return
             yield token
 
-    def excluded(self, at: int) -> bool:
+    def _excluded(self, at: int) -> bool:
         """True if the words before a value rule it out: "not to", "except", "do not run"."""
-        if at not in self._excluded:
-            self._excluded[at] = self._ruled_out(at)
-        return self._excluded[at]
-
-    def _ruled_out(self, at: int) -> bool:
         near = True
         for steps, token in enumerate(self.before(at), 1):
             if token.key in _NOT or token.key in _EXCEPT:
@@ -334,13 +327,8 @@ class Text:
             near = near and (token.kind != "word" or token.key in _SKIPPED or token.key in _TARGET)
         return False
 
-    def from_source(self, at: int) -> bool:
+    def _from_source(self, at: int) -> bool:
         """True if the words before a value say that something comes from there, not that it goes there."""
-        if at not in self._sources:
-            self._sources[at] = self._comes_from(at)
-        return self._sources[at]
-
-    def _comes_from(self, at: int) -> bool:
         for key, before in pairwise((*(token.key for token in islice(self.before(at), 9)), "")):
             if key in _TARGET or stem(key) in _VERB_STEMS:
                 return before in _NOT

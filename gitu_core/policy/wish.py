@@ -10,8 +10,6 @@ from typing import Literal, NamedTuple
 from gitu_core.model import ToolSpec
 from gitu_core.policy.text import WORDS, Text, Token, fold, stem
 
-__all__ = ["Wish", "Wishes", "is_assent"]
-
 _ANY = r"(?:[^.?!]|\.(?=\S))"
 _DELEGATES = re.compile(
     rf"\bfollow\b{_ANY}{{0,40}}\binstructions?\b"

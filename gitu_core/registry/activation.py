@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from gitu_core.contracts.host import Host
+from gitu_core.contracts.host import Entry, Host
+from gitu_core.contracts.ports import CORE, PluginState
 from gitu_core.errors import HookError, LoadError, PluginError, Quarantined
 from gitu_core.manifest import Manifest
 from gitu_core.registry.aside import aside
@@ -30,25 +31,15 @@ Report = Callable[[PluginError], None]
 """Told about everything that a plugin did wrong."""
 
 
-class Versions(Protocol):
-    """Keeps the version of each plugin's stored state; 0 = it has none yet."""
-
-    async def read(self, plugin: str) -> int:
-        """The version that was written last."""
-
-    async def write(self, plugin: str, version: int) -> None:
-        """Keeps a version."""
-
-
 class Activation:
     """The active plugins of one registry. *limit* is how many seconds an import may take."""
 
     def __init__(
         self, registry: Registry, host_for: Callable[[Manifest], Host], report: Report, limit: float,
-        versions: Versions | None, home: Path, workers: Mapping[str, Mapping[str, Any]],
+        state: PluginState | None, home: Path, workers: Mapping[str, Mapping[str, Any]],
     ) -> None:  # fmt: skip
         self._registry, self._host_for, self._report, self._limit = registry, host_for, report, limit
-        self._versions, self._home, self._workers = versions, home, workers
+        self._state, self._home, self._workers = state, home, workers
         self._watchdog: Watchdog | None = None
         self._locks: dict[str, anyio.Lock] = {}
         self._begun: list[Record] = []
@@ -181,15 +172,17 @@ class Activation:
     async def _migrate(self, active: Active) -> None:
         """Lets a plugin bring its stored state up to date, and keeps the version that it then has."""
         now = active.manifest.state_version
-        if not now or self._versions is None:
+        if not now or self._state is None:
             return
-        before = await self._versions.read(active.manifest.id)
+        key = f"state-version/{active.manifest.id}"
+        entry = await self._state.kv_get(CORE, key)
+        before = entry.value if entry is not None and isinstance(entry.value, int) else 0
         if before > now:
             message = f"its stored state has version {before}, this release of it knows {now}"
             raise LoadError(message, hint="install the newer release again")
         if before < now:
             await active.lifecycle("gitu_migrate", before=before, after=now)
-            await self._versions.write(active.manifest.id, now)
+            await self._state.kv_put(CORE, Entry(key, now))
 
     def _watch(self) -> None:
         """Starts the watchdog when there is somebody who could block the event loop."""

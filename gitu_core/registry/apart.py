@@ -12,7 +12,8 @@ from typing import Any
 
 import anyio
 
-from gitu_core.border.plans import Method, Plan, plan_of
+from gitu_core.border.plans import Args, Kwargs, Method, Plan, plan_of
+from gitu_core.border.proxies import member_of
 from gitu_core.contracts.base import SEAMS
 from gitu_core.contracts.scope import CURRENT_CALL
 from gitu_core.errors import GituError, ManifestError, NotReady, Unknown
@@ -178,29 +179,27 @@ class Apart:
                 found[name] = Implementation(self.manifest.id, meta, hook, given, order, meta.timeout, False, True)
         return found
 
-    async def call(self, seam: str, name: str, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Calls a method of an object in the worker."""
-        run, proxy = await self.object(seam, name)
+    async def call(self, ref: tuple[str, str], method: Method, args: Args, kwargs: Kwargs) -> Any:
+        """Calls a method of an object in the worker: *ref* is its seam and its name."""
+        run, proxy = await self.object(*ref)
         with self._used(run, args, kwargs):
             try:
-                return await getattr(proxy, method)(*args, **kwargs)
+                return await getattr(proxy, method.name)(*args, **kwargs)
             except Unknown as error:
-                if method != "receive":
+                if method.name != "receive":
                     raise
                 raise NotReady(error.message, hint=error.hint) from error  # nothing was done that could be in doubt
 
-    async def stream(
-        self, seam: str, name: str, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> AsyncIterator[Any]:
+    async def stream(self, ref: tuple[str, str], method: Method, args: Args, kwargs: Kwargs) -> AsyncIterator[Any]:
         """Streams from an object in the worker."""
-        run, proxy = await self.object(seam, name)
+        run, proxy = await self.object(*ref)
         with self._used(run, args, kwargs):
-            async with aclosing(getattr(proxy, method)(*args, **kwargs)) as items:
+            async with aclosing(getattr(proxy, method.name)(*args, **kwargs)) as items:
                 async for item in items:
                     yield item
 
     @contextmanager
-    def _used(self, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[None]:
+    def _used(self, run: Run, args: Args, kwargs: Kwargs) -> Iterator[None]:
         """Somebody waits for the worker inside. Whatever it is handed, it may say when nobody asked it."""
         for each in (CURRENT_CALL.get(), *args, *kwargs.values()):
             label = getattr(each, "label", None)
@@ -222,23 +221,11 @@ class StandIn:
     """Stands for an object of a worker. Its data is what the object said when it was first handed over."""
 
     def __init__(self, apart: Apart, seam: str, name: str, data: dict[str, Any]) -> None:
-        self.gitu_apart, self.gitu_seam, self.gitu_name = apart, seam, name
+        self.gitu_calls, self.gitu_ref = apart, (seam, name)
         self.__dict__.update(data)
 
 
 @cache
 def _stand_in(plan: Plan) -> type[StandIn]:
-    members: dict[str, Any] = {name: _member(method) for name, method in plan.methods.items()}
+    members: dict[str, Any] = {name: member_of(method) for name, method in plan.methods.items()}
     return type(f"Isolated{plan.protocol.__name__}", (StandIn,), {**members, "__doc__": plan.protocol.__doc__})
-
-
-def _member(method: Method) -> Callable[..., Any]:
-    def streaming(self: StandIn, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        return self.gitu_apart.stream(self.gitu_seam, self.gitu_name, method.name, args, kwargs)
-
-    async def unary(self: StandIn, *args: Any, **kwargs: Any) -> Any:
-        return await self.gitu_apart.call(self.gitu_seam, self.gitu_name, method.name, args, kwargs)
-
-    member: Callable[..., Any] = streaming if method.streams else unary
-    member.__name__ = method.name
-    return member

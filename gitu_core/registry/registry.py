@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from gitu_core.contracts.host import Host
-from gitu_core.contracts.ports import Clock, Offer
+from gitu_core.contracts.ports import Clock, Offer, PluginState
 from gitu_core.errors import LoadError, NotReady, PluginError, Quarantined, StoreError, nearest
 from gitu_core.isolation import Overdue
 from gitu_core.manifest import Manifest
 from gitu_core.model import Event
-from gitu_core.registry.activation import Activation, Report, Versions, unusable, with_hook
+from gitu_core.registry.activation import Activation, Report, unusable, with_hook
 from gitu_core.registry.catalogue import Catalogue
 from gitu_core.registry.census import Census, Enabled, Record, Trusts, local_record
 from gitu_core.registry.consent import Consent
@@ -38,7 +38,7 @@ class Registry:
     word about a plugin, *builtin* the ids that are enabled unless somebody says otherwise. *local* are the
     embedder's own plugin objects and tools by id: always enabled, never moved to another process. *path* are
     the folders to search (None = `sys.path`). A plugin with *fault_limit* faults within *fault_window*
-    seconds is quarantined. *import_limit* and *jail_limit* are in seconds. *versions* keeps the version of each
+    seconds is quarantined. *import_limit* and *jail_limit* are in seconds. *state* keeps the version of each
     plugin's stored state; without it nothing is migrated. Whom *trusts* does not trust runs in a process of its own
     (None = everybody is); *workers* is the operator's word about that process.
     """
@@ -48,7 +48,7 @@ class Registry:
         builtin: frozenset[str] = frozenset(), local: Sequence[tuple[str, object]] = (), clock: Clock | None = None,
         path: Sequence[str] | None = None, report: Report = log_report, fault_limit: int = 5,
         fault_window: float = 60.0, import_limit: float = 20.0, jail_limit: float = 20.0,
-        versions: Versions | None = None, trusts: Trusts | None = None,
+        state: PluginState | None = None, trusts: Trusts | None = None,
         workers: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:  # fmt: skip
         self._local: dict[str, list[object]] = {}
@@ -66,7 +66,7 @@ class Registry:
         self._reading = threading.RLock()
         self._ready: dict[tuple[str, str], Any] = {}
         self.hooks = Dispatcher(self._fault)
-        self._activation = Activation(self, host_for, report, import_limit, versions, home, workers or {})
+        self._activation = Activation(self, host_for, report, import_limit, state, home, workers or {})
 
     # ---- what there is -----------------------------------------------------------------------
 

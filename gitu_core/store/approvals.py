@@ -10,8 +10,9 @@ from gitu_core.contracts.ports import Approval
 from gitu_core.model import SYSTEM
 from gitu_core.store.base import readable, replaced
 from gitu_core.store.grants import GrantsPart
-from gitu_core.store.keys import Script
+from gitu_core.store.keys import Script, ScriptOf
 from gitu_core.store.rows import approval, rows_of
+from gitu_core.store.writer import sealed
 
 _PAGE = 200
 
@@ -32,7 +33,7 @@ class ApprovalsPart(GrantsPart):
         brought the answer, and keeps the *grant* that goes with it; all in one transaction. None if it is not theirs,
         not open or not among the choices. Without a *person* it is the system that decides, in words of its own."""
 
-        def script() -> Script:
+        def script() -> ScriptOf[Approval | None]:
             row = yield from self._first(7, "approval_locked", self.tenant, id)
             found = self._opened(row) if row else None
             if found is None or found.state != "pending" or not _may(found, person, choice, self.clock.now()):
@@ -47,13 +48,12 @@ class ApprovalsPart(GrantsPart):
                 yield "inbox_done", (now, "answered", self.tenant, receipt)
             return done
 
-        found: Approval | None = await self._script(script, fenced=True)
-        return found
+        return await self._script(script, fenced=True)
 
     async def expire(self) -> Sequence[Approval]:
         """Ends the questions that nobody answered in time and opens the messages that they hold up."""
 
-        def script() -> Script:
+        def script() -> ScriptOf[Sequence[Approval]]:
             rows = yield "approvals_due", (self.tenant, self.clock.now(), _PAGE)
             yield from self._keys.load([row[7] for row in rows])
             due = readable(rows, self._opened, self.engine.lost)
@@ -65,12 +65,11 @@ class ApprovalsPart(GrantsPart):
 
         if not await self._read(self._script_of("approvals_due", self.tenant, self.clock.now(), 1)):
             return ()
-        found: Sequence[Approval] = await self._script(script, fenced=True)
-        return found
+        return await self._script(script, fenced=True)
 
     def _settled_by(self, entry: Approval) -> Script:
         row = rows_of((entry,), self.tenant, self.clock.now())[0]
-        yield row.statement, (*row.params, self._keys.seal(entry.person, row.body or b"", row.bound))
+        yield row.statement, sealed(row, self._keys)
         yield "inbox_reopen", (self.tenant, entry.message)
 
     def _opened(self, row: Any) -> Approval:

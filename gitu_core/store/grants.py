@@ -11,7 +11,7 @@ from gitu_core.contracts.authority import Grant
 from gitu_core.store.base import Base, readable
 from gitu_core.store.cache import Lru
 from gitu_core.store.codec import bound, encoded, unsealed
-from gitu_core.store.keys import Script
+from gitu_core.store.keys import Script, ScriptOf
 
 REMEMBERED = 1_000
 """People whose grants are remembered: those met last."""
@@ -50,7 +50,7 @@ class GrantsPart(Base):
     async def revoke_grant(self, id: str, person: str = "", by: str = "") -> Grant | None:
         """Takes a grant back, of *person* where given, and gives it; None if there is none."""
 
-        def script() -> Script:
+        def script() -> ScriptOf[Grant | None]:
             row = yield from self._first(4, "grant_locked", self.tenant, id)
             if row is None or person not in ("", row[1]):
                 return None
@@ -59,8 +59,7 @@ class GrantsPart(Base):
             yield from self._told("revoked", found, by)
             return found
 
-        found: Grant | None = await self._script(script)
-        return found
+        return await self._script(script)
 
     def _granted(self, grant: Grant, by: str) -> Script:
         """Keeps a grant; part of a script."""

@@ -16,7 +16,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Collection, Generator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitu_core.errors import Damaged, KeyUnavailable
@@ -86,7 +86,6 @@ class Keyring:
     def __init__(self, tenant: str, master: Master, now: Callable[[], float] = time.time, limit: int = 5_000) -> None:
         self._tenant, self.source, self._now, self._limit = tenant, master, now, limit
         self._masters: dict[str, bytes] = {}
-        self._index = b""
         self._index_row: tuple[Any, ...] = ()
         # Two generations: what is loaded stays until `limit` others were loaded after it, so that a thread
         # never loses a key between loading and using it.
@@ -176,17 +175,17 @@ class Keyring:
 
     def mac(self, purpose: str, data: bytes) -> bytes:
         """A digest of *data* for one purpose that nobody can make without the master key; 32 bytes."""
-        if not self._index:
-            self._index = self._unwrapped(self._index_row, self._tenant)
         return hashlib.blake2b(data, key=self._index, person=purpose.encode(), digest_size=32).digest()
 
     def digest(self, *names: str) -> bytes:
         """A digest of identifiers that nobody can try out without the master key; 16 bytes, always the
         same."""
-        if not self._index:
-            self._index = self._unwrapped(self._index_row, self._tenant)
         text = "\x00".join([f"{len(name)}:{name}" for name in names])
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._index, digest_size=16).digest()
+
+    @cached_property
+    def _index(self) -> bytes:
+        return self._unwrapped(self._index_row, self._tenant)
 
     def _made(self, person: str, purpose: str) -> Script:
         """The row of a key; made where there is none."""

@@ -10,7 +10,7 @@ from typing import Any
 from gitu_core.errors import ConfigError, StoreError
 from gitu_core.store.keys import Keyring, Script
 from gitu_core.store.sql import Sql
-from gitu_core.store.writer import MAX_JOBS, Fence, Job, Law, Operation, Tray, commit, finish, script_law
+from gitu_core.store.writer import MAX_JOBS, Fence, Job, Operation, Tray, commit, finish, operation_of
 
 Connect = Callable[[], Any]
 
@@ -130,7 +130,7 @@ class PostgresEngine:
     async def read(self, script: Callable[[], Script]) -> Any:
         """Runs a script that only reads."""
         async with self.connection() as connection:
-            return await self._run(script_law(script()), lambda operation: self._on(connection, operation))
+            return await self._run(script(), lambda operation: self._on(connection, operation))
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
@@ -173,16 +173,16 @@ class PostgresEngine:
                 finish(group, self.lost)
 
     @staticmethod
-    async def _run(law: Law, execute: Callable[[Operation], Any]) -> Any:
+    async def _run(law: Script, execute: Callable[[Operation], Any]) -> Any:
         value: Any = None
         error: Exception | None = None
         while True:
             try:
-                operation = law.send(value) if error is None else law.throw(error)
+                asked = law.send(value) if error is None else law.throw(error)
             except StopIteration as stop:
                 return stop.value
             try:
-                value, error = await execute(operation), None
+                value, error = await execute(operation_of(asked)), None
             except Exception as raised:  # noqa: BLE001 - the law decides what an error means
                 value, error = None, raised
 

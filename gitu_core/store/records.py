@@ -13,9 +13,9 @@ from gitu_core.model.message import same_author
 from gitu_core.store.base import readable, replaced
 from gitu_core.store.budgets import BudgetsPart
 from gitu_core.store.cache import Tail
-from gitu_core.store.keys import Script
+from gitu_core.store.keys import Script, ScriptOf
 from gitu_core.store.rows import history_entry, inbox_entry, inbox_row, outbox_entry, rows_of, step_entry
-from gitu_core.store.writer import Job, Row
+from gitu_core.store.writer import Job, Row, sealed
 
 KEEP = 1000
 """Messages of a session that stay in memory, at least; a longer window is read again each time."""
@@ -142,7 +142,7 @@ class RecordsPart(BudgetsPart):
         channel = change.conversation.channel
         digest = self._keys.digest("inbox", channel, change.target)
 
-        def script() -> Script:
+        def script() -> ScriptOf[Message | None]:
             found = yield "accepted", (self.tenant, channel, digest)
             row = (yield "inbox_one", (self.tenant, found[0][0])) if found else ()
             if not row or row[0][6] is not None or (yield "steps", (self.tenant, f"{found[0][0]}-1")):
@@ -157,12 +157,10 @@ class RecordsPart(BudgetsPart):
             changed = replaced(entry.message, parts=change.parts, label=entry.message.label.join(change.label))
             yield from self._keys.ensure((entry.person,))
             row = inbox_row(replaced(entry, message=changed), id, self.tenant, 0.0, self._keys)
-            body = self._keys.seal(entry.person, row.body or b"", row.bound)
-            yield "inbox_edit", (body, self.tenant, id)
+            yield "inbox_edit", (sealed(row, self._keys)[-1], self.tenant, id)
             return changed
 
-        found: Message | None = await self._script(script, fenced=True)
-        return found
+        return await self._script(script, fenced=True)
 
     async def undelivered(self, person: str = "") -> Sequence[OutboxEntry]:
         """What could not be delivered (``dead``) or nobody knows about (``unknown``), oldest first, of one person where
@@ -176,8 +174,7 @@ class RecordsPart(BudgetsPart):
         row = rows_of((entry,), self.tenant, self.clock.now())[0]
 
         def script() -> Script:
-            body = self._keys.seal(entry.person, row.body or b"", row.bound)
-            return (yield "outbox_add", (*row.params, body))
+            return (yield "outbox_add", sealed(row, self._keys))
 
         return bool(await self._script(script, entry.person, fenced=True))
 
@@ -209,11 +206,9 @@ class RecordsPart(BudgetsPart):
 
     async def usage(self, person: str = "", since: float = 0.0) -> Usage:
         """What was used, by one person where given, since a time."""
-        if person:
-            script = self._script_of("usage_of", self.tenant, person, float(since))
-        else:
-            script = self._script_of("usage", self.tenant, float(since))
-        inputs, outputs, cached, cost = (await self._read(script))[0]
+        statement, who = ("usage_of", (person,)) if person else ("usage", ())
+        rows = await self._read(self._script_of(statement, self.tenant, *who, float(since)))
+        inputs, outputs, cached, cost = rows[0]
         return Usage(input_tokens=inputs, output_tokens=outputs, cached_tokens=cached, cost=cost)
 
     async def history(self, session: str, max_tokens: int, max_messages: int = 500) -> Sequence[HistoryEntry]:

@@ -15,7 +15,7 @@ from itertools import product
 from typing import Any
 
 from gitu_core.contracts.host import Entry
-from gitu_core.contracts.ports import KeyStatus
+from gitu_core.contracts.ports import CORE, KeyStatus
 from gitu_core.errors import Damaged, InputError
 from gitu_core.store.blobs import still
 from gitu_core.store.check import CheckPart
@@ -35,8 +35,8 @@ _PAUSE = 0.005
 """Seconds between two transactions, for others to write."""
 
 _USED = 'SELECT master, count(*) FROM "@keys" GROUP BY master'
-_OWNER, _UNDERWAY = "gitu", "keys-renewed-since"
-"""Where a renewal that is under way is noted; no plugin may have this id."""
+_UNDERWAY = "keys-renewed-since"
+"""Where a renewal that is under way is noted."""
 
 Told = Callable[[str, int, int], None]
 """Told how far it came: a table, how many of its values were looked at and how many sealed anew."""
@@ -49,7 +49,7 @@ class RotationPart(CheckPart, PluginStatePart, WorkersPart):
         """Where the master keys are, how many keys each wraps (of all tenants), and which wraps new ones."""
         known = await asyncio.to_thread(self._keys.source.find)
         lead = await self._read(self._script_of("keys_current", self.tenant, "", INDEX))
-        renewed = await self.kv_get(_OWNER, _UNDERWAY)
+        renewed = await self.kv_get(CORE, _UNDERWAY)
         return KeyStatus(str(self._keys.source), tuple(known), lead[0][2], await self._used(), renewed is not None)
 
     def add_master(self, key: bytes) -> str:
@@ -89,9 +89,9 @@ class RotationPart(CheckPart, PluginStatePart, WorkersPart):
         """Gives every person of this tenant a new key and seals anew what their old ones sealed; gives how much. Old
         keys stay: copies of the data need them, and so does what a process that stood still writes late. What is
         damaged stays as it is, for `check` to report."""
-        noted = await self.kv_get(_OWNER, _UNDERWAY)
+        noted = await self.kv_get(CORE, _UNDERWAY)
         since = float(noted.value) if noted is not None else self.clock.now()
-        await self.kv_put(_OWNER, Entry(_UNDERWAY, since))
+        await self.kv_put(CORE, Entry(_UNDERWAY, since))
         await self._each_key(partial(self._renewed, since), [])
         if not all(each.gone for each in await self.others()):
             await self.clock.sleep(REFRESH + 1)  # until all of them have seen the new keys
@@ -107,7 +107,7 @@ class RotationPart(CheckPart, PluginStatePart, WorkersPart):
                     seen += len(mine)
                     told(table, seen, count)
                     await asyncio.sleep(_PAUSE)
-        await self.kv_delete(_OWNER, _UNDERWAY)
+        await self.kv_delete(CORE, _UNDERWAY)
         return count
 
     # ---- inside --------------------------------------------------------------------------------------------

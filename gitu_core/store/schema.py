@@ -52,10 +52,7 @@ def _locked(sql: Sql) -> Script:
     else:
         name = f"{sql.prefix}schema_version"
         exists = bool((yield "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)))
-    if not exists:
-        return None
-    rows = yield sql.version, ()
-    return rows[0][0] if rows else None
+    return (yield from revision(sql)) if exists else None
 
 
 def _way(sql: Sql, found: str, target: str = "head") -> list[str]:

@@ -26,7 +26,7 @@ class SessionsPart(Base):
             if known is not None and _fits(known, conversation, person):
                 return known
         moves = self._moves
-        found = await self.engine.read(lambda: self._bound_session(key))
+        found = await self.engine.read(lambda: self._one("session_of", key))
         if found is None or not _fits(found, conversation, person):
             found = await self._script(lambda: self._bind(conversation, key, person, profile, False), person)
         return self._remember(key, found) if moves == self._moves else found  # it may be bound to another one by now
@@ -65,7 +65,7 @@ class SessionsPart(Base):
     async def session_of(self, conversation: Conversation) -> Session | None:
         """The session that a conversation is bound to, open or ended; None where nobody ever spoke there."""
         key = self._conversation_key(conversation)
-        return await self._read(lambda: self._bound_session(key))
+        return await self._read(lambda: self._one("session_of", key))
 
     async def sessions(self, person: str = "", limit: int = 50) -> Sequence[Session]:
         """Sessions, the last active first, of one person where given."""
@@ -109,12 +109,8 @@ class SessionsPart(Base):
         found: Session = unsealed(self._keys, body, Session, f"the session {id}", "sessions", self.tenant, id, person)
         return replaced(found, created_at=created_at, active_at=active_at, ended_at=ended_at, messages=messages)
 
-    def _one(self, statement: str, id: str) -> ScriptOf[Session | None]:
+    def _one(self, statement: str, id: str | bytes) -> ScriptOf[Session | None]:
         row = yield from self._first(6, statement, self.tenant, id)
-        return self._session(row) if row else None
-
-    def _bound_session(self, key: bytes) -> ScriptOf[Session | None]:
-        row = yield from self._first(6, "session_of", self.tenant, key)
         return self._session(row) if row else None
 
     def _bind(self, conversation: Conversation, key: bytes, person: str, profile: str, anew: bool) -> ScriptOf[Session]:
@@ -166,8 +162,7 @@ class SessionsPart(Base):
 
     def _conversation(self, row: Any, person: str) -> Conversation:
         seal = ("conversations", self.tenant, bytes(row[0]), person)
-        found: Conversation = unsealed(self._keys, row[1], Conversation, f"a conversation of {person}", *seal)
-        return found
+        return unsealed(self._keys, row[1], Conversation, f"a conversation of {person}", *seal)
 
     def _sealed(self, session: Session) -> bytes:
         data = encoded(session, Session)

@@ -1,7 +1,7 @@
 """Compiled SQL for one installation: marks filled with its schema and prefix. Imports neither engine nor
 SQLAlchemy.
 
-``statements.json`` holds all SQL, compiled from `tables`, `queries` and the migrations by ``scripts/compile_sql.py``:
+``statements.json`` holds all SQL, compiled from tables, queries and migrations by ``scripts/compile_sql.py``:
 a migrated database opens with it alone.
 """
 

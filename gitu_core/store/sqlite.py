@@ -24,7 +24,7 @@ from gitu_core import locks
 from gitu_core.errors import Damaged, StoreError
 from gitu_core.store.keys import Keyring, Script
 from gitu_core.store.sql import Sql
-from gitu_core.store.writer import MAX_JOBS, Fence, Job, Operation, Tray, commit, finish, lose, run, script_law
+from gitu_core.store.writer import MAX_JOBS, Fence, Job, Operation, Tray, commit, finish, lose, run
 
 Connect = Callable[[], sqlite3.Connection]
 
@@ -253,7 +253,7 @@ class SqliteEngine:
         if connection is None:
             connection = self._local.connection = self._connected()
             connection.execute("PRAGMA query_only = ON")
-        return run(script_law(script()), self._executor(connection))
+        return run(script(), self._executor(connection))
 
     def _executor(self, connection: sqlite3.Connection) -> Callable[[Operation], Any]:
         text = self.sql.text

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -68,7 +68,9 @@ class Operation(NamedTuple):
     params: Any = ()
 
 
-Law = Generator[Operation, Any, Any]
+def operation_of(asked: Any) -> Operation:
+    """What a script asks for: a pair is a statement and its parameters, whose rows it wants."""
+    return asked if isinstance(asked, Operation) else Operation("rows", *asked)
 
 
 class Job:
@@ -165,7 +167,7 @@ def lose(error: Exception, lost: list[Exception]) -> None:
         lost.append(error)
 
 
-def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None, tries: int = AGAIN) -> Law:
+def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None, tries: int = AGAIN) -> Script:
     """Commits *jobs*; leaves a result or an error in each. Those that are fenced fail where *fence* does not hold. What
     a server gave up because others stood in its way is tried again, *tries* times."""
     people = frozenset().union(*(job.people for job in jobs))
@@ -173,7 +175,7 @@ def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None, tries
         if keys.lacks(people):
             # Keys are committed on their own: they must not vanish with a group that fails.
             yield Operation("begin")
-            yield from script_law(keys.ensure(people))
+            yield from keys.ensure(people)
             hit("writer.keys")
             yield Operation("commit")
         hit("writer.begin")
@@ -205,22 +207,6 @@ def commit(jobs: Sequence[Job], keys: Keyring, fence: Fence | None = None, tries
             job.result, job.error = None, error
 
 
-def script_law(script: Script) -> Law:
-    """A script as operations; gives what the script returns."""
-    value: Any = None
-    error: Exception | None = None
-    while True:
-        try:
-            asked = script.send(value) if error is None else script.throw(error)
-        except StopIteration as stop:
-            return stop.value
-        try:
-            operation = asked if isinstance(asked, Operation) else Operation("rows", *asked)
-            value, error = (yield operation), None
-        except StoreError as raised:
-            error = raised
-
-
 def _segments(jobs: Sequence[Job]) -> Iterator[tuple[bool, list[Job]]]:
     """Runs of jobs made of rows (True); a script stands alone, so that it sees what came before it. One that is `late`
     comes behind the rows of the jobs around it, its own and those of others, unless they end what it begins."""
@@ -243,16 +229,16 @@ def _segments(jobs: Sequence[Job]) -> Iterator[tuple[bool, list[Job]]]:
         yield from ((False, [each]) for each in late.values())
 
 
-def _segment(rows: bool, jobs: Sequence[Job], keys: Keyring) -> Law:
+def _segment(rows: bool, jobs: Sequence[Job], keys: Keyring) -> Script:
     if rows:
         yield from _bulk(jobs, keys)
     elif (statement := jobs[0].statement) is not None:
         jobs[0].result = yield Operation("rows", *statement)
     elif (script := jobs[0].script) is not None and jobs[0].error is None:
-        jobs[0].result = yield from script_law(script())
+        jobs[0].result = yield from script()
 
 
-def _bulk(jobs: Sequence[Job], keys: Keyring) -> Law:
+def _bulk(jobs: Sequence[Job], keys: Keyring) -> Script:
     """Writes the rows of many jobs, all rows of one statement together, statements in the order they first
     came in.
 
@@ -272,24 +258,25 @@ def _bulk(jobs: Sequence[Job], keys: Keyring) -> Law:
                 if row.statement == "audit_add":
                     audited.append(row)
                 else:
-                    groups.setdefault(row.statement, []).append(_sealed(row, keys))
+                    groups.setdefault(row.statement, []).append(sealed(row, keys))
     for statement, sets in groups.items():
         if sets:
             yield Operation("many", statement, sets)
     if audited:
-        yield from script_law(chained(audited, keys))
+        yield from chained(audited, keys)
 
 
-def _sealed(row: Row, keys: Keyring) -> tuple[Any, ...]:
+def sealed(row: Row, keys: Keyring) -> tuple[Any, ...]:
+    """The parameters of a row, with its body."""
     return row.params if row.body is None else (*row.params, keys.seal(row.person, row.body, row.bound))
 
 
-def _accept(jobs: Sequence[Job], keys: Keyring) -> Law:
+def _accept(jobs: Sequence[Job], keys: Keyring) -> Script:
     """Inserts into the inbox what is new there; each job's result is (receipt id, whether it was new, whether the lane
     that it claims is this worker's)."""
     claims = [row.params for job in jobs for row in job.rows[1:]]
     claimed = {row[0] for row in (yield Operation("each", "lane_claim", claims))} if claims else set()
-    sets = [_sealed(job.rows[0], keys) for job in jobs]
+    sets = [sealed(job.rows[0], keys) for job in jobs]
     rows = yield Operation("each", "accept", sets)
     fresh = {(row[0], bytes(row[1])) for row in rows}
     for job, (tenant, id, channel, key, *_) in zip(jobs, sets, strict=True):
@@ -312,16 +299,16 @@ def _hopeless(error: Exception) -> bool:
     return isinstance(error, StoreError) and error.details.get("scope") in ("database", "lease")
 
 
-def run(law: Law, execute: Callable[[Operation], Any]) -> Any:
+def run(law: Script, execute: Callable[[Operation], Any]) -> Any:
     """Runs a law on a blocking database."""
     value: Any = None
     error: Exception | None = None
     while True:
         try:
-            operation = law.send(value) if error is None else law.throw(error)
+            asked = law.send(value) if error is None else law.throw(error)
         except StopIteration as stop:
             return stop.value
         try:
-            value, error = execute(operation), None
+            value, error = execute(operation_of(asked)), None
         except Exception as raised:  # noqa: BLE001 - the law decides what an error means
             value, error = None, raised

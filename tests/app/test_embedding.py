@@ -196,8 +196,6 @@ async def test_falsy_dependencies_are_dependencies():
 async def test_a_plugin_migrates_its_state_once_and_never_backwards(tmp_path):
     import msgspec
 
-    from gitu_core.facets import StateVersions
-
     calls = []
 
     class Plugin:
@@ -207,14 +205,13 @@ async def test_a_plugin_migrates_its_state_once_and_never_backwards(tmp_path):
             calls.append((before, after))
 
     async with Gitu(model=ScriptedModel([]), home=tmp_path) as gitu:
-        versions = StateVersions(gitu.house.store)
         from gitu_core.registry.activation import Activation
         from gitu_core.registry.loading import Active
         from gitu_core.registry.manager import Manager
 
         manifest = msgspec.structs.replace(gitu.house.registry.manifest("basics"), id="mine", state_version=2)
         active = Active(None, manifest, Manager().add(Plugin(), "mine"))
-        activation = Activation(gitu.house.registry, None, print, 1, versions, tmp_path, {})
+        activation = Activation(gitu.house.registry, None, print, 1, gitu.house.store, tmp_path, {})
         await activation._migrate(active)
         await activation._migrate(active)
         assert calls == [(0, 2)]

@@ -87,7 +87,7 @@ def test_a_wrong_import_in_the_core_is_found(path: str, source: str, reason: str
         ("manifest.py", "from gitu_core import hookspecs\nfrom gitu_core.contracts import tool"),
         ("border/codec.py", "from gitu_core.tools import Tool\nfrom gitu_core.manifest import Manifest"),
         ("registry/calling.py", "import pluggy\nimport stevedore\nfrom gitu_core.border import codec"),
-        ("store/tables.py", "import sqlalchemy as sa\nfrom alembic import op\nfrom .writer import Writer"),
+        ("store/columns.py", "import sqlalchemy as sa\nfrom alembic import op\nfrom .writer import Writer"),
         ("runtime/turn.py", "from gitu_core.store import Writer\nfrom gitu_core.telemetry import span"),
         ("app.py", "from gitu_core.runtime import turn\nfrom gitu_core.store import Writer"),
         ("cli.py", "from gitu_core import Gitu\nfrom gitu_core.app import Gitu"),

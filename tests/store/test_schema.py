@@ -15,9 +15,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from gitu_core.errors import ConfigError, SchemaError, StoreError
 from gitu_core.store import Store, migrate
 from gitu_core.store.sql import Sql, compiled
-from gitu_core.store.tables import METADATA
 from gitu_core.testing.invariants import open_messages
 from scripts import compile_sql
+from scripts.tables import METADATA
 from tests.store.make import inbox, outgoing, said, step
 
 pytestmark = pytest.mark.anyio

@@ -1,11 +1,11 @@
-"""Alembic migrations. They never look at `tables`: a migration is history and stays what it was.
+"""Alembic migrations. They never look at `scripts/tables.py`: a migration is history and stays what it was.
 
 Alembic writes the SQL of a migration (its *offline* mode), the store runs it on its own connection in one
 transaction under a lock. So a migration holds DDL and plain SQL that both engines understand; on SQLite,
 `op.batch_alter_table` needs `copy_from`. Names carry the marks ``@`` (table) and ``~`` (index), see
 `gitu_core.store.sql`; columns and indexes are said in the words of `gitu_core.store.columns`.
 
-After a new migration: change `tables`, then ``python scripts/compile_sql.py``.
+After a new migration: change `scripts/tables.py`, then ``python scripts/compile_sql.py``.
 """
 
 from __future__ import annotations

@@ -11,8 +11,6 @@ from gitu_core.store.migrations import create
 
 revision = "0001"
 down_revision = None
-branch_labels = None
-depends_on = None
 
 _TABLES = "keys people accounts sessions conversations inbox messages turns steps outbox usage plugin_state blobs"
 

@@ -11,8 +11,6 @@ from gitu_core.store.migrations import create, extend
 
 revision = "0002"
 down_revision = "0001"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:

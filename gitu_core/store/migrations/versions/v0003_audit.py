@@ -11,8 +11,6 @@ from gitu_core.store.migrations import create
 
 revision = "0003"
 down_revision = "0002"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:

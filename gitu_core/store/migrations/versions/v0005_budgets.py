@@ -11,8 +11,6 @@ from gitu_core.store.migrations import create, extend
 
 revision = "0005"
 down_revision = "0004"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:

@@ -1,13 +1,15 @@
-"""The tables, as SQLAlchemy Core knows them: the one place that says what is stored where, in the words of `columns`.
+"""The tables of the store, as SQLAlchemy Core knows them: the one place that says what is stored where, in the words of
+`gitu_core.store.columns`.
 
 Names carry marks instead of a fixed prefix: ``@`` begins the name of a table, ``~`` that of an index.
-`sql.fill` turns them into the names of one installation (schema and prefix), so that SQL compiled once serves
+`Sql.fill` turns them into the names of one installation (schema and prefix), so that SQL compiled once serves
 every installation.
 
 Every table has ``tenant``, and ``person`` where a row belongs to one. ``body`` is sealed (see `keys`): what
 people say and what is known about them stands there only. The other columns are what queries need:
 identifiers, times, states, counts. Identifiers that a channel gave (accounts, conversations, idempotency
-keys) are stored as keyed digests. Nothing at run time imports this module: it serves migrations and compiling.
+keys) are stored as keyed digests. No part of what runs: `compile_sql.py` reads it, and tests compare it with what the
+migrations make.
 """
 
 from __future__ import annotations
