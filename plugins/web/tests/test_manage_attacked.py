@@ -8,10 +8,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from msgspec.structs import replace
 
+from gitu_web.auth.codes import Code
 from gitu_web.auth.doors import Doors
+from gitu_web.console.routes import PAGES
 
 from .whole import Whole, whole
 
@@ -89,6 +92,19 @@ async def test_a_key_makes_no_code_on_a_page_either(place: Whole) -> None:
         found = await form(local, "/devices", "code")
         assert found.status_code == 403
         assert (await local.post("/pair", data={"request": "x", "accept": "yes"})).status_code == 403
+
+
+@pytest.mark.parametrize("page", [*PAGES, "pair", "p/market/admin/shelf", "auth/sign-out"])
+async def test_no_page_does_what_another_site_or_nobody_asks(place: Whole, page: str) -> None:
+    code = Code("local", ("chat", "admin"), 0.0)
+    _, cookie = await place.doors.sign_in(code, "Firefox", "127.0.0.1")
+    body = {"action": "disable", "hidden": '{"id": "openai"}', "csrf": "guessed"}
+    async with httpx.AsyncClient(base_url=place.url) as http:
+        assert (await http.post(f"/{page}", data=body)).status_code == 401
+        http.cookies.set(place.doors.cookie, cookie, domain="127.0.0.1")
+        assert (await http.get("/plugins")).status_code == 200, "the cookie is a good one"
+        for headers in ({}, {"origin": "https://evil.example"}, {"content-type": "text/plain"}):
+            assert (await http.post(f"/{page}", data=body, headers=headers)).status_code == 403
 
 
 async def test_codes_made_on_the_page_are_counted_as_those_made_over_rest(place: Whole) -> None:
