@@ -178,6 +178,9 @@ def load(file: str | Path | None = None, environ: Mapping[str, str] = os.environ
     path = next(filter(Path.is_file, candidates), None)
     if path is None and named:
         raise ConfigError(f"there is no file {named}", hint="correct GITU_CONFIG or --config", field="config")
+    if path == Path(FILE_NAME) and not named and os.name == "posix" and path.stat().st_uid not in (0, os.getuid()):
+        what = f"{path.absolute()} belongs to somebody else, who would decide where your secrets go"
+        raise ConfigError(what, hint=f"to use it all the same: gitu --config {path}", field="config")
     raw = _read(path) if path else {}
     for name, variable in (("model", "GITU_MODEL"), ("database", "GITU_DATABASE")):
         if environ.get(variable):
