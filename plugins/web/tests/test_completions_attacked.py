@@ -81,6 +81,13 @@ async def test_what_two_people_said_alike_is_theirs(place: Whole) -> None:
         assert "4711" not in await asked(ana, [user("hello")], **again)
 
 
+@pytest.mark.parametrize("repeated", range(3))
+async def test_talks_that_begin_at_once_have_each_their_whole_answer(place: Whole, repeated: int) -> None:
+    async with await client(place) as ai:
+        found = await asyncio.gather(*(asked(ai, [user(f"word {number}")]) for number in range(6)))
+        assert found == [f"word {number}" for number in range(6)]
+
+
 async def test_requests_of_one_talk_at_once_are_answered_each(place: Whole) -> None:
     async with await client(place) as ai:
         said: list[Any] = [user("hi")]
