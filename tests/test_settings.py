@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
+import time
 import tomllib
 from contextlib import suppress
 from pathlib import Path
@@ -256,3 +259,34 @@ def test_a_secret_is_found_from_every_folder(tmp_path, monkeypatch):
     _, reference = keep_secret_file(Path("~") / "home", "EXAMPLE_KEY", "s3cret")
     monkeypatch.chdir("/")
     assert SecretSource(Settings(secrets={"EXAMPLE_KEY": reference}), {}).reveal("EXAMPLE_KEY") == "s3cret"
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from gitu_core.settings import change, keep_secret_file
+file, number = Path(sys.argv[1]), 0
+print("ready", flush=True)
+while True:
+    number += 1
+    change(file, [(("plugins", "example", "number"), number), (("plugins", "example", "same"), number)])
+    keep_secret_file(file.parent, "EXAMPLE_KEY", f"s3cret-{number}-s3cret")
+"""
+
+
+def test_whoever_is_killed_in_the_middle_leaves_a_whole_file_and_no_lock(tmp_path):
+    file = tmp_path / "gitu.toml"
+    file.write_text(WRITTEN)
+    for number in range(4):
+        with subprocess.Popen([sys.executable, "-c", KILLED, str(file)], stdout=subprocess.PIPE) as process:
+            assert process.stdout.readline() == b"ready\n"
+            time.sleep(0.15 + number * 0.037)
+            process.kill()
+        found = load(file, {}).plugins["example"]
+        assert found["number"] == found["same"]
+        assert "# since May" in file.read_text()
+        secret = (tmp_path / "secrets" / "EXAMPLE_KEY").read_text()
+        assert secret.startswith("s3cret-")
+        assert secret.endswith("-s3cret")
+    change(file, [(("model",), "a")])
+    assert all(stat.S_IMODE(each.stat().st_mode) & 0o077 == 0 for each in (tmp_path / "secrets").iterdir())
