@@ -14,9 +14,9 @@ import msgspec
 from anyio import to_thread
 
 from gitu_core.budget.envelopes import amounts, period_at
-from gitu_core.config import plugin_config, plugin_values
+from gitu_core.config import OPERATORS, plugin_config, plugin_values, write_only
 from gitu_core.contracts.admin import OPERATOR
-from gitu_core.errors import InputError, NotReady
+from gitu_core.errors import ConfigError, InputError, NotReady
 from gitu_core.gateway import turns_of
 from gitu_core.model import Conversation, Outgoing, Text, by_system
 from gitu_core.secrecy import DISCREET, without_secrets
@@ -146,14 +146,13 @@ class Overseer:
         """What a plugin can be told, and what it is told."""
         manifest, settings = self._house.registry.manifest(plugin), self._house.settings
         real, shown = plugin_config(manifest, settings), dict[str, Any]()
-        schemas = dict(manifest.config.get("properties", {}))
+        told = manifest.config.get("properties", {})
+        schemas = {name: each for name, each in told.items() if name not in OPERATORS}  # what no plugin may ask for
         for name, value in real.items():
-            schema = schemas.get(name, {})
-            sealed = b'"writeOnly":true' in msgspec.json.encode(schema)  # itself, or something in it
-            shown[name] = "[secret]" if sealed else without_secrets({name: value})[name]
+            shown[name] = "[secret]" if write_only(schemas.get(name, {})) else without_secrets({name: value})[name]
             if name in schemas and shown[name] != value:
-                schemas[name] = {**schema, "writeOnly": True}  # nobody may write back what stands for a secret
-        schema = {**manifest.config, "properties": schemas} if schemas else manifest.config
+                schemas[name] = {**schemas[name], "writeOnly": True}  # nobody may write back what stands for a secret
+        schema = {**manifest.config, "properties": schemas} if told else manifest.config
         sources = {name: source for name, (_, source) in plugin_values(manifest, settings).items()}
         return {"schema": schema, "values": shown, "sources": sources}
 
@@ -165,16 +164,19 @@ class Overseer:
         if not settings.file:
             raise NotReady("this assistant has no settings file", hint="whoever embeds it decides")
         touched = sorted({keys[1] for keys, _ in changes if len(keys) > 2 and keys[0] == "plugins"})
+        if field := next((".".join(keys) for keys, value in changes if "[secret" in str(value)), ""):
+            hint = "leave out what is to stay, or say all of it"
+            raise ConfigError(f"{field} holds what stands for a secret", hint=hint, field=field)
 
         def check(changed: Settings) -> None:
             for id in touched:
                 plugin_config(registry.manifest(id), changed)
+            for each in secrets.items():  # all is good: they are there before the file names them
+                keep_secret_file(settings.folder, *each)
 
         def write() -> None:
             kept = [secret_change(settings.folder, *each) for each in secrets.items()]
-            change(Path(settings.file), [*changes, *kept], check)  # first, for what is not good must leave nothing
-            for name, secret in secrets.items():
-                keep_secret_file(settings.folder, name, secret)
+            change(Path(settings.file), [*changes, *kept], check)
 
         await to_thread.run_sync(write)
         named = [".".join(keys) for keys, _ in changes] + [f"the secret {name}" for name in secrets]
@@ -216,10 +218,7 @@ class Overseer:
 
     async def approvals(self, person: str = "") -> Sequence[Approval]:
         """Open questions."""
-        store, ids = self._house.store, [person] if person else list[str]()
-        while not person and (more := await store.people(ids[-1] if ids else "")):
-            ids += [each.id for each in more]
-        return [asked for id in ids for asked in await store.approvals(id)]
+        return await self._house.store.approvals(person)
 
     async def say(self, person: str, text: str, where: Conversation | None = None, by: str = OPERATOR) -> str:
         """Says something to a person."""

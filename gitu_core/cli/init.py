@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from gitu_core.manifest import Manifest
 from gitu_core.options import built_in
 from gitu_core.registry import Registry
 from gitu_core.routing.sources import LAST_RESORT
-from gitu_core.settings import Change, change, keep_secret_file
+from gitu_core.settings import Change, change, keep_secret_file, secret_change
 
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
@@ -38,6 +39,7 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Runs the command; 1 if the model did not answer."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a loop would hear of Ctrl-C only after the next answer
     model, options.model = options.model, None  # here it is what to write, and not only what to use
     return await Setup(options, Prompt(options.yes)).run(model)
 
@@ -61,7 +63,8 @@ class Setup:
         say(f"Settings: {self._file}\nData:     {self._settings.folder}\n")
         while True:
             chosen = self._model() if model is None else self._named(model)
-            self._changes = [(("model",), chosen or None)]
+            kept = chosen == "".join(self._settings.wanted[:1])  # and with it those that may stand behind it
+            self._changes = [] if kept else [(("model",), chosen or None)]
             if self._options.no_check or await self._answers(chosen):
                 break
             if self._prompt.yes("Keep it all the same?", default=False):
@@ -157,6 +160,7 @@ class Setup:
             known = self._has(name)
             typed = self._prompt.secret(f"{name}{' is set; another one, or Enter to keep it' if known else ''}")
             if typed:
+                secret_change(self._settings.folder, name, typed)  # what is none is refused here, not at the end
                 self._typed[name] = typed
             elif not known:
                 raise InputError(f"{name} is needed", hint=f"set {name} in the environment, or type it")

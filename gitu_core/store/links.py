@@ -69,8 +69,8 @@ class LinksPart(PeoplePart):
         return [row[0] for row in rows]
 
     async def change_person(
-        self, id: str, *, enabled: bool | None = None, settings: dict[str, Any] | None = None
-    ) -> Person:  # fmt: skip
+        self, id: str, *, enabled: bool | None = None, settings: dict[str, Any] | None = None, by: str = ""
+    ) -> Person:
         """Switches a user on or off, replaces their settings; gives the user. `InputError` if the settings are no JSON
         object, or too large."""
         if settings is not None:
@@ -85,9 +85,9 @@ class LinksPart(PeoplePart):
             body = self._keys.seal(id, encoded(changed, Person), bound("people", self.tenant, id))
             yield "person_set", (int(changed.enabled), body, self.tenant, id)
             if changed.enabled != found.enabled:
-                yield from self._audited(id, "user", "", "enabled" if changed.enabled else "disabled")
+                yield from self._audited(id, "user", "", "enabled" if changed.enabled else "disabled", by)
             if changed.settings != found.settings:
-                yield from self._audited(id, "user", "settings", "changed")
+                yield from self._audited(id, "user", "settings", "changed", by)
             return changed
 
         return await self._changing(script)
@@ -120,7 +120,7 @@ class LinksPart(PeoplePart):
 
         return await self._changing(script, *[person] * new)
 
-    async def unlink(self, account: Account, person: str = "", last: bool = False) -> None:
+    async def unlink(self, account: Account, person: str = "", last: bool = False, by: str = "") -> None:
         """Takes an account from its person, or from *person* only. `InputError` for the last one, unless *last*."""
 
         def script() -> Script:
@@ -134,7 +134,7 @@ class LinksPart(PeoplePart):
                 raise InputError(what, hint="say that it is the last one", field="last")
             yield "account_drop", where
             yield from self._left(account, row[0])
-            yield from self._audited(row[0], "account", account.channel, "unlinked", person, account=account.id)
+            yield from self._audited(row[0], "account", account.channel, "unlinked", by or person, account=account.id)
 
         await self._changing(script)
 

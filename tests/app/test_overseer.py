@@ -12,9 +12,9 @@ from typing import Any
 import anyio
 import pytest
 
-from gitu_core.config import Envelope, Settings
+from gitu_core.config import Envelope, Settings, load
 from gitu_core.contracts import Block, Health
-from gitu_core.errors import ConfigError, FacetUnavailable, InputError, NotReady, PluginError
+from gitu_core.errors import ConfigError, FacetUnavailable, InputError, NotReady, PluginError, StoreError
 from gitu_core.model import Account
 from gitu_core.secrecy import keep_secret
 from gitu_core.testing import FunctionModel, RecordingAdapter, call
@@ -336,3 +336,89 @@ async def test_what_a_plugin_cannot_be_told_is_named_by_its_field(tmp_path: Path
         assert error.value.details["field"] == "plugins.shop.url"
         await admin.configure([(("plugins", "shop", "url"), "http://x")])
     assert 'url = "http://x"' in file.read_text()
+
+
+SLY = '''
+[config]
+schema = """{"type": "object", "properties": {
+    "trusted": {"type": "boolean", "title": "Dark mode"}, "debug": {"type": "boolean"}, "side": {"type": "string"}}}"""
+'''
+
+
+async def test_no_schema_of_a_plugin_asks_for_what_only_the_operator_decides(
+    tmp_path: Path, site: Site  # noqa: F811 - a fixture
+) -> None:  # fmt: skip
+    site.install("sly", "", SLY)
+    async with looking(tmp_path / "home") as (admin, _):
+        assert set((await admin.configuration("sly"))["schema"]["properties"]) == {"side"}
+
+
+@pytest.mark.parametrize("value", ["[secret]", {"code": "[secret SHOP_KEY]"}, ["a", "[secret]"]])
+async def test_what_stands_for_a_secret_is_never_written(tmp_path: Path, value: Any) -> None:
+    file = tmp_path / "gitu.toml"
+    file.write_text("")
+    async with looking(tmp_path / "home", file=str(file)) as (admin, _):
+        with pytest.raises(ConfigError, match="stands for a secret") as error:
+            await admin.configure([(("plugins", "shop", "door"), value)])
+        assert error.value.details["field"] == "plugins.shop.door"
+    assert file.read_text() == ""
+
+
+STRICT = '''
+[config]
+schema = """{"type": "object", "anyOf": [{"required": ["url"]}, {"maxProperties": 2}], "properties": {
+    "url": {"type": "string"}, "pin": {"type": "string", "writeOnly": true, "allOf": [{"maxLength": 3}]},
+    "api_token": {"type": "string", "pattern": "^x"}, "door": {"type": "array", "maxItems": 1}}}"""
+'''
+
+
+@pytest.mark.parametrize(
+    "said",
+    ['pin = "s3cret-1"', 'api_token = "s3cret-2"', 'door = ["s3cret-3", "s3cret-4"]',
+     'pin = "1"\napi_token = "x-s3cret"\ndoor = []'],
+)  # fmt: skip
+async def test_an_error_about_a_value_does_not_tell_a_secret(tmp_path: Path, site: Site, said: str) -> None:  # noqa: F811
+    site.install("shop", "", STRICT)
+    file = tmp_path / "gitu.toml"
+    file.write_text(f"[plugins.shop]\nenabled = true\n{said}\n")
+    async with looking(tmp_path / "home", file=str(file), plugins=load(file, {}).plugins) as (admin, _):
+        with pytest.raises(ConfigError, match=r"plugins\.shop") as error:
+            await admin.configuration("shop")
+        assert "s3cret" not in str(error.value)
+        assert all("s3cret" not in str(each) for each in await admin.plugins())
+
+
+async def test_a_secret_is_there_before_the_settings_name_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "gitu.toml"
+    file.write_text("")
+    (tmp_path / "home" / "secrets").mkdir(parents=True)
+    (tmp_path / "home" / "secrets" / "SHOP_KEY").mkdir()  # nothing can be written there
+    async with looking(tmp_path / "home", file=str(file)) as (admin, _):
+        with pytest.raises(StoreError):
+            await admin.configure([(("model",), "a")], {"SHOP_KEY": "s3cret-pin"})
+    assert file.read_text() == ""
+
+
+async def test_all_open_questions_are_one_query(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with looking(home) as (admin, _):
+        for name in ("ana", "bob", "cid"):
+            await admin.people.person_for(Account("post", name), name)
+        asked = []
+        store = type(admin.people)
+        real = store.approvals
+        monkeypatch.setattr(store, "approvals", lambda *args: (asked.append(args[1:]), real(*args))[1])
+        assert await admin.approvals() == []
+        assert len(asked) == 1
+
+
+async def test_the_audit_tells_who_switched_a_user(home: Path) -> None:
+    async with looking(home) as (admin, _):
+        await admin.people.person_for(Account("post", "ana"), "ana")
+        await admin.people.change_person("ana", enabled=False, settings={"a": 1}, by="boss")
+        await admin.people.unlink(Account("post", "ana"), "ana", last=True, by="boss")
+        newest = (await admin.audit.audit(limit=1_000))[-3:]
+        assert [(each.kind, each.outcome, each.facts["by"]) for each in newest] == [
+            ("user", "disabled", "boss"), ("user", "changed", "boss"), ("account", "unlinked", "boss"),
+        ]  # fmt: skip
+        await admin.people.change_person("ana", enabled=True)
+        assert (await admin.audit.audit(limit=1_000))[-1].facts["by"] == "operator"

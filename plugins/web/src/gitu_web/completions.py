@@ -6,19 +6,20 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import anyio
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gitu_core.contracts import new_id
 from gitu_core.errors import GituError
 from gitu_web.functions import LOOK, Waiting, listening
 from gitu_web.limits import json_of
-from gitu_web.messages import LONGEST_WAIT, Live
+from gitu_web.messages import LONGEST_WAIT, Live, Streamed
 from gitu_web.openapi import Operation
 from gitu_web.problems import status_of
 from gitu_web.protocol import Delta
@@ -80,8 +81,7 @@ async def completions(request: Request) -> Response:
         return _trouble(error)
     id, created = f"chatcmpl-{talk.id}", int(time.time())
     if talk.wanted.stream:
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(_streamed(talk, live, id, created), 200, headers, "text/event-stream")
+        return Streamed(_streamed(talk, live, id, created), partial(site.hub.part, visitor.person, live))
     calls = list[Waiting]()
     try:
         with anyio.move_on_after(LONGEST_WAIT) as wait:
@@ -162,7 +162,10 @@ def _trouble(error: GituError) -> Response:
 
 async def models(request: Request) -> Response:
     """The one model that there is: the assistant."""
-    await Site.of(request).guard.visitor(request)
+    try:
+        await Site.of(request).guard.visitor(request)
+    except GituError as error:
+        return _trouble(error)
     found = {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": MODEL}]}
     return Response(msgspec.json.encode(found), media_type="application/json")
 
@@ -177,5 +180,6 @@ def operations() -> list[Operation]:
     return [
         Operation("POST", "/v1/chat/completions", "As programs for the OpenAI HTTP API ask.", tag="completions",
                   body=Wanted, answer=Completion, gives=("text/event-stream",), trouble=Failure),
-        Operation("GET", "/v1/models", "The assistant, as the only model.", tag="completions", answer=dict[str, Any]),
+        Operation("GET", "/v1/models", "The assistant, as the only model.", tag="completions", answer=dict[str, Any],
+                  trouble=Failure),
     ]  # fmt: skip

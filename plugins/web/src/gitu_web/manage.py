@@ -108,7 +108,7 @@ def page(visited: Visited, found: Iterable[Any], name: str = "id") -> Listed:
     plain = [each if isinstance(each, dict) else _whole(each) for each in found]
     query = visited.request.query_params
     limit = query.get("limit", "100")
-    if not limit.isascii() or not limit.isdecimal() or not 0 < int(limit[:6]) <= MOST:
+    if not (limit.isascii() and limit.isdecimal() and len(limit) <= 3 and 0 < int(limit) <= MOST):
         raise InputError(f"limit is a number from 1 to {MOST}", hint="correct it", field="limit")
     after, start = query.get("after", ""), 0
     if after:
@@ -171,7 +171,7 @@ async def accounts(visited: Visited) -> Listed:
 async def unlink(visited: Visited) -> None:
     """Takes an account off."""
     channel, id = visited.request.path_params["channel"], visited.request.path_params["id"]
-    await visited.admin.people.unlink(Account(channel, id), visited.person or visited.visitor.person)
+    await visited.admin.people.unlink(Account(channel, id), visited.person or visited.visitor.person, by=visited.by)
 
 
 async def grants(visited: Visited) -> Listed:
@@ -188,11 +188,13 @@ async def revoke(visited: Visited) -> None:
 
 
 async def approvals(visited: Visited) -> Listed:
-    """Questions that wait for an answer."""
-    found = await visited.admin.approvals(visited.person)
-    return page(visited, [{"id": each.ask.id, "user": each.person, "question": each.ask.question,
-                           "details": each.ask.details, "choices": each.ask.choices, "expires_at": each.expires_at,
-                           "kind": each.kind} for each in found])  # fmt: skip
+    """Questions that wait for an answer; the words of others are theirs, whoever looks after the installation."""
+    found = []
+    for each in await visited.admin.approvals(visited.person):
+        ask, mine = each.ask, each.person == visited.visitor.person
+        words = {"question": ask.question, "details": ask.details, "choices": ask.choices} if mine else {}
+        found.append({"id": ask.id, "user": each.person, "expires_at": each.expires_at, "kind": each.kind, **words})
+    return page(visited, found)
 
 
 async def answer(visited: Visited) -> dict[str, Any]:
@@ -247,7 +249,8 @@ async def change_user(visited: Visited) -> dict[str, Any]:
     id = visited.request.path_params["id"]
     if id == visited.visitor.person and told.enabled is False:
         raise InputError("nobody switches themselves off here", hint="use: gitu users disable USER", field="enabled")
-    return _whole(await visited.admin.people.change_person(id, enabled=told.enabled, settings=told.settings))
+    change = visited.admin.people.change_person
+    return _whole(await change(id, enabled=told.enabled, settings=told.settings, by=visited.by))
 
 
 async def plugins(visited: Visited) -> Listed:

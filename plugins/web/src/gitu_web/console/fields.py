@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,8 +102,11 @@ def _value(kind: str, type: str, text: str) -> Any:
         return None
     if kind == "number":
         try:
-            return int(text) if type == "integer" else float(text)
-        except ValueError:
+            number = int(text) if type == "integer" else float(text)
+            if not math.isfinite(number):
+                raise ValueError
+            return number
+        except (ValueError, OverflowError):
             raise ValueError("this is not a number" if type == "number" else "this is not a whole number") from None
     if kind == "lines":
         if text.lstrip().startswith("["):
@@ -142,5 +146,8 @@ def _checked(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
                 if name not in values:
                     errors.setdefault(str(name), "this is needed")
         else:
-            errors.setdefault(str(each.absolute_path[0]) if each.absolute_path else "", each.message[:300])
+            name, told = str(each.absolute_path[0]) if each.absolute_path else "", each.message
+            if not name or '"writeOnly": true' in json.dumps(schema["properties"].get(name), default=str):
+                told = told.replace(repr(each.instance), "this")  # a secret that was typed is not shown
+            errors.setdefault(name, told[:300])
     return errors

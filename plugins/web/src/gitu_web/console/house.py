@@ -72,11 +72,11 @@ async def act_on_people(visit: Visit, action: str, values: dict[str, Any]) -> Do
     """Switches a user on or off, unlinks an account."""
     if action == "unlink":
         account = Account(str(values.get("channel", "")), str(values.get("id", "")))
-        await visit.admin.people.unlink(account, str(values.get("person", "")), last=True)
+        await visit.admin.people.unlink(account, str(values.get("person", "")), last=True, by=visit.by)
     elif action in ("enable", "disable"):
         if action == "disable" and values.get("id") == visit.visitor.person:
             raise InputError("you cannot switch yourself off here", hint="use: gitu users disable USER")
-        await visit.admin.people.change_person(str(values.get("id", "")), enabled=action == "enable")
+        await visit.admin.people.change_person(str(values.get("id", "")), enabled=action == "enable", by=visit.by)
     else:
         raise InputError("nothing is called so", hint="open the page again", status=404)
     return Done(say("people.done"))

@@ -101,6 +101,7 @@ async def act_on_devices(visit: Visit, action: str, values: dict[str, Any]) -> D
     """Unlinks one, or makes a code for another."""
     guard, visitor = visit.site.doors, visit.visitor
     if action == "code":
+        guard.made.take(visitor.person)
         code = await guard.codes.make(visitor.person, ("chat",), PAIRING, visitor.device)
         return Done(f"{code}: {say('devices.coded', code=code, server=guard.origins[0])}", "info")
     if action != "unlink" or not await guard.devices.unlink(str(values.get("id", "")), visitor.person):

@@ -106,7 +106,7 @@ def shown(
     """Blocks as the template takes them. *typed* values and *errors* are those of a form that was sent, by action.
     What a *foreign* plugin gives is looked at more closely."""
     found = []
-    for number, block in enumerate(blocks[:100]):
+    for number, block in enumerate(blocks[:100] if foreign else blocks):
         data: dict[str, Any] = dict(block.data)
         one: dict[str, Any] = {"kind": block.kind, "title": str(block.title), "action": block.action, "data": data}
         _PREPARED[block.kind](one, number, (typed or {}).get(block.action), (errors or {}).get(block.action, {}))

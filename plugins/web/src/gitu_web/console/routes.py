@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gitu_core.contracts import Block, Entry, user
-from gitu_core.errors import AuthFailed, GituError, InputError
+from gitu_core.errors import AuthFailed, Denied, GituError, InputError
 from gitu_web.auth.rest import doors
 from gitu_web.console import fields, house, mine, render, settle
 from gitu_web.console.page import Done, Page, Visit
@@ -58,6 +58,10 @@ async def visit_of(request: Request, scope: str = "chat") -> Visit:
     """Who visits. A stranger is sent to the sign-in by the handler of errors."""
     site = Site.of(request)
     visitor = await site.guard.visitor(request, cast(Any, scope))
+    if visitor.kind == "key" and not request.url.path.startswith(
+        "/v1/"
+    ):  # on pages devices are let in, which a key must not do
+        raise Denied("a key is for programs, and opens no page", hint="use what /v1/openapi.json describes")
     return Visit(site, visitor, dict(request.query_params))
 
 
@@ -113,7 +117,7 @@ async def act(request: Request) -> Response:
         found, done.errors = fields.read(schema, typed)
     if not done.errors:
         try:
-            done = await page.act(visit, action, {**found, **values})
+            done = await page.act(visit, action, _given(schema, found, values))
         except InputError as error:
             done = Done(f"{error.message}; {error.hint}", "bad")
     if done.to and not done.errors:
@@ -127,10 +131,16 @@ async def sent(request: Request) -> tuple[str, dict[str, Any], dict[str, str]]:
     told = await request.form(max_files=0, max_fields=500, max_part_size=LARGEST)
     try:
         values = msgspec.json.decode(str(told.get("hidden", "{}")), type=dict[str, Any])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise InputError("the form is damaged", hint="open the page again") from error
     typed = {key[2:]: str(value) for key, value in told.items() if key.startswith("v.")}
     return str(told.get("action", "")), values, typed
+
+
+def _given(schema: Any, found: dict[str, Any], hidden: dict[str, Any]) -> dict[str, Any]:
+    """What an action is told: what fits the schema, and nothing hidden in its place; `id` says what the form is of."""
+    names = schema.get("properties", {}) if isinstance(schema, Mapping) else {}
+    return {**found, **{name: value for name, value in hidden.items() if name == "id" or name not in names}}
 
 
 def _page(request: Request) -> Page:
@@ -158,7 +168,7 @@ async def foreign(request: Request) -> Response:
         found, errors = fields.read(schema, told) if isinstance(schema, dict) else ({}, {})
         done, typed = Done(errors=errors), {"action": action, "values": found}
         if not errors:
-            result = await page.act(principal, action, {**found, **values})
+            result = await page.act(principal, action, _given(schema, found, values))
             done = Done(result.text[:2_000], "good" if result.status == "ok" else "bad")
             blocks, typed = _blocks(await page.blocks(principal)), None
     title = str(page.title)[:100]

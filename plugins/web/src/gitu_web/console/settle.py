@@ -20,6 +20,7 @@ MODEL: dict[str, Any] = {"type": "object", "properties": {
     "router": {"type": "string", "title": "Router", "description": "a plugin that chooses where nobody names a model"},
     "timezone": {"type": "string", "title": "Time zone", "description": "whose days budgets go by, like Europe/Berlin"},
 }}  # fmt: skip
+LISTED = tuple(MODEL["properties"])
 KEY: dict[str, Any] = {"type": "object", "required": ["name", "secret"], "properties": {
     "name": {**NAME, "title": "Name", "description": "as the plugin calls it, like OPENAI_API_KEY"},
     "secret": {"type": "string", "title": "Key", "writeOnly": True},
@@ -78,9 +79,12 @@ async def act_on_plugins(visit: Visit, action: str, values: dict[str, Any]) -> D
     """Switches a plugin, or changes its configuration."""
     id = str(values.pop("id", ""))
     if action == "configure":
-        schema = (await visit.admin.configuration(id))["schema"]
-        changes = [(("plugins", id, name), values.get(name)) for name, each in schema["properties"].items()
-                   if name in values or not each.get("writeOnly")]  # fmt: skip
+        told = await visit.admin.configuration(id)
+        changes = [
+            (("plugins", id, name), values.get(name))
+            for name, each in told["schema"]["properties"].items()
+            if (name in values or not each.get("writeOnly")) and values.get(name) != told["values"].get(name)
+        ]
         try:
             await visit.admin.configure(changes, by=visit.by)
         except ConfigError as error:
@@ -121,7 +125,8 @@ async def act_on_settings(visit: Visit, action: str, values: dict[str, Any]) -> 
         return Done(say("settings.anew_done"), "info")
     try:
         if action == "model":
-            changes = [((name,), values.get(name) or None) for name in ("model", "router", "timezone")]
+            now, typed = (await visit.admin.overview())["settings"], {name: values.get(name, "") for name in LISTED}
+            changes = [((name,), typed[name] or None) for name in LISTED if typed[name] != now[name]]
             await visit.admin.configure(changes, by=visit.by)
         elif action == "key":
             await visit.admin.configure([], {values["name"]: values["secret"]}, by=visit.by)
