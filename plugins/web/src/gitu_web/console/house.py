@@ -9,8 +9,9 @@ from gitu_core.contracts import Account, Block
 from gitu_core.errors import InputError
 from gitu_web.console import blocks
 from gitu_web.console.mine import when
-from gitu_web.console.page import Done, Page, Visit
+from gitu_web.console.page import Done, Page
 from gitu_web.console.texts import say
+from gitu_web.site import Visit
 
 # ---- connections -----------------------------------------------------------------------------------------------
 

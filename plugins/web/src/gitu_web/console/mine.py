@@ -11,8 +11,9 @@ from gitu_core.contracts import Block
 from gitu_core.errors import InputError
 from gitu_web.auth.codes import PAIRING
 from gitu_web.console import blocks
-from gitu_web.console.page import Done, Page, Visit
+from gitu_web.console.page import Done, Page
 from gitu_web.console.texts import say
+from gitu_web.site import Visit
 
 DAYS = 30
 NANO = 1e9

@@ -8,27 +8,8 @@ from typing import Any
 
 from gitu_core.contracts import Block
 from gitu_core.errors import InputError
-from gitu_web.site import Site
-from gitu_web.visitor import Scope, Visitor
-
-
-@dataclass
-class Visit:
-    """Somebody looks at a page, or acts there. `query` is what stands behind its address."""
-
-    site: Site
-    visitor: Visitor
-    query: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def admin(self) -> Any:
-        """The host's facet for whoever runs the installation."""
-        return self.site.host.admin
-
-    @property
-    def by(self) -> str:
-        """Who does it, for the log."""
-        return f"{self.visitor.person} ({self.visitor.name})"
+from gitu_web.site import Visit
+from gitu_web.visitor import Scope
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 import msgspec
@@ -19,12 +19,12 @@ from gitu_core.contracts import Block, Entry, user
 from gitu_core.errors import AuthFailed, GituError, InputError
 from gitu_web.auth.rest import doors
 from gitu_web.console import fields, house, mine, render, settle
-from gitu_web.console.page import Done, Page, Visit
+from gitu_web.console.page import Done, Page
 from gitu_web.console.texts import for_scripts, say
 from gitu_web.limits import json_of
 from gitu_web.openapi import Operation
 from gitu_web.problems import status_of
-from gitu_web.site import Site
+from gitu_web.site import Visit
 
 PAGES: dict[str, Page] = {page.name: page for page in (*mine.PAGES, *house.PAGES, *settle.PAGES)}
 OWN = ("chat", "sessions", "devices", "pair", "permissions", "usage")
@@ -52,13 +52,6 @@ async def menu(visit: Visit) -> list[dict[str, Any]]:
             {"url": f"/p/{quote(each['plugin'])}/{quote(each['path'])}", "icon": str(each["icon"]),
              "title": str(each["title"])[:60]} for each in others]})  # fmt: skip
     return found
-
-
-async def visit_of(request: Request, scope: str = "chat") -> Visit:
-    """Who visits. A stranger is sent to the sign-in by the handler of errors."""
-    site = Site.of(request)
-    visitor = await site.guard.visitor(request, cast(Any, scope))
-    return Visit(site, visitor, dict(request.query_params))
 
 
 async def shown(
@@ -98,14 +91,14 @@ def said_before(request: Request) -> Done | None:
 async def look(request: Request) -> Response:
     """A page of the console's own."""
     page = _page(request)
-    visit = await visit_of(request, page.scope)
+    visit = await Visit.of(request, page.scope)
     return await shown(request, visit, say(f"page.{page.name}"), await page.blocks(visit))
 
 
 async def act(request: Request) -> Response:
     """An action on a page of the console's own."""
     page = _page(request)
-    visit = await visit_of(request, page.scope)
+    visit = await Visit.of(request, page.scope)
     action, values, typed = await sent(request)
     schema = await page.schemas(visit, action, values) if page.schemas else None
     done, found = Done(), dict[str, Any]()
@@ -146,7 +139,7 @@ def _page(request: Request) -> Page:
 async def foreign(request: Request) -> Response:
     """A page of a plugin, to look at or to act on."""
     path = request.path_params["path"]
-    visit = await visit_of(request, "admin" if path.startswith(GUARDED) else "chat")
+    visit = await Visit.of(request, "admin" if path.startswith(GUARDED) else "chat")
     page = await visit.admin.page(request.path_params["plugin"], path)
     principal, done, typed = user(visit.visitor.person), None, None
     blocks = _blocks(await page.blocks(principal))
@@ -190,7 +183,7 @@ async def home(request: Request) -> Response:
 
 async def chat(request: Request) -> Response:
     """The chat; its script does the rest."""
-    visit = await visit_of(request)
+    visit = await Visit.of(request)
     texts = json.dumps({**for_scripts(), "say": visit.query.get("say", "")})
     done = said_before(request) or Done()
     found = render.html("chat.html", say("page.chat"), 200, visit.visitor, menu=await menu(visit), here="/chat",
@@ -202,7 +195,7 @@ async def chat(request: Request) -> Response:
 
 async def pair(request: Request) -> Response:
     """Lets a device in that asks: what it is first, then yes or no."""
-    visit, guard = await visit_of(request), doors(request)
+    visit, guard = await Visit.of(request), doors(request)
     words, tone, asked = "", "good", None
     if request.method == "POST":
         told = await request.form(max_files=0, max_fields=10, max_part_size=10_000)
@@ -228,7 +221,7 @@ class Opinion(msgspec.Struct, forbid_unknown_fields=True):
 
 async def feedback(request: Request) -> Response:
     """Keeps what somebody thinks of an answer, for whoever runs the assistant."""
-    visit = await visit_of(request)
+    visit = await Visit.of(request)
     told, person = await json_of(request, 8_192, Opinion), visit.visitor.person
     if len(told.comment) > 2_000 or not 0 < len(told.key) <= 300:
         raise InputError("a comment has at most 2,000 characters", hint="say it shorter", field="comment")

@@ -10,8 +10,9 @@ from urllib.parse import quote
 from gitu_core.contracts import Block
 from gitu_core.errors import ConfigError, InputError
 from gitu_web.console import blocks
-from gitu_web.console.page import Done, Page, Visit
+from gitu_web.console.page import Done, Page
 from gitu_web.console.texts import say
+from gitu_web.site import Visit
 
 NAME = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]{0,99}$"}
 MODEL: dict[str, Any] = {"type": "object", "properties": {
