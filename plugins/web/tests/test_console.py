@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -263,6 +264,17 @@ def test_every_page_fits_and_can_be_used(screen: Screen, place: Installation, na
     assert screen.page.locator("h1").count() == 1
     screen.look(name.rpartition("/")[2])
     nothing_wrong(screen)
+
+
+def test_a_channel_says_since_when_it_is_as_it_is(screen: Screen, place: Installation) -> None:
+    screen.page.goto(f"{place.url}/connections")
+    row = screen.page.get_by_role("row").filter(has_text="web")
+    since = row.locator("td[data-head='Since (UTC)']").inner_text()
+    at = datetime.strptime(since, "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
+    assert timedelta(0) <= datetime.now(UTC) - at < timedelta(minutes=15)
+    terminal = screen.page.get_by_role("row").filter(has_text="terminal")
+    assert "stopped" in terminal.inner_text()
+    assert terminal.locator("td[data-head='Since (UTC)']").inner_text() == "-"
 
 
 def test_what_was_said_about_an_answer_is_read_by_the_operator(screen: Screen, place: Installation) -> None:

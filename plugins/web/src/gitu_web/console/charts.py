@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from gitu_web.console.texts import say
+
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 220, 52, 28, 12
 WIDEST = 48.0
 """How wide a bar is at most."""
@@ -30,7 +32,7 @@ def svg(data: Mapping[str, Any], title: str) -> str:
               if isinstance(each, Mapping)][:SERIES]  # fmt: skip
     most = max([value for _, values in series for value in values[: len(labels)]], default=0.0)
     top, unit = _round_up(most), str(data.get("unit", ""))
-    name = escape(f"{title}: {len(labels)} bars, at most {_short(most)} {unit}".strip(), quote=True)
+    name = escape(say("chart.about", title=title, bars=len(labels), most=f"{_short(most)} {unit}".strip()), quote=True)
     parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{name}">']
     plot = HEIGHT - BOTTOM - TOP
     for step in range(5):

@@ -8,6 +8,7 @@ from typing import Any
 
 from gitu_core.contracts import Block
 from gitu_core.errors import InputError
+from gitu_web.console.texts import say
 from gitu_web.site import Visit
 from gitu_web.visitor import Scope
 
@@ -26,9 +27,14 @@ Blocks = Callable[[Visit], Awaitable[Sequence[Block]]]
 Act = Callable[[Visit, str, dict[str, Any]], Awaitable[Done]]
 
 
+def wrong(name: str, status: int = 404, **values: object) -> InputError:
+    """The error whose words stand among the texts under ``wrong.``, with what to do next."""
+    return InputError(say(f"wrong.{name}", **values), hint=say(f"wrong.{name}_next", **values), status=status)
+
+
 async def nothing(visit: Visit, action: str, values: dict[str, Any]) -> Done:
     """A page on which nothing can be done."""
-    raise InputError(f"nothing is called {action!r} here", hint="open the page again", status=404)
+    raise wrong("action")
 
 
 @dataclass(frozen=True)

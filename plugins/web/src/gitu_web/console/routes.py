@@ -18,15 +18,15 @@ from starlette.routing import BaseRoute, Route
 from gitu_core.contracts import Block, Entry, user
 from gitu_core.errors import AuthFailed, GituError, InputError
 from gitu_web.auth.rest import doors
-from gitu_web.console import fields, house, mine, render, settle
-from gitu_web.console.page import Done, Page
+from gitu_web.console import fields, house, mine, render, settle, setup
+from gitu_web.console.page import Done, Page, wrong
 from gitu_web.console.texts import for_scripts, say
 from gitu_web.limits import json_of
 from gitu_web.openapi import Operation
 from gitu_web.problems import status_of
 from gitu_web.site import Visit
 
-PAGES: dict[str, Page] = {page.name: page for page in (*mine.PAGES, *house.PAGES, *settle.PAGES)}
+PAGES: dict[str, Page] = {page.name: page for page in (*mine.PAGES, *house.PAGES, *settle.PAGES, *setup.PAGES)}
 OWN = ("chat", "sessions", "devices", "pair", "permissions", "usage")
 SAID = "gitu-said"
 """The cookie that carries a sentence to the next page."""
@@ -121,7 +121,7 @@ async def sent(request: Request) -> tuple[str, dict[str, Any], dict[str, str]]:
     try:
         values = msgspec.json.decode(str(told.get("hidden", "{}")), type=dict[str, Any])
     except msgspec.MsgspecError as error:
-        raise InputError("the form is damaged", hint="open the page again") from error
+        raise wrong("form", 400) from error
     typed = {key[2:]: str(value) for key, value in told.items() if key.startswith("v.")}
     return str(told.get("action", "")), values, typed
 
@@ -129,7 +129,7 @@ async def sent(request: Request) -> tuple[str, dict[str, Any], dict[str, str]]:
 def _page(request: Request) -> Page:
     page = PAGES.get(request.path_params["name"])
     if page is None:
-        raise InputError(say("error.missing"), hint="open the menu", status=404)
+        raise wrong("page")
     return page
 
 
@@ -224,7 +224,7 @@ async def feedback(request: Request) -> Response:
     visit = await Visit.of(request)
     told, person = await json_of(request, 8_192, Opinion), visit.visitor.person
     if len(told.comment) > 2_000 or not 0 < len(told.key) <= 300:
-        raise InputError("a comment has at most 2,000 characters", hint="say it shorter", field="comment")
+        raise wrong("comment", 400)
     value = msgspec.to_builtins(told)
     await visit.site.host.kv.put(Entry(f"feedback/{quote(person)}/{quote(told.key)}", value, person))
     return Response(status_code=204)
