@@ -18,12 +18,15 @@ from typing import Any
 import segno
 from anyio.from_thread import start_blocking_portal
 
-from gitu_core.testing.model_server import ModelServer, Say
+from gitu_core.testing.model_server import Fail, ModelServer, Say
 
 ROOT = Path(__file__).parents[3]
 AXE = ROOT / ".tools" / "axe-core" / "axe.min.js"
 SECONDS = 60.0
 """How long a process may take to do what it is told."""
+
+KEY = "sk-secret-word"
+"""What the server of models takes for a key."""
 
 WIDTHS = {360: 740, 1280: 800}
 """Widths of screens that are looked at, with their heights."""
@@ -45,6 +48,8 @@ def answer(request: Any) -> Say:
         if "shop@example.org" in found:
             return Say(calls=[("send_mail", {"to": "shop@example.org", "text": "<b>Good</b> day"})])
         return Say(f"Here is what I found: {found[:200]}", gap=0.01)
+    if asked.startswith("answer with one word"):
+        return Say("yes")
     if "tokyo" in asked:
         return Say(calls=[("clock", {"place": "Tokyo"})])
     if "write to the shop" in asked:
@@ -56,11 +61,23 @@ def _text(content: Any) -> str:
     return content if isinstance(content, str) else "".join(each.text for each in content)
 
 
-@contextmanager
-def model() -> Iterator[str]:
-    """A server of models; gives its address."""
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(ModelServer(answer)) as server:
-        yield server.url
+class Model:
+    """A server of models, for those who have its key. Where it is `out`, it says so instead of an answer."""
+
+    def __init__(self) -> None:
+        self.out, self.url = False, ""
+
+    def __call__(self, request: Any) -> Say | Fail:
+        """What it answers."""
+        return Fail(503, "we are out for lunch") if self.out else answer(request)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Serves at `url`."""
+        server = ModelServer(self, key=KEY)
+        with start_blocking_portal() as portal, portal.wrap_async_context_manager(server):
+            self.url = server.url
+            yield
 
 
 class Installation:
@@ -69,7 +86,7 @@ class Installation:
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log = folder / "serve.log"
+        self.log, self.model = folder / "serve.log", Model()
         (folder / "site").mkdir(parents=True)
 
     def configure(self, text: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .console_world import AXE, ROOT, Installation, Screen, browser, chromium, film, model, until
+from .console_world import AXE, KEY, ROOT, Installation, Screen, browser, chromium, film, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -84,8 +84,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 def screen(place: Installation) -> Iterator[Screen]:
     """A browser in front of a server, signed in by the link that the server printed."""
     place.install("hostile", HOSTILE, CONFIG)
-    with model() as url:
-        place.configure(f'[plugins.openai]\nbase_url = "{url}"\n[plugins.hostile]\nenabled = true\n')
+    with place.model.serving():
+        place.configure(f'[plugins.openai]\nbase_url = "{place.model.url}"\n[plugins.hostile]\nenabled = true\n')
         camera = place.folder / "camera.y4m"
         film(camera, "https://example.org")
         with place.serving() as link, browser(camera) as chrome:
@@ -129,17 +129,37 @@ def test_first_steps_then_an_answer_that_can_be_watched(screen: Screen, place: I
     screen.look("setup")
     page.locator("select").select_option(label="openai")
     page.get_by_label("Model", exact=True).fill("test-model")
-    page.get_by_label("Its key", exact=True).fill("sk-secret-word")
+    page.get_by_label("Its key", exact=True).fill("sk-wrong-word")
+    settings, attempt = place.folder / "gitu.toml", page.get_by_role("button", name="Try it, and save it")
+    with screen.forgiving("status of 422"):
+        attempt.click()
+        page.wait_for_selector(".field.wrong [role=alert]:has-text('openai refused this key')")
+        assert page.get_by_label("Its key", exact=True).input_value() == ""
+        assert "sk-wrong-word" not in page.content()
+        assert page.get_by_role("button", name="Save it all the same").count() == 0
+        screen.look("setup-refused")
+        place.model.out = True
+        page.get_by_label("Its key", exact=True).fill(KEY)
+        attempt.click()
+        page.wait_for_selector("[role=alert]:has-text('openai did not answer: we are out for lunch')")
+        assert page.get_by_role("button", name="Save it all the same").count() == 1
+        assert KEY not in page.content()
+        screen.look("setup-silent")
+    assert "model =" not in settings.read_text()
+    assert not (place.folder / "home" / "secrets").exists()
+    place.model.out = False
+    page.get_by_label("Its key", exact=True).fill(KEY)
     with screen.forgiving("WebSocket connection to", "ERR_CONNECTION_REFUSED"):
-        page.get_by_role("button", name="Save").click()
+        attempt.click()
         page.wait_for_url("**/chat")
         assert page.get_by_label("Your message").input_value().startswith("Hello!")
-        settings = place.folder / "gitu.toml"
         until(lambda: 'model = "openai/test-model"' in settings.read_text(), "model in the settings")
         page.wait_for_timeout(1_000)
         connected(page)
     assert 'OPENAI_API_KEY = "file:' in settings.read_text()
-    assert "sk-secret-word" not in (place.folder / "gitu.toml").read_text() + place.log.read_text()
+    told = (place.folder / "gitu.toml").read_text() + place.log.read_text()
+    assert KEY not in told
+    assert "sk-wrong-word" not in told
     say(page, "Tell me a joke")
     page.wait_for_selector("li.growing:has-text('A turtle')")
     assert page.locator("li.growing").inner_text() != page.locator("li.said").last.inner_text()
@@ -280,6 +300,26 @@ def test_a_channel_says_since_when_it_is_as_it_is(screen: Screen, place: Install
 def test_what_was_said_about_an_answer_is_read_by_the_operator(screen: Screen, place: Installation) -> None:
     screen.page.goto(f"{place.url}/feedback")
     assert "too <b>short</b>" in screen.page.get_by_role("row").last.inner_text()
+
+
+def test_what_could_not_be_tried_is_kept_all_the_same_where_somebody_says_so(
+    screen: Screen, place: Installation
+) -> None:
+    page, settings = screen.page, place.folder / "gitu.toml"
+    page.goto(f"{place.url}/setup")
+    page.get_by_label("Model", exact=True).fill("test-model-2")
+    place.model.out = True
+    with screen.forgiving("status of 422", "WebSocket connection to", "ERR_CONNECTION_REFUSED"):
+        page.get_by_role("button", name="Try it, and save it").click()
+        page.get_by_role("button", name="Save it all the same").click()
+        page.wait_for_url("**/chat")
+        place.model.out = False
+        until(lambda: 'model = "openai/test-model-2"' in settings.read_text(), "model in the settings")
+        page.wait_for_timeout(1_000)
+        connected(page)
+    page.goto(f"{place.url}/setup")
+    assert page.get_by_role("button", name="Save it all the same").count() == 0
+    nothing_wrong(screen)
 
 
 def test_talks_are_apart_and_are_found_again(screen: Screen, place: Installation) -> None:

@@ -27,7 +27,7 @@ UPLOADS = 8
 @dataclass
 class Site:
     """Everything a route may need; `of` gives it to a route. `doors` let people in, `guard` asks them;
-    `rates` are those of visitors, by device."""
+    `rates` are those of visitors, by device; `waiting` is what could not be tried, and may be kept all the same."""
 
     host: Host
     settings: Settings
@@ -36,6 +36,7 @@ class Site:
     boxes: Mailboxes
     doors: Doors
     uploads: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(UPLOADS))
+    waiting: dict[str, Any] = field(default_factory=dict)
     rates: Rates = field(default_factory=lambda: Rates(600, "requests of this device"))
 
     @property
