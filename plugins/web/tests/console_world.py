@@ -40,6 +40,23 @@ def chromium() -> str:
     return next((found for name in names if (found := shutil.which(name))), "")
 
 
+def connected(page: Any) -> None:
+    """Waits until the chat is."""
+    page.wait_for_selector(".chat .state.connected")
+
+
+def say(page: Any, words: str) -> None:
+    """Says something in the chat."""
+    page.get_by_label("Your message").fill(words)
+    page.keyboard.press("Enter")
+
+
+def nothing_wrong(screen: Screen) -> None:
+    """The browser had nothing to say about what it was shown."""
+    found, screen.wrong = screen.wrong, []
+    assert not found, "\n".join(found)
+
+
 def answer(request: Any) -> Say:
     """What the model says: a call where a tool is wanted, words otherwise, slowly enough to be watched."""
     last, asked = request.messages[-1], request.asked.lower()
@@ -50,6 +67,8 @@ def answer(request: Any) -> Say:
         return Say(f"Here is what I found: {found[:200]}", gap=0.01)
     if asked.startswith("answer with one word"):
         return Say("yes")
+    if "draw" in asked:
+        return Say(calls=[("draw", {})])
     if "tokyo" in asked:
         return Say(calls=[("clock", {"place": "Tokyo"})])
     if "write to the shop" in asked:
@@ -89,17 +108,20 @@ class Installation:
         self.log, self.model = folder / "serve.log", Model()
         (folder / "site").mkdir(parents=True)
 
-    def configure(self, text: str) -> None:
-        """Writes ``gitu.toml``."""
-        own = f"[plugins.web]\nenabled = true\ntrusted = true\nport = {self.port}\n"
+    def configure(self, text: str, web: str = "") -> None:
+        """Writes ``gitu.toml``, with *web* below the section of the server."""
+        own = f"[plugins.web]\nenabled = true\ntrusted = true\nport = {self.port}\n{web}\n"
         (self.folder / "gitu.toml").write_text(f"{text}\n{own}", "utf-8")
 
-    def install(self, id: str, code: str, config: str) -> None:
-        """A plugin, as one that was installed, with the manifest that its code has and *config* for its schema."""
+    def install(self, id: str, code: str, config: str = "{}", facets: str = "") -> None:
+        """A plugin, as one that was installed, with the manifest that its code has, *config* for its schema, and the
+        *facets* that it uses beyond those that it touches at its start."""
         site, package = self.folder / "site", f"x_{id}"
         (site / package).mkdir()
         (site / package / "__init__.py").write_text(code, "utf-8")
-        (site / package / "gitu-plugin.toml").write_text(f"id = '{id}'\n[config]\nschema = '''{config}'''\n", "utf-8")
+        (site / package / "gitu-plugin.toml").write_text(
+            f"id = '{id}'\n[config]\nschema = '''{config}'''\n[capabilities]\nfacets = [{facets}]\n", "utf-8"
+        )
         info = site / f"x_{id}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.4\nName: x-{id}\nVersion: 1.0\n")
@@ -230,6 +252,22 @@ class Screen:
             if each["impact"] in ("serious", "critical"):
                 at = json.dumps([node["html"][:160] for node in each["nodes"][:3]])
                 self.wrong.append(f"{where}: {each['id']}: {each['help']}: {at}")
+
+
+@contextmanager
+def signed_in(place: Installation, folder: Path) -> Iterator[Screen]:
+    """A browser in front of a server that runs, signed in by the link that it printed; pictures go into *folder*."""
+    camera = place.folder / "camera.y4m"
+    film(camera, "https://example.org")
+    with place.serving() as link, browser(camera) as chrome:
+        page = chrome.new_context(viewport={"width": 1280, "height": 800}, permissions=["camera"]).new_page()
+        page.set_default_timeout(30_000)  # patience, for machines that do other things too
+        found = Screen(page, folder)
+        page.goto(link)
+        found.look("sign-in")
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/chat")
+        yield found
 
 
 @contextmanager

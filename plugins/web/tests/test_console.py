@@ -11,7 +11,20 @@ from typing import Any
 
 import pytest
 
-from .console_world import AXE, KEY, ROOT, Installation, Screen, browser, chromium, film, until
+from .console_world import (
+    AXE,
+    KEY,
+    ROOT,
+    Installation,
+    Screen,
+    chromium,
+    connected,
+    film,
+    nothing_wrong,
+    say,
+    signed_in,
+    until,
+)  # fmt: skip
 
 pytestmark = [
     pytest.mark.slow,
@@ -86,28 +99,8 @@ def screen(place: Installation) -> Iterator[Screen]:
     place.install("hostile", HOSTILE, CONFIG)
     with place.model.serving():
         place.configure(f'[plugins.openai]\nbase_url = "{place.model.url}"\n[plugins.hostile]\nenabled = true\n')
-        camera = place.folder / "camera.y4m"
-        film(camera, "https://example.org")
-        with place.serving() as link, browser(camera) as chrome:
-            page = chrome.new_context(viewport={"width": 1280, "height": 800}, permissions=["camera"]).new_page()
-            page.set_default_timeout(30_000)  # patience, for machines that do other things too
-            found = Screen(page, SCREENS)
-            page.goto(link)
-            found.look("sign-in")
-            page.get_by_role("button", name="Sign in").click()
-            page.wait_for_url("**/chat")
+        with signed_in(place, SCREENS) as found:
             yield found
-
-
-def connected(page: Any) -> None:
-    """Waits until the chat is."""
-    page.wait_for_selector(".chat .state.connected")
-
-
-def say(page: Any, words: str) -> None:
-    """Says something in the chat."""
-    page.get_by_label("Your message").fill(words)
-    page.keyboard.press("Enter")
 
 
 def press(page: Any, row: str, name: str) -> None:
@@ -115,12 +108,6 @@ def press(page: Any, row: str, name: str) -> None:
     found = page.get_by_role("row").filter(has_text=row)
     found.locator("summary", has_text=name).click()
     found.get_by_role("button", name="Yes, do it").click()
-
-
-def nothing_wrong(screen: Screen) -> None:
-    """The browser had nothing to say about what it was shown."""
-    found, screen.wrong = screen.wrong, []
-    assert not found, "\n".join(found)
 
 
 def test_first_steps_then_an_answer_that_can_be_watched(screen: Screen, place: Installation) -> None:

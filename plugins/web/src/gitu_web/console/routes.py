@@ -24,7 +24,9 @@ from gitu_web.console.texts import for_scripts, say
 from gitu_web.limits import json_of
 from gitu_web.openapi import Operation
 from gitu_web.problems import status_of
+from gitu_web.settings import MIB
 from gitu_web.site import Visit
+from gitu_web.taking import MOST_PARTS
 
 PAGES: dict[str, Page] = {page.name: page for page in (*mine.PAGES, *house.PAGES, *settle.PAGES, *setup.PAGES)}
 OWN = ("chat", "sessions", "devices", "pair", "permissions", "usage")
@@ -188,7 +190,9 @@ async def chat(request: Request) -> Response:
     done = said_before(request) or Done()
     found = render.html("chat.html", say("page.chat"), 200, visit.visitor, menu=await menu(visit), here="/chat",
                         texts=texts, chat=visit.query.get("chat", "")[:100], fresh=secrets.token_hex(4),
-                        flash=done.words, tone=done.tone)  # fmt: skip
+                        flash=done.words, tone=done.tone, most_files=MOST_PARTS - 1,
+                        max_file=visit.site.settings.max_file,
+                        largest_file=visit.site.settings.max_file * MIB)  # fmt: skip
     found.delete_cookie(SAID)
     return found
 
