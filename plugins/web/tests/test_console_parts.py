@@ -152,6 +152,19 @@ def test_bars_reach_up_to_their_values_and_say_them() -> None:
     assert "<title>tue: 2 $ USD</title>" in drawing
 
 
+@pytest.mark.parametrize("bars", [1, 2, 30, 120])
+def test_words_below_the_bars_stay_inside_and_apart_on_every_screen(bars: int) -> None:
+    labels = [f"provider/a-model-{number}" for number in range(bars)]
+    drawing = charts.both({"labels": labels, "series": [{"name": "x", "values": [1] * bars}]}, "Use")
+    assert drawing.count('role="img"') == 2
+    for width, part in zip((charts.WIDTH, charts.NARROW), drawing.split("</svg>"), strict=False):
+        end = 0.0
+        for x, words in re.findall(r'x="([\d.]+)" y="212" text-anchor="middle">([^<]+)<', part):
+            half = len(words) * charts.LETTER / 2
+            assert end <= float(x) - half <= float(x) + half <= width + 0.1
+            end = float(x) + half - 0.1
+
+
 def test_what_comes_from_elsewhere_is_what_its_table_says() -> None:
     folder = PACKAGE / "_vendor"
     told = {"VENDOR.toml"}

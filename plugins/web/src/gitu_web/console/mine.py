@@ -145,7 +145,7 @@ async def usage(visit: Visit) -> Sequence[Block]:
     tokens = [float(sum(each["tokens"] for each in used if each["model"] == model)) for model in models]
     return [
         blocks.table(("budget", "state", "used", "again"), rows, say("usage.budgets"), say("usage.none")),
-        blocks.chart(days, {say("usage.usd"): cost}, say("usage.days"), say("usage.usd")),
+        blocks.chart([day[5:] for day in days], {say("usage.usd"): cost}, say("usage.days"), say("usage.usd")),
         blocks.chart(models, {say("usage.token"): tokens}, say("usage.tokens"), say("usage.token")),
     ]
 

@@ -49,7 +49,7 @@ async def _one_plugin(visit: Visit, told: Mapping[str, Any] | None) -> Sequence[
              "gives": ", ".join(told.get("contributions", ())), "why": told.get("reason"), "next": told.get("hint"),
              "notes": "; ".join(told.get("notes", ()))}  # fmt: skip
     rows = [{"fact": say(f"fact.{name}"), "value": value} for name, value in facts.items() if value]
-    found = [blocks.text(told.get("title") or id), blocks.table(("fact", "value"), rows, id)]
+    found = [*([blocks.text(told["title"])] if told.get("title") else []), blocks.table(("fact", "value"), rows, id)]
     action = "disable" if told["state"] == "enabled" else "reset" if told["state"] == "quarantined" else "enable"
     if not told.get("file", "").startswith("local"):
         found.append(blocks.act(action, say(f"plugins.{action}"), {"id": id}, id))

@@ -244,7 +244,7 @@ ENGLISH: dict[str, str] = {
     "plugins.switched": "{plugin} is {state}.",
     "plugins.plain": "It takes no configuration.",
     "plugins.install": "To install one, on the machine itself: gitu plugins search WORDS, then gitu plugins install ID",
-    "settings.which": "Model",
+    "settings.which": "Which model answers",
     "settings.model": "Model",
     "settings.model_about": "provider/model or provider; empty: the best that can be used",
     "settings.router": "Router",

@@ -85,6 +85,7 @@ function entry(kind, at) {
 let follows = true;
 const follow = () => list.lastElementChild?.scrollIntoView({ block: "end" });
 addEventListener("scroll", () => { follows = near(); }, { passive: true });
+addEventListener("resize", () => follows && follow());
 const near = () => room.scrollHeight - scrollY - innerHeight < 400 || document.documentElement.scrollHeight - scrollY - innerHeight < 300;
 function put(element, before = null) {
   const follow = near();
