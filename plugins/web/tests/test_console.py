@@ -289,6 +289,13 @@ def test_what_was_said_about_an_answer_is_read_by_the_operator(screen: Screen, p
     assert "too <b>short</b>" in screen.page.get_by_role("row").last.inner_text()
 
 
+ANYWAY = """async () => {
+  const csrf = document.querySelector('meta[name=csrf]').content;
+  const body = new URLSearchParams({ csrf, action: 'anyway', hidden: '{}' });
+  return (await fetch('/setup', { method: 'POST', body })).text();
+}"""
+
+
 def test_what_could_not_be_tried_is_kept_all_the_same_where_somebody_says_so(
     screen: Screen, place: Installation
 ) -> None:
@@ -306,6 +313,7 @@ def test_what_could_not_be_tried_is_kept_all_the_same_where_somebody_says_so(
         connected(page)
     page.goto(f"{place.url}/setup")
     assert page.get_by_role("button", name="Save it all the same").count() == 0
+    assert "is not kept any longer" in page.evaluate(ANYWAY)
     nothing_wrong(screen)
 
 

@@ -136,6 +136,9 @@ def test_pictures_and_files_go_with_a_message_and_are_shown_again_later(page: An
         mine.get_by_role("link", name="Save notes.txt (3 B)").click()
     assert Path(kept.value.path()).read_bytes() == b"tea"
     screen.look("chat-picture")
+    page.goto(page.url.replace("/chat", "/sessions"))
+    page.get_by_role("link", name="Look").click()
+    assert "cat.png" in page.get_by_role("row").filter(has_text="Look at my cat").inner_text()
 
 
 def test_what_is_too_large_or_empty_is_told_and_left_out(page: Any, screen: Screen) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gitu_core.contracts import Block
+from gitu_core.contracts import Block, Media
 from gitu_web.auth.codes import PAIRING
 from gitu_web.console import blocks
 from gitu_web.console.page import Done, Page, wrong
@@ -54,7 +54,8 @@ async def _one_session(visit: Visit, id: str) -> Sequence[Block]:
         raise wrong("session")
     rows = []
     for each in await visit.admin.history(id, 200):
-        words = each.message.text
+        files = [part.blob.name or say("chat.file_unnamed") for part in each.message.parts if isinstance(part, Media)]
+        words = "\n".join(filter(None, (each.message.text, *files)))
         if words and each.message.role in ("user", "assistant"):
             who = say("chat.you" if each.message.role == "user" else "chat.gitu")
             rows.append({"who": who, "said": words, "where": await _where(visit, each.turn), "at": when(each.at)})

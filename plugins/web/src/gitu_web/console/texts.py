@@ -275,7 +275,7 @@ ENGLISH: dict[str, str] = {
     "setup.key": "2. Its key, where it needs one",
     "setup.talk": "3. Say hello in the chat",
     "setup.try": "Try it, and save it",
-    "setup.pair": "A key and its name are nothing without each other",
+    "setup.pair": "A key needs its name, like OPENAI_API_KEY, and a name its key",
     "setup.refused": "{provider} refused this key: {why}. Copy it once more, all of it.",
     "setup.needs": "{provider} wants a key, or another one: {why}.",
     "setup.silent": "{provider} did not answer: {why}; {hint}.",
