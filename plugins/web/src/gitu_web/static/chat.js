@@ -266,18 +266,18 @@ on("unsent", (left) => sessionStorage.setItem(kept, JSON.stringify(left)));
 
 const files = new Files(form, { make, say, csrf, changed });
 let waits = false;
+new ResizeObserver(() => { // the talk ends above the field, however high that is
+  room.style.setProperty("--write", `${form.offsetHeight}px`);
+  if (follows) follow();
+}).observe(form);
 
-/** The field below may have become higher; and a message that waited for its files goes off. */
+/** Something about the files is new: a message that waited for them goes off. */
 function changed() {
   const failed = files.failed, busy = files.busy;
   if (waits && !busy) {
     waits = false;
     if (!failed) go();
   }
-  const high = `${form.offsetHeight}px`;
-  if (room.style.getPropertyValue("--write") === high) return;
-  room.style.setProperty("--write", high);
-  if (follows) follow();
 }
 
 function go() {
@@ -315,7 +315,6 @@ typing.querySelector(".stop").addEventListener("click", () => gitu.say("/stop", 
 function grow() {
   box.style.height = "auto";
   box.style.height = `${Math.min(box.scrollHeight, 200)}px`;
-  changed();
 }
 box.addEventListener("input", grow);
 if (texts.say) {
