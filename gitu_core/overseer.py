@@ -18,6 +18,7 @@ from gitu_core.config import OPERATORS, plugin_config, plugin_values, write_only
 from gitu_core.contracts.admin import OPERATOR
 from gitu_core.errors import ConfigError, InputError, NotReady
 from gitu_core.gateway import turns_of
+from gitu_core.gateway.pulse import Seen
 from gitu_core.model import Conversation, Outgoing, Text, by_system
 from gitu_core.secrecy import DISCREET, without_secrets
 from gitu_core.settings import Change, change, keep_secret_file, secret_change
@@ -57,6 +58,9 @@ class Whole(Protocol):
 
     def begin_anew(self) -> None:
         """Has the program open another house."""
+
+    async def try_model(self, settings: Settings, model: str, secrets: Mapping[str, str]) -> dict[str, str]:
+        """Whether a model answers."""
 
     def channel_names(self, foreground: bool) -> list[str]:
         """The enabled channels that take over the terminal, or those that run in the background."""
@@ -108,7 +112,8 @@ class Overseer:
             "home": house.settings.home,
             "load": {"running": running, "waiting": waiting},
             "dispatcher": {"name": carrier.name, **_all(await carrier.health())},
-            "channels": [self._channel(name, front) for front in (True, False) for name in house.channel_names(front)],
+            "channels": [await self._channel(name, front)
+                         for front in (True, False) for name in house.channel_names(front)],
             "providers": [{"name": name, "missing": missing} for name, missing in house.models.providers()],
             "breakers": [{"name": name, "state": state, "why": why} for name, state, why in house.models.breakers()],
             "budgets": [*house.settings.budgets],
@@ -118,11 +123,12 @@ class Overseer:
                          "router": house.settings.router, "timezone": house.settings.timezone},
         }))  # fmt: skip
 
-    def _channel(self, name: str, foreground: bool) -> dict[str, Any]:
-        identity, health = self._house.gateway.identity, self._house.channels.health.get(name)
-        how = _all(health) if health is not None else {"state": "stopped", "detail": "", "hint": ""}
+    async def _channel(self, name: str, foreground: bool) -> dict[str, Any]:
+        identity, board = self._house.gateway.identity, self._house.channels.board
+        here, elsewhere = board.pulses.get(name), await board.seen(name)
+        seen = here.seen if here is not None else elsewhere if elsewhere and elsewhere.runs else Seen("stopped")
         access, full = identity.access(name), identity.vouches(name)
-        return {"name": name, "foreground": foreground, "access": access, "vouched": full, **how}
+        return {**_all(seen), "name": name, "foreground": foreground, "access": access, "vouched": full}
 
     async def plugins(self) -> Sequence[dict[str, Any]]:
         """What is installed."""
@@ -181,6 +187,10 @@ class Overseer:
         await to_thread.run_sync(write)
         named = [".".join(keys) for keys, _ in changes] + [f"the secret {name}" for name in secrets]
         self._done(by, f"set {', '.join(named)}")
+
+    async def try_model(self, model: str, secrets: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+        """Whether a model answers."""
+        return await self._house.try_model(self._house.settings, model, secrets)
 
     async def begin_anew(self, by: str = OPERATOR) -> None:
         """Has the program take the settings as they are now."""

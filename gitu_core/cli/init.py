@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-
-from msgspec.structs import replace
 
 from gitu_core.app import Gitu
 from gitu_core.cli.common import settings_of
 from gitu_core.cli.plugins import registry_of
 from gitu_core.cli.prompt import Prompt
 from gitu_core.cli.show import answers_only, paint
-from gitu_core.config import SecretSource, Settings
+from gitu_core.config import SecretSource
 from gitu_core.errors import GituError, InputError
 from gitu_core.manifest import Manifest
 from gitu_core.options import built_in
@@ -129,21 +126,14 @@ class Setup:
 
     async def _answers(self, model: str) -> bool:
         """True if the model says something; tells what is wrong where it does not."""
-        from gitu_core.cli.doctor import try_model
+        from gitu_core.wiring import House
 
         self._prompt.say(paint("Asking it one word ...", "dim"))
-        found = await try_model(replace(self._tried(), model=model))
-        self._prompt.say(f"{found.state}: {found.detail}")
-        if found.state != "ok" and found.hint:
-            self._prompt.say(f"next: {found.hint}")
-        return found.state == "ok"
-
-    def _tried(self) -> Settings:
-        """The settings as they would be; what was typed reaches the plugins through this process's environment."""
-        os.environ.update(self._typed)
-        return replace(
-            self._settings, secrets={**self._settings.secrets, **{name: f"env:{name}" for name in self._typed}}
-        )
+        found = await House.try_model(self._settings, model, self._typed)
+        self._prompt.say(f"{'failed' if found['error'] else 'ok'}: {found['detail']}")
+        if found["error"]:
+            self._prompt.say(f"next: {found['hint']}")
+        return not found["error"]
 
     # ---- secrets --------------------------------------------------------------------------------
 

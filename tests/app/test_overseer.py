@@ -12,13 +12,15 @@ from typing import Any
 import anyio
 import pytest
 
+from gitu_core import Gitu, wiring
 from gitu_core.config import Envelope, Settings, load
 from gitu_core.contracts import Block, Health
 from gitu_core.errors import ConfigError, FacetUnavailable, InputError, NotReady, PluginError, StoreError
 from gitu_core.model import Account
 from gitu_core.secrecy import keep_secret
 from gitu_core.testing import FunctionModel, RecordingAdapter, call
-from tests.app.around import ECHO, mail, on, until, web
+from tests.app.around import ECHO, On, mail, on, until, web
+from tests.cli.test_init import ACME, MANIFEST
 from tests.isolation.conftest import Open, opened, plugin, site  # noqa: F401 - fixtures
 from tests.registry.conftest import Site
 
@@ -80,11 +82,50 @@ async def test_the_overview_tells_of_everything_that_has_to_work(home: Path) -> 
         channels = {each["name"]: each for each in seen["channels"]}
         assert (channels["test"]["state"], channels["test"]["access"]) == ("ok", "open")
         assert (channels["terminal"]["state"], channels["terminal"]["foreground"]) == ("stopped", True)
+        assert (channels["test"]["since"] > time.time() - 60, channels["test"]["runs"]) == (True, True)
+        assert (channels["terminal"]["since"], channels["terminal"]["runs"]) == (0, False)
         assert {each["name"]: bool(each["missing"]) for each in seen["providers"]}["openai"] is True
         assert (seen["budgets"], seen["breakers"]) == (["daily"], [])
         assert seen["plugins"]["enabled"] >= 5
         assert await admin.vouched("terminal") is True
         assert await admin.vouched("terminal", "talk") is False
+
+
+async def test_a_channel_that_another_process_runs_is_seen_as_it_is_there(home: Path) -> None:
+    adapter, other, settings = RecordingAdapter(), Console(), Settings(home=str(home))
+    async with on(adapter, ECHO, config=settings) as runs:
+        await adapter._ready()
+        pulse = runs.house.channels.board.pulses["test"]
+        await runs.house.channels.board.save(pulse)
+        async with Gitu(model=ECHO, plugins=[On(RecordingAdapter()), other], use=["*"], config=settings) as looks:
+            await looks.house.registry.get("page", "shelves")
+            seen = {each["name"]: each for each in (await other.host.admin.overview())["channels"]}["test"]
+    assert (seen["state"], seen["since"], seen["runs"]) == ("ok", pulse.since, True)
+
+
+async def test_a_model_is_tried_with_a_key_that_is_kept_nowhere(home: Path, site: Site) -> None:  # noqa: F811
+    site.install("acme", ACME, MANIFEST)
+    plugins = {"acme": {"enabled": True, "trusted": True}}
+    async with looking(home, plugins=plugins) as (admin, _):
+        refused = await admin.try_model("acme/large", {"ACME_KEY": "wrong-key-1"})
+        assert (refused["error"], refused["hint"]) == ("AuthFailed", "copy the key once more")
+        assert "wrong-key-1" not in str(refused)
+        assert (await admin.try_model("acme/large"))["error"] == "NoModel", "no other answers for it"
+        found = await admin.try_model("acme/large", {"ACME_KEY": "right-key-1"})
+        assert (found["error"], found["detail"].startswith("acme/large answered in ")) == ("", True)
+        assert (await admin.try_model("nobody"))["error"] == "NoModel"
+    assert not (home / "secrets").exists()
+
+
+async def test_a_model_that_is_tried_has_half_a_minute(
+    home: Path, site: Site, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    monkeypatch.setattr(wiring, "PATIENCE", 0.05)
+    code = ACME.replace("        if await", "        import anyio; await anyio.sleep(60)\n        if await")
+    site.install("slow", code.replace("acme", "slow"), MANIFEST.replace("acme", "slow"))
+    async with looking(home, plugins={"slow": {"enabled": True, "trusted": True}}) as (admin, _):
+        late = await admin.try_model("slow/large", {"ACME_KEY": "right-key-1"})
+    assert (late["error"], late["detail"]) == ("NotReady", "slow/large: it did not answer within 0.05 s")
 
 
 async def test_a_plugin_is_switched_by_somebody_whose_name_is_logged(

@@ -159,7 +159,7 @@ def _chart(one: dict[str, Any], number: int, typed: Any, errors: Any) -> None:
     series = [{"name": str(each.get("name", "")), "values": (charts.numbers(each.get("values")) + [0.0] * len(labels))}
               for each in _maps(data, "series")[: charts.SERIES]]  # fmt: skip
     one["data"] = {"labels": labels, "series": series, "unit": str(data.get("unit", ""))}
-    one["svg"] = Markup(charts.svg(one["data"], one["title"]))  # made here, of escaped words
+    one["svg"] = Markup(charts.both(one["data"], one["title"]))  # made here, of escaped words
 
 
 def _maps(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
