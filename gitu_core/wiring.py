@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, suppress
 from functools import partial
@@ -48,6 +49,7 @@ from gitu_core.runtime import Runtime, Work, as_error
 from gitu_core.secrecy import guard_logs, hidden, keep_secret
 from gitu_core.settings import keep_secret_file
 from gitu_core.store import Store as SqlStore
+from gitu_core.store.sqlite import path_of
 from gitu_core.timers import Timers
 from gitu_core.turns import Turns
 
@@ -100,7 +102,7 @@ class House:
             policy=LabelPolicy(), grants=self.store, budget=self.budget, clock=self.clock, profiles=self.profile,
             approve=self.turns.approve, hold=self._hold,
         )  # fmt: skip
-        identity = Identity(self.store, self.settings.channels, self._channel, self.notify, self.clock)
+        identity = Identity(self.store, self.settings.channels, self._channel, self.notify, self.clock, self._resident)
         self.gateway = Gateway(
             records=self.store, workers=self.store, identity=identity, sessions=self.store, hooks=self.registry.hooks,
             turns=self.turns, clock=self.clock, local=LocalDispatcher(self.settings.max_turns), profile="default",
@@ -404,6 +406,14 @@ class House:
         found = (each.contribution.spec for each in self.registry.offers("adapter") if each.contribution.name == name)
         return next((msgspec.convert(spec, Channel) for spec in found), None)
 
+    def _resident(self, channel: str) -> str:
+        """The user who sits at a channel, if any: whoever runs this process sits at one in the foreground, and is the
+        user of this installation where its data is their own. A plugin in a process of its own is not believed."""
+        found = [each for each in self.registry.offers("adapter") if each.contribution.name == channel]
+        here = any(each.contribution.spec.get("foreground") and self.registry.inside(each.plugin) for each in found)
+        own = self._own.isdisjoint(each.plugin for each in found) and self.options.engine is None
+        return self.settings.user if here and own and _is_mine(self.settings) else ""
+
     def channel_names(self, foreground: bool) -> list[str]:
         """The enabled channels that take over the terminal, or those that run in the background."""
         offers = self.registry.offers("adapter")
@@ -432,6 +442,13 @@ def _failed(model: str, error: GituError | TimeoutError) -> dict[str, str]:
         error = NotReady(f"it did not answer within {PATIENCE:g} s", hint="try again later")
     hint = error.hint or "check the address and the key that its provider is given"
     return {"error": type(error).__name__, "detail": hidden(f"{model}: {error.message}"), "hint": hidden(hint)}
+
+
+def _is_mine(settings: Settings) -> bool:
+    """True if the database is a file that belongs to whoever runs this process."""
+    url = settings.database or f"sqlite:///{settings.folder / 'gitu.db'}"
+    file = path_of(url) if url.startswith("sqlite") else ""
+    return bool(file) and (os.name != "posix" or os.stat(file).st_uid == os.geteuid())
 
 
 def _parts_of(value: object) -> tuple[Part, ...]:
