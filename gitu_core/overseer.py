@@ -16,6 +16,7 @@ from anyio import to_thread
 from gitu_core.budget.envelopes import amounts, period_at
 from gitu_core.config import OPERATORS, plugin_config, plugin_values, write_only
 from gitu_core.contracts.admin import OPERATOR
+from gitu_core.contracts.audit import AuditEntry
 from gitu_core.errors import ConfigError, InputError, NotReady
 from gitu_core.gateway import turns_of
 from gitu_core.gateway.pulse import Seen
@@ -95,8 +96,12 @@ class Overseer:
         self.people = self.grants = self.audit = self.turns = house.store
         self.sessions = Sessions(house.store)
 
-    def _done(self, by: str, what: str) -> None:
-        log.info("%s (through the plugin %s): %s", by, self._plugin, what)
+    async def _done(self, by: str, outcome: str, subject: str, *names: str) -> None:
+        """Has the audit keep what was done, to what, and by whom."""
+        log.info("%s (through the plugin %s): %s %s", by, self._plugin, outcome, ", ".join((subject, *names)))
+        clock, facts = self._house.clock, {"by": by, "through": self._plugin, "names": names}
+        id = f"{clock.new_id()}.admin"
+        await self._house.store.write(AuditEntry("admin", subject, outcome, "", facts=facts, at=clock.now(), id=id))
 
     # ---- how things are --------------------------------------------------------------------------
 
@@ -144,7 +149,7 @@ class Overseer:
         if action != "disable":  # a child process may have to tell what it is: nobody else waits for that
             await to_thread.run_sync(registry.describe, plugin, action == "reset")
         getattr(registry, action)(plugin)
-        self._done(by, f"{action} plugin {plugin}")
+        await self._done(by, action, f"plugin {plugin}")
         await registry.start(channels=False)
         return cast(dict[str, Any], msgspec.to_builtins(registry.status(plugin)))
 
@@ -186,7 +191,7 @@ class Overseer:
 
         await to_thread.run_sync(write)
         named = [".".join(keys) for keys, _ in changes] + [f"the secret {name}" for name in secrets]
-        self._done(by, f"set {', '.join(named)}")
+        await self._done(by, "changed", "settings", *named)
 
     async def try_model(self, model: str, secrets: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
         """Whether a model answers."""
@@ -194,8 +199,8 @@ class Overseer:
 
     async def begin_anew(self, by: str = OPERATOR) -> None:
         """Has the program take the settings as they are now."""
+        await self._done(by, "begun anew", "settings")
         self._house.begin_anew()
-        self._done(by, "begin anew")
 
     async def pages(self) -> Sequence[dict[str, Any]]:
         """The console pages."""
@@ -239,7 +244,7 @@ class Overseer:
             raise NotReady(f"{person} never spoke in private", hint="wait until they do, or say where")
         id = f"said.{self._house.clock.new_id()}"
         await self._house.notify(Outgoing(id, id, where, (Text(text),), label=by_system()))
-        self._done(by, f"said something to {person} on {where.channel}")
+        await self._done(by, "said", where.channel, person)
         return id
 
     async def vouched(self, channel: str, said: str = "") -> bool:
@@ -284,12 +289,12 @@ class Overseer:
     async def resend(self, id: str, by: str = OPERATOR) -> None:
         """Has it sent again."""
         await self._house.gateway.resend([await self._lost(id)])
-        self._done(by, f"send {id} again")
+        await self._done(by, "sent again", "outbox", id)
 
     async def drop(self, id: str, by: str = OPERATOR) -> None:
         """Gives it up."""
         await self._house.store.write(msgspec.structs.replace(await self._lost(id), state="dropped", told=True))
-        self._done(by, f"drop {id}")
+        await self._done(by, "dropped", "outbox", id)
 
     async def _lost(self, id: str) -> OutboxEntry:
         found = await self._house.store.outgoing(id)

@@ -463,3 +463,22 @@ async def test_the_audit_tells_who_switched_a_user(home: Path) -> None:
         ]  # fmt: skip
         await admin.people.change_person("ana", enabled=True)
         assert (await admin.audit.audit(limit=1_000))[-1].facts["by"] == "operator"
+
+
+async def test_what_is_done_to_the_installation_is_in_the_audit(home: Path) -> None:
+    file = home / "gitu.toml"
+    file.write_text("", "utf-8")
+    async with looking(home, file=str(file)) as (admin, adapter):
+        await adapter.talk("hello")
+        (person,) = await admin.people.people()
+        await admin.configure([(("timezone",), "Asia/Tokyo")], {"OPENAI_API_KEY": "sk-very-secret"}, by="ana (Firefox)")
+        await admin.switch("terminal", "disable", by="ana (Firefox)")
+        await admin.say(person.id, "hi", by="bob")
+        found = [each for each in await admin.audit.audit() if each.kind == "admin"]
+        assert [(each.outcome, each.subject) for each in found] == [
+            ("changed", "settings"), ("disable", "plugin terminal"), ("said", "test"),
+        ]  # fmt: skip
+        assert [each.facts["by"] for each in found] == ["ana (Firefox)", "ana (Firefox)", "bob"]
+        assert found[0].facts["names"] == ["timezone", "the secret OPENAI_API_KEY"]
+        assert "sk-very-secret" not in str(found)
+        assert (await admin.audit.audit_verify()).problems == ()
