@@ -286,7 +286,9 @@ def test_a_channel_says_since_when_it_is_as_it_is(screen: Screen, place: Install
 
 def test_what_was_said_about_an_answer_is_read_by_the_operator(screen: Screen, place: Installation) -> None:
     screen.page.goto(f"{place.url}/feedback")
-    assert "too <b>short</b>" in screen.page.get_by_role("row").last.inner_text()
+    said = screen.page.get_by_role("row").last.inner_text()
+    assert "too <b>short</b>" in said
+    assert re.search(r"gitu export [a-z0-9]{26}\b", said)
 
 
 ANYWAY = """async () => {

@@ -215,3 +215,13 @@ async def test_opinions_with_names_of_any_kind_are_kept(place: Whole) -> None:
         for key in ("я" * 300, "a/b", "..", "%00", "\x00"):
             found = await local.post("/v1/feedback", json={"key": key, "good": True})
             assert found.status_code in (204, 400), found.text
+
+
+async def test_so_many_opinions_of_a_person_are_kept(place: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gitu_web.console.routes.OPINIONS", 3)
+    async with await place.client() as local, await place.client("ana") as ana:
+        await ana.post("/v1/feedback", json={"key": "hers", "good": True})
+        for number in range(5):
+            await local.post("/v1/feedback", json={"key": f"k{number}", "good": False})
+    kept = await place.host.kv.list("feedback/")
+    assert sorted(each.value["key"] for each in kept) == ["hers", "k2", "k3", "k4"]

@@ -110,9 +110,10 @@ async def feedback(visit: Visit) -> Sequence[Block]:
     rows = []
     for each in await visit.site.host.kv.list("feedback/"):
         good = say("feedback.good" if each.value.get("good") else "feedback.bad")
+        answer = str(each.value.get("key", "")).removesuffix(".answer")
         rows.append({"who": each.person, "opinion": good, "comment": each.value.get("comment", ""),
-                     "answer": each.value.get("key", "")})  # fmt: skip
-    return [blocks.text(say("feedback.intro")), blocks.table(("who", "opinion", "comment", "answer"), rows)]
+                     "look": say("feedback.look", id=answer)})  # fmt: skip
+    return [blocks.text(say("feedback.intro")), blocks.table(("who", "opinion", "comment", "look"), rows)]
 
 
 PAGES = (

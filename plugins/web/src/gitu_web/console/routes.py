@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
@@ -231,6 +232,10 @@ async def pair(request: Request) -> Response:
                        asked=asked, flash=words, tone=tone)  # fmt: skip
 
 
+OPINIONS = 200
+"""Opinions of a person that are kept."""
+
+
 class Opinion(msgspec.Struct, forbid_unknown_fields=True):
     """What somebody thinks of an answer."""
 
@@ -245,8 +250,12 @@ async def feedback(request: Request) -> Response:
     told, person = await json_of(request, 8_192, Opinion), visit.visitor.person
     if len(told.comment) > 2_000 or not 0 < len(told.key) <= 300:
         raise wrong("comment", 400)
-    value = msgspec.to_builtins(told)
-    await visit.site.host.kv.put(Entry(f"feedback/{quote(person)}/{quote(told.key)}", value, person))
+    kv, folder = visit.site.host.kv, f"feedback/{quote(person, safe='')}/"
+    value = {**msgspec.to_builtins(told), "at": time.time()}
+    await kv.put(Entry(folder + quote(told.key, safe=""), value, person))
+    kept = sorted(await kv.list(folder, person), key=lambda each: float(each.value.get("at", 0)))
+    for each in kept[:-OPINIONS]:
+        await kv.delete(each.key)
     return Response(status_code=204)
 
 

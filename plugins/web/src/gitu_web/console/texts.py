@@ -84,7 +84,7 @@ ENGLISH: dict[str, str] = {
     "head.active": "Last active",
     "head.address": "From",
     "head.again": "Begins anew",
-    "head.answer": "Answer",
+    "head.look": "To look into it",
     "head.at": "When (UTC)",
     "head.budget": "Budget",
     "head.channel": "Channel",
@@ -289,7 +289,8 @@ ENGLISH: dict[str, str] = {
     "setup.ready": "Ready",
     "feedback.good": "good",
     "feedback.bad": "bad",
-    "feedback.intro": "What people said about answers.",
+    "feedback.look": "gitu export {id}",
+    "feedback.intro": "What people said about answers. The command writes what led to one into a file without secrets.",
 }
 """What is said, by name; what stands in braces is filled in."""
 
