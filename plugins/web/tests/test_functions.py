@@ -184,19 +184,6 @@ async def test_without_a_choice_none_is_called(place: Whole) -> None:
         assert not answer.tool_calls
 
 
-async def test_nobody_answers_for_somebody_else(place: Whole) -> None:
-    import openai
-
-    said: list[Any] = [user("call get_weather")]
-    async with await client(place) as ai, await client(place, await place.doors.key("ana", "p", ("chat",))) as other:
-        (made,) = (await plain(ai, said)).tool_calls
-        said.append(result(made, "stolen"))
-        with pytest.raises(openai.APIStatusError):
-            await plain(other, list(said))
-        said[-1]["content"] = "sunny"
-        assert (await plain(ai, said)).content == "found: sunny"
-
-
 @pytest.mark.parametrize(
     ("body", "what"),
     [
