@@ -132,6 +132,18 @@ async def test_a_call_of_a_turn_that_was_stopped_is_told_to_nobody(place: Whole,
         assert not (await ask(ai, said)).tool_calls, "a result that comes late is taken, and leads to nothing"
 
 
+async def test_a_program_that_stops_the_work_does_not_let_it_go_on_first(place: Whole) -> None:
+    said: list[Any] = [user("call get_weather")]
+    async with await client(place) as ai:
+        (call,) = (await plain(ai, said)).tool_calls
+        late = [*said, result(call, "sunny")]
+        said.append(user("/stop"))
+        assert (await plain(ai, said)).content == "Stopped."
+        assert "found" not in (await plain(ai, late)).content
+        said.append(user("hello"))
+        assert (await plain(ai, said)).content == "found: hello"
+
+
 class Drops(httpx.AsyncHTTPTransport):
     """A network that loses the first answer."""
 
@@ -167,10 +179,14 @@ async def test_the_real_client_that_tries_again_by_itself_says_nothing_twice(pla
 
 
 async def test_the_same_words_later_are_said_once_more(place: Whole) -> None:
+    """Also where that comes at the second try: the first one may not have reached the server."""
     async with await client(place) as ai:
         for _ in range(2):
-            await plain(ai, [user("hi")])
+            await plain(ai, said := [user("hi")])
         assert len(await place.gitu.sessions("local")) == 2
+        said.append(user("hi"))
+        await plain(ai, said, extra_headers={"x-stainless-retry-count": "1"})
+        assert [each.messages for each in await place.gitu.sessions("local")] in ([2, 4], [4, 2])
 
 
 async def test_results_of_some_calls_name_the_others_again(place: Whole) -> None:

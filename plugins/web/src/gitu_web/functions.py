@@ -153,7 +153,8 @@ class Functions:
         """The program goes on: what it did not say of *calls* by now, it never will."""
         for each in calls:
             await self._note(person, each.id, "left", left=True)
-        _ring(person)
+        if calls:
+            _ring(person)
 
     async def _all(self, person: str) -> list[Waiting]:
         """All calls that are kept: open ones for a day, others as long as somebody may ask again."""

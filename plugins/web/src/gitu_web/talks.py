@@ -33,8 +33,8 @@ KEPT, LONGEST = 500, 1_000
 SETTLE = 0.05
 """Seconds that calls of functions may come after each other to be told of together."""
 
-AGAIN, RECENT = 900.0, 50
-"""Seconds, and messages of a person, within which a request that is sent again is looked for."""
+AGAIN, RECENT = 180.0, 50
+"""Seconds, and messages of a person, within which a request that is sent again is looked for: none takes longer."""
 
 GO_ON = "Go on with what came of the last calls."
 """What is said where a talk with another model comes here in the middle of its calls."""
@@ -95,16 +95,19 @@ class Talk:
         now, it never will; that is noted before anything new can come of the message."""
         person, functions = self.visitor.person, self.site.functions
         chat = await self._known(results)
-        parts = self._parts(bool(chat))
-        key = key or (again and await self._sent(parts, chat)) or new_id()
+        parts, this = self._parts(bool(chat)), digest([(self.visitor.device,), *self._said])
+        key = key or (again and await self._sent(this)) or f"{this}-{new_id()}"
         self.chat, self.key = chat or f"api-{digest([('key', key)])[:24]}", key
         message = message_of(self.visitor, key, parts, self.chat)
         self._wait()
-        if chat and (left := await functions.open(person, chat)) and not await self.site.boxes.said(person, key):
-            await functions.leave(person, left)
+        left = await functions.open(person, chat) if chat else []
+        left = [] if left and await self.site.boxes.said(person, key) else left
+        command = words(self.wanted.messages[-1]).startswith("/")  # to stop it, before it goes on
+        await functions.leave(person, [] if command else left)
         label = UNLABELLED if chat or self._own else from_outside(origin(self.visitor.device))
         message = msgspec.structs.replace(message, tools=self._tools, label=label)
         self.id = (await take(self.site, self.visitor, message)).id
+        await functions.leave(person, left if command else [])
 
     @property
     def _own(self) -> bool:
@@ -133,14 +136,11 @@ class Talk:
         found += [f"Earlier in this talk:\n{chr(10).join(talk)}"] if talk else []
         return [*([] if known else map(Text, found)), Text(words(last))]
 
-    async def _sent(self, parts: Sequence[Part], chat: str) -> str:
-        """The key under which the program said the same a moment ago; empty where it did not."""
-        found = ""
-        for each in (await self.site.boxes.newest(self.visitor.person, RECENT)).letters:
-            here = each.chat == chat if chat else each.chat.startswith("api-")
-            mine = each.kind == "said" and each.device == self.visitor.device and each.at > time.time() - AGAIN
-            found = each.key if mine and here and list(each.parts) == list(parts) else found
-        return found
+    async def _sent(self, this: str) -> str:
+        """The key under which the program sent *this* request a moment ago; empty where it did not."""
+        found = (await self.site.boxes.newest(self.visitor.person, RECENT)).letters
+        sent = [each.key for each in found if each.kind == "said" and each.at > time.time() - AGAIN]
+        return next((key for key in reversed(sent) if key.startswith(f"{this}-")), "")
 
     async def keep(self, answer: str, calls: Sequence[Waiting] = ()) -> None:
         """Remembers where the talk stands, so that the next request goes on there."""
