@@ -144,6 +144,20 @@ async def test_a_program_that_stops_the_work_does_not_let_it_go_on_first(place: 
         assert (await plain(ai, said)).content == "found: hello"
 
 
+async def test_a_server_that_knows_nothing_of_the_work_any_more_waits_for_it_all_the_same(place: Whole) -> None:
+    """As after a restart, where a worker of another process goes on with it: no answer is not an empty answer."""
+    said: list[Any] = [user("call get_weather")]
+    async with await client(place) as ai:
+        (call,) = (await plain(ai, said)).tool_calls
+        place.gitu.house.gateway._jobs.clear()
+        said.append(result(call, "sunny"))
+        assert (await plain(ai, said)).content == "found: sunny"
+        said.append(user("thanks"))
+        assert (await plain(ai, said)).content == "found: thanks"
+    (session,) = await place.gitu.sessions("local")
+    assert session.messages == 6, "the call and its result are two, and nothing is there twice"
+
+
 class Drops(httpx.AsyncHTTPTransport):
     """A network that loses the first answer."""
 

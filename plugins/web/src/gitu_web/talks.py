@@ -72,6 +72,8 @@ class Talk:
         elif (call := found.get(last.tool_call_id or "")) is not None:
             self.chat, self.id, self.key = call.chat, call.receipt, call.key
             self._wait()
+            if await self.site.boxes.said(person, call.key):  # known here from now on, whoever works on it
+                await self.site.inbox.accept(message_of(self.visitor, call.key, [Text(GO_ON)], call.chat))
         elif any(last.tool_call_id in each.calls for each in self.wanted.messages):  # another model made it
             await self._say(key, again, {})
         else:
