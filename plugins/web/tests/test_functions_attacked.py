@@ -12,14 +12,14 @@ import anyio
 import httpx
 import pytest
 
-from gitu_core.contracts import Entry, Kv
+from gitu_core.contracts import Entry, Kv, ModelEvent, ModelRequest
 from gitu_core.testing import FunctionModel, call
 from gitu_web import functions
 from gitu_web.functions import Functions
 
 from .around import Store
 from .test_completions import client, user
-from .test_functions import Ask, obeys, plain, result, streamed
+from .test_functions import Ask, function, obeys, plain, result, streamed
 from .whole import Whole, whole
 
 pytestmark = pytest.mark.anyio
@@ -249,6 +249,58 @@ async def test_closing_does_not_wait_for_who_waits_for_an_answer(tmp_path: Path)
         response = await asked
         assert response.status_code == 503
         assert time.monotonic() - began < DRAIN / 2
+
+
+@pytest.mark.parametrize("ask", [plain, streamed])
+async def test_a_question_and_a_call_at_once_come_one_after_the_other(tmp_path: Path, ask: Ask) -> None:
+    def both(request: Any) -> Any:
+        last = request.messages[-1]
+        if last.role == "user":
+            return call("look", place="x")
+        if "eve@example.org" in last.text:
+            return [call("web__get_weather", city="here"), call("web__send", city="eve")]
+        return " and ".join(each.text for each in request.messages[-2:])
+
+    declared = {"tools": [function(**{"x-gitu": {"effects": ["read"]}}), function("send")]}
+    async with whole(tmp_path, FunctionModel(both)) as place, await client(place) as ai:
+        said: list[Any] = [user("look at the page")]
+        (read,) = (await ask(ai, said, **declared)).tool_calls
+        assert read.function.name == "get_weather"
+        said.append(result(read, "sunny"))
+        asked = await ask(ai, said, **declared)
+        assert "May I use web__send?" in asked.content
+        assert not asked.tool_calls
+        said.append(user("yes"))
+        (sent,) = (await ask(ai, said, **declared)).tool_calls
+        assert sent.function.name == "send"
+        said.append(result(sent, "it is sent"))
+        assert (await ask(ai, said, **declared)).content == "sunny and it is sent"
+        assert len(await place.gitu.sessions("local")) == 1
+
+
+async def test_an_answer_of_many_words_does_not_ask_the_store_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, all_of = [], Functions._all
+
+    async def counted(self: Functions, person: str) -> Any:
+        looked.append(person)
+        return await all_of(self, person)
+
+    class Slowly(FunctionModel):
+        async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+            """The answer, word by word."""
+            async for event in super().stream(request):
+                yield event
+                await asyncio.sleep(0.003)
+
+    monkeypatch.setattr(Functions, "_all", counted)
+    async with whole(tmp_path, Slowly(lambda request: "word " * 300)) as place, await client(place) as ai:
+        assert len((await streamed(ai, [user("go")])).content.split()) == 300
+        assert len(looked) < 10
+        looked.clear()
+        await plain(ai, [user("go")], tools=[])
+        assert looked == [], "a talk without functions pays nothing for them"
 
 
 # ---- what others wrote ----------------------------------------------------------------------------------------------

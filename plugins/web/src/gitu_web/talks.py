@@ -59,6 +59,7 @@ class Talk:
         self._folder = f"completions/{quote(visitor.person, safe='')}/"
         self.chat = self.id = self.key = ""
         self._asks: Any = None
+        self._news, self._looked = asyncio.Event(), -LOOK
 
     async def begin(self, key: str, again: bool) -> None:
         """Says the last message, or what came of calls. `InputError` where nobody waits for that. A request that says
@@ -167,9 +168,14 @@ class Talk:
         return bool(self._tools or self._results)
 
     async def calls(self) -> list[Waiting]:
-        """The calls that wait for the program now, all of those that come together; they are told of now."""
-        person, functions = self.visitor.person, self.site.functions
-        if not self.calls_program or not await functions.open(person, self.chat):
+        """The calls that wait for the program now, all of those that come together; they are told of now. The store is
+        asked where there is news of calls, and once in a while."""
+        person, functions, now = self.visitor.person, self.site.functions, time.monotonic()
+        if not self.calls_program or not (self._news.is_set() or now >= self._looked + LOOK):
+            return []
+        self._news.clear()
+        self._looked = now
+        if not await functions.open(person, self.chat):
             return []
         await anyio.sleep(SETTLE)
         most = 1 if self.wanted.parallel_tool_calls is False else MOST
@@ -182,7 +188,7 @@ class Talk:
         found = asyncio.ensure_future(self.site.inbox.finished(self.id))
         found.add_done_callback(lambda _: self.live.ring())
         try:
-            with listening(self.visitor.person, self.live.ring):
+            with listening(self.visitor.person, self.live.ring) as self._news:
                 yield found
         finally:
             found.cancel()
