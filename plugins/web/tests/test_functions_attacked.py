@@ -234,6 +234,20 @@ async def test_a_program_that_takes_one_call_at_a_time_gets_one(place: Whole) ->
         assert "found: " in (await plain(ai, said)).content
 
 
+async def test_calls_that_nobody_answers_do_not_fill_all_the_room(
+    place: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(functions, "MOST_OPEN", 2)
+    talks: list[list[Any]] = [[user("call get_weather")] for _ in range(3)]
+    async with await client(place) as ai:
+        made = [(await plain(ai, said)).tool_calls[0] for said in talks]
+        for said, call in zip(talks, made, strict=True):
+            said.append(result(call, "sunny"))
+        found = [(await plain(ai, said)).content for said in talks]
+    assert "unknown: the program went on" in found[0]
+    assert found[1:] == ["found: sunny"] * 2
+
+
 async def test_closing_does_not_wait_for_who_waits_for_an_answer(tmp_path: Path) -> None:
     async def never(request: Any) -> Any:
         await asyncio.sleep(60)

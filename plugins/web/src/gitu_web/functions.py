@@ -31,6 +31,10 @@ MOST, DAY = 128, 86_400.0
 WAIT = 600.0
 """Seconds that a program may take for a call; a turn may have less."""
 
+MOST_OPEN = 100
+"""Calls of a person that may wait at once: each holds a turn, and there is only so much room for those. The program
+went on without the oldest ones, most likely."""
+
 LOOK = 1.0
 """Seconds after which whoever waits looks into the store, whether or not somebody told: another process may have."""
 
@@ -123,9 +127,10 @@ class Functions:
             if not waiting:
                 self._asking.pop((person, chat), None)
 
-    async def open(self, person: str, chat: str) -> list[Waiting]:
-        """The calls of a chat that wait for the program, oldest first."""
-        return sorted((each for each in await self._all(person) if each.chat == chat and each.open), key=_age)
+    async def open(self, person: str, chat: str | None = None) -> list[Waiting]:
+        """The calls of a chat, or of all, that wait for the program, oldest first."""
+        found = [each for each in await self._all(person) if each.open and chat in (None, each.chat)]
+        return sorted(found, key=_age)
 
     async def tell(self, person: str, chat: str, request: object, receipt: str, key: str, most: int) -> list[Waiting]:
         """The calls that the program is told of in the answer to a request, at *most* so many. One that another message
@@ -183,7 +188,7 @@ class Carrier:
     )  # fmt: skip
 
     def __init__(self, host: Host) -> None:
-        self._kv = host.kv
+        self._kv, self._functions = host.kv, Functions(host.kv)
 
     async def run(self, call: ToolCall, context: Context) -> ToolResult:
         """Waits until the program said what came of it. The same call again is the same one."""
@@ -195,6 +200,7 @@ class Carrier:
             made = {"id": call.id, "name": call.tool.removeprefix(PREFIX), "arguments": call.arguments}
             value = {**made, "chat": where.thread, "at": time.time()}
             await self._kv.put(Entry(key, value, where.id, info.label))
+            await self._functions.leave(where.id, (await self._functions.open(where.id))[:-MOST_OPEN])
         _ring(where.id)
         return await self._result(where.id, call.id)
 
