@@ -42,7 +42,7 @@ from gitu_core.contracts.authority import Mode
 from gitu_core.errors import AuthFailed, ConfigError, nearest
 from gitu_core.manifest import Manifest
 from gitu_core.model.base import Value
-from gitu_core.secrecy import keep_secret
+from gitu_core.secrecy import SUSPECT, keep_secret
 
 FILE_NAME = "gitu.toml"
 
@@ -178,6 +178,9 @@ def load(file: str | Path | None = None, environ: Mapping[str, str] = os.environ
     path = next(filter(Path.is_file, candidates), None)
     if path is None and named:
         raise ConfigError(f"there is no file {named}", hint="correct GITU_CONFIG or --config", field="config")
+    if path == Path(FILE_NAME) and not named and os.name == "posix" and path.stat().st_uid not in (0, os.getuid()):
+        what = f"{path.absolute()} belongs to somebody else, who would decide where your secrets go"
+        raise ConfigError(what, hint=f"to use it all the same: gitu --config {path}", field="config")
     raw = _read(path) if path else {}
     for name, variable in (("model", "GITU_MODEL"), ("database", "GITU_DATABASE")):
         if environ.get(variable):
@@ -282,11 +285,11 @@ class SecretSource:
         if kind == "personal":
             person, _, name = rest.rpartition(":")
             where = self._settings.people.get(person, {}).get("secrets", {}).get(name)
-            return self._read(where) if where else None
+            return self._read(name, where) if where else None
         name = rest if kind == "platform" else reference
-        return self._read(self._settings.secrets.get(name, f"env:{name}"))
+        return self._read(name, self._settings.secrets.get(name, f"env:{name}"))
 
-    def _read(self, where: str) -> str | None:
+    def _read(self, name: str, where: str) -> str | None:
         kind, _, rest = where.partition(":")
         if kind == "env":
             return self._environ.get(rest) or None
@@ -295,7 +298,7 @@ class SecretSource:
                 return Path(rest).expanduser().read_text(encoding="utf-8").strip() or None
             except OSError:
                 return None
-        raise ConfigError(f"secret reference {where!r} is neither env:NAME nor file:PATH", hint="correct [secrets]",
+        raise ConfigError(f"{name} is neither env:NAME nor file:PATH", hint="name where the secret is",
                           field="secrets")  # fmt: skip
 
 
@@ -363,5 +366,13 @@ def _check(values: dict[str, Any], manifest: Manifest) -> None:
 
     for error in Draft202012Validator(manifest.config, registry=Registry()).iter_errors(values):
         path = ".".join(str(part) for part in error.absolute_path)
-        field = f"plugins.{manifest.id}.{path}".rstrip(".")
-        raise ConfigError(f"{field}: {error.message}", hint="correct gitu.toml", field=field, plugin=manifest.id)
+        field, what = f"plugins.{manifest.id}.{path}".rstrip("."), error.message
+        top = manifest.config.get("properties", {}).get(path.partition(".")[0], {})
+        if SUSPECT.search(path) or write_only(top) or isinstance(error.instance, dict | list):
+            what = what.replace(repr(error.instance), "what stands there")
+        raise ConfigError(f"{field}: {what}", hint="correct gitu.toml", field=field, plugin=manifest.id)
+
+
+def write_only(schema: Any) -> bool:
+    """True if what a property holds, or something in it, is not for eyes."""
+    return b'"writeOnly":true' in msgspec.json.encode(schema)

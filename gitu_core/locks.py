@@ -27,7 +27,8 @@ def lock(path: Path) -> int | None:
     by the caller. None if somebody else holds it. `ConfigError` if there cannot be a lock."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        own = os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)  # where a link leads is not ours to write to
+        file = os.open(path, os.O_RDWR | own, 0o600)
     except OSError as error:
         raise ConfigError(f"{path} cannot be opened: {error}", hint="name a home that you may write to",
                           field="home") from error  # fmt: skip

@@ -20,21 +20,21 @@ from gitu_core.tools import as_tool
 class Options:
     """What `Gitu(...)` was given; the names mean what they mean there."""
 
-    model: Any
-    tools: tuple[Any, ...]
-    use: tuple[str, ...]
-    plugins: tuple[Any, ...]
-    instructions: str
-    profiles: tuple[Profile, ...]
-    home: Any
-    database: str | None
-    engine: Any
-    prefix: str
-    schema: str | None
-    config: Any
-    deps: Any
-    approve: Any
-    clock: Clock | None
+    model: Any = ""
+    tools: tuple[Any, ...] = ()
+    use: tuple[str, ...] = ()
+    plugins: tuple[Any, ...] = ()
+    instructions: str = ""
+    profiles: tuple[Profile, ...] = ()
+    home: Any = None
+    database: str | None = None
+    engine: Any = None
+    prefix: str = ""
+    schema: str | None = None
+    config: Any = None
+    deps: Any = None
+    approve: Any = None
+    clock: Clock | None = None
 
 
 def configure(options: Options) -> tuple[Settings, dict[str, Profile]]:

@@ -14,10 +14,12 @@ import msgspec
 from anyio import to_thread
 
 from gitu_core.budget.envelopes import amounts, period_at
-from gitu_core.config import plugin_config, plugin_values
+from gitu_core.config import OPERATORS, plugin_config, plugin_values, write_only
 from gitu_core.contracts.admin import OPERATOR
-from gitu_core.errors import InputError, NotReady
+from gitu_core.contracts.audit import AuditEntry
+from gitu_core.errors import ConfigError, InputError, NotReady
 from gitu_core.gateway import turns_of
+from gitu_core.gateway.pulse import Seen
 from gitu_core.model import Conversation, Outgoing, Text, by_system
 from gitu_core.secrecy import DISCREET, without_secrets
 from gitu_core.settings import Change, change, keep_secret_file, secret_change
@@ -58,6 +60,9 @@ class Whole(Protocol):
     def begin_anew(self) -> None:
         """Has the program open another house."""
 
+    async def try_model(self, settings: Settings, model: str, secrets: Mapping[str, str]) -> dict[str, str]:
+        """Whether a model answers."""
+
     def channel_names(self, foreground: bool) -> list[str]:
         """The enabled channels that take over the terminal, or those that run in the background."""
 
@@ -91,8 +96,12 @@ class Overseer:
         self.people = self.grants = self.audit = self.turns = house.store
         self.sessions = Sessions(house.store)
 
-    def _done(self, by: str, what: str) -> None:
-        log.info("%s (through the plugin %s): %s", by, self._plugin, what)
+    async def _done(self, by: str, outcome: str, subject: str, *names: str) -> None:
+        """Has the audit keep what was done, to what, and by whom."""
+        log.info("%s (through the plugin %s): %s %s", by, self._plugin, outcome, ", ".join((subject, *names)))
+        clock, facts = self._house.clock, {"by": by, "through": self._plugin, "names": names}
+        id = f"{clock.new_id()}.admin"
+        await self._house.store.write(AuditEntry("admin", subject, outcome, "", facts=facts, at=clock.now(), id=id))
 
     # ---- how things are --------------------------------------------------------------------------
 
@@ -108,7 +117,8 @@ class Overseer:
             "home": house.settings.home,
             "load": {"running": running, "waiting": waiting},
             "dispatcher": {"name": carrier.name, **_all(await carrier.health())},
-            "channels": [self._channel(name, front) for front in (True, False) for name in house.channel_names(front)],
+            "channels": [await self._channel(name, front)
+                         for front in (True, False) for name in house.channel_names(front)],
             "providers": [{"name": name, "missing": missing} for name, missing in house.models.providers()],
             "breakers": [{"name": name, "state": state, "why": why} for name, state, why in house.models.breakers()],
             "budgets": [*house.settings.budgets],
@@ -118,11 +128,12 @@ class Overseer:
                          "router": house.settings.router, "timezone": house.settings.timezone},
         }))  # fmt: skip
 
-    def _channel(self, name: str, foreground: bool) -> dict[str, Any]:
-        identity, health = self._house.gateway.identity, self._house.channels.health.get(name)
-        how = _all(health) if health is not None else {"state": "stopped", "detail": "", "hint": ""}
+    async def _channel(self, name: str, foreground: bool) -> dict[str, Any]:
+        identity, board = self._house.gateway.identity, self._house.channels.board
+        here, elsewhere = board.pulses.get(name), await board.seen(name)
+        seen = here.seen if here is not None else elsewhere if elsewhere and elsewhere.runs else Seen("stopped")
         access, full = identity.access(name), identity.vouches(name)
-        return {"name": name, "foreground": foreground, "access": access, "vouched": full, **how}
+        return {**_all(seen), "name": name, "foreground": foreground, "access": access, "vouched": full}
 
     async def plugins(self) -> Sequence[dict[str, Any]]:
         """What is installed."""
@@ -138,7 +149,7 @@ class Overseer:
         if action != "disable":  # a child process may have to tell what it is: nobody else waits for that
             await to_thread.run_sync(registry.describe, plugin, action == "reset")
         getattr(registry, action)(plugin)
-        self._done(by, f"{action} plugin {plugin}")
+        await self._done(by, action, f"plugin {plugin}")
         await registry.start(channels=False)
         return cast(dict[str, Any], msgspec.to_builtins(registry.status(plugin)))
 
@@ -146,14 +157,13 @@ class Overseer:
         """What a plugin can be told, and what it is told."""
         manifest, settings = self._house.registry.manifest(plugin), self._house.settings
         real, shown = plugin_config(manifest, settings), dict[str, Any]()
-        schemas = dict(manifest.config.get("properties", {}))
+        told = manifest.config.get("properties", {})
+        schemas = {name: each for name, each in told.items() if name not in OPERATORS}  # what no plugin may ask for
         for name, value in real.items():
-            schema = schemas.get(name, {})
-            sealed = b'"writeOnly":true' in msgspec.json.encode(schema)  # itself, or something in it
-            shown[name] = "[secret]" if sealed else without_secrets({name: value})[name]
+            shown[name] = "[secret]" if write_only(schemas.get(name, {})) else without_secrets({name: value})[name]
             if name in schemas and shown[name] != value:
-                schemas[name] = {**schema, "writeOnly": True}  # nobody may write back what stands for a secret
-        schema = {**manifest.config, "properties": schemas} if schemas else manifest.config
+                schemas[name] = {**schemas[name], "writeOnly": True}  # nobody may write back what stands for a secret
+        schema = {**manifest.config, "properties": schemas} if told else manifest.config
         sources = {name: source for name, (_, source) in plugin_values(manifest, settings).items()}
         return {"schema": schema, "values": shown, "sources": sources}
 
@@ -165,25 +175,32 @@ class Overseer:
         if not settings.file:
             raise NotReady("this assistant has no settings file", hint="whoever embeds it decides")
         touched = sorted({keys[1] for keys, _ in changes if len(keys) > 2 and keys[0] == "plugins"})
+        if field := next((".".join(keys) for keys, value in changes if "[secret" in str(value)), ""):
+            hint = "leave out what is to stay, or say all of it"
+            raise ConfigError(f"{field} holds what stands for a secret", hint=hint, field=field)
 
         def check(changed: Settings) -> None:
             for id in touched:
                 plugin_config(registry.manifest(id), changed)
+            for each in secrets.items():  # all is good: they are there before the file names them
+                keep_secret_file(settings.folder, *each)
 
         def write() -> None:
             kept = [secret_change(settings.folder, *each) for each in secrets.items()]
-            change(Path(settings.file), [*changes, *kept], check)  # first, for what is not good must leave nothing
-            for name, secret in secrets.items():
-                keep_secret_file(settings.folder, name, secret)
+            change(Path(settings.file), [*changes, *kept], check)
 
         await to_thread.run_sync(write)
         named = [".".join(keys) for keys, _ in changes] + [f"the secret {name}" for name in secrets]
-        self._done(by, f"set {', '.join(named)}")
+        await self._done(by, "changed", "settings", *named)
+
+    async def try_model(self, model: str, secrets: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+        """Whether a model answers."""
+        return await self._house.try_model(self._house.settings, model, secrets)
 
     async def begin_anew(self, by: str = OPERATOR) -> None:
         """Has the program take the settings as they are now."""
+        await self._done(by, "begun anew", "settings")
         self._house.begin_anew()
-        self._done(by, "begin anew")
 
     async def pages(self) -> Sequence[dict[str, Any]]:
         """The console pages."""
@@ -216,10 +233,7 @@ class Overseer:
 
     async def approvals(self, person: str = "") -> Sequence[Approval]:
         """Open questions."""
-        store, ids = self._house.store, [person] if person else list[str]()
-        while not person and (more := await store.people(ids[-1] if ids else "")):
-            ids += [each.id for each in more]
-        return [asked for id in ids for asked in await store.approvals(id)]
+        return await self._house.store.approvals(person)
 
     async def say(self, person: str, text: str, where: Conversation | None = None, by: str = OPERATOR) -> str:
         """Says something to a person."""
@@ -230,7 +244,7 @@ class Overseer:
             raise NotReady(f"{person} never spoke in private", hint="wait until they do, or say where")
         id = f"said.{self._house.clock.new_id()}"
         await self._house.notify(Outgoing(id, id, where, (Text(text),), label=by_system()))
-        self._done(by, f"said something to {person} on {where.channel}")
+        await self._done(by, "said", where.channel, person)
         return id
 
     async def vouched(self, channel: str, said: str = "") -> bool:
@@ -275,12 +289,12 @@ class Overseer:
     async def resend(self, id: str, by: str = OPERATOR) -> None:
         """Has it sent again."""
         await self._house.gateway.resend([await self._lost(id)])
-        self._done(by, f"send {id} again")
+        await self._done(by, "sent again", "outbox", id)
 
     async def drop(self, id: str, by: str = OPERATOR) -> None:
         """Gives it up."""
         await self._house.store.write(msgspec.structs.replace(await self._lost(id), state="dropped", told=True))
-        self._done(by, f"drop {id}")
+        await self._done(by, "dropped", "outbox", id)
 
     async def _lost(self, id: str) -> OutboxEntry:
         found = await self._house.store.outgoing(id)

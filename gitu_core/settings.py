@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import time
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from gitu_core.config import Settings, from_dict
 from gitu_core.errors import ConfigError, InputError
@@ -42,7 +43,7 @@ def change(
         text = changed(_text(file), changes)
         settings = from_dict(tomllib.loads(text))
         check(settings)
-        _write(file, text)
+        write_whole(file, text.encode(), file.stat() if file.exists() else None)
     finally:
         os.close(held)
     return settings
@@ -54,29 +55,32 @@ def changed(text: str, changes: Sequence[Change]) -> str:
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        document = tomlkit.parse(text)
+        document, wanted = tomlkit.parse(text), tomllib.loads(text)
         for keys, value in changes:
-            _set(document, keys, value)
-        return tomlkit.dumps(document)
-    except (TOMLKitError, AttributeError, TypeError, ValueError) as error:
-        raise ConfigError(f"gitu.toml: {error}", hint="correct the file by hand", field="gitu.toml") from error
+            _set(document, keys, value, tomlkit.table)
+            _set(wanted, keys, value)
+        found = tomlkit.dumps(document)
+        if not found.encode() or tomllib.loads(found) != msgspec.to_builtins(wanted):  # the library moves what is odd
+            raise ValueError("as it is written, this cannot be changed without changing something else")
+        return found
+    except (TOMLKitError, AttributeError, TypeError, ValueError, RecursionError) as error:
+        hint = "correct the file by hand; write sections like [plugins.ID], and neither dotted keys nor {…}"
+        raise ConfigError(f"gitu.toml: {error}", hint=hint, field="gitu.toml") from error
 
 
-def _set(document: Any, keys: Sequence[str], value: Any) -> None:
-    import tomlkit
-
+def _set(document: Any, keys: Sequence[str], value: Any, table: Callable[..., Any] = lambda **_: {}) -> None:
     *path, last = keys
-    table = document
+    found = document
     for number, key in enumerate(path):
-        if key not in table:
+        if key not in found:
             if value is None:
                 return
-            table[key] = tomlkit.table(is_super_table=number + 1 < len(path))
-        table = table[key]
+            found[key] = table(is_super_table=number + 1 < len(path))
+        found = found[key]
     if value is not None:
-        table[last] = value
-    elif last in table:
-        del table[last]
+        found[last] = value
+    elif last in found:
+        del found[last]
 
 
 def secret_change(home: Path, name: str, secret: str) -> Change:
@@ -85,7 +89,7 @@ def secret_change(home: Path, name: str, secret: str) -> Change:
         raise InputError(f"{name!r} is not the name of a secret", hint="use letters, digits and _")
     if not secret.strip() or not secret.strip().isprintable():
         raise InputError(f"{name} is empty, or more than one line", hint="paste it once more")
-    return ("secrets", name), f"file:{home / SECRETS / name}"
+    return ("secrets", name), f"file:{(home / SECRETS / name).absolute()}"
 
 
 def keep_secret_file(home: Path, name: str, secret: str) -> Change:
@@ -99,20 +103,9 @@ def keep_secret_file(home: Path, name: str, secret: str) -> Change:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8") if file.exists() else ""
+        return file.read_bytes().decode() if file.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: {error}", hint="correct the file", field=str(file)) from error
-
-
-def _write(file: Path, text: str) -> None:
-    """Writes it for those who could read it before."""
-    before = file.stat() if file.exists() else None
-    write_whole(file, text.encode())
-    if before is not None and os.name == "posix":
-        now = file.stat()
-        if (before.st_uid, before.st_gid) != (now.st_uid, now.st_gid):
-            os.chown(file, before.st_uid, before.st_gid)
-        os.chmod(file, stat.S_IMODE(before.st_mode))
 
 
 def _locked(file: Path) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, suppress
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +20,7 @@ from anyio.abc import TaskGroup
 from gitu_core.blocking import BLOCK, models_blocked
 from gitu_core.budget import Envelopes, Governor, Line
 from gitu_core.clock import SystemClock
-from gitu_core.config import Profile, SecretSource, leaves_machine, plugin_config, zone_of
+from gitu_core.config import Profile, SecretSource, Settings, leaves_machine, plugin_config, zone_of
 from gitu_core.contracts import Channel, Dispatcher, Host
 from gitu_core.contracts.authority import Grant
 from gitu_core.contracts.budgets import Settled
@@ -31,6 +34,7 @@ from gitu_core.gateway import APP, Board, Channels, Fallback, Gateway, Identity,
 from gitu_core.gateway import Options as JobOptions
 from gitu_core.gateway.pulse import clock_time
 from gitu_core.manifest import Manifest
+from gitu_core.model import Candidate, ModelRequest, RouteTask, user_message
 from gitu_core.model.base import MAX_NAME, new_id
 from gitu_core.model.chat import NANO, ModelMessage
 from gitu_core.model.label import by_system
@@ -43,7 +47,9 @@ from gitu_core.registry import Registry
 from gitu_core.routing import Models
 from gitu_core.runtime import Runtime, Work, as_error
 from gitu_core.secrecy import guard_logs, hidden, keep_secret
+from gitu_core.settings import keep_secret_file
 from gitu_core.store import Store as SqlStore
+from gitu_core.store.sqlite import path_of
 from gitu_core.timers import Timers
 from gitu_core.turns import Turns
 
@@ -58,6 +64,11 @@ HOUSEKEEPING = 3_600.0
 UNANSWERED = 86_400.0
 """Seconds after which a message of the embedding application that nobody dealt with is given up. Until then the same
 key, sent again, takes it up."""
+
+
+QUESTION, TOKENS, PATIENCE = "Answer with one word: yes.", 64, 30.0
+"""What a model is asked that is tried, how much it may say to that (some think before they speak), and in how many
+seconds."""
 
 
 class House:
@@ -91,7 +102,7 @@ class House:
             policy=LabelPolicy(), grants=self.store, budget=self.budget, clock=self.clock, profiles=self.profile,
             approve=self.turns.approve, hold=self._hold,
         )  # fmt: skip
-        identity = Identity(self.store, self.settings.channels, self._channel, self.notify, self.clock)
+        identity = Identity(self.store, self.settings.channels, self._channel, self.notify, self.clock, self._resident)
         self.gateway = Gateway(
             records=self.store, workers=self.store, identity=identity, sessions=self.store, hooks=self.registry.hooks,
             turns=self.turns, clock=self.clock, local=LocalDispatcher(self.settings.max_turns), profile="default",
@@ -160,6 +171,40 @@ class House:
             raise NotReady("this program does not begin anew by itself", hint="end it and start it again")
         self.again = True
         self.leave()
+
+    async def ask_one(self, candidate: Candidate) -> dict[str, str]:
+        """Whether a model really answers; no other is asked in its place. See `Admin.try_model` for what is given."""
+        began, model = self.clock.monotonic(), candidate.model
+        request = ModelRequest(model.partition("/")[2], (user_message(QUESTION),), max_tokens=TOKENS)
+        try:
+            with anyio.fail_after(PATIENCE):
+                async with aclosing(self.models.stream(candidate, request)) as events:
+                    [None async for _ in events]
+        except (GituError, TimeoutError) as error:
+            return _failed(model, error)
+        return {"error": "", "detail": f"{model} answered in {self.clock.monotonic() - began:.1f} s", "hint": ""}
+
+    @staticmethod
+    async def try_model(settings: Settings, model: str, secrets: Mapping[str, str]) -> dict[str, str]:
+        """Whether *model* answers with *settings* and with *secrets* besides, on data of its own that is gone
+        afterwards. An embedder's own plugins are not there."""
+        async with AsyncExitStack() as stack:
+            home = stack.enter_context(TemporaryDirectory(prefix="gitu-"))
+            try:
+                typed = {name: keep_secret_file(Path(home), name, each)[1] for name, each in secrets.items()}
+                settings = msgspec.structs.replace(settings, home=home, database="", master_key="", dispatcher="",
+                                                   model=model, secrets={**settings.secrets, **typed})  # fmt: skip
+                house = House(Options(config=settings))
+                await house.open()
+                stack.push_async_callback(house.close)
+                return await house.ask_one((await house.plan(exact=bool(model)))[0])
+            except GituError as error:
+                return _failed(model, error)
+
+    async def plan(self, exact: bool = False) -> Sequence[Candidate]:
+        """The models that would be asked where nobody says more, in this order; with *exact* none but those wanted."""
+        task, profile = RouteTask(needs=frozenset({"text"})), self.profile("default")
+        return await self.models.plan(task, profile.models, exact=exact or profile.exact)
 
     async def _hold(self) -> None:
         await self.keeper.hold()
@@ -361,6 +406,14 @@ class House:
         found = (each.contribution.spec for each in self.registry.offers("adapter") if each.contribution.name == name)
         return next((msgspec.convert(spec, Channel) for spec in found), None)
 
+    def _resident(self, channel: str) -> str:
+        """The user who sits at a channel, if any: whoever runs this process sits at one in the foreground, and is the
+        user of this installation where its data is their own. A plugin in a process of its own is not believed."""
+        found = [each for each in self.registry.offers("adapter") if each.contribution.name == channel]
+        here = any(each.contribution.spec.get("foreground") and self.registry.inside(each.plugin) for each in found)
+        own = self._own.isdisjoint(each.plugin for each in found) and self.options.engine is None
+        return self.settings.user if here and own and _is_mine(self.settings) else ""
+
     def channel_names(self, foreground: bool) -> list[str]:
         """The enabled channels that take over the terminal, or those that run in the background."""
         offers = self.registry.offers("adapter")
@@ -382,6 +435,20 @@ class House:
             await self.models.warm(profile.models, profile.exact)
         except GituError as error:  # a turn fails with it as well, and tells its person
             log.warning("no model is ready: %s", error)
+
+
+def _failed(model: str, error: GituError | TimeoutError) -> dict[str, str]:
+    if isinstance(error, TimeoutError):
+        error = NotReady(f"it did not answer within {PATIENCE:g} s", hint="try again later")
+    hint = error.hint or "check the address and the key that its provider is given"
+    return {"error": type(error).__name__, "detail": hidden(f"{model}: {error.message}"), "hint": hidden(hint)}
+
+
+def _is_mine(settings: Settings) -> bool:
+    """True if the database is a file that belongs to whoever runs this process."""
+    url = settings.database or f"sqlite:///{settings.folder / 'gitu.db'}"
+    file = path_of(url) if url.startswith("sqlite") else ""
+    return bool(file) and (os.name != "posix" or os.stat(file).st_uid == os.geteuid())
 
 
 def _parts_of(value: object) -> tuple[Part, ...]:

@@ -86,6 +86,7 @@ def _approvals(dialect: str) -> dict[str, ClauseElement]:
         "approval_locked": q.pick(approvals, row, "tenant id").with_for_update(),
         "approvals_of_turn": q.pick(approvals, row, "tenant turn").order_by(columns.id),
         "approvals_pending": q.pick(approvals, row, "tenant person").where(_WAITING).order_by(columns.created_at),
+        "approvals_open": waiting.order_by(columns.person, columns.created_at),
         "approvals_in": q.pick(approvals, row, "tenant session").where(_WAITING),
         "approvals_due": q.first(due.order_by(columns.expires_at)),
     }

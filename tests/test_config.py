@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from gitu_core.config import SecretSource, Settings, default_home, from_dict, load, plugin_config
@@ -82,8 +84,9 @@ def test_secrets_are_found_by_reference_and_never_guessed(tmp_path):
     assert secrets.reveal("PLAIN") == "p"
     with pytest.raises(AuthFailed, match="environment variable C"):
         secrets.reveal("C")
-    with pytest.raises(ConfigError, match="odd:x"):
+    with pytest.raises(ConfigError, match="D is neither") as caught:
         secrets.reveal("D")
+    assert "odd:x" not in str(caught.value), "whoever wrote the secret itself there must not read it in a log"
 
 
 def test_a_plugins_configuration_is_merged_and_checked():
@@ -110,3 +113,20 @@ def test_a_plugin_reads_no_variable_that_is_not_its_own():
 def test_a_plugin_that_takes_no_configuration_says_so():
     with pytest.raises(ConfigError, match="takes no configuration"):
         plugin_config(Manifest(id="plain"), Settings(plugins={"plain": {"x": 1}}), {})
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have owners on POSIX: run it there")
+def test_a_file_of_somebody_else_counts_only_where_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gitu.toml").write_text('model = "theirs"\n')
+    if os.getuid() == 0:  # what is root's counts
+        os.chown(tmp_path / "gitu.toml", 4712, -1)
+    owner = (tmp_path / "gitu.toml").stat().st_uid
+    monkeypatch.setattr("os.getuid", lambda: owner + 1)
+    with pytest.raises(ConfigError, match="belongs to somebody else") as caught:
+        load(None, {"GITU_HOME": str(tmp_path / "home")})
+    assert caught.value.hint == "to use it all the same: gitu --config gitu.toml"
+    for named in ({"GITU_CONFIG": "gitu.toml"}, {}):
+        assert load(None if named else "gitu.toml", {"GITU_HOME": str(tmp_path), **named}).wanted == ("theirs",)
+    monkeypatch.setattr("os.getuid", lambda: owner)
+    assert load(None, {"GITU_HOME": str(tmp_path / "home")}).wanted == ("theirs",)

@@ -81,11 +81,6 @@ class Peer:
         crossing = codec_for(plan.crossing).decode(self._hello.offer)
         return self._caller.objects.accept(crossing, plan)
 
-    def keep(self, value: object, protocol: type) -> None:
-        """Exports *value* until the connection closes, so that the other side may use it after the call
-        that hands it over has ended."""
-        self._caller.objects.keep(value, plan_of(protocol))
-
     def release(self, proxy: object) -> None:
         """Tells the other side that an object it returned is no longer needed. Without it, it lives as long
         as the connection."""

@@ -5,29 +5,17 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
-import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing
-from tempfile import TemporaryDirectory
 from typing import Literal
-
-import msgspec
 
 from gitu_core import __version__
 from gitu_core.app import Gitu
 from gitu_core.cli.common import settings_of
 from gitu_core.cli.show import answers_only, as_json, paint, state
-from gitu_core.config import Settings
 from gitu_core.errors import GituError, StoreError
 from gitu_core.gateway.pulse import clock_time
-from gitu_core.model import Candidate, ModelRequest, RouteTask, Value, user_message
+from gitu_core.model import Value
 from gitu_core.secrecy import hidden
-
-QUESTION = "Answer with one word: yes."
-"""What ``--ask`` asks the model."""
-
-TOKENS = 64
-"""How much a model may say to that; some think before they speak."""
 
 
 class Finding(Value, frozen=True):
@@ -128,46 +116,19 @@ async def _models(gitu: Gitu, *, ask: bool) -> AsyncIterator[Finding]:
         yield Finding(f"provider {name}", "unused" if missing else "ok", missing or "usable", hint)
     for name, breaker, why in house.models.breakers():
         yield Finding(f"breaker {name}", "warning", f"{breaker}: {why}", "wait: it is tried again by itself")
-    profile = house.profile("default")
     try:
-        plan = await house.models.plan(RouteTask(needs=frozenset({"text"})), profile.models, exact=profile.exact)
+        plan = await house.plan()
     except GituError as error:
         yield _failed("model", error)
         return
     others = f", then {', '.join(each.model for each in plan[1:4])}" if len(plan) > 1 else ""
     yield Finding("model", "ok", plan[0].model + others)
     if ask:
-        yield await _asked(gitu, plan[0])
+        told = await house.ask_one(plan[0])
+        yield Finding("answer", "failed" if told["error"] else "ok", told["detail"], told["hint"])
     for line in await house.budgets():
         if line.state != "ok":
             yield Finding(f"budget {line.title}", "warning", house.envelopes.line(line), "see: gitu budget")
-
-
-async def try_model(settings: Settings) -> Finding:
-    """Whether the first model of the settings answers, on data of its own that is gone afterwards."""
-    with TemporaryDirectory(prefix="gitu-") as folder:
-        try:
-            async with Gitu(config=msgspec.structs.replace(settings, home=folder, database="", master_key="")) as gitu:
-                profile = gitu.house.profile("default")
-                task = RouteTask(needs=frozenset({"text"}))
-                plan = await gitu.house.models.plan(task, profile.models, exact=profile.exact)
-                return await _asked(gitu, plan[0])
-        except GituError as error:
-            return _failed("model", error)
-
-
-async def _asked(gitu: Gitu, candidate: Candidate) -> Finding:
-    """Whether a model really answers; no other is asked in its place."""
-    began = time.monotonic()
-    request = ModelRequest(candidate.model.partition("/")[2], (user_message(QUESTION),), max_tokens=TOKENS)
-    try:
-        async with aclosing(gitu.house.models.stream(candidate, request)) as events:
-            async for _ in events:
-                pass
-    except GituError as error:
-        hint = error.hint or "check the address and the key that its provider is given"
-        return Finding("answer", "failed", f"{candidate.model}: {error.message}", hint)
-    return Finding("answer", "ok", f"{candidate.model} answered in {time.monotonic() - began:.1f} s")
 
 
 def _failed(what: str, error: GituError) -> Finding:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
-
-from msgspec.structs import replace
 
 from gitu_core.app import Gitu
 from gitu_core.cli.common import settings_of
 from gitu_core.cli.plugins import registry_of
 from gitu_core.cli.prompt import Prompt
 from gitu_core.cli.show import answers_only, paint
-from gitu_core.config import SecretSource, Settings
+from gitu_core.config import SecretSource
 from gitu_core.errors import GituError, InputError
 from gitu_core.manifest import Manifest
 from gitu_core.options import built_in
 from gitu_core.registry import Registry
 from gitu_core.routing.sources import LAST_RESORT
-from gitu_core.settings import Change, change, keep_secret_file
+from gitu_core.settings import Change, change, keep_secret_file, secret_change
 
 
 def arguments(name: str, command: argparse.ArgumentParser) -> None:
@@ -38,6 +36,7 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Runs the command; 1 if the model did not answer."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a loop would hear of Ctrl-C only after the next answer
     model, options.model = options.model, None  # here it is what to write, and not only what to use
     return await Setup(options, Prompt(options.yes)).run(model)
 
@@ -61,7 +60,8 @@ class Setup:
         say(f"Settings: {self._file}\nData:     {self._settings.folder}\n")
         while True:
             chosen = self._model() if model is None else self._named(model)
-            self._changes = [(("model",), chosen or None)]
+            kept = chosen == "".join(self._settings.wanted[:1])  # and with it those that may stand behind it
+            self._changes = [] if kept else [(("model",), chosen or None)]
             if self._options.no_check or await self._answers(chosen):
                 break
             if self._prompt.yes("Keep it all the same?", default=False):
@@ -126,21 +126,14 @@ class Setup:
 
     async def _answers(self, model: str) -> bool:
         """True if the model says something; tells what is wrong where it does not."""
-        from gitu_core.cli.doctor import try_model
+        from gitu_core.wiring import House
 
         self._prompt.say(paint("Asking it one word ...", "dim"))
-        found = await try_model(replace(self._tried(), model=model))
-        self._prompt.say(f"{found.state}: {found.detail}")
-        if found.state != "ok" and found.hint:
-            self._prompt.say(f"next: {found.hint}")
-        return found.state == "ok"
-
-    def _tried(self) -> Settings:
-        """The settings as they would be; what was typed reaches the plugins through this process's environment."""
-        os.environ.update(self._typed)
-        return replace(
-            self._settings, secrets={**self._settings.secrets, **{name: f"env:{name}" for name in self._typed}}
-        )
+        found = await House.try_model(self._settings, model, self._typed)
+        self._prompt.say(f"{'failed' if found['error'] else 'ok'}: {found['detail']}")
+        if found["error"]:
+            self._prompt.say(f"next: {found['hint']}")
+        return not found["error"]
 
     # ---- secrets --------------------------------------------------------------------------------
 
@@ -157,6 +150,7 @@ class Setup:
             known = self._has(name)
             typed = self._prompt.secret(f"{name}{' is set; another one, or Enter to keep it' if known else ''}")
             if typed:
+                secret_change(self._settings.folder, name, typed)  # what is none is refused here, not at the end
                 self._typed[name] = typed
             elif not known:
                 raise InputError(f"{name} is needed", hint=f"set {name} in the environment, or type it")

@@ -43,8 +43,8 @@ class Prompt:
             return self.line(question)
         try:
             return getpass.getpass(f"{question} (not shown): ").strip()
-        except EOFError as error:
-            raise InputError("the answers ended too early", hint="run it once more") from error
+        except (EOFError, UnicodeDecodeError) as error:
+            raise InputError("the answers ended too early, or are no text", hint="run it once more") from error
 
     def yes(self, question: str, default: bool = False) -> bool:
         """A yes or a no."""

@@ -7,6 +7,7 @@ import argparse
 import logging
 import signal
 import sys
+from collections.abc import Callable
 
 import anyio
 
@@ -15,7 +16,6 @@ from gitu_core.cli.common import settings_of
 from gitu_core.config import Settings
 from gitu_core.errors import GituError
 from gitu_core.secrecy import DISCREET
-from gitu_core.wiring import House
 
 AGAIN: signal.Signals | None = getattr(signal, "SIGHUP", None)
 """What asks to begin anew with the settings as they are then, where the system has it."""
@@ -29,16 +29,36 @@ def arguments(name: str, command: argparse.ArgumentParser) -> None:
     command.add_argument("--verbose", action="store_true", help="log what happens")
 
 
+class Asked:
+    """What signals ask for, whenever they come: also while the assistant opens or closes."""
+
+    stop = again = False
+    leave: Callable[[], None] = staticmethod(lambda: None)
+
+
 async def run(options: argparse.Namespace) -> None:
     """Runs the command; where somebody changed the settings and asked for it, once more with those."""
     level = logging.INFO if options.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     for handler in logging.getLogger().handlers:
         handler.addFilter(DISCREET)  # what libraries log as well
+    asked, failure = Asked(), None
+    async with anyio.create_task_group() as group:
+        group.start_soon(_listen, asked)
+        try:
+            await _again_and_again(options, asked)
+        except GituError as error:
+            failure = error  # raised below, where it does not come out as a group of exceptions
+        group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+
+
+async def _again_and_again(options: argparse.Namespace, asked: Asked) -> None:
     settings, good = settings_of(options), Settings()
     while True:
         try:
-            if not await _served(options, settings):
+            if not await _served(options, settings, asked):
                 return
         except GituError as error:
             if good in (settings, Settings()):
@@ -48,26 +68,22 @@ async def run(options: argparse.Namespace) -> None:
             )
             settings = good
             continue
+        asked.again = False  # who asks from now on means settings that may not be read yet
         good, settings = settings, _changed(options, settings)
 
 
-async def _served(options: argparse.Namespace, settings: Settings) -> bool:
+async def _served(options: argparse.Namespace, settings: Settings, asked: Asked) -> bool:
     """Serves until told to stop; True where it is to begin anew."""
-    failure: GituError | None = None
-    async with Gitu(config=settings) as gitu, anyio.create_task_group() as group:
+    async with Gitu(config=settings) as gitu:
         house, serves = gitu.house, options.command == "serve"
-        house.leave = group.cancel_scope.cancel
-        group.start_soon(_stop_on_signal, group.cancel_scope, house)
-        print(f"gitu {'serves' if serves else 'works'}; stop it with Ctrl-C", file=sys.stderr)
-        house.keeper.everything = True
-        try:
+        with anyio.CancelScope() as scope:
+            house.leave = asked.leave = scope.cancel
+            if asked.stop or asked.again:
+                scope.cancel()
+            print(f"gitu {'serves' if serves else 'works'}; stop it with Ctrl-C", file=sys.stderr)
+            house.keeper.everything = True
             await (gitu.serve(*options.channel) if serves else gitu.work())
-        except GituError as error:
-            failure = error  # raised below, where it does not come out as a group of exceptions
-        group.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
-    return house.again
+    return (house.again or asked.again) and not asked.stop
 
 
 def _changed(options: argparse.Namespace, settings: Settings) -> Settings:
@@ -80,18 +96,16 @@ def _changed(options: argparse.Namespace, settings: Settings) -> Settings:
         return settings
 
 
-async def _stop_on_signal(scope: anyio.CancelScope, house: House) -> None:
-    """Ends the channels at the first signal; leaving the assistant then waits for the turns that run. SIGHUP has it
-    begin anew, unless it is the word of a terminal that was closed."""
+async def _listen(asked: Asked) -> None:
+    """Ends the channels at the first signal; leaving the assistant then waits for the turns that run, and one more ends
+    it at once. SIGHUP has it begin anew, unless it is the word of a terminal that was closed."""
     wanted = [signal.SIGTERM, signal.SIGINT]
     if AGAIN is not None and not sys.stderr.isatty():
         wanted.append(AGAIN)
-        signal.signal(AGAIN, signal.SIG_IGN)  # one more while it closes and opens must not end it
     with anyio.open_signal_receiver(*wanted) as signals:
         async for each in signals:
-            if each == AGAIN:
-                house.begin_anew()
+            asked.again, asked.stop = asked.again or each == AGAIN, each != AGAIN
+            asked.leave()
+            if asked.stop:
+                print("gitu stops; what runs is finished first", file=sys.stderr)
                 return
-            print("gitu stops; what runs is finished first", file=sys.stderr)
-            scope.cancel()
-            return

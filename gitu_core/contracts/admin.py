@@ -57,7 +57,8 @@ class Admin(Protocol):
     async def overview(self) -> dict[str, Any]:
         """How the assistant is: ``version``, ``home``, ``load``, ``dispatcher``, ``channels``, ``providers``,
         ``breakers``, ``budgets`` (their names), ``plugins`` (how many are in which state), ``notes`` and, of the
-        ``settings``, those that everybody has."""
+        ``settings``, those that everybody has. A channel says ``since`` when it is in its ``state`` and when the last
+        ``outage`` began (seconds since 1970, UTC; 0 where nobody knows), and whether a process ``runs`` it now."""
 
     async def plugins(self) -> Sequence[dict[str, Any]]:
         """What is installed, enabled and quarantined, as `gitu plugins --json` prints it."""
@@ -79,6 +80,11 @@ class Admin(Protocol):
         """Changes the settings file: all *changes*, each the keys of a setting and its value (None removes it), or
         none. *secrets*, by name, go into files that only their owner may read. It counts from `begin_anew` on.
         `ConfigError` names the field that would not be good; `NotReady` where there is no such file."""
+
+    async def try_model(self, model: str, secrets: Mapping[str, str] = {}) -> dict[str, str]:
+        """Asks a model (``provider/model`` or ``provider``) one word, with the settings as they are and *secrets*
+        besides; nothing is kept. What came of it is in ``detail`` and ``hint``; ``error`` names the error where
+        it did not answer, `AuthFailed` for a key that was refused. It may take 30 seconds, and cost a little."""
 
     async def begin_anew(self, by: str = OPERATOR) -> None:
         """Has the program finish what runs and begin anew with the settings as they are now; plugins stop, and start

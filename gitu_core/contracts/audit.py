@@ -16,7 +16,8 @@ class AuditEntry(Value, frozen=True):
     content: arguments stand there by their digest. `n` and `hash` are its place in the chain, given when it is written.
 
     About calls: ``decided``, ``answered``, ``begun``, ``effect``. About people: ``account`` (``linked``, ``paired``,
-    ``unlinked``, trusted in ``full`` or for ``talk``) and ``user`` (``enabled``, ``disabled``, ``changed``).
+    ``unlinked``, trusted in ``full`` or for ``talk``) and ``user`` (``enabled``, ``disabled``, ``changed``). About the
+    installation: ``admin``, with what was done to which plugin, to the settings or to the outbox.
     """
 
     kind: str

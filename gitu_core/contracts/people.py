@@ -68,10 +68,10 @@ class People(Protocol):
         """The ids of all users that are switched off."""
 
     async def change_person(
-        self, id: str, *, enabled: bool | None = None, settings: dict[str, Any] | None = None
-    ) -> Person:  # fmt: skip
-        """Switches a user on or off, replaces their settings; gives the user. `InputError` if the settings are no JSON
-        object, or too large."""
+        self, id: str, *, enabled: bool | None = None, settings: dict[str, Any] | None = None, by: str = ""
+    ) -> Person:
+        """Switches a user on or off, replaces their settings; gives the user. The audit tells whom it was done `by`,
+        else the operator. `InputError` if the settings are no JSON object, or too large."""
 
     async def active(self, channel: str, since: float) -> Sequence[str]:
         """The people who used a channel since a time, at most 1,000."""
@@ -82,8 +82,9 @@ class People(Protocol):
     async def link(self, account: Account, person: str, new: bool = False) -> Linking:
         """Gives an account to a person, whoever had it. With *new*, they are made."""
 
-    async def unlink(self, account: Account, person: str = "", last: bool = False) -> None:
-        """Takes an account from its person, or from *person* only. `InputError` for the last one, unless *last*."""
+    async def unlink(self, account: Account, person: str = "", last: bool = False, by: str = "") -> None:
+        """Takes an account from its person, or from *person* only; the audit tells whom it was done `by`, else that
+        person. `InputError` for the last one, unless *last*."""
 
     async def trust(self, account: Account, trust: str) -> None:
         """Says how far an account is trusted (see `Speaker`)."""

@@ -298,7 +298,7 @@ class Records(Protocol):
         given."""
 
     async def approvals(self, person: str = "", turn: str = "", session: str = "") -> Sequence[Approval]:
-        """The questions that wait for an answer, of a person or in a session; or all that a turn ever asked."""
+        """The questions that wait for an answer, of a person, in a session or all; or all that a turn ever asked."""
 
     async def answer(
         self, id: str, person: str, choice: str, receipt: str = "", grant: Grant | None = None

@@ -72,13 +72,13 @@ class Pace:
 
 class Identity:
     """Knows people by their accounts. *rules* are the operator's, by channel; *channel* tells what a channel is like;
-    *say* says something of the assistant's own accord."""
+    *say* says something of the assistant's own accord; *resident* tells which user sits at a channel, if any."""
 
     def __init__(
         self, people: People, rules: Mapping[str, ChannelRules], channel: Callable[[str], Channel | None],
-        say: Callable[[Outgoing], Awaitable[None]], clock: Clock,
+        say: Callable[[Outgoing], Awaitable[None]], clock: Clock, resident: Callable[[str], str] = lambda channel: "",
     ) -> None:  # fmt: skip
-        self._people = people
+        self._people, self._resident = people, resident
         self._rules = rules
         self._channel = channel
         self._say = say
@@ -113,8 +113,15 @@ class Identity:
         found = await self._people.known(message.sender)
         if found is None and self.access(channel) == "open":
             normalise(message)  # nobody comes to be known by what cannot be accepted
-            found = Speaker(person=await self._people.person_for(message.sender, person))
+            found = Speaker(person=await self._met(message.sender, person))
         return found
+
+    async def _met(self, account: Account, person: str) -> Person:
+        """Whom an account belongs to that nobody knew: the first one of a channel to whoever sits there."""
+        resident = self._resident(account.channel) if self.vouches(account.channel) and not person else ""
+        if resident and not await self._people.active(account.channel, -1.0):
+            return (await self._people.link(account, resident, new=True)).person
+        return await self._people.person_for(account, person)
 
     def admits(self, person: Person) -> bool:
         """False for who is switched off."""

@@ -69,7 +69,7 @@ class Pulse:
     @property
     def seen(self) -> Seen:
         """What is kept of it."""
-        return Seen(self.health.state, self.health.detail, self.health.hint, self.since, self.outage)
+        return Seen(self.health.state, self.health.detail, self.health.hint, self.since, self.outage, self.runs)
 
     def receives(self, trouble: Health | None = None) -> None:
         """Receiving began, or ended with a *trouble*. What begins after a trouble has to last before it counts."""

@@ -97,10 +97,6 @@ class Evidence:
         name = key.partition("@")[0]
         self.people[key] = frozenset(word for word in re.split(r"[\W\d_]+", name) if len(word) > 1)
 
-    def began(self, call: ToolCall, tool: ToolSpec) -> None:
-        """The effect of an allowed call begins."""
-        self.begun.append((call.id, identity(call, tool, self)))
-
     def effects(self, begun: Iterable[tuple[ToolCall, ToolSpec]]) -> None:
         """All effects that began since the request was said."""
         self.begun = [(call.id, identity(call, tool, self)) for call, tool in begun]

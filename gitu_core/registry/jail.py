@@ -27,7 +27,7 @@ from gitu_core.errors import LoadError, PluginError
 from gitu_core.isolation import blamed
 from gitu_core.manifest import Manifest, check
 from gitu_core.registry.fence import Fence, apply, around
-from gitu_core.registry.scan import Found, Source, Trouble, source_files, trouble_of
+from gitu_core.registry.scan import Found, Source, Trouble, source_files
 
 OUTPUT_LIMIT = 1 << 20
 """Bytes that a description may have."""
@@ -172,4 +172,4 @@ def _answer(name: str, value: str) -> Answer:
     try:
         return Answer(manifest=anyio.run(run))
     except PluginError as error:
-        return Answer(trouble=trouble_of(error))
+        return Answer(trouble=Trouble(error.message, error.hint))

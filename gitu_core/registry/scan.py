@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from gitu_core.errors import ManifestError, PluginError
+from gitu_core.errors import ManifestError
 from gitu_core.manifest import FILE_NAME, Manifest, read
 
 GROUP = "gitu.plugins"
@@ -77,11 +77,6 @@ def unchanged(found: Found) -> bool:
     return all(stamp(path) == was for path, was in found.stamps.items())
 
 
-def trouble_of(error: PluginError) -> Trouble:
-    """An error as data."""
-    return Trouble(error.message, error.hint)
-
-
 def scan_folder(folder: str, known: list[Found]) -> list[Found]:
     """Every plugin in one folder of the path, by distribution. Those *known* that are up to date are kept."""
     kept = {(each.info, each.name, each.value): each for each in known if unchanged(each)}
@@ -124,7 +119,7 @@ def read_plugin(folder: str, info: str, name: str, value: str) -> Found:
     try:
         return msgspec.structs.replace(found, manifest=read(file)) if file else found
     except ManifestError as error:
-        return msgspec.structs.replace(found, trouble=trouble_of(error))
+        return msgspec.structs.replace(found, trouble=Trouble(error.message, error.hint))
 
 
 def _identity(info: str) -> tuple[str, str]:

@@ -21,9 +21,11 @@ class ApprovalsPart(GrantsPart):
     """Approvals, beside the inbox that they hold up."""
 
     async def approvals(self, person: str = "", turn: str = "", session: str = "") -> Sequence[Approval]:
-        """The questions that wait for an answer, of a person or in a session; or all that a turn ever asked."""
+        """The questions that wait for an answer, of a person, in a session or all; or all that a turn ever asked."""
         statement = "approvals_of_turn" if turn else "approvals_in" if session else "approvals_pending"
-        rows = await self._read(self._script_of(statement, self.tenant, turn or session or person, bodies=(7,)))
+        named = turn or session or person
+        asked = (statement, self.tenant, named) if named else ("approvals_open", self.tenant)
+        rows = await self._read(self._script_of(*asked, bodies=(7,)))
         return readable(rows, self._opened, self.engine.lost)
 
     async def answer(

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from gitu_core.errors import StoreError
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file that only its owner may read, in place of what was there."""
+def write_whole(path: Path, data: bytes, like: os.stat_result | None = None) -> None:
+    """Writes a file in place of what was there, for its owner alone, or for those who may read one *like* it."""
     draft = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            if like is not None and os.name == "posix":
+                with suppress(PermissionError):  # who may not give it away keeps it
+                    os.fchown(file.fileno(), like.st_uid, like.st_gid)
+                os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode))
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -69,8 +69,8 @@ class LinksPart(PeoplePart):
         return [row[0] for row in rows]
 
     async def change_person(
-        self, id: str, *, enabled: bool | None = None, settings: dict[str, Any] | None = None
-    ) -> Person:  # fmt: skip
+        self, id: str, *, enabled: bool | None = None, settings: dict[str, Any] | None = None, by: str = ""
+    ) -> Person:
         """Switches a user on or off, replaces their settings; gives the user. `InputError` if the settings are no JSON
         object, or too large."""
         if settings is not None:
@@ -85,9 +85,9 @@ class LinksPart(PeoplePart):
             body = self._keys.seal(id, encoded(changed, Person), bound("people", self.tenant, id))
             yield "person_set", (int(changed.enabled), body, self.tenant, id)
             if changed.enabled != found.enabled:
-                yield from self._audited(id, "user", "", "enabled" if changed.enabled else "disabled")
+                yield from self._audited(id, "user", "", "enabled" if changed.enabled else "disabled", by)
             if changed.settings != found.settings:
-                yield from self._audited(id, "user", "settings", "changed")
+                yield from self._audited(id, "user", "settings", "changed", by)
             return changed
 
         return await self._changing(script)
@@ -120,7 +120,7 @@ class LinksPart(PeoplePart):
 
         return await self._changing(script, *[person] * new)
 
-    async def unlink(self, account: Account, person: str = "", last: bool = False) -> None:
+    async def unlink(self, account: Account, person: str = "", last: bool = False, by: str = "") -> None:
         """Takes an account from its person, or from *person* only. `InputError` for the last one, unless *last*."""
 
         def script() -> Script:
@@ -133,8 +133,8 @@ class LinksPart(PeoplePart):
                 what = "this is the last account of its user, who could not talk to the assistant any more"
                 raise InputError(what, hint="say that it is the last one", field="last")
             yield "account_drop", where
-            yield from self._left(account, row[0])
-            yield from self._audited(row[0], "account", account.channel, "unlinked", person, account=account.id)
+            yield "conversations_left", (self.tenant, row[0], account.channel)
+            yield from self._audited(row[0], "account", account.channel, "unlinked", by or person, account=account.id)
 
         await self._changing(script)
 
@@ -242,15 +242,11 @@ class LinksPart(PeoplePart):
             body = self._keys.seal(person, encoded(account), bound("accounts", self.tenant, channel, key, person))
             yield "account_move", (self.tenant, channel, key, person, now, now, body)
             if row is not None:
-                yield from self._left(account, row[0])
+                # None of the chats on its channel is where they spoke last, until they begin one there again.
+                yield "conversations_left", (self.tenant, row[0], account.channel)
                 yield from self._audited(row[0], "account", channel, "unlinked", by, account=account.id)
             yield from self._audited(person, "account", channel, "linked", by, account=account.id)
         return Linking(account=account, person=who, before=row[0] if row and row[0] != person else "")
-
-    def _left(self, account: Account, person: str) -> Script:
-        """An account is not a person's any more: none of the chats on its channel is where they spoke last, until they
-        begin one there again."""
-        yield "conversations_left", (self.tenant, person, account.channel)
 
     def _taken(self, text: str, kind: str) -> ScriptOf[tuple[str, Shown] | None]:
         """Uses up the code that *text* is: its person and what it knows. None if it does not count; that is a try, or

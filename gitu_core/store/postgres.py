@@ -93,21 +93,13 @@ class PostgresEngine:
     async def hold(self, worker: str) -> None:
         """Takes the lock that tells others that a worker lives: the writing connection's, so that it goes with it."""
         self._held = worker
-        await self._between(_LOCK, worker)
+        await Job(statement=(_LOCK, (worker,))).through(self.submit)
 
     async def let_go(self, worker: str) -> None:
         """Gives a worker's lock up."""
         if worker == self._held:
             self._held = ""
-            await self._between(_UNLOCK, worker)
-
-    async def _between(self, statement: str, *params: Any) -> None:
-        """Runs a statement on the writing connection, between two commits."""
-
-        def script() -> Script:
-            yield statement, params
-
-        await Job(script=script).through(self.submit)
+            await Job(statement=(_UNLOCK, (worker,))).through(self.submit)
 
     async def is_held(self, worker: str) -> bool:
         """True if a worker's lock is held by somebody."""

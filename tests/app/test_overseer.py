@@ -12,13 +12,15 @@ from typing import Any
 import anyio
 import pytest
 
-from gitu_core.config import Envelope, Settings
+from gitu_core import Gitu, wiring
+from gitu_core.config import Envelope, Settings, load
 from gitu_core.contracts import Block, Health
-from gitu_core.errors import ConfigError, FacetUnavailable, InputError, NotReady, PluginError
+from gitu_core.errors import ConfigError, FacetUnavailable, InputError, NotReady, PluginError, StoreError
 from gitu_core.model import Account
 from gitu_core.secrecy import keep_secret
 from gitu_core.testing import FunctionModel, RecordingAdapter, call
-from tests.app.around import ECHO, mail, on, until, web
+from tests.app.around import ECHO, On, mail, on, until, web
+from tests.cli.test_init import ACME, MANIFEST
 from tests.isolation.conftest import Open, opened, plugin, site  # noqa: F401 - fixtures
 from tests.registry.conftest import Site
 
@@ -80,11 +82,50 @@ async def test_the_overview_tells_of_everything_that_has_to_work(home: Path) -> 
         channels = {each["name"]: each for each in seen["channels"]}
         assert (channels["test"]["state"], channels["test"]["access"]) == ("ok", "open")
         assert (channels["terminal"]["state"], channels["terminal"]["foreground"]) == ("stopped", True)
+        assert (channels["test"]["since"] > time.time() - 60, channels["test"]["runs"]) == (True, True)
+        assert (channels["terminal"]["since"], channels["terminal"]["runs"]) == (0, False)
         assert {each["name"]: bool(each["missing"]) for each in seen["providers"]}["openai"] is True
         assert (seen["budgets"], seen["breakers"]) == (["daily"], [])
         assert seen["plugins"]["enabled"] >= 5
         assert await admin.vouched("terminal") is True
         assert await admin.vouched("terminal", "talk") is False
+
+
+async def test_a_channel_that_another_process_runs_is_seen_as_it_is_there(home: Path) -> None:
+    adapter, other, settings = RecordingAdapter(), Console(), Settings(home=str(home))
+    async with on(adapter, ECHO, config=settings) as runs:
+        await adapter._ready()
+        pulse = runs.house.channels.board.pulses["test"]
+        await runs.house.channels.board.save(pulse)
+        async with Gitu(model=ECHO, plugins=[On(RecordingAdapter()), other], use=["*"], config=settings) as looks:
+            await looks.house.registry.get("page", "shelves")
+            seen = {each["name"]: each for each in (await other.host.admin.overview())["channels"]}["test"]
+    assert (seen["state"], seen["since"], seen["runs"]) == ("ok", pulse.since, True)
+
+
+async def test_a_model_is_tried_with_a_key_that_is_kept_nowhere(home: Path, site: Site) -> None:  # noqa: F811
+    site.install("acme", ACME, MANIFEST)
+    plugins = {"acme": {"enabled": True, "trusted": True}}
+    async with looking(home, plugins=plugins) as (admin, _):
+        refused = await admin.try_model("acme/large", {"ACME_KEY": "wrong-key-1"})
+        assert (refused["error"], refused["hint"]) == ("AuthFailed", "copy the key once more")
+        assert "wrong-key-1" not in str(refused)
+        assert (await admin.try_model("acme/large"))["error"] == "NoModel", "no other answers for it"
+        found = await admin.try_model("acme/large", {"ACME_KEY": "right-key-1"})
+        assert (found["error"], found["detail"].startswith("acme/large answered in ")) == ("", True)
+        assert (await admin.try_model("nobody"))["error"] == "NoModel"
+    assert not (home / "secrets").exists()
+
+
+async def test_a_model_that_is_tried_has_half_a_minute(
+    home: Path, site: Site, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    monkeypatch.setattr(wiring, "PATIENCE", 0.05)
+    code = ACME.replace("        if await", "        import anyio; await anyio.sleep(60)\n        if await")
+    site.install("slow", code.replace("acme", "slow"), MANIFEST.replace("acme", "slow"))
+    async with looking(home, plugins={"slow": {"enabled": True, "trusted": True}}) as (admin, _):
+        late = await admin.try_model("slow/large", {"ACME_KEY": "right-key-1"})
+    assert (late["error"], late["detail"]) == ("NotReady", "slow/large: it did not answer within 0.05 s")
 
 
 async def test_a_plugin_is_switched_by_somebody_whose_name_is_logged(
@@ -336,3 +377,108 @@ async def test_what_a_plugin_cannot_be_told_is_named_by_its_field(tmp_path: Path
         assert error.value.details["field"] == "plugins.shop.url"
         await admin.configure([(("plugins", "shop", "url"), "http://x")])
     assert 'url = "http://x"' in file.read_text()
+
+
+SLY = '''
+[config]
+schema = """{"type": "object", "properties": {
+    "trusted": {"type": "boolean", "title": "Dark mode"}, "debug": {"type": "boolean"}, "side": {"type": "string"}}}"""
+'''
+
+
+async def test_no_schema_of_a_plugin_asks_for_what_only_the_operator_decides(
+    tmp_path: Path, site: Site  # noqa: F811 - a fixture
+) -> None:  # fmt: skip
+    site.install("sly", "", SLY)
+    async with looking(tmp_path / "home") as (admin, _):
+        assert set((await admin.configuration("sly"))["schema"]["properties"]) == {"side"}
+
+
+@pytest.mark.parametrize("value", ["[secret]", {"code": "[secret SHOP_KEY]"}, ["a", "[secret]"]])
+async def test_what_stands_for_a_secret_is_never_written(tmp_path: Path, value: Any) -> None:
+    file = tmp_path / "gitu.toml"
+    file.write_text("")
+    async with looking(tmp_path / "home", file=str(file)) as (admin, _):
+        with pytest.raises(ConfigError, match="stands for a secret") as error:
+            await admin.configure([(("plugins", "shop", "door"), value)])
+        assert error.value.details["field"] == "plugins.shop.door"
+    assert file.read_text() == ""
+
+
+STRICT = '''
+[config]
+schema = """{"type": "object", "anyOf": [{"required": ["url"]}, {"maxProperties": 2}], "properties": {
+    "url": {"type": "string"}, "pin": {"type": "string", "writeOnly": true, "allOf": [{"maxLength": 3}]},
+    "api_token": {"type": "string", "pattern": "^x"}, "door": {"type": "array", "maxItems": 1}}}"""
+'''
+
+
+@pytest.mark.parametrize(
+    "said",
+    ['pin = "s3cret-1"', 'api_token = "s3cret-2"', 'door = ["s3cret-3", "s3cret-4"]',
+     'pin = "1"\napi_token = "x-s3cret"\ndoor = []'],
+)  # fmt: skip
+async def test_an_error_about_a_value_does_not_tell_a_secret(tmp_path: Path, site: Site, said: str) -> None:  # noqa: F811
+    site.install("shop", "", STRICT)
+    file = tmp_path / "gitu.toml"
+    file.write_text(f"[plugins.shop]\nenabled = true\n{said}\n")
+    async with looking(tmp_path / "home", file=str(file), plugins=load(file, {}).plugins) as (admin, _):
+        with pytest.raises(ConfigError, match=r"plugins\.shop") as error:
+            await admin.configuration("shop")
+        assert "s3cret" not in str(error.value)
+        assert all("s3cret" not in str(each) for each in await admin.plugins())
+
+
+async def test_a_secret_is_there_before_the_settings_name_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "gitu.toml"
+    file.write_text("")
+    (tmp_path / "home" / "secrets").mkdir(parents=True)
+    (tmp_path / "home" / "secrets" / "SHOP_KEY").mkdir()  # nothing can be written there
+    async with looking(tmp_path / "home", file=str(file)) as (admin, _):
+        with pytest.raises(StoreError):
+            await admin.configure([(("model",), "a")], {"SHOP_KEY": "s3cret-pin"})
+    assert file.read_text() == ""
+
+
+async def test_all_open_questions_are_one_query(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with looking(home) as (admin, _):
+        for name in ("ana", "bob", "cid"):
+            await admin.people.person_for(Account("post", name), name)
+        asked = []
+        store = type(admin.people)
+        real = store.approvals
+        monkeypatch.setattr(store, "approvals", lambda *args: (asked.append(args[1:]), real(*args))[1])
+        assert await admin.approvals() == []
+        assert len(asked) == 1
+
+
+async def test_the_audit_tells_who_switched_a_user(home: Path) -> None:
+    async with looking(home) as (admin, _):
+        await admin.people.person_for(Account("post", "ana"), "ana")
+        await admin.people.change_person("ana", enabled=False, settings={"a": 1}, by="boss")
+        await admin.people.unlink(Account("post", "ana"), "ana", last=True, by="boss")
+        newest = (await admin.audit.audit(limit=1_000))[-3:]
+        assert [(each.kind, each.outcome, each.facts["by"]) for each in newest] == [
+            ("user", "disabled", "boss"), ("user", "changed", "boss"), ("account", "unlinked", "boss"),
+        ]  # fmt: skip
+        await admin.people.change_person("ana", enabled=True)
+        assert (await admin.audit.audit(limit=1_000))[-1].facts["by"] == "operator"
+
+
+async def test_what_is_done_to_the_installation_is_in_the_audit(home: Path) -> None:
+    file = home / "gitu.toml"
+    file.write_text("", "utf-8")
+    async with looking(home, file=str(file)) as (admin, adapter):
+        await adapter.talk("hello")
+        (person,) = await admin.people.people()
+        await admin.configure([(("timezone",), "Asia/Tokyo")], {"OPENAI_API_KEY": "sk-very-secret"}, by="ana (Firefox)")
+        await admin.switch("terminal", "disable", by="ana (Firefox)")
+        await admin.say(person.id, "hi", by="bob")
+        found = [each for each in await admin.audit.audit() if each.kind == "admin"]
+        assert [(each.outcome, each.subject) for each in found] == [
+            ("changed", "settings"), ("disable", "plugin terminal"), ("said", "test"),
+        ]  # fmt: skip
+        assert [each.facts["by"] for each in found] == ["ana (Firefox)", "ana (Firefox)", "bob"]
+        assert found[0].facts["names"] == ["timezone", "the secret OPENAI_API_KEY"]
+        assert "sk-very-secret" not in str(found)
+        assert (await admin.audit.audit_verify()).problems == ()

@@ -278,7 +278,7 @@ async def test_a_kept_object_outlives_the_call_and_stays_one_object() -> None:
     """`keep` is for a host that a plugin holds on to."""
     doer, context = Doer(), toys.ToyContext()
     async with peers(doer, Odd) as (here, _):
-        here.keep(context, Context)
+        toys.keep(here, context, Context)
         remote = here.remote(Odd)
         await remote.do("x", context)
         first = doer.context
@@ -309,7 +309,7 @@ async def test_what_stays_in_the_host_is_missing_on_the_other_side() -> None:
     """`deps` of a context: no value, a clear text, and `ToolContext` simply has none."""
     doer = Doer()
     async with peers(doer, Odd) as (here, _):
-        here.keep(context := toys.ToyContext(), Context)
+        toys.keep(here, context := toys.ToyContext(), Context)
         await here.remote(Odd).do("x", context)
         assert doer.context is not None
         with pytest.raises(AttributeError, match="stays in the host"):

@@ -9,6 +9,7 @@ import anyio
 import anyio.lowlevel
 
 from gitu_core.border.peer import Peer
+from gitu_core.border.plans import plan_of
 from gitu_core.contracts import (
     Account,
     ActionSpec,
@@ -368,3 +369,8 @@ def open_calls(peer: Peer) -> tuple[int, int]:
 def exported(peer: Peer) -> int:
     """How many objects the other side can reach now."""
     return len(peer._caller.objects)
+
+
+def keep(peer: Peer, value: object, protocol: type) -> None:
+    """Hands an object over for as long as the connection lasts, as a host is by being offered."""
+    peer._caller.objects.keep(value, plan_of(protocol))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
+import select
 import stat
 import subprocess
 import sys
+import termios
 import time
 import tomllib
 from pathlib import Path
@@ -210,3 +213,120 @@ def test_a_key_that_is_typed_in_a_terminal_is_not_shown(cli: Cli) -> None:
         os.close(ours)
     assert "Pleased to meet you." in re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert time.monotonic() - began < 120, "from nothing to the first answer in under two minutes"
+
+
+class Typist:
+    """`gitu init` in a terminal that a test holds."""
+
+    def __init__(self, cli: Cli) -> None:
+        self._ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "gitu_core", "init"]
+        options = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True}
+        self.process = subprocess.Popen(command, cwd=cli.folder, env=cli.env, preexec_fn=in_a_terminal, **options)
+        os.close(theirs)
+        self.shown = ""
+
+    def __enter__(self) -> Typist:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+    def sees(self, awaited: str) -> None:
+        """Waits until something is shown."""
+        at = len(self.shown)
+        while awaited not in self.shown[at:]:
+            assert self._read(), self.shown
+
+    def types(self, keys: bytes) -> None:
+        """Keys are pressed."""
+        time.sleep(0.2)  # getpass flushes what was typed before it turned the echo off
+        os.write(self._ours, keys)
+
+    def ends(self) -> int:
+        """Waits for the end; gives its status."""
+        while self._read():
+            pass
+        return self.process.wait(5)
+
+    def _read(self) -> bool:
+        """Reads what is shown; false where the other end is closed."""
+        ready, _, _ = select.select([self._ours], [], [], 20.0)
+        assert ready, f"nothing more was shown: {self.shown}"
+        try:
+            piece = os.read(self._ours, 4096)
+        except OSError:
+            return False
+        self.shown += piece.decode("utf-8", "replace")
+        return bool(piece)
+
+
+def in_a_terminal() -> None:
+    """The terminal is that of the process, so that Ctrl-C reaches it."""
+    signals_as_usual()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@pytest.mark.parametrize("questions", range(5))
+def test_ctrl_c_at_any_question_ends_it_and_nothing_is_written(cli: Cli, questions: int) -> None:
+    before = (cli.folder / "gitu.toml").read_text()
+    talk = [("Provider", b"acme\n"), ("not shown", b"right-key-1\n"), ("own choice", b"large\n"),
+            ("Enable which?", b"post\n"), ("Trust it?", b"")]  # fmt: skip
+    with Typist(cli) as typist:
+        for awaited, keys in talk[:questions]:
+            typist.sees(awaited)
+            typist.types(keys)
+        typist.sees(talk[questions][0])
+        typist.types(b"\x03")
+        assert typist.ends() == 130
+        assert "Traceback" not in typist.shown
+    assert (cli.folder / "gitu.toml").read_text() == before
+    assert not (cli.home / "secrets").exists()
+
+
+@pytest.mark.parametrize("key", [b"\xff\xfe", b"a\x00b", "sch\u00fcssel-\u044f".encode()])
+def test_an_odd_key_is_refused_or_taken_and_told_of_in_words(cli: Cli, key: bytes) -> None:
+    with Typist(cli) as typist:
+        typist.sees("Provider")
+        typist.types(b"acme\n")
+        typist.sees("not shown")
+        typist.types(key.replace(b"\x00", b"\x16\x00") + b"\n")
+        if key.isascii() or b"\xff" in key:
+            assert typist.ends() == 1
+            assert "next: " in typist.shown
+            return
+        typist.sees("own choice")
+        typist.types(b"\n")
+        typist.sees("next: ")
+        typist.types(b"\x03")
+        typist.ends()
+        assert "Traceback" not in typist.shown
+
+
+def test_what_stands_behind_the_first_model_stays_when_that_is_kept(cli: Cli) -> None:
+    cli.env["ACME_KEY"] = "right-key-1"
+    with (cli.folder / "gitu.toml").open("r+") as file:
+        text = file.read()
+        file.seek(0)
+        file.write('model = ["acme/large", "offline"]\n' + text)
+    cli.run("init", stdin="\n\n\n\n\n")
+    assert settings(cli)["model"] == ["acme/large", "offline"]
+    cli.run("init", "--yes", "--no-check")
+    assert settings(cli)["model"] == ["acme/large", "offline"]
+
+
+def test_it_says_what_is_wrong_with_a_file_before_it_asks(cli: Cli) -> None:
+    for text in ("model = [", "max_turns = 'many'\n", "nothing = 1\n", "\ufeffmodel = 'a'\n"):
+        cli.configure(text)
+        failed = cli.run("init", stdin="\n\n\n\n", status=1)
+        assert "Provider" not in failed.stdout
+        assert "next: " in failed.stderr
+        assert (cli.folder / "gitu.toml").read_text() == text
+
+
+def test_a_secret_stands_in_no_file_but_its_own_and_in_no_argument(cli: Cli) -> None:
+    cli.run("init", stdin="acme\nright-key-1\nlarge\n\nGood morning\n")
+    holders = [file for file in cli.folder.rglob("*") if file.is_file() and b"right-key-1" in file.read_bytes()]
+    assert holders == [cli.home / "secrets" / "ACME_KEY"]

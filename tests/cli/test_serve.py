@@ -153,6 +153,41 @@ def test_sighup_takes_the_settings_as_they_are_now_and_loses_nothing(cli: Cli, b
     assert "the changed settings are not good, those from before stay: max_turns" in said
 
 
+def test_a_sighup_while_it_closes_or_opens_neither_ends_it_nor_is_lost(cli: Cli, box: Path) -> None:
+    cli.env["POST_SECONDS"] = "1.5"
+    (box / "in-1").write_text("tell me the slow word")
+    with cli.start("serve") as process:
+        until(box / "working", process)
+        (box / "ready").unlink()
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)  # it closes, and waits for the turn
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr is not None
+        assert "gitu serves" in process.stderr.readline()
+        while "begins anew" not in (line := process.stderr.readline()):
+            assert line, "it ended"
+        cli.configure("max_turns = true\n")  # after it was read, or just before
+        process.send_signal(signal.SIGHUP)
+        while "max_turns" not in (line := process.stderr.readline()):
+            assert line, "it ended"
+        until(box / "ready", process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 0
+    assert (box / "out").read_text().count("tortoise") == 1
+
+
+def test_sigterm_while_it_begins_anew_finishes_what_runs_and_ends_with_zero(cli: Cli, box: Path) -> None:
+    cli.env["POST_SECONDS"] = "1"
+    (box / "in-1").write_text("tell me the slow word")
+    with cli.start("serve") as process:
+        until(box / "working", process)
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)  # it closes, and waits for the turn
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 0
+    assert (box / "out").read_text().count("tortoise") == 1
+
+
 def test_what_a_killed_process_left_is_answered_once_at_the_next_start(cli: Cli, box: Path) -> None:
     cli.env["POST_SECONDS"] = "60"
     (box / "in-1").write_text("tell me the slow word")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from gitu_core.config import ChannelRules
@@ -32,6 +34,52 @@ def identity(speaker=None, channel=None, **rules):
 
 def entry(person="ana"):
     return InboxEntry(Message("k", Conversation("c", "1"), SENDER, (Text("yes"),)), person, "s")
+
+
+class Newcomers(People):
+    """Nobody knows the account. Notes how it came to be somebody's."""
+
+    def __init__(self, *active: str):
+        super().__init__(None)
+        self.there, self.how = active, []
+
+    async def active(self, channel, since):
+        return self.there
+
+    async def link(self, account, person, new=False):
+        self.how.append(("link", person, new))
+        return SimpleNamespace(person=Person(id=person))
+
+    async def person_for(self, account, person=""):
+        self.how.append(("new", person))
+        return Person(id=person or "made")
+
+
+@pytest.mark.parametrize(
+    ("resident", "there", "given", "rules", "how"),
+    [
+        ("local", (), "", {}, ("link", "local", True)),
+        ("local", ("bob",), "", {}, ("new", "")),
+        ("", (), "", {}, ("new", "")),
+        ("local", (), "ana", {}, ("new", "ana")),
+        ("local", (), "", {"trust": "talk"}, ("new", "")),
+    ],
+    ids=["the first", "somebody was there before", "nobody sits there", "the application names them", "may be forged"],
+)
+async def test_the_first_account_of_a_channel_is_of_whoever_sits_there(resident, there, given, rules, how):
+    people, channel = Newcomers(*there), Channel("c", trusted=True, access="open")
+    said = {"c": ChannelRules(**rules)} if rules else {}
+    who = Identity(people, said, lambda name: channel, None, None, lambda name: resident)
+    found = await who.speaker(Message("k", Conversation("c", "1"), SENDER, (Text("hi"),)), given)
+    assert people.how == [how]
+    assert found.person.id == (how[1] or "made")
+
+
+async def test_nobody_comes_to_sit_there_where_only_the_known_may_talk():
+    people, channel = Newcomers(), Channel("c", trusted=True, access="paired")
+    who = Identity(people, {}, lambda name: channel, None, None, lambda name: "local")
+    assert await who.speaker(Message("k", Conversation("c", "1"), SENDER, (Text("hi"),)), "") is None
+    assert people.how == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 from gitu_core.contracts.authority import Grant, Mode, Verdict
 from gitu_core.model import Label, ToolCall, ToolResult, ToolSpec, from_outside, private_to
 from gitu_core.policy.decide import decide
-from gitu_core.policy.evidence import Evidence
+from gitu_core.policy.evidence import Evidence, identity
 from gitu_core.policy.grants import Grants
 
 ME = "user:anna"
@@ -55,9 +55,14 @@ def ask(evidence: Evidence, tool: ToolSpec, **arguments: Any) -> Verdict:
     return decide(ToolCall("c", tool.name, arguments), tool, evidence)
 
 
+def began(evidence: Evidence, call: ToolCall, tool: ToolSpec) -> None:
+    """A call that was allowed begins."""
+    evidence.begun.append((call.id, identity(call, tool, evidence)))
+
+
 def answer(evidence: Evidence, tool: ToolSpec, **arguments: Any) -> str:
     """The decision alone; what is allowed begins."""
     verdict = ask(evidence, tool, **arguments)
     if verdict.decision == "allow" and tool.acts:
-        evidence.began(ToolCall(f"c{len(evidence.begun)}", tool.name, arguments), tool)
+        began(evidence, ToolCall(f"c{len(evidence.begun)}", tool.name, arguments), tool)
     return verdict.decision

@@ -13,7 +13,7 @@ from gitu_core.model import Label, ToolCall, ToolSpec, by_system, from_outside, 
 from gitu_core.policy.decide import decide
 from gitu_core.policy.evidence import Evidence
 from gitu_core.policy.grants import Grants
-from tests.policy.scene import MAIL, ME, read
+from tests.policy.scene import MAIL, ME, began, read
 
 PEOPLE = ["a@x.example", "b@y.example", "eve@evil.example", "c@z.example"]
 LINKS = ["https://x.example/p", "https://evil.example/q"]
@@ -65,7 +65,7 @@ def test_only_what_the_request_authorises_is_done_unasked(speech, wanted, outsid
         arguments: dict[str, Any] = {"to": to, "text": text} | ({"amount": amount} if verb == "pay" else {})
         call = ToolCall(f"c{number}", TOOLS[verb].name, arguments, label=from_outside("mail"))
         if decide(call, TOOLS[verb], evidence).decision == "allow":
-            evidence.began(call, TOOLS[verb])
+            began(evidence, call, TOOLS[verb])
             done[verb, to] += 1
             assert to in may[verb], request
             assert text not in LINKS, request

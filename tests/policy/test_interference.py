@@ -13,7 +13,7 @@ from gitu_core.model import ToolCall, ToolSpec, from_outside, private_to
 from gitu_core.policy.decide import decide
 from gitu_core.policy.evidence import Evidence, identity
 from gitu_core.policy.text import fold
-from tests.policy.scene import ME, read
+from tests.policy.scene import ME, began, read
 
 VERBS = ["send", "pay", "share", "delete", "publish", "forward"]
 VALUES = [
@@ -60,7 +60,7 @@ def allowed(made: list[ToolSpec], request: str, outside: str, wanted: list[tuple
         call = ToolCall(f"c{number}", tool.name, {"one": one, "two": two, "text": text}, label=from_outside("web"))
         if decide(call, tool, evidence).decision == "allow":
             done[identity(call, tool, evidence)] += 1
-            evidence.began(call, tool)
+            began(evidence, call, tool)
     return done
 
 

@@ -18,12 +18,15 @@ from typing import Any
 import segno
 from anyio.from_thread import start_blocking_portal
 
-from gitu_core.testing.model_server import ModelServer, Say
+from gitu_core.testing.model_server import Fail, ModelServer, Say
 
 ROOT = Path(__file__).parents[3]
 AXE = ROOT / ".tools" / "axe-core" / "axe.min.js"
 SECONDS = 60.0
 """How long a process may take to do what it is told."""
+
+KEY = "sk-secret-word"
+"""What the server of models takes for a key."""
 
 WIDTHS = {360: 740, 1280: 800}
 """Widths of screens that are looked at, with their heights."""
@@ -37,6 +40,23 @@ def chromium() -> str:
     return next((found for name in names if (found := shutil.which(name))), "")
 
 
+def connected(page: Any) -> None:
+    """Waits until the chat is."""
+    page.wait_for_selector(".chat .state.connected")
+
+
+def say(page: Any, words: str) -> None:
+    """Says something in the chat."""
+    page.get_by_label("Your message").fill(words)
+    page.keyboard.press("Enter")
+
+
+def nothing_wrong(screen: Screen) -> None:
+    """The browser had nothing to say about what it was shown."""
+    found, screen.wrong = screen.wrong, []
+    assert not found, "\n".join(found)
+
+
 def answer(request: Any) -> Say:
     """What the model says: a call where a tool is wanted, words otherwise, slowly enough to be watched."""
     last, asked = request.messages[-1], request.asked.lower()
@@ -45,6 +65,10 @@ def answer(request: Any) -> Say:
         if "shop@example.org" in found:
             return Say(calls=[("send_mail", {"to": "shop@example.org", "text": "<b>Good</b> day"})])
         return Say(f"Here is what I found: {found[:200]}", gap=0.01)
+    if asked.startswith("answer with one word"):
+        return Say("yes")
+    if "draw" in asked:
+        return Say(calls=[("draw", {})])
     if "tokyo" in asked:
         return Say(calls=[("clock", {"place": "Tokyo"})])
     if "write to the shop" in asked:
@@ -56,11 +80,23 @@ def _text(content: Any) -> str:
     return content if isinstance(content, str) else "".join(each.text for each in content)
 
 
-@contextmanager
-def model() -> Iterator[str]:
-    """A server of models; gives its address."""
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(ModelServer(answer)) as server:
-        yield server.url
+class Model:
+    """A server of models, for those who have its key. Where it is `out`, it says so instead of an answer."""
+
+    def __init__(self) -> None:
+        self.out, self.url = False, ""
+
+    def __call__(self, request: Any) -> Say | Fail:
+        """What it answers."""
+        return Fail(503, "we are out for lunch") if self.out else answer(request)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Serves at `url`."""
+        server = ModelServer(self, key=KEY)
+        with start_blocking_portal() as portal, portal.wrap_async_context_manager(server):
+            self.url = server.url
+            yield
 
 
 class Installation:
@@ -69,20 +105,23 @@ class Installation:
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log = folder / "serve.log"
+        self.log, self.model = folder / "serve.log", Model()
         (folder / "site").mkdir(parents=True)
 
-    def configure(self, text: str) -> None:
-        """Writes ``gitu.toml``."""
-        own = f"[plugins.web]\nenabled = true\ntrusted = true\nport = {self.port}\n"
+    def configure(self, text: str, web: str = "") -> None:
+        """Writes ``gitu.toml``, with *web* below the section of the server."""
+        own = f"[plugins.web]\nenabled = true\ntrusted = true\nport = {self.port}\n{web}\n"
         (self.folder / "gitu.toml").write_text(f"{text}\n{own}", "utf-8")
 
-    def install(self, id: str, code: str, config: str) -> None:
-        """A plugin, as one that was installed, with the manifest that its code has and *config* for its schema."""
+    def install(self, id: str, code: str, config: str = "{}", facets: str = "") -> None:
+        """A plugin, as one that was installed, with the manifest that its code has, *config* for its schema, and the
+        *facets* that it uses beyond those that it touches at its start."""
         site, package = self.folder / "site", f"x_{id}"
         (site / package).mkdir()
         (site / package / "__init__.py").write_text(code, "utf-8")
-        (site / package / "gitu-plugin.toml").write_text(f"id = '{id}'\n[config]\nschema = '''{config}'''\n", "utf-8")
+        (site / package / "gitu-plugin.toml").write_text(
+            f"id = '{id}'\n[config]\nschema = '''{config}'''\n[capabilities]\nfacets = [{facets}]\n", "utf-8"
+        )
         info = site / f"x_{id}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.4\nName: x-{id}\nVersion: 1.0\n")
@@ -213,6 +252,22 @@ class Screen:
             if each["impact"] in ("serious", "critical"):
                 at = json.dumps([node["html"][:160] for node in each["nodes"][:3]])
                 self.wrong.append(f"{where}: {each['id']}: {each['help']}: {at}")
+
+
+@contextmanager
+def signed_in(place: Installation, folder: Path) -> Iterator[Screen]:
+    """A browser in front of a server that runs, signed in by the link that it printed; pictures go into *folder*."""
+    camera = place.folder / "camera.y4m"
+    film(camera, "https://example.org")
+    with place.serving() as link, browser(camera) as chrome:
+        page = chrome.new_context(viewport={"width": 1280, "height": 800}, permissions=["camera"]).new_page()
+        page.set_default_timeout(30_000)  # patience, for machines that do other things too
+        found = Screen(page, folder)
+        page.goto(link)
+        found.look("sign-in")
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/chat")
+        yield found
 
 
 @contextmanager

@@ -212,21 +212,23 @@ async def test_pages_that_are_welcome_may(anyio_backend: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "title"),
+    ("first", "title", "code"),
     [
-        ({"type": "hello", "token": "forged"}, "AuthFailed"),
-        ({"type": "hello"}, "AuthFailed"),
-        ({"type": "message", "key": "k", "text": "hi"}, "InputError"),
-        ({"type": "unheard-of"}, "InputError"),
+        ({"type": "hello", "token": "forged"}, "AuthFailed", 4401),
+        ({"type": "hello"}, "AuthFailed", 4401),
+        ({"type": "message", "key": "k", "text": "hi"}, "InputError", 1008),
+        ({"type": "unheard-of"}, "InputError", 1008),
     ],
 )
-async def test_who_does_not_say_who_they_are_is_closed(place: Place, first: dict[str, Any], title: str) -> None:
+async def test_who_does_not_say_who_they_are_is_closed(
+    place: Place, first: dict[str, Any], title: str, code: int
+) -> None:
     async with place.socket() as socket:
         await say(socket, **first)
         assert (await heard(socket))["title"] == title
         with anyio.fail_after(3):
             await socket.wait_closed()
-        assert socket.close_code == 4401
+        assert socket.close_code == code
 
 
 async def test_who_comes_too_often_is_told_to_come_back_not_that_it_is_a_stranger() -> None:

@@ -6,11 +6,25 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from .console_world import AXE, ROOT, Installation, Screen, browser, chromium, film, model, until
+from .console_world import (
+    AXE,
+    KEY,
+    ROOT,
+    Installation,
+    Screen,
+    chromium,
+    connected,
+    film,
+    nothing_wrong,
+    say,
+    signed_in,
+    until,
+)  # fmt: skip
 
 pytestmark = [
     pytest.mark.slow,
@@ -83,30 +97,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 def screen(place: Installation) -> Iterator[Screen]:
     """A browser in front of a server, signed in by the link that the server printed."""
     place.install("hostile", HOSTILE, CONFIG)
-    with model() as url:
-        place.configure(f'[plugins.openai]\nbase_url = "{url}"\n[plugins.hostile]\nenabled = true\n')
-        camera = place.folder / "camera.y4m"
-        film(camera, "https://example.org")
-        with place.serving() as link, browser(camera) as chrome:
-            page = chrome.new_context(viewport={"width": 1280, "height": 800}, permissions=["camera"]).new_page()
-            page.set_default_timeout(30_000)  # patience, for machines that do other things too
-            found = Screen(page, SCREENS)
-            page.goto(link)
-            found.look("sign-in")
-            page.get_by_role("button", name="Sign in").click()
-            page.wait_for_url("**/chat")
+    with place.model.serving():
+        place.configure(f'[plugins.openai]\nbase_url = "{place.model.url}"\n[plugins.hostile]\nenabled = true\n')
+        with signed_in(place, SCREENS) as found:
             yield found
-
-
-def connected(page: Any) -> None:
-    """Waits until the chat is."""
-    page.wait_for_selector(".chat .state.connected")
-
-
-def say(page: Any, words: str) -> None:
-    """Says something in the chat."""
-    page.get_by_label("Your message").fill(words)
-    page.keyboard.press("Enter")
 
 
 def press(page: Any, row: str, name: str) -> None:
@@ -116,29 +110,43 @@ def press(page: Any, row: str, name: str) -> None:
     found.get_by_role("button", name="Yes, do it").click()
 
 
-def nothing_wrong(screen: Screen) -> None:
-    """The browser had nothing to say about what it was shown."""
-    found, screen.wrong = screen.wrong, []
-    assert not found, "\n".join(found)
-
-
 def test_first_steps_then_an_answer_that_can_be_watched(screen: Screen, place: Installation) -> None:
     page = screen.page
     page.goto(f"{place.url}/setup")
     screen.look("setup")
     page.locator("select").select_option(label="openai")
     page.get_by_label("Model", exact=True).fill("test-model")
-    page.get_by_label("Its key", exact=True).fill("sk-secret-word")
+    page.get_by_label("Its key", exact=True).fill("sk-wrong-word")
+    settings, attempt = place.folder / "gitu.toml", page.get_by_role("button", name="Try it, and save it")
+    with screen.forgiving("status of 422"):
+        attempt.click()
+        page.wait_for_selector(".field.wrong [role=alert]:has-text('openai refused this key')")
+        assert page.get_by_label("Its key", exact=True).input_value() == ""
+        assert "sk-wrong-word" not in page.content()
+        assert page.get_by_role("button", name="Save it all the same").count() == 0
+        screen.look("setup-refused")
+        place.model.out = True
+        page.get_by_label("Its key", exact=True).fill(KEY)
+        attempt.click()
+        page.wait_for_selector("[role=alert]:has-text('openai did not answer: we are out for lunch')")
+        assert page.get_by_role("button", name="Save it all the same").count() == 1
+        assert KEY not in page.content()
+        screen.look("setup-silent")
+    assert "model =" not in settings.read_text()
+    assert not (place.folder / "home" / "secrets").exists()
+    place.model.out = False
+    page.get_by_label("Its key", exact=True).fill(KEY)
     with screen.forgiving("WebSocket connection to", "ERR_CONNECTION_REFUSED"):
-        page.get_by_role("button", name="Save").click()
+        attempt.click()
         page.wait_for_url("**/chat")
         assert page.get_by_label("Your message").input_value().startswith("Hello!")
-        settings = place.folder / "gitu.toml"
         until(lambda: 'model = "openai/test-model"' in settings.read_text(), "model in the settings")
         page.wait_for_timeout(1_000)
         connected(page)
     assert 'OPENAI_API_KEY = "file:' in settings.read_text()
-    assert "sk-secret-word" not in (place.folder / "gitu.toml").read_text() + place.log.read_text()
+    told = (place.folder / "gitu.toml").read_text() + place.log.read_text()
+    assert KEY not in told
+    assert "sk-wrong-word" not in told
     say(page, "Tell me a joke")
     page.wait_for_selector("li.growing:has-text('A turtle')")
     assert page.locator("li.growing").inner_text() != page.locator("li.said").last.inner_text()
@@ -265,9 +273,48 @@ def test_every_page_fits_and_can_be_used(screen: Screen, place: Installation, na
     nothing_wrong(screen)
 
 
+def test_a_channel_says_since_when_it_is_as_it_is(screen: Screen, place: Installation) -> None:
+    screen.page.goto(f"{place.url}/connections")
+    row = screen.page.get_by_role("row").filter(has_text="web")
+    since = row.locator("td[data-head='Since (UTC)']").inner_text()
+    at = datetime.strptime(since, "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
+    assert timedelta(0) <= datetime.now(UTC) - at < timedelta(minutes=15)
+    terminal = screen.page.get_by_role("row").filter(has_text="terminal")
+    assert "stopped" in terminal.inner_text()
+    assert terminal.locator("td[data-head='Since (UTC)']").inner_text() == "-"
+
+
 def test_what_was_said_about_an_answer_is_read_by_the_operator(screen: Screen, place: Installation) -> None:
     screen.page.goto(f"{place.url}/feedback")
     assert "too <b>short</b>" in screen.page.get_by_role("row").last.inner_text()
+
+
+ANYWAY = """async () => {
+  const csrf = document.querySelector('meta[name=csrf]').content;
+  const body = new URLSearchParams({ csrf, action: 'anyway', hidden: '{}' });
+  return (await fetch('/setup', { method: 'POST', body })).text();
+}"""
+
+
+def test_what_could_not_be_tried_is_kept_all_the_same_where_somebody_says_so(
+    screen: Screen, place: Installation
+) -> None:
+    page, settings = screen.page, place.folder / "gitu.toml"
+    page.goto(f"{place.url}/setup")
+    page.get_by_label("Model", exact=True).fill("test-model-2")
+    place.model.out = True
+    with screen.forgiving("status of 422", "WebSocket connection to", "ERR_CONNECTION_REFUSED"):
+        page.get_by_role("button", name="Try it, and save it").click()
+        page.get_by_role("button", name="Save it all the same").click()
+        page.wait_for_url("**/chat")
+        place.model.out = False
+        until(lambda: 'model = "openai/test-model-2"' in settings.read_text(), "model in the settings")
+        page.wait_for_timeout(1_000)
+        connected(page)
+    page.goto(f"{place.url}/setup")
+    assert page.get_by_role("button", name="Save it all the same").count() == 0
+    assert "is not kept any longer" in page.evaluate(ANYWAY)
+    nothing_wrong(screen)
 
 
 def test_talks_are_apart_and_are_found_again(screen: Screen, place: Installation) -> None:

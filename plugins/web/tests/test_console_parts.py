@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import re
 import tomllib
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +152,19 @@ def test_bars_reach_up_to_their_values_and_say_them() -> None:
     assert "<title>tue: 2 $ USD</title>" in drawing
 
 
+@pytest.mark.parametrize("bars", [1, 2, 30, 120])
+def test_words_below_the_bars_stay_inside_and_apart_on_every_screen(bars: int) -> None:
+    labels = [f"provider/a-model-{number}" for number in range(bars)]
+    drawing = charts.both({"labels": labels, "series": [{"name": "x", "values": [1] * bars}]}, "Use")
+    assert drawing.count('role="img"') == 2
+    for width, part in zip((charts.WIDTH, charts.NARROW), drawing.split("</svg>"), strict=False):
+        end = 0.0
+        for x, words in re.findall(r'x="([\d.]+)" y="212" text-anchor="middle">([^<]+)<', part):
+            half = len(words) * charts.LETTER / 2
+            assert end <= float(x) - half <= float(x) + half <= width + 0.1
+            end = float(x) + half - 0.1
+
+
 def test_what_comes_from_elsewhere_is_what_its_table_says() -> None:
     folder = PACKAGE / "_vendor"
     told = {"VENDOR.toml"}
@@ -168,10 +183,101 @@ def test_every_word_is_used_and_every_word_that_is_used_is_there() -> None:
     named = set(re.findall(r"""(?:\bsay|\bt|\btold)\(\s*["']([a-z_.]+)["']""", source))
     named |= set(re.findall(r"""["']([a-z]+\.[a-z_]+)["']""", source)) & set(ENGLISH)
     assert named - set(ENGLISH) == set()
-    made = {name for name in ENGLISH if re.match(r"(page|group|chat\.choice|plugins|people)\.", name)
-            or re.match(r"(sessions|feedback)\.[a-z]+$", name)}  # fmt: skip
+    parts = set(re.findall(r"""["']([a-z_]+)["']""", source))
+    made = {name for name in ENGLISH if re.match(r"(page|chat\.choice|plugins|people|word)\.", name)
+            or (name.split(".")[0] in ("head", "fact", "wrong", "settings")
+                and name.split(".")[1].removesuffix("_next").removesuffix("_about") in parts)}  # fmt: skip
     assert set(ENGLISH) - named - made == set()
     assert all(name.startswith(("chat.", "devices.", "error.", "pair.")) for name in for_scripts())
+
+
+# ---- all words stand in texts.py -------------------------------------------------------------------------------
+
+SENTENCE = re.compile(r"[A-Za-z]{2,},? [a-z]{2,}|^[A-Z][a-z]+$")
+"""What looks like words for people: two words, or one that begins large."""
+
+NO_WORDS = {
+    "POLICY", "HEADERS", "FOR_EVER", "names", "systems",  # names of settings that browsers know, and of browsers
+    "policy", "headers", "ICONS", "bad",  # and states that the core has
+}  # fmt: skip
+
+
+class Texts(HTMLParser):
+    """The words of a template, outside of what is filled in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.code = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Attributes are read out, or shown."""
+        self.code = tag in ("code", "script")
+        shown = ("aria-label", "placeholder", "title", "alt")
+        self.found += [value for name, value in attrs if name in shown and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        """Commands are no words."""
+        self.code = False
+
+    def handle_data(self, data: str) -> None:
+        """What stands on the page."""
+        self.found += [] if self.code else [data]
+
+
+def words_of_template(text: str) -> list[str]:
+    """The words in a template that are not filled in."""
+    reader = Texts()
+    reader.feed(re.sub(r"{{.*?}}|{%.*?%}|{#.*?#}", "", text, flags=re.DOTALL))
+    return [each.strip() for each in reader.found if re.search(r"[A-Za-z]{2}", each)]
+
+
+def words_of_module(text: str) -> list[str]:
+    """The strings of a module that look like words for people."""
+    tree, silent = ast.parse(text), set[int]()
+    for node in ast.walk(tree):
+        named = isinstance(node, ast.Assign) and {each.id for each in node.targets if isinstance(each, ast.Name)}
+        described = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Operation"
+        documented = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if (named and named & NO_WORDS) or described or documented:
+            silent |= {id(each) for each in ast.walk(node)}
+    strings = [each.value for each in ast.walk(tree) if isinstance(each, ast.Constant) and id(each) not in silent]
+    return [
+        each for each in strings if isinstance(each, str) and SENTENCE.search(re.sub(r"<[^>]*>?|^[^<]*>", "", each))
+    ]
+
+
+def words_of_script(text: str) -> list[str]:
+    """The strings of a script that it shows or has read out."""
+    string = r"""("[^"]*"|'[^']*'|`[^`]*`)"""
+    shown = (rf'make\(\s*"[a-z0-9]+",\s*"[^"]*",\s*{string}', rf"(?:textContent|placeholder|title|alt)\s*=\s*{string}",
+             rf'setAttribute\("(?:aria-label|title|alt)",\s*{string}')  # fmt: skip
+    found = [each for pattern in shown for each in re.findall(pattern, text)]
+    return [each for each in found if re.search(r"[A-Za-z]{2}", re.sub(r"\$\{.*?\}", "", each))]
+
+
+def test_all_words_for_people_stand_in_one_place() -> None:
+    readers = {".html": words_of_template, ".py": words_of_module, ".js": words_of_script}
+    files = [*(PACKAGE / "console").rglob("*"), *(PACKAGE / "static").iterdir(), PACKAGE / "auth" / "browser.py"]
+    found = {each.name: readers[each.suffix](each.read_text("utf-8")) for each in files
+             if each.suffix in readers and each.name != "texts.py"}  # fmt: skip
+    assert len(found) > 20
+    assert {name: words for name, words in found.items() if words} == {}
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "words"),
+    [
+        (words_of_template, '<p class="a b">{{ t("x") }}</p><img alt="A cat">', ["A cat"]),
+        (words_of_template, "<dt>Name</dt>", ["Name"]),
+        (words_of_module, 'def f():\n    """Says it."""\n    return table({"name": "Channel"})', ["Channel"]),
+        (words_of_module, 'raise InputError(f"there is no {name}")', ["there is no "]),
+        (words_of_script, 'make("p", "note", "Hello"); make("p", "note", say("x"))', ['"Hello"']),
+        (words_of_script, 'a.setAttribute("aria-label", "Close"); a.textContent = `${x}`', ['"Close"']),
+    ],
+)
+def test_words_elsewhere_would_be_found(read: Any, text: str, words: list[str]) -> None:
+    assert read(text) == words
 
 
 def test_every_page_has_a_name_and_a_drawing() -> None:

@@ -7,9 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gitu_core.contracts import Conversation, Message, Outgoing, Text
+from gitu_web.functions import Brought, spec_of
 from gitu_web.messages import Post
 from gitu_web.protocol import Said, Told, decode_said, decode_told
 
@@ -44,7 +46,10 @@ def test_its_bodies_and_frames_are_those_of_the_protocol() -> None:
     for line in "".join(blocks("json", "frames of the server")).splitlines():
         frame = decode_told(line)
         assert isinstance(frame, Told)
-    bodies = [json.loads(each) for each in blocks("json") if '"type": "hello"' not in each and "welcome" not in each]
+    (brought,) = blocks("json", "a function")
+    assert spec_of(msgspec.json.decode(brought, type=Brought), "phone").effects == ("read",)
+    others = ('"hello"', '"welcome"', '"function"')
+    bodies = [json.loads(each) for each in blocks("json") if not any(other in each for other in others)]
     assert len(bodies) == 2
     for body in bodies:
         assert set(body) <= set(Post.__struct_fields__)

@@ -13,6 +13,7 @@ from gitu_core.policy.decide import decide
 from gitu_core.policy.evidence import Evidence
 from gitu_core.runtime.results import labelled
 from tests.benchmarks.authority.dojo import Step, World, replaced, steps
+from tests.policy.scene import began
 
 PERSON = "owner"
 PRINCIPAL = f"user:{PERSON}"
@@ -103,7 +104,7 @@ class Replay:
 
     def _execute(self, call: ToolCall, spec: ToolSpec, step: Step, text: str) -> tuple[Any, str]:
         if spec.acts:
-            self.evidence.began(call, spec)
+            began(self.evidence, call, spec)
         content, error = self.world.run(step)
         status: Any = "error" if error else "ok"
         shown = replaced(content, self.world.marks, text)

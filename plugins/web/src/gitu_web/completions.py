@@ -11,14 +11,13 @@ from typing import Any
 import anyio
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
 
 from gitu_core.errors import GituError
 from gitu_web.functions import LOOK, Waiting
 from gitu_web.limits import json_of
-from gitu_web.messages import LONGEST_WAIT
+from gitu_web.messages import LONGEST_WAIT, Streamed
 from gitu_web.openapi import Operation
 from gitu_web.problems import status_of
 from gitu_web.protocol import Delta
@@ -80,7 +79,7 @@ async def completions(request: Request) -> Response:
             raise
     except GituError as error:
         return _trouble(error)
-    return _Stream(talk)
+    return Streamed(_streamed(talk), talk.end)
 
 
 async def _whole(talk: Talk) -> Response:
@@ -111,21 +110,6 @@ def _called(call: Waiting) -> dict[str, Any]:
     """A call as such programs expect it."""
     function = {"name": call.name, "arguments": msgspec.json.encode(call.arguments).decode()}
     return {"id": call.id, "type": "function", "function": function}
-
-
-class _Stream(StreamingResponse):
-    """The answer as it comes. Whether or not anything of it was ever sent, nobody waits for it afterwards."""
-
-    def __init__(self, talk: Talk) -> None:
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        super().__init__(_streamed(talk), 200, headers, "text/event-stream")
-        self._talk = talk
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._talk.end()
 
 
 async def _streamed(talk: Talk) -> AsyncIterator[bytes]:
@@ -180,7 +164,10 @@ def _trouble(error: GituError) -> Response:
 
 async def models(request: Request) -> Response:
     """The one model that there is: the assistant."""
-    await Site.of(request).guard.visitor(request)
+    try:
+        await Site.of(request).guard.visitor(request)
+    except GituError as error:
+        return _trouble(error)
     found = {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": MODEL}]}
     return Response(msgspec.json.encode(found), media_type="application/json")
 
@@ -195,5 +182,6 @@ def operations() -> list[Operation]:
     return [
         Operation("POST", "/v1/chat/completions", "As programs for the OpenAI HTTP API ask.", tag="completions",
                   body=Wanted, answer=Completion, gives=("text/event-stream",), trouble=Failure),
-        Operation("GET", "/v1/models", "The assistant, as the only model.", tag="completions", answer=dict[str, Any]),
+        Operation("GET", "/v1/models", "The assistant, as the only model.", tag="completions", answer=dict[str, Any],
+                  trouble=Failure),
     ]  # fmt: skip

@@ -15,9 +15,9 @@ from gitu_core.contracts import Account, Answer, new_id
 from gitu_core.errors import InputError
 from gitu_web.limits import json_of
 from gitu_web.openapi import Operation, Query
-from gitu_web.site import Site
+from gitu_web.site import Visit
 from gitu_web.taking import message_of, take
-from gitu_web.visitor import Scope, Visitor
+from gitu_web.visitor import Scope
 
 LARGEST = 256 << 10
 """Bytes of a request."""
@@ -57,44 +57,14 @@ class Configuration(msgspec.Struct, forbid_unknown_fields=True):
     anew: bool = False
 
 
-class Visited(msgspec.Struct):
-    """Who asks: a request, its site and its visitor."""
-
-    request: Request
-    site: Site
-    visitor: Visitor
-
-    @property
-    def admin(self) -> Any:
-        """The host's facet."""
-        return self.site.host.admin
-
-    @property
-    def by(self) -> str:
-        """Who does it, for the log."""
-        return f"{self.visitor.person} ({self.visitor.name})"
-
-    @property
-    def person(self) -> str:
-        """Whose things are meant: one's own, or as an admin those of the user who is named, or of everybody (``*``)."""
-        said = self.request.query_params.get("user", "")
-        if said in ("", self.visitor.person):
-            return self.visitor.person
-        if not self.visitor.admin:
-            raise InputError("there is no such user", hint="leave out user", status=404)
-        return "" if said == "*" else said
-
-
-Work = Callable[[Visited], Awaitable[Any]]
+Work = Callable[[Visit], Awaitable[Any]]
 
 
 def answered(work: Work, scope: Scope = "chat", status: int = 200) -> Callable[[Request], Awaitable[Response]]:
     """A route that does *work* for a visitor with a scope."""
 
     async def route(request: Request) -> Response:
-        site = Site.of(request)
-        visited = Visited(request, site, await site.guard.visitor(request, scope))
-        found = await work(visited)
+        found = await work(await Visit.of(request, scope))
         headers = {"cache-control": "no-store"}
         if found is None:
             return Response(status_code=204, headers=headers)
@@ -103,12 +73,12 @@ def answered(work: Work, scope: Scope = "chat", status: int = 200) -> Callable[[
     return route
 
 
-def page(visited: Visited, found: Iterable[Any], name: str = "id") -> Listed:
+def page(visit: Visit, found: Iterable[Any], name: str = "id") -> Listed:
     """The page of *found* that is asked for; *name* is the field that tells one from another."""
     plain = [each if isinstance(each, dict) else _whole(each) for each in found]
-    query = visited.request.query_params
+    query = visit.query
     limit = query.get("limit", "100")
-    if not limit.isascii() or not limit.isdecimal() or not 0 < int(limit[:6]) <= MOST:
+    if not (limit.isascii() and limit.isdecimal() and len(limit) <= 3 and 0 < int(limit) <= MOST):
         raise InputError(f"limit is a number from 1 to {MOST}", hint="correct it", field="limit")
     after, start = query.get("after", ""), 0
     if after:
@@ -123,179 +93,182 @@ def page(visited: Visited, found: Iterable[Any], name: str = "id") -> Listed:
 # ---- one's own -------------------------------------------------------------------------------------------------
 
 
-async def me(visited: Visited) -> dict[str, Any]:
+async def me(visit: Visit) -> dict[str, Any]:
     """Who the visitor is."""
-    visitor = visited.visitor
+    visitor = visit.visitor
     return {"user": visitor.person, "device": visitor.device, "name": visitor.name, "kind": visitor.kind,
             "scopes": sorted(visitor.scopes)}  # fmt: skip
 
 
-async def sessions(visited: Visited) -> Listed:
+async def sessions(visit: Visit) -> Listed:
     """Lines of talk, the last active first."""
-    return page(visited, await visited.admin.sessions.sessions(visited.person, limit=1_000))
+    return page(visit, await visit.admin.sessions.sessions(visit.person, limit=1_000))
 
 
-async def _session(visited: Visited) -> Any:
-    found = await visited.admin.sessions.session(visited.request.path_params["id"])
-    if found is None or (found.person != visited.visitor.person and not visited.visitor.admin):
+async def _session(visit: Visit) -> Any:
+    found = await visit.admin.sessions.session(visit.request.path_params["id"])
+    if found is None or (found.person != visit.visitor.person and not visit.visitor.admin):
         raise InputError("there is no such session", hint="see: GET /v1/sessions", status=404)
     return found
 
 
-async def session(visited: Visited) -> dict[str, Any]:
+async def session(visit: Visit) -> dict[str, Any]:
     """One of them."""
-    return _whole(await _session(visited))
+    return _whole(await _session(visit))
 
 
-async def history(visited: Visited) -> Listed:
+async def history(visit: Visit) -> Listed:
     """What was said in it, oldest first; one's own only, whoever looks after the installation."""
-    found = await _session(visited)
-    if found.person != visited.visitor.person:
+    found = await _session(visit)
+    if found.person != visit.visitor.person:
         raise InputError("what others said is theirs", hint="see: GET /v1/audit", status=403)
     said = [{"id": each.message.id or str(number), "role": each.message.role, "text": each.message.text, "at": each.at}
-            for number, each in enumerate(await visited.admin.history(found.id, 1_000))]  # fmt: skip
-    return page(visited, said)
+            for number, each in enumerate(await visit.admin.history(found.id, 1_000))]  # fmt: skip
+    return page(visit, said)
 
 
-async def end_session(visited: Visited) -> None:
+async def end_session(visit: Visit) -> None:
     """Ends it; its chats begin a new one."""
-    await visited.admin.sessions.end_session((await _session(visited)).id)
+    await visit.admin.sessions.end_session((await _session(visit)).id)
 
 
-async def accounts(visited: Visited) -> Listed:
+async def accounts(visit: Visit) -> Listed:
     """The accounts that speak for a user."""
-    found = await visited.admin.people.accounts(visited.person or visited.visitor.person)
-    return page(visited, [{"id": f"{each.account.channel}/{each.account.id}", **_whole(each)} for each in found])
+    found = await visit.admin.people.accounts(visit.person or visit.visitor.person)
+    return page(visit, [{"id": f"{each.account.channel}/{each.account.id}", **_whole(each)} for each in found])
 
 
-async def unlink(visited: Visited) -> None:
+async def unlink(visit: Visit) -> None:
     """Takes an account off."""
-    channel, id = visited.request.path_params["channel"], visited.request.path_params["id"]
-    await visited.admin.people.unlink(Account(channel, id), visited.person or visited.visitor.person)
+    channel, id = visit.request.path_params["channel"], visit.request.path_params["id"]
+    await visit.admin.people.unlink(Account(channel, id), visit.person or visit.visitor.person, by=visit.by)
 
 
-async def grants(visited: Visited) -> Listed:
+async def grants(visit: Visit) -> Listed:
     """What was allowed beforehand."""
-    found = await visited.admin.grants.grants(visited.person)
-    return page(visited, [{**_whole(each), "words": str(each)} for each in found])
+    found = await visit.admin.grants.grants(visit.person)
+    return page(visit, [{**_whole(each), "words": str(each)} for each in found])
 
 
-async def revoke(visited: Visited) -> None:
+async def revoke(visit: Visit) -> None:
     """Takes a permission back."""
-    id = visited.request.path_params["id"]
-    if await visited.admin.grants.revoke_grant(id, visited.person, visited.visitor.person) is None:
+    id = visit.request.path_params["id"]
+    if await visit.admin.grants.revoke_grant(id, visit.person, visit.visitor.person) is None:
         raise InputError("there is no such permission", hint="see: GET /v1/grants", status=404)
 
 
-async def approvals(visited: Visited) -> Listed:
-    """Questions that wait for an answer."""
-    found = await visited.admin.approvals(visited.person)
-    return page(visited, [{"id": each.ask.id, "user": each.person, "question": each.ask.question,
-                           "details": each.ask.details, "choices": each.ask.choices, "expires_at": each.expires_at,
-                           "kind": each.kind} for each in found])  # fmt: skip
+async def approvals(visit: Visit) -> Listed:
+    """Questions that wait for an answer; the words of others are theirs, whoever looks after the installation."""
+    found = []
+    for each in await visit.admin.approvals(visit.person):
+        ask, mine = each.ask, each.person == visit.visitor.person
+        words = {"question": ask.question, "details": ask.details, "choices": ask.choices} if mine else {}
+        found.append({"id": ask.id, "user": each.person, "expires_at": each.expires_at, "kind": each.kind, **words})
+    return page(visit, found)
 
 
-async def answer(visited: Visited) -> dict[str, Any]:
+async def answer(visit: Visit) -> dict[str, Any]:
     """Answers a question of one's own, as in a chat."""
-    told: Choice = await json_of(visited.request, LARGEST, Choice)
-    asked, visitor = visited.request.path_params["id"], visited.visitor
-    if all(each.ask.id != asked for each in await visited.admin.approvals(visitor.person)):
+    told: Choice = await json_of(visit.request, LARGEST, Choice)
+    asked, visitor = visit.request.path_params["id"], visit.visitor
+    if all(each.ask.id != asked for each in await visit.admin.approvals(visitor.person)):
         raise InputError("there is no such question", hint="see: GET /v1/approvals", status=404)
-    key = told.key or visited.request.headers.get("idempotency-key", "") or new_id()
-    receipt = await take(visited.site, visitor, message_of(visitor, key, (Answer(asked, told.choice),), ""))
+    key = told.key or visit.request.headers.get("idempotency-key", "") or new_id()
+    receipt = await take(visit.site, visitor, message_of(visitor, key, (Answer(asked, told.choice),), ""))
     return {"id": receipt.id, "fresh": receipt.fresh}
 
 
-async def budgets(visited: Visited) -> Listed:
+async def budgets(visit: Visit) -> Listed:
     """How full the budgets are."""
-    return page(visited, await visited.admin.budgets(visited.person), "title")
+    return page(visit, await visit.admin.budgets(visit.person), "title")
 
 
-async def usage(visited: Visited) -> Listed:
+async def usage(visit: Visit) -> Listed:
     """What was used, by day and model."""
-    since = visited.request.query_params.get("since", "")
+    since = visit.query.get("since", "")
     try:
         at = float(since) if since else time.time() - DAYS * 86_400
         if not 0 <= at < 1e12:
             raise ValueError
     except ValueError as error:
         raise InputError("since is a time in seconds since 1970", hint="correct it", field="since") from error
-    found = await visited.admin.usage(at, visited.person)
-    return page(visited, [{"id": f"{each['day']}/{each['model']}", **each} for each in found])
+    found = await visit.admin.usage(at, visit.person)
+    return page(visit, [{"id": f"{each['day']}/{each['model']}", **each} for each in found])
 
 
 # ---- the installation ------------------------------------------------------------------------------------------
 
 
-async def status(visited: Visited) -> dict[str, Any]:
+async def status(visit: Visit) -> dict[str, Any]:
     """How the assistant is."""
-    found: dict[str, Any] = await visited.admin.overview()
-    return {**found, "connections": visited.site.hub.count}
+    found: dict[str, Any] = await visit.admin.overview()
+    return {**found, "connections": visit.site.hub.count}
 
 
-async def users(visited: Visited) -> Listed:
+async def users(visit: Visit) -> Listed:
     """Everybody who may talk."""
     found: list[Any] = []
-    while more := await visited.admin.people.people(found[-1].id if found else ""):
+    while more := await visit.admin.people.people(found[-1].id if found else ""):
         found += more
-    return page(visited, map(_whole, found))
+    return page(visit, map(_whole, found))
 
 
-async def change_user(visited: Visited) -> dict[str, Any]:
+async def change_user(visit: Visit) -> dict[str, Any]:
     """Switches a user on or off, or replaces their settings."""
-    told: Change = await json_of(visited.request, LARGEST, Change)
-    id = visited.request.path_params["id"]
-    if id == visited.visitor.person and told.enabled is False:
+    told: Change = await json_of(visit.request, LARGEST, Change)
+    id = visit.request.path_params["id"]
+    if id == visit.visitor.person and told.enabled is False:
         raise InputError("nobody switches themselves off here", hint="use: gitu users disable USER", field="enabled")
-    return _whole(await visited.admin.people.change_person(id, enabled=told.enabled, settings=told.settings))
+    change = visit.admin.people.change_person
+    return _whole(await change(id, enabled=told.enabled, settings=told.settings, by=visit.by))
 
 
-async def plugins(visited: Visited) -> Listed:
+async def plugins(visit: Visit) -> Listed:
     """What is installed."""
-    return page(visited, await visited.admin.plugins())
+    return page(visit, await visit.admin.plugins())
 
 
-async def _plugin(visited: Visited) -> str:
+async def _plugin(visit: Visit) -> str:
     """The id of the plugin that is meant."""
-    id: str = visited.request.path_params["id"]
-    if all(each["id"] != id for each in await visited.admin.plugins()):
+    id: str = visit.request.path_params["id"]
+    if all(each["id"] != id for each in await visit.admin.plugins()):
         raise InputError("there is no such plugin", hint="see: GET /v1/plugins", status=404)
     return id
 
 
-async def switch(visited: Visited) -> dict[str, Any]:
+async def switch(visit: Visit) -> dict[str, Any]:
     """Enables, disables or resets a plugin."""
-    id, action = await _plugin(visited), visited.request.path_params["action"]
-    if action == "disable" and id == visited.site.host.plugin:
+    id, action = await _plugin(visit), visit.request.path_params["action"]
+    if action == "disable" and id == visit.site.host.plugin:
         raise InputError("this answer comes from that plugin", hint=f"use: gitu plugins disable {id}")
-    found: dict[str, Any] = await visited.admin.switch(id, action, by=visited.by)
+    found: dict[str, Any] = await visit.admin.switch(id, action, by=visit.by)
     return found
 
 
-async def configuration(visited: Visited) -> dict[str, Any]:
+async def configuration(visit: Visit) -> dict[str, Any]:
     """What a plugin can be told, and what it is told."""
-    found: dict[str, Any] = await visited.admin.configuration(await _plugin(visited))
+    found: dict[str, Any] = await visit.admin.configuration(await _plugin(visit))
     return found
 
 
-async def configure(visited: Visited) -> dict[str, Any]:
+async def configure(visit: Visit) -> dict[str, Any]:
     """Changes what a plugin is told."""
-    told: Configuration = await json_of(visited.request, LARGEST, Configuration)
-    id = await _plugin(visited)
-    known = (await visited.admin.configuration(id))["schema"].get("properties", {})
+    told: Configuration = await json_of(visit.request, LARGEST, Configuration)
+    id = await _plugin(visit)
+    known = (await visit.admin.configuration(id))["schema"].get("properties", {})
     if unknown := set(told.values) - set(known):
         name = min(unknown)
         raise InputError(f"{id} has no setting {name!r}", hint="see: GET /v1/plugins/{id}/configuration", field=name)
-    await visited.admin.configure([(("plugins", id, name), each) for name, each in told.values.items()], by=visited.by)
+    await visit.admin.configure([(("plugins", id, name), each) for name, each in told.values.items()], by=visit.by)
     if told.anew:
-        await visited.admin.begin_anew(by=visited.by)
+        await visit.admin.begin_anew(by=visit.by)
     return {"saved": sorted(told.values), "anew": told.anew}
 
 
-async def audit(visited: Visited) -> Listed:
+async def audit(visit: Visit) -> Listed:
     """What was done, the newest first."""
-    found = await visited.admin.audit.audit(limit=1_000, person=visited.person)
-    return page(visited, map(_whole, reversed(found)))
+    found = await visit.admin.audit.audit(limit=1_000, person=visit.person)
+    return page(visit, map(_whole, reversed(found)))
 
 
 def _whole(value: msgspec.Struct) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Annotated, Any
 
 import anyio
@@ -12,6 +13,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from gitu_core.contracts import Answer, Location, Media, Part, Text, new_id
 from gitu_core.errors import InputError
@@ -139,7 +141,8 @@ async def post(request: Request) -> Response:
         except BaseException:  # whatever it was: nobody will read the stream
             site.hub.part(visitor.person, live)
             raise
-        return _streamed(_answered(site, visitor, Taken(receipt.id, key, before, receipt.fresh), given.chat, live))
+        events = _answered(site, visitor, Taken(receipt.id, key, before, receipt.fresh), given.chat, live)
+        return Streamed(events, partial(site.hub.part, visitor.person, live))
     receipt = await take(site, visitor, message)
     taken = Taken(receipt.id, key, before, receipt.fresh)
     with anyio.move_on_after(max(0.0, min(given.wait, LONGEST_WAIT)) or 0.001):
@@ -175,7 +178,23 @@ async def stream(request: Request) -> Response:
     cursor = request.headers.get("last-event-id", "") or request.query_params.get("after", "")
     live = Live(visitor.device)
     site.hub.join(visitor.person, live)
-    return _streamed(_everything(site, visitor, cursor, live))
+    return Streamed(_everything(site, visitor, cursor, live), partial(site.hub.part, visitor.person, live))
+
+
+class Streamed(StreamingResponse):
+    """An event stream, and what is done when it ends: also where its reader left before it began."""
+
+    def __init__(self, events: AsyncIterator[bytes], part: Callable[[], None]) -> None:
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        super().__init__(events, headers=headers, media_type="text/event-stream")
+        self._part = part
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._part()
 
 
 class Live:
@@ -261,11 +280,6 @@ def _event(frame: Told) -> bytes:
     kind = str(type(frame).__struct_config__.tag)
     id = f"id: {frame.cursor}\n" if isinstance(frame, Letter) else ""
     return f"{id}event: {kind}\ndata: {encode(frame)}\n\n".encode()
-
-
-def _streamed(events: AsyncIterator[bytes]) -> Response:
-    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(events, headers=headers, media_type="text/event-stream")
 
 
 def _json(value: Any, status: int = 200) -> Response:

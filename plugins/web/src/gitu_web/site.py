@@ -1,14 +1,16 @@
-"""What the routes share: one open site, from the start of the server to its end."""
+"""What the routes share: one open site, from the start of the server to its end, and who visits it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
+from gitu_core.errors import InputError
 from gitu_web.functions import Functions
 from gitu_web.limits import Rates
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from gitu_web.hub import Hub
     from gitu_web.mailbox import Mailboxes
     from gitu_web.settings import Settings
-    from gitu_web.visitor import Guard
+    from gitu_web.visitor import Guard, Scope, Visitor
 
 UPLOADS = 8
 """Files that are taken in at once; more wait."""
@@ -27,7 +29,7 @@ UPLOADS = 8
 @dataclass
 class Site:
     """Everything a route may need; `of` gives it to a route. `doors` let people in, `guard` asks them;
-    `rates` are those of visitors, by device."""
+    `rates` are those of visitors, by device; `waiting` is what could not be tried, and may be kept all the same."""
 
     host: Host
     settings: Settings
@@ -36,6 +38,7 @@ class Site:
     boxes: Mailboxes
     doors: Doors
     uploads: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(UPLOADS))
+    waiting: dict[str, Any] = field(default_factory=dict)
     rates: Rates = field(default_factory=lambda: Rates(600, "requests of this device"))
 
     @property
@@ -54,3 +57,43 @@ class Site:
         found = connection.app.state.site
         assert isinstance(found, cls)
         return found
+
+
+@dataclass
+class Visit:
+    """Somebody asks for something: a request, its site and its visitor. `of` lets them in."""
+
+    request: Request
+    site: Site
+    visitor: Visitor
+
+    @classmethod
+    async def of(cls, request: Request, scope: Scope = "chat") -> Visit:
+        """Who asks. `AuthFailed` for a stranger, `Denied` for who may not do this."""
+        site = Site.of(request)
+        return cls(request, site, await site.guard.visitor(request, scope))
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """What stands behind the address."""
+        return self.request.query_params
+
+    @property
+    def admin(self) -> Any:
+        """The host's facet for whoever runs the installation."""
+        return self.site.host.admin
+
+    @property
+    def by(self) -> str:
+        """Who does it, for the log."""
+        return f"{self.visitor.person} ({self.visitor.name})"
+
+    @property
+    def person(self) -> str:
+        """Whose things are meant: one's own, or as an admin those of the user who is named, or of everybody (``*``)."""
+        said = self.query.get("user", "")
+        if said in ("", self.visitor.person):
+            return self.visitor.person
+        if not self.visitor.admin:
+            raise InputError("there is no such user", hint="leave out user", status=404)
+        return "" if said == "*" else said

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gitu_core.contracts import Answer, Text
-from gitu_core.errors import Denied, GituError, InputError, NotReady, StoreError
+from gitu_core.errors import AuthFailed, Denied, GituError, InputError, NotReady, StoreError
 from gitu_web.problems import of_error
 from gitu_web.protocol import (
     LARGEST,
@@ -136,7 +136,8 @@ class Talk:
             log.info("a WebSocket was refused: %s", error.message)
             await self._send(_problem(error))
             # Too often, or the store is not there: that is for now, and says nothing about who is there.
-            await self._close(1013 if isinstance(error, NotReady | StoreError) else 4401, error.message)
+            later, stranger = isinstance(error, NotReady | StoreError), isinstance(error, AuthFailed | Denied)
+            await self._close(1013 if later else 4401 if stranger else 1008, error.message)
             return None
         return visitor
 

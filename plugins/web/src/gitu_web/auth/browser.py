@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -10,34 +9,25 @@ from starlette.routing import BaseRoute, Route
 from gitu_core.errors import GituError, InputError
 from gitu_web.auth.devices import LASTS
 from gitu_web.auth.rest import LARGEST, doors
+from gitu_web.console.texts import say
 from gitu_web.limits import address_of, form_of
 from gitu_web.problems import status_of
 from gitu_web.site import Site
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 
-FORM = Markup(
-    '<form method="post" action="/auth/sign-in"><div class="field"><label for="code">Code</label>'
-    '<input id="code" name="code" autocomplete="one-time-code" autocapitalize="characters" required value="{code}">'
-    '</div><input type="hidden" name="next" value="{next}"><button>Sign in</button></form>'
-)
-HELP = Markup(
-    "<p>Type the code that a device of yours shows, or have a link made on the machine that runs the assistant: "
-    "<code>gitu web link</code></p>"
-)
 
-
-def page(body: Markup, status: int = 200) -> Response:
-    """The page of the sign-in."""
+def page(code: str = "", to: str = "/", why: str = "", status: int = 200) -> Response:
+    """The page of the sign-in, with a *code* to send where a link brought one; or *why* it did not work."""
     from gitu_web.console.render import html
 
-    return html("alone.html", "Sign in", status, body=body)
+    return html("sign-in.html", say("sign_in.title"), status, code=code, to=to, why=why)
 
 
 async def form(request: Request) -> Response:
     """The form for a code. Looking at it changes nothing: programs look at links before people do."""
     code, to = request.query_params.get("code", "")[:40], _local(request.query_params.get("next", "/"))
-    return page((Markup("") if code else HELP) + FORM.format(code=code, next=to))
+    return page(code, to)
 
 
 async def sign_in(request: Request) -> Response:
@@ -46,14 +36,13 @@ async def sign_in(request: Request) -> Response:
     try:
         guard.same_origin(request)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
-            raise InputError("this is no form", hint=f"send it as {FORM_TYPE}", status=415)
+            raise InputError(say("sign_in.form"), hint=say("sign_in.form_next", type=FORM_TYPE), status=415)
         told = await form_of(request, LARGEST, 10)
         code = await guard.redeem(str(told.get("code", "")), address_of(request))
         name = browser_of(request.headers.get("user-agent", ""))
         _, cookie = await guard.sign_in(code, name, address_of(request))
     except GituError as error:
-        why = Markup('<p class="note bad" role="alert">{}; {}</p>').format(error.message, error.hint)
-        return page(why + FORM.format(code="", next="/"), status_of(error))
+        return page(why=f"{error.message}; {error.hint}", status=status_of(error))
     response = RedirectResponse(_local(str(told.get("next", "/"))), 303)
     response.set_cookie(guard.cookie, cookie, max_age=int(LASTS["browser"]), path="/", secure=guard.secure,
                         httponly=True, samesite="lax")  # fmt: skip
@@ -76,9 +65,9 @@ def browser_of(agent: str) -> str:
     names = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
     systems = {"Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows", "Mac OS": "macOS",
                "CrOS": "ChromeOS", "Linux": "Linux"}  # fmt: skip
-    name = next((word for mark, word in names.items() if mark in agent), "Browser")
+    name = next((word for mark, word in names.items() if mark in agent), say("sign_in.browser"))
     system = next((word for mark, word in systems.items() if mark in agent), "")
-    return f"{name} on {system}" if system else name
+    return say("sign_in.device", browser=name, system=system) if system else name
 
 
 def _local(to: str) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gitu_core.contracts import Block
+from gitu_web.console.texts import say
 
 
 def text(words: str, tone: str = "", title: str = "") -> Block:
@@ -23,10 +24,10 @@ def text(words: str, tone: str = "", title: str = "") -> Block:
 
 
 def table(
-    columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]], title: str = "", empty: str = ""
+    columns: Iterable[str], rows: Iterable[Mapping[str, Any]], title: str = "", empty: str = ""
 ) -> Block:  # fmt: skip
-    """A table; *columns* are its heads by the key of the cells below them."""
-    heads = [{"key": key, "title": head} for key, head in columns.items()]
+    """A table; *columns* are the keys of the cells, whose heads stand among the texts under ``head.``."""
+    heads = [{"key": key, "title": say(f"head.{key}")} for key in columns]
     return Block("table", title, {"columns": heads, "rows": list(rows), "empty": empty})
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 220, 52, 28, 12
+from gitu_web.console.texts import say
+
+WIDTH, NARROW, HEIGHT, LEFT, BOTTOM, TOP = 720, 340, 220, 52, 28, 12
+LETTER, BETWEEN = 6.8, 80.0
+"""How wide a letter below the bars is, and how far apart two labels stand at least."""
+
 WIDEST = 48.0
 """How wide a bar is at most."""
 
@@ -23,22 +28,27 @@ def numbers(values: Any) -> list[float]:
     ]
 
 
-def svg(data: Mapping[str, Any], title: str) -> str:
-    """The drawing of a chart block."""
+def both(data: Mapping[str, Any], title: str) -> str:
+    """The drawing of a chart block for wide screens and for narrow ones; a page shows one of them."""
+    return svg(data, title, WIDTH, "wide") + svg(data, title, NARROW, "narrow")
+
+
+def svg(data: Mapping[str, Any], title: str, width: int = WIDTH, name: str = "wide") -> str:
+    """The drawing of a chart block, as wide as that and of the class *name*."""
     labels = [str(each) for each in data.get("labels", ())][:MOST]
     series = [(str(each.get("name", "")), numbers(each.get("values"))) for each in data.get("series", ())
               if isinstance(each, Mapping)][:SERIES]  # fmt: skip
     most = max([value for _, values in series for value in values[: len(labels)]], default=0.0)
     top, unit = _round_up(most), str(data.get("unit", ""))
-    name = escape(f"{title}: {len(labels)} bars, at most {_short(most)} {unit}".strip(), quote=True)
-    parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{name}">']
+    about = escape(say("chart.about", title=title, bars=len(labels), most=f"{_short(most)} {unit}".strip()), quote=True)
+    parts = [f'<svg class="chart {name}" viewBox="0 0 {width} {HEIGHT}" role="img" aria-label="{about}">']
     plot = HEIGHT - BOTTOM - TOP
     for step in range(5):
         y = TOP + plot * step / 4
         tick = escape(_short(top * (4 - step) / 4))
-        parts.append(f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH}" y2="{y:.1f}"></line>')
+        parts.append(f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{width}" y2="{y:.1f}"></line>')
         parts.append(f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick}</text>')
-    slot = (WIDTH - LEFT) / max(1, len(labels))
+    slot = (width - LEFT) / max(1, len(labels))
     thick = max(1.0, min(WIDEST, slot * 0.7 / max(1, len(series))))
     for number, label in enumerate(labels):
         middle = LEFT + slot * (number + 0.5)
@@ -49,10 +59,21 @@ def svg(data: Mapping[str, Any], title: str) -> str:
             told = escape(f"{label}: {_short(value)} {unit} {named}".strip())
             parts.append(f'<rect class="bar s{place}" x="{x + thick * place:.1f}" y="{TOP + plot - tall:.1f}" '
                          f'width="{thick:.1f}" height="{tall:.1f}"><title>{told}</title></rect>')  # fmt: skip
-        if number % max(1, math.ceil(len(labels) / 8)) == 0:
-            parts.append(f'<text class="tick" x="{middle:.1f}" y="{HEIGHT - 8}" text-anchor="middle">'
-                         f"{escape(label if len(label) < 14 else label[:12] + chr(0x2026))}</text>")  # fmt: skip
-    return "".join([*parts, "</svg>"])
+    return "".join([*parts, *_below(labels, slot, width), "</svg>"])
+
+
+def _below(labels: Sequence[str], slot: float, width: int) -> Iterator[str]:
+    """The words below the bars, *slot* apart: as many as have room, none over another or beyond the edge."""
+    every, end = max(1, math.ceil(BETWEEN / slot)), 0.0
+    room = int(slot * every / LETTER)
+    for number in range(0, len(labels), every):
+        label = labels[number]
+        words = label if len(label) < room else label[: room - 2] + chr(0x2026)
+        half = len(words) * LETTER / 2
+        x = min(max(LEFT + slot * (number + 0.5), half), width - half)
+        if x - half >= end:
+            yield f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{escape(words)}</text>'
+            end = x + half
 
 
 def _round_up(most: float) -> float:

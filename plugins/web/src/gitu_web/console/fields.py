@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from gitu_web.console.texts import say
 
 LISTED = 200
 """Fields that a form has at most."""
@@ -25,6 +28,9 @@ class Field:
     attributes: dict[str, str] = field(default_factory=dict)
     error: str = ""
 
+
+LIMITS = {"minimum": "form.least", "maximum": "form.most", "maxLength": "form.long", "minLength": "form.short"}
+"""What is said where a value breaks a rule of its schema; what breaks another is said as the library says it."""
 
 _KINDS = {"integer": "number", "number": "number", "boolean": "checkbox", "array": "lines", "object": "json"}
 _FORMATS = {"uri": "url", "email": "email", "date": "date", "password": "password"}
@@ -68,7 +74,7 @@ def _field(name: str, schema: Mapping[str, Any], value: Any) -> Field:
     elif made.kind == "lines":
         plain = isinstance(value, list) and all(isinstance(each, str) for each in value)
         made.value = "\n".join(value) if plain else "" if value is None else json.dumps(value)
-        made.hint = f"{hint} One a line.".strip()
+        made.hint = f"{hint} {say('form.lines')}".strip()
     else:
         made.value = "" if value is None else json.dumps(value, indent=2)
     return made
@@ -101,9 +107,12 @@ def _value(kind: str, type: str, text: str) -> Any:
         return None
     if kind == "number":
         try:
-            return int(text) if type == "integer" else float(text)
-        except ValueError:
-            raise ValueError("this is not a number" if type == "number" else "this is not a whole number") from None
+            number = int(text) if type == "integer" else float(text)
+            if not math.isfinite(number):
+                raise ValueError
+            return number
+        except (ValueError, OverflowError):
+            raise ValueError(say("form.number" if type == "number" else "form.integer")) from None
     if kind == "lines":
         if text.lstrip().startswith("["):
             return _json(text)
@@ -115,7 +124,7 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError("this is no JSON") from None
+        raise ValueError(say("form.json")) from None
 
 
 def _checked(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, str]:
@@ -134,13 +143,17 @@ def _checked(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
         LookupError,
         RecursionError,
     ) as error:  # the schema itself is none
-        return {"": f"this form is not good: {type(error).__name__}"}
+        return {"": say("form.schema", error=type(error).__name__)}
     errors: dict[str, str] = {}
     for each in found:
         if each.validator == "required":
             for name in each.validator_value:
                 if name not in values:
-                    errors.setdefault(str(name), "this is needed")
+                    errors.setdefault(str(name), say("form.needed"))
         else:
-            errors.setdefault(str(each.absolute_path[0]) if each.absolute_path else "", each.message[:300])
+            name, rule = str(each.absolute_path[0]) if each.absolute_path else "", LIMITS.get(each.validator)
+            words = say(rule, limit=each.validator_value) if rule else each.message
+            if not name or '"writeOnly": true' in json.dumps(schema["properties"].get(name), default=str):
+                words = words.replace(repr(each.instance), "this")  # a secret that was typed is not shown
+            errors.setdefault(name, words[:300])
     return errors

@@ -14,7 +14,7 @@ from gitu_web.console.render import FOLDERS, static
 from gitu_web.console.texts import say
 
 FOR_EVER = "public, max-age=31536000, immutable"
-SHELL = ("console.css", "console.js", "theme.js", "chat.js", "gitu-client.js", "icon.svg")
+SHELL = ("console.css", "console.js", "theme.js", "chat.js", "files.js", "gitu-client.js", "icon.svg")
 """What the app keeps, so that it opens at once; never a page, which has data in it."""
 
 

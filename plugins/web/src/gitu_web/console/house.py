@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from gitu_core.contracts import Account, Block
-from gitu_core.errors import InputError
 from gitu_web.console import blocks
 from gitu_web.console.mine import when
-from gitu_web.console.page import Done, Page, Visit
-from gitu_web.console.texts import say
+from gitu_web.console.page import Done, Page, wrong
+from gitu_web.console.texts import say, word
+from gitu_web.site import Visit
 
 # ---- connections -----------------------------------------------------------------------------------------------
 
@@ -20,20 +20,20 @@ async def connections(visit: Visit) -> Sequence[Block]:
     told = await visit.admin.overview()
     channels = []
     for each in told["channels"]:
-        detail = " ".join(filter(None, (each["detail"], each["hint"])))
+        outage = say("connections.outage", at=when(each["outage"])) if each["outage"] else ""
+        detail = " ".join(filter(None, (each["detail"], each["hint"], outage)))
         state = {"state": each["state"]}
-        channels.append({"name": each["name"], "state": state, "access": each["access"], "detail": detail})
-    providers = [{"name": each["name"], "state": {"state": "ready" if not each["missing"] else "unused"},
-                  "detail": each["missing"]} for each in told["providers"]]  # fmt: skip
+        channels.append({"channel": each["name"], "state": state, "since": when(each["since"]),
+                         "access": word(each["access"]), "about": detail})  # fmt: skip
+    providers = [{"provider": each["name"], "state": {"state": "ready" if not each["missing"] else "unused"},
+                  "about": each["missing"]} for each in told["providers"]]  # fmt: skip
     providers += [
-        {"name": each["name"], "state": {"state": "failed"}, "detail": each["why"]} for each in told["breakers"]
+        {"provider": each["name"], "state": {"state": "failed"}, "about": each["why"]} for each in told["breakers"]
     ]
     return [
         blocks.text(say("connections.intro")),
-        blocks.table({"name": "Channel", "state": "State", "access": "Who may talk", "detail": "About"}, channels,
-                     say("connections.channels")),
-        blocks.table({"name": "Provider", "state": "State", "detail": "About"}, providers,
-                     say("connections.providers")),
+        blocks.table(("channel", "state", "since", "access", "about"), channels, say("connections.channels")),
+        blocks.table(("provider", "state", "about"), providers, say("connections.providers")),
         blocks.text(say("connections.working", **told["load"]), title=say("connections.load")),
     ]  # fmt: skip
 
@@ -59,26 +59,27 @@ async def _person(visit: Visit, person: Any) -> list[Block]:
         acts = [blocks.button("unlink", say("people.unlink"), values, sure, danger=True)]
         trust = await visit.admin.vouched(each.account.channel, each.trust)
         rows.append({"channel": each.account.channel, "account": each.account.name or each.account.id,
-                     "trust": "full" if trust else "talk", "used": when(each.last_used), "actions": acts})  # fmt: skip
-    heads = {"channel": "Channel", "account": "Account", "trust": "Trust", "used": "Last used"}
-    title = f"{person.name or person.id}" + ("" if person.enabled else " (off)")
+                     "trust": word("full" if trust else "talk"), "seen": when(each.last_used),
+                     "actions": acts})  # fmt: skip
+    name = person.name or person.id
+    title = name if person.enabled else say("people.off", person=name)
     action = "disable" if person.enabled else "enable"
     switch = blocks.act(action, f"{say(f'people.{action}')}: {person.id}", {"id": person.id},
                         person.id if person.enabled else "")  # fmt: skip
-    return [blocks.table(heads, rows, title), switch]
+    return [blocks.table(("channel", "account", "trust", "seen"), rows, title), switch]
 
 
 async def act_on_people(visit: Visit, action: str, values: dict[str, Any]) -> Done:
     """Switches a user on or off, unlinks an account."""
     if action == "unlink":
         account = Account(str(values.get("channel", "")), str(values.get("id", "")))
-        await visit.admin.people.unlink(account, str(values.get("person", "")), last=True)
+        await visit.admin.people.unlink(account, str(values.get("person", "")), last=True, by=visit.by)
     elif action in ("enable", "disable"):
         if action == "disable" and values.get("id") == visit.visitor.person:
-            raise InputError("you cannot switch yourself off here", hint="use: gitu users disable USER")
-        await visit.admin.people.change_person(str(values.get("id", "")), enabled=action == "enable")
+            raise wrong("self", 400)
+        await visit.admin.people.change_person(str(values.get("id", "")), enabled=action == "enable", by=visit.by)
     else:
-        raise InputError("nothing is called so", hint="open the page again", status=404)
+        raise wrong("action")
     return Done(say("people.done"))
 
 
@@ -89,8 +90,8 @@ async def audit(visit: Visit) -> Sequence[Block]:
     """What was done, the newest first."""
     rows = [{"at": when(each.at), "person": each.person, "kind": each.kind, "subject": each.subject,
              "outcome": each.outcome} for each in reversed(await visit.admin.audit.audit(limit=200))]  # fmt: skip
-    heads = {"at": "When (UTC)", "person": "For", "kind": "What", "subject": "Of", "outcome": "Outcome"}
-    return [blocks.text(say("audit.intro")), blocks.act("verify", say("audit.whole")), blocks.table(heads, rows)]
+    table = blocks.table(("at", "person", "kind", "subject", "outcome"), rows)
+    return [blocks.text(say("audit.intro")), blocks.act("verify", say("audit.whole")), table]
 
 
 async def act_on_audit(visit: Visit, action: str, values: dict[str, Any]) -> Done:
@@ -109,10 +110,9 @@ async def feedback(visit: Visit) -> Sequence[Block]:
     rows = []
     for each in await visit.site.host.kv.list("feedback/"):
         good = say("feedback.good" if each.value.get("good") else "feedback.bad")
-        rows.append({"person": each.person, "good": good, "comment": each.value.get("comment", ""),
+        rows.append({"who": each.person, "opinion": good, "comment": each.value.get("comment", ""),
                      "answer": each.value.get("key", "")})  # fmt: skip
-    heads = {name: say(f"feedback.{name}") for name in ("person", "good", "comment", "answer")}
-    return [blocks.text(say("feedback.intro")), blocks.table({**heads, "good": say("feedback.opinion")}, rows)]
+    return [blocks.text(say("feedback.intro")), blocks.table(("who", "opinion", "comment", "answer"), rows)]
 
 
 PAGES = (

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gitu_core.contracts import Block
-from gitu_core.errors import InputError
+from gitu_core.contracts import Block, Media
 from gitu_web.auth.codes import PAIRING
 from gitu_web.console import blocks
-from gitu_web.console.page import Done, Page, Visit
-from gitu_web.console.texts import say
+from gitu_web.console.page import Done, Page, wrong
+from gitu_web.console.texts import say, word
+from gitu_web.site import Visit
 
 DAYS = 30
 NANO = 1e9
@@ -34,10 +34,9 @@ async def sessions(visit: Visit) -> Sequence[Block]:
     for each in await visit.admin.sessions.sessions(visit.visitor.person, limit=50):
         acts = [{"action": "", "title": say("sessions.look"), "href": f"/sessions?id={each.id}"}]
         state = say("sessions.ended" if each.ended_at else "sessions.open")
-        rows.append({"title": each.title or await _last_words(visit, each.id), "messages": each.messages,
+        rows.append({"talk": each.title or await _last_words(visit, each.id), "messages": each.messages,
                      "active": when(each.active_at), "state": {"state": state}, "actions": acts})  # fmt: skip
-    heads = {name: say(f"sessions.{name}") for name in ("title", "messages", "active", "state")}
-    return [blocks.text(say("sessions.intro")), blocks.table(heads, rows)]
+    return [blocks.text(say("sessions.intro")), blocks.table(("talk", "messages", "active", "state"), rows)]
 
 
 async def _last_words(visit: Visit, id: str) -> str:
@@ -52,17 +51,16 @@ async def _last_words(visit: Visit, id: str) -> str:
 async def _one_session(visit: Visit, id: str) -> Sequence[Block]:
     session = await visit.admin.sessions.session(id)
     if session is None or session.person != visit.visitor.person:
-        raise InputError("there is no such session", hint="open the list of sessions", status=404)
+        raise wrong("session")
     rows = []
     for each in await visit.admin.history(id, 200):
-        words = each.message.text
+        files = [part.blob.name or say("chat.file_unnamed") for part in each.message.parts if isinstance(part, Media)]
+        words = "\n".join(filter(None, (each.message.text, *files)))
         if words and each.message.role in ("user", "assistant"):
             who = say("chat.you" if each.message.role == "user" else "chat.gitu")
-            rows.append({"who": who, "words": words, "where": await _where(visit, each.turn), "at": when(each.at)})
-    named = {"who": "who", "words": "said", "where": "where", "at": "when"}
-    heads = {key: say(f"sessions.{name}") for key, name in named.items()}
+            rows.append({"who": who, "said": words, "where": await _where(visit, each.turn), "at": when(each.at)})
     goes_on = blocks.act("continue", say("sessions.continue"), {"id": id})
-    return [blocks.table(heads, rows, session.title or id), goes_on]
+    return [blocks.table(("who", "said", "where", "at"), rows, session.title or id), goes_on]
 
 
 async def _where(visit: Visit, turn: str) -> str:
@@ -85,13 +83,12 @@ async def devices(visit: Visit) -> Sequence[Block]:
     for each in await guard.devices.all(visit.visitor.person):
         this = each.id == visit.visitor.device
         acts = [blocks.button("unlink", say("devices.unlink"), {"id": each.id}, each.name, danger=True)]
-        rows.append({"name": f"{each.name} ({say('devices.this')})" if this else each.name, "kind": each.kind,
-                     "scopes": " + ".join(each.scopes), "seen": when(each.seen), "address": each.address,
+        rows.append({"device": f"{each.name} ({say('devices.this')})" if this else each.name, "type": word(each.kind),
+                     "may": ", ".join(map(word, each.scopes)), "seen": when(each.seen), "address": each.address,
                      "actions": acts})  # fmt: skip
-    heads = {"name": "Device", "kind": "Kind", "scopes": "May", "seen": "Last used", "address": "From"}
     return [
         blocks.text(say("devices.intro")),
-        blocks.table(heads, rows),
+        blocks.table(("device", "type", "may", "seen", "address"), rows),
         blocks.text(say("devices.scan"), title=say("devices.new")),
         blocks.act("code", say("devices.code")),
     ]
@@ -101,10 +98,11 @@ async def act_on_devices(visit: Visit, action: str, values: dict[str, Any]) -> D
     """Unlinks one, or makes a code for another."""
     guard, visitor = visit.site.doors, visit.visitor
     if action == "code":
+        guard.made.take(visitor.person)
         code = await guard.codes.make(visitor.person, ("chat",), PAIRING, visitor.device)
         return Done(f"{code}: {say('devices.coded', code=code, server=guard.origins[0])}", "info")
     if action != "unlink" or not await guard.devices.unlink(str(values.get("id", "")), visitor.person):
-        raise InputError("there is no such device", hint="open the list again", status=404)
+        raise wrong("device")
     return Done(say("devices.unlinked"))
 
 
@@ -118,11 +116,10 @@ async def permissions(visit: Visit) -> Sequence[Block]:
     for each in await admin.grants.grants(person):
         acts = [blocks.button("revoke", say("permissions.revoke"), {"id": each.id}, str(each), danger=True)]
         rows.append({"what": str(each), "since": when(each.made_at), "actions": acts})
-    heads = {"what": "What", "since": "Since"}
-    asked = [{"what": each.ask.question, "details": each.ask.details, "until": when(each.expires_at)}
+    asked = [{"question": each.ask.question, "about": each.ask.details, "until": when(each.expires_at)}
              for each in await admin.approvals(person)]  # fmt: skip
-    waits = blocks.table({"what": "Question", "details": "About", "until": "Until"}, asked, say("permissions.open"))
-    found = [blocks.table(heads, rows, say("permissions.grants")), waits]
+    waits = blocks.table(("question", "about", "until"), asked, say("permissions.open"))
+    found = [blocks.table(("what", "since"), rows, say("permissions.grants")), waits]
     return [*found, blocks.text(say("permissions.answer"))] if asked else found
 
 
@@ -130,7 +127,7 @@ async def act_on_permissions(visit: Visit, action: str, values: dict[str, Any]) 
     """Takes a permission back."""
     person = visit.visitor.person
     if action != "revoke" or await visit.admin.grants.revoke_grant(str(values.get("id", "")), person, person) is None:
-        raise InputError("there is no such permission", hint="open the list again", status=404)
+        raise wrong("permission")
     return Done(say("permissions.revoked"))
 
 
@@ -140,9 +137,8 @@ async def act_on_permissions(visit: Visit, action: str, values: dict[str, Any]) 
 async def usage(visit: Visit) -> Sequence[Block]:
     """What was used and what may still be; for whoever runs everything, of everybody."""
     person = "" if visit.visitor.admin else visit.visitor.person
-    rows = [{"title": each["title"], "state": {"state": each["state"]}, "used": each["words"]["used"],
+    rows = [{"budget": each["title"], "state": {"state": each["state"]}, "used": each["words"]["used"],
              "again": each["words"]["again"]} for each in await visit.admin.budgets(person)]  # fmt: skip
-    heads = {"title": "Budget", "state": "State", "used": "Used", "again": "Begins anew"}
     used = await visit.admin.usage(time.time() - DAYS * 86_400, person)
     now = time.time()
     days = sorted({when(now - day * 86_400)[:10] for day in range(DAYS)} | {each["day"] for each in used})
@@ -150,9 +146,9 @@ async def usage(visit: Visit) -> Sequence[Block]:
     models = sorted({each["model"] for each in used})
     tokens = [float(sum(each["tokens"] for each in used if each["model"] == model)) for model in models]
     return [
-        blocks.table(heads, rows, say("usage.budgets"), say("usage.none")),
-        blocks.chart(days, {"USD": cost}, say("usage.days"), "USD"),
-        blocks.chart(models, {"tokens": tokens}, say("usage.tokens"), "tokens"),
+        blocks.table(("budget", "state", "used", "again"), rows, say("usage.budgets"), say("usage.none")),
+        blocks.chart([day[5:] for day in days], {say("usage.usd"): cost}, say("usage.days"), say("usage.usd")),
+        blocks.chart(models, {say("usage.token"): tokens}, say("usage.tokens"), say("usage.token")),
     ]
 
 

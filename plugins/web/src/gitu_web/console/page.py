@@ -8,27 +8,9 @@ from typing import Any
 
 from gitu_core.contracts import Block
 from gitu_core.errors import InputError
-from gitu_web.site import Site
-from gitu_web.visitor import Scope, Visitor
-
-
-@dataclass
-class Visit:
-    """Somebody looks at a page, or acts there. `query` is what stands behind its address."""
-
-    site: Site
-    visitor: Visitor
-    query: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def admin(self) -> Any:
-        """The host's facet for whoever runs the installation."""
-        return self.site.host.admin
-
-    @property
-    def by(self) -> str:
-        """Who does it, for the log."""
-        return f"{self.visitor.person} ({self.visitor.name})"
+from gitu_web.console.texts import say
+from gitu_web.site import Visit
+from gitu_web.visitor import Scope
 
 
 @dataclass
@@ -45,9 +27,14 @@ Blocks = Callable[[Visit], Awaitable[Sequence[Block]]]
 Act = Callable[[Visit, str, dict[str, Any]], Awaitable[Done]]
 
 
+def wrong(name: str, status: int = 404, **values: object) -> InputError:
+    """The error whose words stand among the texts under ``wrong.``, with what to do next."""
+    return InputError(say(f"wrong.{name}", **values), hint=say(f"wrong.{name}_next", **values), status=status)
+
+
 async def nothing(visit: Visit, action: str, values: dict[str, Any]) -> Done:
     """A page on which nothing can be done."""
-    raise InputError(f"nothing is called {action!r} here", hint="open the page again", status=404)
+    raise wrong("action")
 
 
 @dataclass(frozen=True)

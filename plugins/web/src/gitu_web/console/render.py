@@ -106,7 +106,7 @@ def shown(
     """Blocks as the template takes them. *typed* values and *errors* are those of a form that was sent, by action.
     What a *foreign* plugin gives is looked at more closely."""
     found = []
-    for number, block in enumerate(blocks[:100]):
+    for number, block in enumerate(blocks[:100] if foreign else blocks):
         data: dict[str, Any] = dict(block.data)
         one: dict[str, Any] = {"kind": block.kind, "title": str(block.title), "action": block.action, "data": data}
         _PREPARED[block.kind](one, number, (typed or {}).get(block.action), (errors or {}).get(block.action, {}))
@@ -159,7 +159,7 @@ def _chart(one: dict[str, Any], number: int, typed: Any, errors: Any) -> None:
     series = [{"name": str(each.get("name", "")), "values": (charts.numbers(each.get("values")) + [0.0] * len(labels))}
               for each in _maps(data, "series")[: charts.SERIES]]  # fmt: skip
     one["data"] = {"labels": labels, "series": series, "unit": str(data.get("unit", ""))}
-    one["svg"] = Markup(charts.svg(one["data"], one["title"]))  # made here, of escaped words
+    one["svg"] = Markup(charts.both(one["data"], one["title"]))  # made here, of escaped words
 
 
 def _maps(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:

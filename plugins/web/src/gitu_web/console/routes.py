@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 import msgspec
@@ -16,17 +16,20 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gitu_core.contracts import Block, Entry, user
-from gitu_core.errors import AuthFailed, GituError, InputError
+from gitu_core.errors import AuthFailed, Denied, GituError, InputError
 from gitu_web.auth.rest import doors
-from gitu_web.console import fields, house, mine, render, settle
-from gitu_web.console.page import Done, Page, Visit
+from gitu_web.console import fields, house, mine, render, settle, setup
+from gitu_web.console.page import Done, Page, wrong
 from gitu_web.console.texts import for_scripts, say
 from gitu_web.limits import json_of
 from gitu_web.openapi import Operation
 from gitu_web.problems import status_of
-from gitu_web.site import Site
+from gitu_web.settings import MIB
+from gitu_web.site import Visit
+from gitu_web.taking import MOST_PARTS
+from gitu_web.visitor import Scope
 
-PAGES: dict[str, Page] = {page.name: page for page in (*mine.PAGES, *house.PAGES, *settle.PAGES)}
+PAGES: dict[str, Page] = {page.name: page for page in (*mine.PAGES, *house.PAGES, *settle.PAGES, *setup.PAGES)}
 OWN = ("chat", "sessions", "devices", "pair", "permissions", "usage")
 SAID = "gitu-said"
 """The cookie that carries a sentence to the next page."""
@@ -54,11 +57,13 @@ async def menu(visit: Visit) -> list[dict[str, Any]]:
     return found
 
 
-async def visit_of(request: Request, scope: str = "chat") -> Visit:
-    """Who visits. A stranger is sent to the sign-in by the handler of errors."""
-    site = Site.of(request)
-    visitor = await site.guard.visitor(request, cast(Any, scope))
-    return Visit(site, visitor, dict(request.query_params))
+async def visit_of(request: Request, scope: Scope = "chat") -> Visit:
+    """Who visits. A stranger is sent to the sign-in by the handler of errors; a program's key opens no page, where it
+    could let devices in."""
+    visit = await Visit.of(request, scope)
+    if visit.visitor.kind == "key" and not request.url.path.startswith("/v1/"):
+        raise Denied(say("wrong.key"), hint=say("wrong.key_next"))
+    return visit
 
 
 async def shown(
@@ -113,7 +118,7 @@ async def act(request: Request) -> Response:
         found, done.errors = fields.read(schema, typed)
     if not done.errors:
         try:
-            done = await page.act(visit, action, {**found, **values})
+            done = await page.act(visit, action, _given(schema, found, values))
         except InputError as error:
             done = Done(f"{error.message}; {error.hint}", "bad")
     if done.to and not done.errors:
@@ -127,16 +132,22 @@ async def sent(request: Request) -> tuple[str, dict[str, Any], dict[str, str]]:
     told = await request.form(max_files=0, max_fields=500, max_part_size=LARGEST)
     try:
         values = msgspec.json.decode(str(told.get("hidden", "{}")), type=dict[str, Any])
-    except msgspec.MsgspecError as error:
-        raise InputError("the form is damaged", hint="open the page again") from error
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise wrong("form", 400) from error
     typed = {key[2:]: str(value) for key, value in told.items() if key.startswith("v.")}
     return str(told.get("action", "")), values, typed
+
+
+def _given(schema: Any, found: dict[str, Any], hidden: dict[str, Any]) -> dict[str, Any]:
+    """What an action is told: what fits the schema, and nothing hidden in its place; `id` says what the form is of."""
+    names = schema.get("properties", {}) if isinstance(schema, Mapping) else {}
+    return {**found, **{name: value for name, value in hidden.items() if name == "id" or name not in names}}
 
 
 def _page(request: Request) -> Page:
     page = PAGES.get(request.path_params["name"])
     if page is None:
-        raise InputError(say("error.missing"), hint="open the menu", status=404)
+        raise wrong("page")
     return page
 
 
@@ -158,7 +169,7 @@ async def foreign(request: Request) -> Response:
         found, errors = fields.read(schema, told) if isinstance(schema, dict) else ({}, {})
         done, typed = Done(errors=errors), {"action": action, "values": found}
         if not errors:
-            result = await page.act(principal, action, {**found, **values})
+            result = await page.act(principal, action, _given(schema, found, values))
             done = Done(result.text[:2_000], "good" if result.status == "ok" else "bad")
             blocks, typed = _blocks(await page.blocks(principal)), None
     title = str(page.title)[:100]
@@ -195,7 +206,9 @@ async def chat(request: Request) -> Response:
     done = said_before(request) or Done()
     found = render.html("chat.html", say("page.chat"), 200, visit.visitor, menu=await menu(visit), here="/chat",
                         texts=texts, chat=visit.query.get("chat", "")[:100], fresh=secrets.token_hex(4),
-                        flash=done.words, tone=done.tone)  # fmt: skip
+                        flash=done.words, tone=done.tone, most_files=MOST_PARTS - 1,
+                        max_file=visit.site.settings.max_file,
+                        largest_file=visit.site.settings.max_file * MIB)  # fmt: skip
     found.delete_cookie(SAID)
     return found
 
@@ -231,7 +244,7 @@ async def feedback(request: Request) -> Response:
     visit = await visit_of(request)
     told, person = await json_of(request, 8_192, Opinion), visit.visitor.person
     if len(told.comment) > 2_000 or not 0 < len(told.key) <= 300:
-        raise InputError("a comment has at most 2,000 characters", hint="say it shorter", field="comment")
+        raise wrong("comment", 400)
     value = msgspec.to_builtins(told)
     await visit.site.host.kv.put(Entry(f"feedback/{quote(person)}/{quote(told.key)}", value, person))
     return Response(status_code=204)

@@ -1,28 +1,26 @@
-"""The pages about what is installed and how it is set: plugins, settings, the first steps."""
+"""The pages about what is installed and how it is set: plugins and settings."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from gitu_core.contracts import Block
-from gitu_core.errors import ConfigError, InputError
+from gitu_core.errors import ConfigError
 from gitu_web.console import blocks
-from gitu_web.console.page import Done, Page, Visit
-from gitu_web.console.texts import say
+from gitu_web.console.page import Done, Page, wrong
+from gitu_web.console.texts import say, word
+from gitu_web.site import Visit
 
 NAME = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]{0,99}$"}
 MODEL: dict[str, Any] = {"type": "object", "properties": {
-    "model": {"type": "string", "title": "Model", "description": "provider/model or provider; empty: the best that can "
-              "be used"},
-    "router": {"type": "string", "title": "Router", "description": "a plugin that chooses where nobody names a model"},
-    "timezone": {"type": "string", "title": "Time zone", "description": "whose days budgets go by, like Europe/Berlin"},
+    name: {"type": "string", "title": say(f"settings.{name}"), "description": say(f"settings.{name}_about")}
+    for name in ("model", "router", "timezone")
 }}  # fmt: skip
+LISTED = tuple(MODEL["properties"])
 KEY: dict[str, Any] = {"type": "object", "required": ["name", "secret"], "properties": {
-    "name": {**NAME, "title": "Name", "description": "as the plugin calls it, like OPENAI_API_KEY"},
-    "secret": {"type": "string", "title": "Key", "writeOnly": True},
+    "name": {**NAME, "title": say("settings.name"), "description": say("settings.name_about")},
+    "secret": {"type": "string", "title": say("settings.secret"), "writeOnly": True},
 }}  # fmt: skip
 
 
@@ -37,22 +35,22 @@ async def plugins(visit: Visit) -> Sequence[Block]:
     rows = []
     for each in found:
         acts = [{"title": say("plugins.look"), "href": f"/plugins?id={each['id']}"}]
-        rows.append({"id": each["id"], "title": each.get("title", ""), "state": {"state": each["state"]},
+        rows.append({"plugin": each["id"], "does": each.get("title", ""), "state": {"state": each["state"]},
                      "version": each.get("version", ""), "about": each.get("reason", ""), "actions": acts})  # fmt: skip
-    heads = {"id": "Plugin", "title": "What it does", "state": "State", "version": "Version", "about": "About"}
-    return [blocks.text(say("plugins.intro")), blocks.table(heads, rows), blocks.text(say("plugins.install"))]
+    table = blocks.table(("plugin", "does", "state", "version", "about"), rows)
+    return [blocks.text(say("plugins.intro")), table, blocks.text(say("plugins.install"))]
 
 
 async def _one_plugin(visit: Visit, told: Mapping[str, Any] | None) -> Sequence[Block]:
     if told is None:
-        raise InputError("there is no such plugin", hint="open the list of plugins", status=404)
+        raise wrong("plugin")
     id = told["id"]
-    facts = [("State", {"state": told["state"]}), ("Version", told.get("version")), ("From", told.get("distribution")),
-             ("Runs in", told["isolation"]), ("Walls", ", ".join(told.get("walls", ()))),
-             ("Gives", ", ".join(told.get("contributions", ()))), ("Why", told.get("reason")),
-             ("Next", told.get("hint")), ("Notes", "; ".join(told.get("notes", ())))]  # fmt: skip
-    rows = [{"name": name, "value": value} for name, value in facts if value]
-    found = [blocks.text(told.get("title") or id), blocks.table({"name": "", "value": ""}, rows, id)]
+    facts = {"state": {"state": told["state"]}, "version": told.get("version"), "from": told.get("distribution"),
+             "runs": word(told["isolation"]), "walls": ", ".join(told.get("walls", ())),
+             "gives": ", ".join(told.get("contributions", ())), "why": told.get("reason"), "next": told.get("hint"),
+             "notes": "; ".join(told.get("notes", ()))}  # fmt: skip
+    rows = [{"fact": say(f"fact.{name}"), "value": value} for name, value in facts.items() if value]
+    found = [*([blocks.text(told["title"])] if told.get("title") else []), blocks.table(("fact", "value"), rows, id)]
     action = "disable" if told["state"] == "enabled" else "reset" if told["state"] == "quarantined" else "enable"
     if not told.get("file", "").startswith("local"):
         found.append(blocks.act(action, say(f"plugins.{action}"), {"id": id}, id))
@@ -78,9 +76,12 @@ async def act_on_plugins(visit: Visit, action: str, values: dict[str, Any]) -> D
     """Switches a plugin, or changes its configuration."""
     id = str(values.pop("id", ""))
     if action == "configure":
-        schema = (await visit.admin.configuration(id))["schema"]
-        changes = [(("plugins", id, name), values.get(name)) for name, each in schema["properties"].items()
-                   if name in values or not each.get("writeOnly")]  # fmt: skip
+        told = await visit.admin.configuration(id)
+        changes = [
+            (("plugins", id, name), values.get(name))
+            for name, each in told["schema"]["properties"].items()
+            if (name in values or not each.get("writeOnly")) and values.get(name) != told["values"].get(name)
+        ]
         try:
             await visit.admin.configure(changes, by=visit.by)
         except ConfigError as error:
@@ -88,20 +89,20 @@ async def act_on_plugins(visit: Visit, action: str, values: dict[str, Any]) -> D
             return Done(errors={field.partition(".")[0]: error.message})
         return Done(say("plugins.saved"), to=f"/plugins?id={id}")
     if action not in ("enable", "disable", "reset"):
-        raise InputError("nothing is called so", hint="open the page again", status=404)
+        raise wrong("action")
     if action == "disable" and id == visit.site.host.plugin:
-        raise InputError("this page is of that plugin", hint=f"use: gitu plugins disable {id}")
+        raise wrong("own", 400, plugin=id)
     told = await visit.admin.switch(id, action, by=visit.by)
     return Done(say("plugins.switched", plugin=id, state=told["state"]), to=f"/plugins?id={id}")
 
 
-# ---- settings and first steps ----------------------------------------------------------------------------------
+# ---- settings --------------------------------------------------------------------------------------------------
 
 
 async def settings(visit: Visit) -> Sequence[Block]:
     """The model, keys, and beginning anew."""
     return [
-        blocks.form("model", MODEL, (await visit.admin.overview())["settings"], say("settings.model")),
+        blocks.form("model", MODEL, (await visit.admin.overview())["settings"], say("settings.which")),
         blocks.text(say("settings.keys"), title=say("settings.key")),
         blocks.form("key", KEY, {}),
         blocks.text(say("settings.anew_intro"), title=say("settings.anew")),
@@ -121,76 +122,19 @@ async def act_on_settings(visit: Visit, action: str, values: dict[str, Any]) -> 
         return Done(say("settings.anew_done"), "info")
     try:
         if action == "model":
-            changes = [((name,), values.get(name) or None) for name in ("model", "router", "timezone")]
+            now, typed = (await visit.admin.overview())["settings"], {name: values.get(name, "") for name in LISTED}
+            changes = [((name,), typed[name] or None) for name in LISTED if typed[name] != now[name]]
             await visit.admin.configure(changes, by=visit.by)
         elif action == "key":
             await visit.admin.configure([], {values["name"]: values["secret"]}, by=visit.by)
         else:
-            raise InputError("nothing is called so", hint="open the page again", status=404)
+            raise wrong("action")
     except ConfigError as error:
         return Done(errors={str(error.details.get("field", "")): error.message})
     return Done(say("settings.saved"))
 
 
-async def setup(visit: Visit) -> Sequence[Block]:
-    """The first steps: which provider, which key, which model."""
-    told = await visit.admin.overview()
-    ready = say("setup.ready")
-    rows = [{"name": each["name"], "state": {"state": each["missing"] or ready}} for each in told["providers"]]
-    now = told["settings"]["model"]
-    schema = _setup_schema([each["name"] for each in told["providers"]])
-    provider, _, model = str(now).partition("/")
-    values = {"provider": provider or None, "model": model}
-    return [
-        blocks.text(say("setup.intro")),
-        blocks.table({"name": "Provider", "state": ""}, rows, say("setup.model")),
-        blocks.form("begin", schema, values, say("setup.key")),
-        blocks.text(say("setup.talk")),
-    ]
-
-
-def _setup_schema(providers: Sequence[str]) -> dict[str, Any]:
-    return {"type": "object", "required": ["provider"], "properties": {
-        "provider": {"type": "string", "title": "Provider", "enum": list(providers)},
-        "model": {"type": "string", "title": "Model", "description": "as the provider calls it; empty: its own choice"},
-        "name": {**NAME, "title": "Name of its key", "description": "empty: the one that stands above"},
-        "secret": {"type": "string", "title": "Its key", "writeOnly": True, "description": say("settings.keys")},
-    }}  # fmt: skip
-
-
-async def setup_schema(visit: Visit, action: str, values: dict[str, Any]) -> Mapping[str, Any] | None:
-    """The schema of its form."""
-    told = await visit.admin.overview()
-    return _setup_schema([each["name"] for each in told["providers"]]) if action == "begin" else None
-
-
-async def act_on_setup(visit: Visit, action: str, values: dict[str, Any]) -> Done:
-    """Writes it, and begins anew."""
-    if action != "begin":
-        raise InputError("nothing is called so", hint="open the page again", status=404)
-    name, secret = values.get("name", ""), values.get("secret", "")
-    if secret and not name:
-        told = {each["name"]: each["missing"] for each in (await visit.admin.overview())["providers"]}
-        name = _named_in(told.get(values["provider"], ""))
-    if bool(name) != bool(secret):
-        return Done(errors={"secret" if name else "name": say("setup.pair")})
-    model = "/".join(filter(None, (values["provider"], values.get("model", ""))))
-    try:
-        await visit.admin.configure([(("model",), model)], {name: secret} if name else {}, by=visit.by)
-    except ConfigError as error:
-        return Done(errors={"": error.message})
-    await visit.admin.begin_anew(by=visit.by)
-    return Done(say("setup.saved"), to=f"/chat?say={quote(say('setup.first'))}")
-
-
-def _named_in(missing: str) -> str:
-    """The name of the key in what a provider says that it misses; empty where it names none."""
-    found = re.search(r"\bsecret ([A-Z][A-Z0-9_]*)\b", missing)
-    return found[1] if found else ""
-
-
 PAGES = (
     Page("plugins", plugins, act_on_plugins, "admin", schemas=plugin_schema),
     Page("settings", settings, act_on_settings, "admin", schemas=settings_schema),
-    Page("setup", setup, act_on_setup, "admin", schemas=setup_schema),
 )

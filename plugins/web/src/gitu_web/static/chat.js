@@ -1,6 +1,7 @@
 // The chat. What the server says is data: it is put into the page as text, Markdown only by the small reader below.
 const room = document.querySelector("section.chat");
 const { GituClient } = await import(room.dataset.client);
+const { Files, shown: media } = await import(room.dataset.files);
 const texts = JSON.parse(room.dataset.texts);
 const list = room.querySelector(".letters"), state = room.querySelector(".state"), typing = room.querySelector(".typing");
 const form = room.querySelector("form.write"), box = form.querySelector("textarea"), empty = room.querySelector(".empty");
@@ -80,6 +81,11 @@ function entry(kind, at) {
   return found;
 }
 
+// Pictures grow once they are there: whoever was at the end stays there.
+let follows = true;
+const follow = () => list.lastElementChild?.scrollIntoView({ block: "end" });
+addEventListener("scroll", () => { follows = near(); }, { passive: true });
+addEventListener("resize", () => follows && follow());
 const near = () => room.scrollHeight - scrollY - innerHeight < 400 || document.documentElement.scrollHeight - scrollY - innerHeight < 300;
 function put(element, before = null) {
   const follow = near();
@@ -91,7 +97,7 @@ function part(each, into, letter) {
   if (each.type === "text") each.format === "plain" && letter.kind === "said" ? into.append(make("p", "plain", each.text)) : markdown(each.text, into);
   else if (each.type === "ask") into.append(question(each));
   else if (each.type === "answer") into.append(make("p", "plain", chosen(each.choice)));
-  else if (each.type === "media") into.append(make("p", "file", `${each.blob?.name || each.kind} ${each.caption ?? ""}`));
+  else if (each.type === "media") into.append(media(each, { make, say }, () => follows && follow()));
   else if (each.type === "location") into.append(make("p", "plain", `${each.name ?? ""} ${each.latitude}, ${each.longitude}`));
 }
 
@@ -258,10 +264,35 @@ on("error", (told) => put(make("li", "step bad", [told.detail, told.hint].filter
 on("reset", () => { list.replaceChildren(); shown.clear(); steps = new Map(); });
 on("unsent", (left) => sessionStorage.setItem(kept, JSON.stringify(left)));
 
-function send(text) {
-  const key = gitu.say(text, { chat });
-  const found = entry("said unsent", Date.now() / 1000);
-  found.querySelector(".body").append(make("p", "plain", text));
+const files = new Files(form, { make, say, csrf, changed });
+let waits = false;
+new ResizeObserver(() => { // the talk ends above the field, however high that is
+  room.style.setProperty("--write", `${form.offsetHeight}px`);
+  if (follows) follow();
+}).observe(form);
+
+/** Something about the files is new: a message that waited for them goes off. */
+function changed() {
+  const failed = files.failed, busy = files.busy;
+  if (waits && !busy) {
+    waits = false;
+    if (!failed) go();
+  }
+}
+
+function go() {
+  const text = box.value.trim(), parts = files.take();
+  if (!text && !parts.length) return;
+  send(text, parts);
+  box.value = "";
+  grow();
+}
+
+function send(text, parts) {
+  const key = gitu.say(text, { chat, parts });
+  const found = entry("said unsent", Date.now() / 1000), body = found.querySelector(".body");
+  if (text) body.append(make("p", "plain", text));
+  for (const each of parts) part(each, body, { kind: "said" });
   shown.set(key, found);
   put(found);
   found.scrollIntoView({ block: "end" });
@@ -269,11 +300,10 @@ function send(text) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const text = box.value.trim();
-  if (!text) return;
-  send(text);
-  box.value = "";
-  grow();
+  waits = files.busy;
+  if (waits) files.tell(say("chat.file_wait"));
+  else if (files.failed) files.tell(say("chat.file_left"), true);
+  else go();
 });
 box.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
@@ -282,7 +312,10 @@ box.addEventListener("keydown", (event) => {
   }
 });
 typing.querySelector(".stop").addEventListener("click", () => gitu.say("/stop", { chat }));
-const grow = () => { box.style.height = "auto"; box.style.height = `${Math.min(box.scrollHeight, 200)}px`; };
+function grow() {
+  box.style.height = "auto";
+  box.style.height = `${Math.min(box.scrollHeight, 200)}px`;
+}
 box.addEventListener("input", grow);
 if (texts.say) {
   history.replaceState(null, "", chat ? `/chat?chat=${encodeURIComponent(chat)}` : "/chat");

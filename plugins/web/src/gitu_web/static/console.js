@@ -14,5 +14,17 @@ document.querySelector("button.theme")?.addEventListener("click", () => {
   document.documentElement.dataset.theme = next;
   localStorage.setItem("theme", next);
 });
+// What was sent once is not sent again by a second press; a page that is gone back to can be used again.
+document.addEventListener("submit", ({ target, submitter }) => {
+  if (target.method !== "post") return;
+  target.setAttribute("aria-busy", "true");
+  setTimeout(() => target.querySelectorAll("button").forEach((each) => { each.disabled = true; }));
+  submitter?.classList.add("busy");
+});
+addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted) return;
+  document.querySelectorAll("form[aria-busy]").forEach((form) => form.removeAttribute("aria-busy"));
+  document.querySelectorAll("form button").forEach((each) => { each.disabled = false; each.classList.remove("busy"); });
+});
 document.querySelector("[aria-invalid=true]")?.focus();
 if ("serviceWorker" in navigator && isSecureContext) navigator.serviceWorker.register("/sw.js").catch(() => {});

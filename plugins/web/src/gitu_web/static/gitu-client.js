@@ -30,9 +30,9 @@ export class GituClient extends EventTarget {
     });
   }
 
-  /** Says something; gives the key under which it is acknowledged. */
-  say(text, { chat = "", reply_to = "", key = crypto.randomUUID() } = {}) {
-    return this.send({ type: "message", key, text, chat, reply_to });
+  /** Says something, with files that were sent to /v1/files as parts; gives the key under which it is acknowledged. */
+  say(text, { chat = "", reply_to = "", parts = [], key = crypto.randomUUID() } = {}) {
+    return this.send({ type: "message", key, text, parts, chat, reply_to });
   }
 
   /** Makes a choice at a question. */
