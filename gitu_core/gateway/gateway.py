@@ -149,7 +149,7 @@ class Gateway:
             label = changed.label.join(message.label)
             message = msgspec.structs.replace(
                 changed, id=message.id, key=message.key, sender=message.sender, conversation=message.conversation,
-                label=label,
+                label=label, tools=message.tools,
             )  # fmt: skip
         if self._hooks.wants("gitu_guard_message"):
             reason = await self._hooks.guard("gitu_guard_message", message=message)

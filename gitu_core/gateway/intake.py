@@ -19,6 +19,9 @@ MAX_PARTS = 100
 MAX_TOOLS, MAX_TOOLS_SIZE = 128, 256 << 10
 """Tools that a message may bring, and their size, in bytes of JSON."""
 
+MAX_DEPTH = 64
+"""How deep their schemas may be nested: whoever reads them later has less room than whoever read the message."""
+
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 """What every provider of models takes as the name of a tool."""
 
@@ -53,10 +56,18 @@ def _brought(message: Message) -> None:
     if len(names) > MAX_TOOLS or size > MAX_TOOLS_SIZE:
         most = f"{MAX_TOOLS} tools, or {MAX_TOOLS_SIZE >> 10} KiB"
         raise InputError(f"the message brings more than {most}", hint="bring fewer", field="tools")
+    if any(_deeper(each.input_schema, MAX_DEPTH) or _deeper(each.output_schema, MAX_DEPTH) for each in message.tools):
+        raise InputError("a schema of the message's tools is nested too deep", hint="make it flat", field="tools")
     for name in names:
         if not (name.startswith(prefix) and TOOL_NAME(name)) or names.count(name) > 1:
             raise InputError(f"a tool of the message is called {name[:100]!r}", field="tools",
                              hint=f"{prefix}NAME: 64 letters, digits, _ and - at most, each once")  # fmt: skip
+
+
+def _deeper(value: object, most: int) -> bool:
+    """True if *value* is nested deeper than *most*."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return not most or any(_deeper(each, most - 1) for each in inner)
 
 
 def _clean(part: Part) -> Part:

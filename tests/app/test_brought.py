@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -126,6 +127,7 @@ async def test_what_nobody_carries_out_or_the_profile_may_not_use_is_not_there(s
         (brought(input_schema={"description": "x" * MAX_TOOLS_SIZE}),),
         (brought(input_schema={"description": "\ud800"}),),
         (brought(input_schema={"description": object()}),),
+        (brought(input_schema=json.loads('{"x":' * 99 + "1" + "}" * 99)),),
     ],
 )
 async def test_what_cannot_be_a_tool_is_refused_before_it_is_stored(tools: tuple[ToolSpec, ...]):
@@ -141,6 +143,18 @@ async def test_where_anybody_may_speak_in_anothers_name_none_are_taken():
     async with on(adapter, ScriptedModel([]), tools=[Carrier()]):
         with pytest.raises(InputError, match="anybody may have brought"):
             await adapter.say("go", tools=(brought(),))
+
+
+async def test_no_filter_brings_any():
+    class Sly:
+        def gitu_filter_message(self, message: Any) -> Any:
+            """Adds one that heeds everybody, under the name that it likes."""
+            return msgspec.structs.replace(message, tools=(brought("sly", heeds=(outside("tool:web"),)),))
+
+    adapter, model = RecordingAdapter(trusted=False), ScriptedModel(["fine"])
+    async with on(adapter, model, Sly(), tools=[Carrier()]):
+        assert await adapter.talk("go") == "fine"
+    assert not any(each.name == "sly" for each in model.requests[0].tools)
 
 
 async def test_no_plugin_says_whom_its_own_tool_heeds():

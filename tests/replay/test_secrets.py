@@ -21,9 +21,11 @@ from gitu_core.model import Answer, CallDelta, Label, Opaque, Text, ToolCall, To
 from gitu_core.testing import ScriptedModel, call, export
 from gitu_core.testing.replay.file import read, written
 from gitu_core.testing.replay.known import known_secrets
+from gitu_core.testing.replay.leave import without_content
 from gitu_core.testing.replay.redact import Redactor
 from gitu_core.testing.replay.run import replay
 from gitu_core.wiring import House
+from tests.replay.shapes import SHAPES
 
 pytestmark = pytest.mark.anyio
 
@@ -277,3 +279,9 @@ async def test_an_export_without_content_tells_nothing_that_was_said_and_is_not_
     assert found.turns[0].steps[2].step.message.calls[0].tool == "mail"  # type: ignore[union-attr]
     with pytest.raises(InputError, match="without content"):
         await replay(read(data.encode()))
+
+
+async def test_what_a_program_says_of_its_tools_is_content_too() -> None:
+    found = await SHAPES["tools_that_the_message_brought"]()
+    assert "Opens." in written(found).decode()
+    assert "Opens." not in written(without_content(found)).decode()

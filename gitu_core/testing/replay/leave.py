@@ -33,6 +33,7 @@ _EMPTY: dict[type, dict[str, Any]] = {
     Reaction: {"emoji": ""}, Opaque: {"data": {}}, Ask: {"question": "", "details": ""}, ModelMessage: {"state": {}},
     ToolCall: {"arguments": {}, "raw": None, "state": {}}, ToolResult: {"content": None}, Reply: {"data": None},
     ErrorInfo: {"message": "", "hint": "", "details": {}}, Profile: {"instructions": ""}, CallFinished: {"handle": ""},
+    RecordedTurn: {"tools": ()},
 }  # fmt: skip
 """What an export without content leaves out."""
 

@@ -6,7 +6,6 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
 import anyio
@@ -15,17 +14,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gitu_core.contracts import new_id
 from gitu_core.errors import GituError
-from gitu_web.functions import LOOK, Waiting, listening
+from gitu_web.functions import LOOK, Waiting
 from gitu_web.limits import json_of
-from gitu_web.messages import LONGEST_WAIT, Live, Streamed
+from gitu_web.messages import LONGEST_WAIT, Streamed
 from gitu_web.openapi import Operation
 from gitu_web.problems import status_of
 from gitu_web.protocol import Delta
 from gitu_web.settings import MIB
 from gitu_web.site import Site
-from gitu_web.talks import MODEL, Talk, Wanted
+from gitu_web.talks import Talk
+from gitu_web.wanted import MODEL, Wanted
 
 USAGE = ("prompt_tokens", "completion_tokens", "total_tokens")
 
@@ -70,34 +69,41 @@ async def completions(request: Request) -> Response:
         site = Site.of(request)
         visitor = await site.guard.visitor(request)
         talk = Talk(site, visitor, await json_of(request, site.settings.max_body * MIB, Wanted))
-        live = Live(visitor.device)
-        site.hub.join(visitor.person, live)
         try:
-            await talk.begin(request.headers.get("idempotency-key", "") or new_id())
+            again = request.headers.get("x-stainless-retry-count", "0") != "0"
+            await talk.begin(request.headers.get("idempotency-key", ""), again)
+            if not talk.wanted.stream:
+                return await _whole(talk)
         except BaseException:  # whatever it was: nobody waits any more
-            site.hub.part(visitor.person, live)
+            talk.end()
             raise
     except GituError as error:
         return _trouble(error)
-    id, created = f"chatcmpl-{talk.id}", int(time.time())
-    if talk.wanted.stream:
-        return Streamed(_streamed(talk, live, id, created), partial(site.hub.part, visitor.person, live))
+    return Streamed(_streamed(talk), talk.end)
+
+
+async def _whole(talk: Talk) -> Response:
+    """The answer when it is complete."""
     calls = list[Waiting]()
     try:
         with anyio.move_on_after(LONGEST_WAIT) as wait:
             calls = await talk.next()
     finally:
-        site.hub.part(visitor.person, live)
+        talk.end()
     if calls:
         message, reason = {"role": "assistant", "content": None, "tool_calls": list(map(_called, calls))}, "tool_calls"
-        await talk.keep("")
+        await talk.keep("", calls)
     else:
         text, reason = await talk.answer(), "length" if wait.cancelled_caught else "stop"
         message = {"role": "assistant", "content": text}
         if reason == "stop":  # what is not complete is nothing to go on from
             await talk.keep(text)
-    found = Completion(id, created, talk.wanted.model, [Choice(0, message, reason)])
+    found = Completion(_id(talk), int(time.time()), talk.wanted.model, [Choice(0, message, reason)])
     return Response(msgspec.json.encode(found), headers={"cache-control": "no-store"}, media_type="application/json")
+
+
+def _id(talk: Talk) -> str:
+    return f"chatcmpl-{talk.id}"
 
 
 def _called(call: Waiting) -> dict[str, Any]:
@@ -106,49 +112,45 @@ def _called(call: Waiting) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": function}
 
 
-async def _streamed(talk: Talk, live: Live, id: str, created: int) -> AsyncIterator[bytes]:
+async def _streamed(talk: Talk) -> AsyncIterator[bytes]:
     """The answer as it grows. What was taken back cannot be taken back here: the whole answer follows it."""
-    done = asyncio.ensure_future(talk.site.inbox.finished(talk.id))
-    done.add_done_callback(lambda _: live.ring())
+    live, created = talk.live, int(time.time())
 
     def chunk(delta: dict[str, Any], reason: str | None = None) -> bytes:
-        told = {"id": id, "object": "chat.completion.chunk", "created": created, "model": talk.wanted.model,
+        told = {"id": _id(talk), "object": "chat.completion.chunk", "created": created, "model": talk.wanted.model,
                 "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}  # fmt: skip
         return b"data: " + msgspec.json.encode(told) + b"\n\n"
 
     given, whole, calls = "", True, list[Waiting]()
-    try:
-        with listening(talk.visitor.person, live.ring):
-            yield chunk({"role": "assistant", "content": ""})
-            while not live.left:
-                ended = done.done()
-                calls = [] if ended else await talk.calls()
-                while live.frames:
-                    frame = live.frames.popleft()
-                    if isinstance(frame, Delta) and frame.chat == talk.chat:
-                        whole = whole and not (frame.reset and given)
-                        if whole:
-                            given += frame.text
-                            yield chunk({"content": frame.text})
-                if ended or calls:
-                    break
-                with anyio.move_on_after(LOOK if talk.calls_program else None):
-                    await live.next()
-        if calls:
-            yield chunk({"tool_calls": [{"index": n, **_called(each)} for n, each in enumerate(calls)]})
-            await talk.keep(given)
-        elif live.left:
-            return
-        else:
-            text = await talk.answer()
-            if rest := text.removeprefix(given) if text.startswith(given) else f"\n\n{text}":
-                yield chunk({"content": rest})
-            await talk.keep(text if text.startswith(given) else f"{given}\n\n{text}")
-        yield chunk({}, "tool_calls" if calls else "stop")
-        yield b"data: [DONE]\n\n"
-    finally:
-        done.cancel()
-        talk.site.hub.part(talk.visitor.person, live)
+    with talk.ended() as done:
+        yield chunk({"role": "assistant", "content": ""})
+        await asyncio.sleep(0)
+        while not live.left:
+            ended = done.done()
+            calls = [] if ended else await talk.calls()
+            while live.frames:
+                frame = live.frames.popleft()
+                if isinstance(frame, Delta) and frame.chat == talk.chat:
+                    whole = whole and not (frame.reset and given)
+                    if whole:
+                        given += frame.text
+                        yield chunk({"content": frame.text})
+            if ended or calls:
+                break
+            with anyio.move_on_after(LOOK if talk.calls_program else None):
+                await live.next()
+    if calls:
+        await talk.keep(given, calls)
+        yield chunk({"tool_calls": [{"index": n, **_called(each)} for n, each in enumerate(calls)]})
+    elif live.left:
+        return
+    else:
+        text = await talk.answer()
+        if rest := text.removeprefix(given) if text.startswith(given) else f"\n\n{text}":
+            yield chunk({"content": rest})
+        await talk.keep(text if text.startswith(given) else f"{given}\n\n{text}")
+    yield chunk({}, "tool_calls" if calls else "stop")
+    yield b"data: [DONE]\n\n"
 
 
 def _trouble(error: GituError) -> Response:

@@ -1,7 +1,8 @@
 """Functions that a program brings with a request: the assistant calls them, and the program carries them out.
 
 A call lies in the store until the program's next request says what came of it, so that neither side has to stay
-connected, and a call that a crash cut off is not made twice: it has the same id afterwards.
+connected, and a call that a crash cut off is not made twice: it has the same id afterwards. What becomes of it stands
+beside it in entries of their own, so that requests that come together never write over each other.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ MOST, DAY = 128, 86_400.0
 WAIT = 600.0
 """Seconds that a program may take for a call; a turn may have less."""
 
+MOST_OPEN = 100
+"""Calls of a person that may wait at once: each holds a turn, and there is only so much room for those. The program
+went on without the oldest ones, most likely."""
+
 LOOK = 1.0
 """Seconds after which whoever waits looks into the store, whether or not somebody told: another process may have."""
 
@@ -49,8 +54,8 @@ class Function(msgspec.Struct):
     """A function of a program. `parameters` is a JSON Schema of the type object."""
 
     name: str
-    description: str = ""
-    parameters: dict[str, Any] = {}
+    description: str | None = ""
+    parameters: dict[str, Any] | None = None
 
 
 class Brought(msgspec.Struct):
@@ -85,7 +90,7 @@ class Waiting(msgspec.Struct):
 def spec_of(brought: Brought, device: str) -> ToolSpec:
     """A function of the program on a device as a tool of a message. `InputError` where it can be none."""
     function, declared = brought.function, brought.declared
-    schema = {"type": "object", "properties": {}} | function.parameters
+    schema = {"type": "object", "properties": {}} | (function.parameters or {})
     if not function.name or len(function.name) > LONGEST_NAME or schema["type"] != "object":
         raise InputError(f"the function {function.name[:100]!r} cannot be called", field="tools",
                          hint=f"its name has 1 to {LONGEST_NAME} characters, its parameters are an object")  # fmt: skip
@@ -108,48 +113,70 @@ class Functions:
 
     def __init__(self, kv: Kv) -> None:
         self._kv, self._lock = kv, anyio.Lock()
+        self._asking: dict[tuple[str, str], list[object]] = {}
 
-    async def open(self, person: str, chat: str) -> list[Waiting]:
-        """The calls of a chat that wait for the program, oldest first."""
-        return sorted((each for each in await self._all(person) if each.chat == chat and each.open), key=_age)
+    @contextmanager
+    def asking(self, person: str, chat: str, request: object) -> Iterator[None]:
+        """A request waits in a chat: its calls are told to the newest one. The program may have given up on others."""
+        waiting = self._asking.setdefault((person, chat), [])
+        waiting.append(request)
+        try:
+            yield
+        finally:
+            waiting.remove(request)
+            if not waiting:
+                self._asking.pop((person, chat), None)
 
-    async def told(self, person: str, calls: Sequence[Waiting], receipt: str, key: str) -> None:
-        """The program is told of calls, in the answer to a request."""
-        for each in calls:
-            await self._change(person, each.id, receipt=receipt, key=key)
+    async def open(self, person: str, chat: str | None = None) -> list[Waiting]:
+        """The calls of a chat, or of all, that wait for the program, oldest first."""
+        found = [each for each in await self._all(person) if each.open and chat in (None, each.chat)]
+        return sorted(found, key=_age)
+
+    async def tell(self, person: str, chat: str, request: object, receipt: str, key: str, most: int) -> list[Waiting]:
+        """The calls that the program is told of in the answer to a request, at *most* so many. One that another message
+        was told of is being carried out already."""
+        async with self._lock:
+            if self._asking.get((person, chat), [request])[-1] is not request:
+                return []
+            found = [each for each in await self.open(person, chat) if each.receipt in ("", receipt)][:most]
+            for each in found:
+                each.receipt, each.key = receipt, key
+                await self._note(person, each.id, "told", receipt=receipt, key=key)
+        return found
 
     async def done(self, person: str, device: str, results: dict[str, str]) -> list[Waiting]:
         """Notes what came of calls, by their ids; gives those calls that are known. What is known already stays."""
-        found = [each for each in await self._all(person) if each.id in results]
-        for each in found:
-            await self._change(person, each.id, result=results[each.id], device=device)
+        async with self._lock:
+            found = [each for each in await self._all(person) if each.id in results]
+            for each in found:
+                if each.open:
+                    await self._note(person, each.id, "result", result=results[each.id], device=device)
         _ring(person)
         return found
 
-    async def leave(self, person: str, chat: str) -> None:
-        """The program goes on in a chat: what it did not say by now, it never will."""
-        for each in await self.open(person, chat):
-            await self._change(person, each.id, left=True)
-        _ring(person)
+    async def leave(self, person: str, calls: Sequence[Waiting]) -> None:
+        """The program goes on: what it did not say of *calls* by now, it never will."""
+        for each in calls:
+            await self._note(person, each.id, "left", left=True)
+        if calls:
+            _ring(person)
 
     async def _all(self, person: str) -> list[Waiting]:
         """All calls that are kept: open ones for a day, others as long as somebody may ask again."""
-        found, now = [], time.time()
-        for entry in await self._kv.list(_folder(person), person):
-            call = msgspec.convert(entry.value, Waiting)
+        entries, found, now = await self._kv.list(_folder(person), person), list[Waiting](), time.time()
+        calls = _calls(entries)
+        for call in calls.values():
             if now - call.at < (DAY if call.open else 2 * WAIT):
                 found.append(call)
-            else:
+        kept = {each.id for each in found}
+        for entry in entries:
+            if _id(entry) not in kept:
                 await self._kv.delete(entry.key)
         return found
 
-    async def _change(self, person: str, id: str, **fields: Any) -> None:
-        """Changes a call that is still open: what is known of one stays."""
-        async with self._lock:
-            entry = await self._kv.get(_folder(person) + id)
-            if entry is not None and (call := msgspec.convert(entry.value, Waiting)).open:
-                value = msgspec.to_builtins(msgspec.structs.replace(call, **fields))
-                await self._kv.put(msgspec.structs.replace(entry, value=value))
+    async def _note(self, person: str, id: str, what: str, **fields: Any) -> None:
+        if (call := await self._kv.get(_folder(person) + id)) is not None:  # nobody erased it meanwhile
+            await self._kv.put(msgspec.structs.replace(call, key=f"{call.key}/{what}", value=fields))
 
 
 class Carrier:
@@ -161,7 +188,7 @@ class Carrier:
     )  # fmt: skip
 
     def __init__(self, host: Host) -> None:
-        self._kv = host.kv
+        self._kv, self._functions = host.kv, Functions(host.kv)
 
     async def run(self, call: ToolCall, context: Context) -> ToolResult:
         """Waits until the program said what came of it. The same call again is the same one."""
@@ -170,23 +197,23 @@ class Carrier:
             raise ToolError(f"{call.tool} was not brought by a program", hint="do it another way")
         key = _folder(where.id) + call.id
         if await self._kv.get(key) is None:
-            name = call.tool.removeprefix(PREFIX)
-            waiting = Waiting(call.id, name, call.arguments, where.thread, time.time())
-            await self._kv.put(Entry(key, msgspec.to_builtins(waiting), where.id, info.label))
+            made = {"id": call.id, "name": call.tool.removeprefix(PREFIX), "arguments": call.arguments}
+            value = {**made, "chat": where.thread, "at": time.time()}
+            await self._kv.put(Entry(key, value, where.id, info.label))
+            await self._functions.leave(where.id, (await self._functions.open(where.id))[:-MOST_OPEN])
         _ring(where.id)
-        return await self._result(where.id, key)
+        return await self._result(where.id, call.id)
 
     async def verify(self, call: ToolCall, context: Context) -> ToolResult:
         """The same, for a call that a crash cut off. One that no program can have heard of was not made."""
         where = context.info.conversation
         if where is None or await self._kv.get(_folder(where.id) + call.id) is None:
             raise ToolError(f"{call.tool} was never handed over", hint="call it again")
-        return await self._result(where.id, _folder(where.id) + call.id)
+        return await self._result(where.id, call.id)
 
-    async def _result(self, person: str, key: str) -> ToolResult:
+    async def _result(self, person: str, id: str) -> ToolResult:
         with listening(person) as news:
-            while (entry := await self._kv.get(key)) is not None:
-                call = msgspec.convert(entry.value, Waiting)
+            while (call := _calls(await self._kv.list(_folder(person) + id, person)).get(id)) is not None:
                 if call.result is not None:
                     return ToolResult(content=call.result, label=from_outside(origin(call.device)))
                 if call.left:
@@ -216,6 +243,19 @@ def listening(person: str, more: Callable[[], None] | None = None) -> Iterator[a
 def _ring(person: str) -> None:
     for each in tuple(_rung.get((id(asyncio.get_running_loop()), person), ())):
         each()
+
+
+def _calls(entries: Sequence[Entry]) -> dict[str, Waiting]:
+    """The calls in *entries*, by id, each with what became of it."""
+    found = dict[str, dict[str, Any]]()
+    for entry in entries:
+        found.setdefault(_id(entry), {}).update(entry.value)
+    return {id: msgspec.convert(value, Waiting) for id, value in found.items() if "id" in value}
+
+
+def _id(entry: Entry) -> str:
+    """The id of the call that an entry is about."""
+    return entry.key.split("/")[2]
 
 
 def _folder(person: str) -> str:

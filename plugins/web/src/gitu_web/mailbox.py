@@ -131,6 +131,10 @@ class Mailboxes:
         box = await self._box(person)
         return box.cursor(box.keys.get(f"out:{key}", 0))
 
+    async def said(self, person: str, key: str) -> bool:
+        """True if the person said something under a key, accepted or on its way."""
+        return f"in:{key}" in (await self._box(person)).keys
+
     async def hold(self, person: str, kept: Kept, label: Label, accept: Callable[[], Awaitable[T]]) -> T:
         """Adds what a person says as *accept* takes it, and gives what that gives. It is written first, so that no
         answer stands before it, and nobody is told of it before it was accepted; what is refused is taken out again."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from starlette.requests import HTTPConnection, Request
 
 from gitu_core.errors import InputError
+from gitu_web.functions import Functions
 from gitu_web.limits import Rates
 
 if TYPE_CHECKING:
@@ -43,6 +45,11 @@ class Site:
     def hub(self) -> Hub:
         """Who is connected."""
         return self.boxes.hub
+
+    @cached_property
+    def functions(self) -> Functions:
+        """The calls of programs' functions."""
+        return Functions(self.host.kv)
 
     @classmethod
     def of(cls, connection: HTTPConnection) -> Site:

@@ -1,70 +1,43 @@
-"""What a request to ``/v1/chat/completions`` says, and the chat that it goes on with.
+"""The chat that a request to ``/v1/chat/completions`` goes on with.
 
 Such a program sends all that was said with every request, and the assistant keeps what was said itself. Both meet in a
 digest of the messages before the last one: where it is known, that chat goes on; where it is not, a new one begins, and
-what was said before is handed over as words of the program.
+what was said before is handed over as words of the program. Nobody can tell who wrote the answers and results in that:
+they count as content from outside.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 from urllib.parse import quote
 
 import anyio
 import msgspec
 
-from gitu_core.contracts import Entry, Text
-from gitu_core.errors import InputError
-from gitu_web.functions import LOOK, MOST, Brought, Functions, Waiting, listening, spec_of
+from gitu_core.contracts import UNLABELLED, Entry, Part, Text, from_outside, new_id
+from gitu_core.errors import InputError, NotReady
+from gitu_web.functions import LOOK, MOST, Waiting, listening, origin, spec_of
+from gitu_web.messages import Live
 from gitu_web.site import Site
 from gitu_web.taking import message_of, take
 from gitu_web.visitor import Visitor
+from gitu_web.wanted import Said, Wanted, digest, mark, shown, told, words
 
-MODEL = "gitu"
 KEPT, LONGEST = 500, 1_000
 """Of how many chats of a person it is remembered where they stand, and messages of a request."""
 
 SETTLE = 0.05
 """Seconds that calls of functions may come after each other to be told of together."""
 
+AGAIN, RECENT = 180.0, 50
+"""Seconds, and messages of a person, within which a request that is sent again is looked for: none takes longer."""
 
-class Said(msgspec.Struct):
-    """One message of a request; what else it says is not looked at."""
-
-    role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[dict[str, Any]] | None = None
-    tool_call_id: str = ""
-
-
-class Wanted(msgspec.Struct):
-    """A request; what else it says is for models, and the assistant chooses its own. `tools` are functions of the
-    program that the assistant may call for the answer; those of the request that the talk turned to the program with
-    count until it has its answer."""
-
-    messages: list[Said]
-    model: str = MODEL
-    stream: bool = False
-    tools: list[Brought] | None = None
-    tool_choice: str | dict[str, Any] | None = None
-
-
-def words(said: Said) -> str:
-    """The text of a message. `InputError` for what is no text."""
-    if isinstance(said.content, list):
-        if other := [each.get("type") for each in said.content if each.get("type") != "text"]:
-            hint = "send text here; files over POST /v1/files"
-            raise InputError(f"content of the type {other[0]} is not taken here", hint=hint, field="messages")
-        return "\n".join(str(each.get("text", "")) for each in said.content)
-    return said.content or ""
-
-
-def digest(messages: Sequence[tuple[str, str]]) -> str:
-    """What tells a talk from others: all that was said in it."""
-    return hashlib.sha256(msgspec.json.encode(messages)).hexdigest()
+GO_ON = "Go on with what came of the last calls."
+"""What is said where a talk with another model comes here in the middle of its calls."""
 
 
 class Talk:
@@ -72,11 +45,11 @@ class Talk:
 
     def __init__(self, site: Site, visitor: Visitor, wanted: Wanted) -> None:
         self.site, self.visitor, self.wanted = site, visitor, wanted
-        self._functions = Functions(site.host.kv)
-        self._said = [(each.role, words(each)) for each in wanted.messages]
-        self._results = {each.tool_call_id: words(each) for each in wanted.messages if each.role == "tool"}
-        role, text = self._said[-1] if self._said else ("", "")
-        if len(self._said) > LONGEST or not (role == "tool" or (role == "user" and text.strip())):
+        self.live = Live(visitor.device)
+        self._said = [mark(each) for each in wanted.messages]
+        self._results = {each.tool_call_id or "": words(each) for each in wanted.messages if each.role == "tool"}
+        last = wanted.messages[-1] if wanted.messages else Said("system")
+        if len(self._said) > LONGEST or not (last.role == "tool" or (last.role == "user" and words(last).strip())):
             raise InputError(f"the last of at most {LONGEST} messages has to be words of the user, or the result of a "
                              "call", hint="add it", field="messages")  # fmt: skip
         if len(wanted.tools or ()) > MOST:
@@ -85,41 +58,97 @@ class Talk:
         self._tools = tuple(spec_of(each, visitor.device) for each in tools)
         self._folder = f"completions/{quote(visitor.person, safe='')}/"
         self.chat = self.id = self.key = ""
+        self._asks: Any = None
+        self._news, self._looked = asyncio.Event(), -LOOK
 
-    async def begin(self, key: str) -> None:
-        """Says the last message, or what came of calls. `InputError` where nobody waits for that."""
-        person = self.visitor.person
-        known = await self._functions.done(person, self.visitor.device, self._results) if self._results else []
-        if self._said[-1][0] != "tool":
-            await self._say(key)
-            return
-        last = next((each for each in known if each.id == self.wanted.messages[-1].tool_call_id), None)
-        if last is None or not last.receipt:
+    async def begin(self, key: str, again: bool) -> None:
+        """Says the last message, or what came of calls. `InputError` where nobody waits for that. A request that says
+        that it was sent *again*, and has no key, is the last one like it."""
+        self.site.hub.join(self.visitor.person, self.live)
+        person, last = self.visitor.person, self.wanted.messages[-1]
+        known = await self.site.functions.done(person, self.visitor.device, self._results) if self._results else []
+        found = {each.id: each for each in known if each.receipt}
+        if last.role != "tool":
+            await self._say(key, again, found)
+        elif (call := found.get(last.tool_call_id or "")) is not None:
+            self.chat, self.id, self.key = call.chat, call.receipt, call.key
+            self._wait()
+            if await self.site.boxes.said(person, call.key):  # known here from now on, whoever works on it
+                await self.site.inbox.accept(message_of(self.visitor, call.key, [Text(GO_ON)], call.chat))
+        elif any(last.tool_call_id in each.calls for each in self.wanted.messages):  # another model made it
+            await self._say(key, again, {})
+        else:
             raise InputError("nobody waits for the result of this call", field="messages",
                              hint="send what came of the last answer's calls, within ten minutes")  # fmt: skip
-        self.chat, self.id, self.key = last.chat, last.receipt, last.key
 
-    async def _say(self, key: str) -> None:
-        *before, (_, text) = self._said
-        known = await self.site.host.kv.get(self._folder + digest(before)) if before else None
-        self.chat = known.value["chat"] if known is not None else f"api-{digest([('key', key)])[:24]}"
-        parts = [] if known is not None else self._handed_over(before)
-        message = message_of(self.visitor, key, [*parts, Text(text)], self.chat)
-        receipt = await take(self.site, self.visitor, msgspec.structs.replace(message, tools=self._tools))
-        self.id, self.key = receipt.id, key
-        if receipt.fresh and known is not None:
-            await self._functions.leave(self.visitor.person, self.chat)
+    def _wait(self) -> None:
+        """Calls of the chat are told to this request from now on."""
+        self._asks = self.site.functions.asking(self.visitor.person, self.chat, self)
+        self._asks.__enter__()
 
-    @staticmethod
-    def _handed_over(before: Sequence[tuple[str, str]]) -> list[Text]:
-        told = [text for role, text in before if role in ("system", "developer")]
-        talk = [f"{role}: {text}" for role, text in before if role not in ("system", "developer")]
-        found = [f"Instructions of the program: {text}" for text in told]
-        return [Text(text) for text in (*found, *([f"Earlier in this talk:\n{chr(10).join(talk)}"] if talk else []))]
+    def end(self) -> None:
+        """Nobody waits for the answer any more."""
+        self.site.hub.part(self.visitor.person, self.live)
+        if self._asks is not None:
+            self._asks.__exit__(None, None, None)
+            self._asks = None
 
-    async def keep(self, answer: str) -> None:
+    async def _say(self, key: str, again: bool, results: dict[str, Waiting]) -> None:
+        """Says the last message in the chat that it goes on with. What the program was asked there and did not tell by
+        now, it never will; that is noted before anything new can come of the message."""
+        person, functions = self.visitor.person, self.site.functions
+        chat = await self._known(results)
+        parts, this = self._parts(bool(chat)), digest([(self.visitor.device,), *self._said])
+        key = key or (again and await self._sent(this)) or f"{this}-{new_id()}"
+        self.chat, self.key = chat or f"api-{digest([('key', key)])[:24]}", key
+        message = message_of(self.visitor, key, parts, self.chat)
+        self._wait()
+        left = await functions.open(person, chat) if chat else []
+        left = [] if left and await self.site.boxes.said(person, key) else left
+        command = words(self.wanted.messages[-1]).startswith("/")  # to stop it, before it goes on
+        await functions.leave(person, [] if command else left)
+        label = UNLABELLED if chat or self._own else from_outside(origin(self.visitor.device))
+        message = msgspec.structs.replace(message, tools=self._tools, label=label)
+        self.id = (await take(self.site, self.visitor, message)).id
+        await functions.leave(person, left if command else [])
+
+    @property
+    def _own(self) -> bool:
+        """True if the user and the program said everything, and no model or tool did."""
+        return not any(each.role in ("assistant", "tool", "function") for each in self.wanted.messages)
+
+    async def _known(self, results: dict[str, Waiting]) -> str:
+        """The chat that the request goes on with: where all before was said, or the calls were made whose results stand
+        right before the last words. Empty where there is none."""
+        before = self.wanted.messages[:-1]
+        if before and before[-1].role == "tool" and (call := results.get(before[-1].tool_call_id or "")):
+            return call.chat
+        if not before or self.wanted.messages[-1].role == "tool":
+            return ""
+        known = await self.site.host.kv.get(self._folder + digest(self._said[:-1]))
+        return str(known.value["chat"]) if known is not None else ""
+
+    def _parts(self, known: bool) -> list[Part]:
+        """The last message, behind what was said before where that is not *known* here."""
+        *before, last = self.wanted.messages
+        if last.role == "tool":
+            before, last = self.wanted.messages, Said("user", GO_ON)
+        rules = [each for each in before if each.role in ("system", "developer")]
+        talk = [told(each) for each in before if each not in rules]
+        found = [f"Instructions of the program: {words(each)}" for each in rules]
+        found += [f"Earlier in this talk:\n{chr(10).join(talk)}"] if talk else []
+        return [*([] if known else map(Text, found)), Text(words(last))]
+
+    async def _sent(self, this: str) -> str:
+        """The key under which the program sent *this* request a moment ago; empty where it did not."""
+        found = (await self.site.boxes.newest(self.visitor.person, RECENT)).letters
+        sent = [each.key for each in found if each.kind == "said" and each.at > time.time() - AGAIN]
+        return next((key for key in reversed(sent) if key.startswith(f"{this}-")), "")
+
+    async def keep(self, answer: str, calls: Sequence[Waiting] = ()) -> None:
         """Remembers where the talk stands, so that the next request goes on there."""
-        key = self._folder + digest([*self._said, ("assistant", answer)])
+        said = ("calls", *[each.id for each in calls]) if calls else ("assistant", answer)
+        key = self._folder + digest([*self._said, said])
         person, value = self.visitor.person, {"chat": self.chat, "at": time.time()}
         await self.site.host.kv.put(Entry(key, value, person))
         found = await self.site.host.kv.list(self._folder, person)
@@ -131,7 +160,7 @@ class Talk:
     async def answer(self) -> str:
         """All that was answered."""
         letters = await self.site.boxes.answers(self.visitor.person, self.id, self.key, self.chat)
-        return "\n\n".join(filter(None, ("\n".join(_shown(part) for part in each.parts) for each in letters)))
+        return "\n\n".join(filter(None, ("\n".join(shown(part) for part in each.parts) for each in letters)))
 
     @property
     def calls_program(self) -> bool:
@@ -139,33 +168,42 @@ class Talk:
         return bool(self._tools or self._results)
 
     async def calls(self) -> list[Waiting]:
-        """The calls that wait for the program now, all of those that come together; they are told of now."""
-        person = self.visitor.person
-        if not self.calls_program or not await self._functions.open(person, self.chat):
+        """The calls that wait for the program now, all of those that come together; they are told of now. The store is
+        asked where there is news of calls, and once in a while."""
+        person, functions, now = self.visitor.person, self.site.functions, time.monotonic()
+        if not self.calls_program or not (self._news.is_set() or now >= self._looked + LOOK):
+            return []
+        self._news.clear()
+        self._looked = now
+        if not await functions.open(person, self.chat):
             return []
         await anyio.sleep(SETTLE)
-        found = await self._functions.open(person, self.chat)
-        await self._functions.told(person, found, self.id, self.key)
-        return found
+        most = 1 if self.wanted.parallel_tool_calls is False else MOST
+        return await functions.tell(person, self.chat, self, self.id, self.key, most)
+
+    @contextmanager
+    def ended(self) -> Iterator[asyncio.Future[None]]:
+        """What is done when the work for the message has ended; whoever waits is told. One step of the loop later it is
+        known whether it has already."""
+        found = asyncio.ensure_future(self.site.inbox.finished(self.id))
+        found.add_done_callback(lambda _: self.live.ring())
+        try:
+            with listening(self.visitor.person, self.live.ring) as self._news:
+                yield found
+        finally:
+            found.cancel()
 
     async def next(self) -> list[Waiting]:
-        """Waits until the work has ended, or the program is called; gives the calls."""
-        ended = asyncio.ensure_future(self.site.inbox.finished(self.id))
-        try:
-            with listening(self.visitor.person) as news:
-                ended.add_done_callback(lambda _: news.set())
-                while not ended.done():
-                    if calls := await self.calls():
-                        return calls
-                    with anyio.move_on_after(LOOK if self.calls_program else None):
-                        await news.wait()
-                    news.clear()
-            return []
-        finally:
-            ended.cancel()
-
-
-def _shown(part: Any) -> str:
-    if choices := getattr(part, "choices", ()):
-        return f"{part.question}\n{part.details}\n({' / '.join(choices)})"
-    return str(getattr(part, "text", "") or getattr(part, "caption", ""))
+        """Waits until the work has ended, or the program is called; gives the calls. `NotReady` where the server ends
+        before that."""
+        with self.ended() as ended:
+            await asyncio.sleep(0)
+            while not ended.done():
+                if self.live.left:
+                    raise NotReady("the server let go of this request", hint="send it again")
+                if calls := await self.calls():
+                    return calls
+                self.live.frames.clear()
+                with anyio.move_on_after(LOOK if self.calls_program else None):
+                    await self.live.next()
+        return []
