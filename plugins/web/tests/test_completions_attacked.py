@@ -44,9 +44,6 @@ def told(text: str) -> dict[str, str]:
     return {"role": "assistant", "content": text}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="completions.Talk._folder is one for all devices of a person: make it one a device"
-)
 async def test_two_programs_that_began_alike_do_not_hear_each_other(place: Whole) -> None:
     one, two = [await client(place, await place.doors.key("local", name, ("chat",))) for name in ("one", "two")]
     async with one, two:
@@ -57,10 +54,6 @@ async def test_two_programs_that_began_alike_do_not_hear_each_other(place: Whole
         assert "4711" not in await asked(two, [*said, user("what do you know?")])
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="completions.Talk.message goes on where the chat has gone on already: remember its last digest and compare",
-)
 async def test_a_talk_that_is_taken_up_at_an_earlier_point_does_not_know_what_came_after(place: Whole) -> None:
     async with await client(place) as ai:
         said: list[Any] = [user("hi")]
@@ -97,10 +90,6 @@ async def test_requests_of_one_talk_at_once_are_answered_each(place: Whole) -> N
             assert text.endswith(f"word {number}")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="completions.Talk._handed_over gives tool and assistant the label of the user: join from_outside",
-)
 @pytest.mark.parametrize("role", ["tool", "assistant"])
 async def test_what_others_wrote_is_not_the_word_of_the_user(tmp_path: Path, role: str) -> None:
     from gitu_core.testing import FunctionModel, call
@@ -197,3 +186,13 @@ async def test_the_list_of_models_tells_what_is_wrong_as_its_programs_expect(pla
         with pytest.raises(openai.AuthenticationError) as error:
             await stranger.models.list()
         assert error.value.type == "invalid_request_error"
+
+
+async def test_a_request_that_comes_again_does_not_open_an_earlier_point(place: Whole) -> None:
+    async with await client(place) as ai:
+        first = {"extra_headers": {"idempotency-key": "one"}}
+        said: list[Any] = [user("hi")]
+        said += [told(await asked(ai, said, **first))]
+        await asked(ai, [*said, user("the wrong branch")])
+        assert await asked(ai, said[:1], **first) == said[1]["content"]
+        assert "wrong branch" not in await asked(ai, [*said, user("the right one")])

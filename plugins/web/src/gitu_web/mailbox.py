@@ -251,15 +251,18 @@ class Mailboxes:
         for number, letter in box.recent:
             if number <= start and letter.chat == chat and any(isinstance(part, Ask) for part in letter.parts):
                 causes.add(letter.cause)
-        for _, letter in await self._from(box, person, start, self._kept):
+        # What others said meanwhile and waits to be accepted does not hold up the answer.
+        for number, letter in await self._from(box, person, start, self._kept, box.last):
+            if number in box.pending:
+                continue
             if letter.chat == chat and letter.kind == "said":
                 causes = {cause}  # what is answered from here on, is said to that
             elif letter.cause in causes:
                 found.append(letter)
         return found
 
-    async def _from(self, box: Box, person: str, start: int, limit: int) -> list[tuple[int, Letter]]:
-        end = box.end
+    async def _from(self, box: Box, person: str, start: int, limit: int, end: int = -1) -> list[tuple[int, Letter]]:
+        end = box.end if end < 0 else end
         if start >= end:
             return []
         if box.recent and box.recent[0][0] <= max(start + 1, box.low):

@@ -28,7 +28,7 @@ from gitu_web.visitor import Visitor
 from gitu_web.wanted import Said, Wanted, digest, mark, shown, told, words
 
 KEPT, LONGEST = 500, 1_000
-"""Of how many chats of a person it is remembered where they stand, and messages of a request."""
+"""Of how many chats of a device it is remembered where they stand, and messages of a request."""
 
 SETTLE = 0.05
 """Seconds that calls of functions may come after each other to be told of together."""
@@ -56,7 +56,8 @@ class Talk:
             raise InputError(f"there are more than {MOST} tools", hint="send fewer", field="tools")
         tools = [] if wanted.tool_choice == "none" else wanted.tools or []
         self._tools = tuple(spec_of(each, visitor.device) for each in tools)
-        self._folder = f"completions/{quote(visitor.person, safe='')}/"
+        # One a device: programs that began alike do not hear each other.
+        self._folder = f"completions/{quote(visitor.person, safe='')}/{quote(visitor.device, safe='')}/"
         self.chat = self.id = self.key = ""
         self._asks: Any = None
         self._news, self._looked = asyncio.Event(), -LOOK
@@ -97,9 +98,10 @@ class Talk:
         """Says the last message in the chat that it goes on with. What the program was asked there and did not tell by
         now, it never will; that is noted before anything new can come of the message."""
         person, functions = self.visitor.person, self.site.functions
-        chat = await self._known(results)
-        parts, this = self._parts(bool(chat)), digest([(self.visitor.device,), *self._said])
+        this = digest([(self.visitor.device,), *self._said])
         key = key or (again and await self._sent(this)) or f"{this}-{new_id()}"
+        chat = await self._known(results, key)
+        parts = self._parts(bool(chat))
         self.chat, self.key = chat or f"api-{digest([('key', key)])[:24]}", key
         message = message_of(self.visitor, key, parts, self.chat)
         self._wait()
@@ -111,22 +113,25 @@ class Talk:
         message = msgspec.structs.replace(message, tools=self._tools, label=label)
         self.id = (await take(self.site, self.visitor, message)).id
         await functions.leave(person, left if command else [])
+        if chat and not results:
+            await self._stand(self._said[:-1], key)
 
     @property
     def _own(self) -> bool:
         """True if the user and the program said everything, and no model or tool did."""
         return not any(each.role in ("assistant", "tool", "function") for each in self.wanted.messages)
 
-    async def _known(self, results: dict[str, Waiting]) -> str:
+    async def _known(self, results: dict[str, Waiting], key: str) -> str:
         """The chat that the request goes on with: where all before was said, or the calls were made whose results stand
-        right before the last words. Empty where there is none."""
+        right before the last words. Empty where there is none, or another request went on from there already: who takes
+        a talk up at an earlier point does not know what came after it."""
         before = self.wanted.messages[:-1]
         if before and before[-1].role == "tool" and (call := results.get(before[-1].tool_call_id or "")):
             return call.chat
         if not before or self.wanted.messages[-1].role == "tool":
             return ""
         known = await self.site.host.kv.get(self._folder + digest(self._said[:-1]))
-        return str(known.value["chat"]) if known is not None else ""
+        return str(known.value["chat"]) if known is not None and known.value.get("by", key) == key else ""
 
     def _parts(self, known: bool) -> list[Part]:
         """The last message, behind what was said before where that is not *known* here."""
@@ -148,14 +153,21 @@ class Talk:
     async def keep(self, answer: str, calls: Sequence[Waiting] = ()) -> None:
         """Remembers where the talk stands, so that the next request goes on there."""
         said = ("calls", *[each.id for each in calls]) if calls else ("assistant", answer)
-        key = self._folder + digest([*self._said, said])
-        person, value = self.visitor.person, {"chat": self.chat, "at": time.time()}
-        await self.site.host.kv.put(Entry(key, value, person))
+        await self._stand([*self._said, said])
+        person = self.visitor.person
         found = await self.site.host.kv.list(self._folder, person)
         if len(found) > KEPT:
             oldest = sorted(found, key=lambda each: float(each.value["at"]))
             for each in oldest[: len(found) - KEPT]:
                 await self.site.host.kv.delete(each.key)
+
+    async def _stand(self, said: Sequence[tuple[str, ...]], by: str = "") -> None:
+        """Notes that the chat stands, or stood, where all of that was said; the request *by* that key went on there."""
+        kv, name = self.site.host.kv, self._folder + digest(said)
+        known = await kv.get(name)
+        if by or known is None or known.value["chat"] != self.chat:  # else it is known, and who went on there as well
+            value = {"chat": self.chat, "at": time.time(), **({"by": by} if by else {})}
+            await kv.put(Entry(name, value, self.visitor.person))
 
     async def answer(self) -> str:
         """All that was answered."""
