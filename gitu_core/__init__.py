@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from gitu_core.model.spec import ToolSpec
     from gitu_core.model.tooling import ToolCall, ToolResult
     from gitu_core.model.turn import AnswerDelta, Reply, ToolFinished, ToolStarted, TurnEvent, TurnFinished
+    from gitu_core.schemas import Schema
     from gitu_core.sync import SyncGitu
     from gitu_core.tools import Role, ToolContext, tool
 
 __all__ = [
     "Account", "Answer", "AnswerDelta", "Ask", "BlobRef", "Claim", "Conversation", "Delivery", "Gitu", "GituError",
-    "Host", "Label", "Limits", "Location", "Media", "Message", "Outgoing", "Profile", "Reply", "Role", "SyncGitu",
-    "Text", "Tool", "ToolCall", "ToolContext", "ToolError", "ToolFinished", "ToolResult", "ToolSpec", "ToolStarted",
-    "TurnEvent", "TurnFinished", "Usage", "hook", "tool",
+    "Host", "Label", "Limits", "Location", "Media", "Message", "Outgoing", "Profile", "Reply", "Role", "Schema",
+    "SyncGitu", "Text", "Tool", "ToolCall", "ToolContext", "ToolError", "ToolFinished", "ToolResult", "ToolSpec",
+    "ToolStarted", "TurnEvent", "TurnFinished", "Usage", "hook", "tool",
 ]  # fmt: skip
 __all__ += ["__version__"]
 
@@ -40,6 +41,7 @@ _HOMES = {
     "hookspecs": "hook",
     "model": "Account Answer AnswerDelta Ask BlobRef Claim Conversation Delivery Label Location Media Message Outgoing"
     " Reply Text ToolCall ToolFinished ToolResult ToolSpec ToolStarted TurnEvent TurnFinished Usage",
+    "schemas": "Schema",
     "sync": "SyncGitu",
     "tools": "Role ToolContext tool",
 }

@@ -361,10 +361,9 @@ def _typed(text: str, kind: object) -> Any:
 def _check(values: dict[str, Any], manifest: Manifest) -> None:
     if not values and not manifest.config.get("required"):
         return  # nothing to check, and jsonschema is slow to import
-    from jsonschema import Draft202012Validator
-    from referencing import Registry
+    from gitu_core.schemas import Schema
 
-    for error in Draft202012Validator(manifest.config, registry=Registry()).iter_errors(values):
+    for error in Schema(manifest.config, f"plugins.{manifest.id}", configuration=True).problems(values):
         path = ".".join(str(part) for part in error.absolute_path)
         field, what = f"plugins.{manifest.id}.{path}".rstrip("."), error.message
         top = manifest.config.get("properties", {}).get(path.partition(".")[0], {})

@@ -27,6 +27,7 @@ ROOT_NAMES = [
     "Profile",
     "Reply",
     "Role",
+    "Schema",
     "SyncGitu",
     "Text",
     "Tool",

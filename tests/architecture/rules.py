@@ -13,7 +13,7 @@ from tests.architecture.imports import Import, imports_of
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("model",),
-    ("contracts", "telemetry", "clock", "blocking", "isolation", "failpoints", "locks", "secrecy"),
+    ("contracts", "telemetry", "clock", "blocking", "isolation", "failpoints", "locks", "secrecy", "schemas"),
     ("hookspecs",),
     ("manifest",),
     ("tools",),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+import subprocess
+import sys
 import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
@@ -85,6 +87,20 @@ def test_what_is_wrong_is_told_at_its_field(typed: dict[str, str], field: str, w
     errors = fields.read(SCHEMA, typed)[1]
     assert list(errors) == [field]
     assert words in errors[field]
+
+
+def test_a_form_that_would_be_checked_for_ever_is_an_error() -> None:
+    """In a process of its own, which can be ended where it hangs."""
+    code = (
+        "from gitu_web.console import fields\n"
+        "defs = {f'a{n}': {'anyOf': [{'$ref': f'#/$defs/a{n + 1}'}] * 2} for n in range(40)}\n"
+        "defs |= {'a40': {'type': 'null'}}\n"
+        "for rule in ({'pattern': '^(a+)+$'}, {'$ref': '#/$defs/a0'}):\n"
+        "    schema = {'type': 'object', '$defs': defs, 'properties': {'a': {'type': 'string', **rule}}}\n"
+        "    print([*fields.read(schema, {'a': 'a' * 40 + '!'})[1]])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout.split() == ["['a']", "['']"], done.stderr
 
 
 def test_a_schema_that_is_none_or_points_elsewhere_is_an_error_and_no_request() -> None:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from jsonschema import Draft202012Validator, SchemaError
 
+from gitu_core import Schema
 from gitu_core.contracts import ToolSpec
+from gitu_core.errors import ConfigError, ToolInputError
 from gitu_marketplace.agent.agreed import Agreed, Pinned, tool_spec
 from gitu_marketplace.agent.link import LARGEST
 from gitu_marketplace.text import clean, plain
@@ -21,7 +22,7 @@ MOST, MOST_BYTES, MOST_PARTS, DEEPEST, LONGEST = 256, 512 << 10, 2_000, 16, 1_02
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _CHECKS = ("pattern", "patternProperties", "format", "propertyNames", "$id", "$schema", "$anchor",
            "$dynamicAnchor", "$dynamicRef", "$recursiveRef", "$ref", "$defs", "definitions")  # fmt: skip
-"""What is left to the server to check: a pattern can take for ever, and an identifier changes what a link means."""
+"""What is left to the server to check: patterns are of its dialect, and an identifier changes what a link means."""
 
 
 class _Told(msgspec.Struct):
@@ -72,8 +73,8 @@ def _spec(agreed: Agreed, server: str, told: _Told) -> ToolSpec:
     description = clean(told.description, LONGEST) or f"{clean(told.name)} of the server {server}"
     schema = _Loose(told.schema).copied(told.schema)
     try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
+        Schema(schema, "the tool")
+    except (ConfigError, ToolInputError) as error:
         raise ValueError(f"its schema is none: {error.message}") from error
     shown = msgspec.json.encode(schema).decode()
     if len(shown) > LARGEST or not plain(shown):  # models read all of it, and the operator is to see what they read

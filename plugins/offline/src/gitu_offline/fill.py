@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gitu_core.errors import ConfigError, ToolInputError
 from gitu_offline import phrases, shapes
 from gitu_offline.phrases import Token
 from gitu_offline.words import STOP, cut, stem, words
@@ -320,11 +321,15 @@ def _string(name: str, schema: Mapping[str, Any], text: Text) -> Any:
 
 
 def _by_pattern(pattern: str, words: str) -> str:
+    """The first word that a pattern fits as a whole. A plugin wrote it, and with `re` it might take for ever."""
+    from gitu_core import Schema
+
     try:
-        found = re.search(rf"(?<!\w)(?:{pattern.strip('^$')})(?!\w)", words)
-    except re.error:
+        whole = Schema({"pattern": f"^(?:{pattern.strip('^$')})$"})
+        pieces = [*re.findall(r"\w+(?:[^\w\s]+\w+)*", words), *re.findall(r"\w+", words)][:500]
+        return next((each for each in pieces if next(whole.problems(each), None) is None), "")
+    except (ConfigError, ToolInputError):
         return ""
-    return found[0] if found else ""
 
 
 def _shaped(kind: str, text: Text, about: list[str]) -> str:

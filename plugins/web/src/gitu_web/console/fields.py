@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gitu_core.errors import ConfigError
 from gitu_web.console.texts import say
 
 LISTED = 200
@@ -128,22 +129,12 @@ def _json(text: str) -> Any:
 
 
 def _checked(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, str]:
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
+    from gitu_core import Schema
 
     try:
-        found = list(Draft202012Validator(dict(schema), registry=Registry()).iter_errors(dict(values)))
-    except (
-        SchemaError,
-        Unresolvable,
-        TypeError,
-        ValueError,
-        LookupError,
-        RecursionError,
-    ) as error:  # the schema itself is none
-        return {"": say("form.schema", error=type(error).__name__)}
+        found = list(Schema(dict(schema), configuration=True).problems(dict(values)))
+    except ConfigError as error:  # the schema itself is none, or what was typed is too much for it
+        return {"": say("form.schema", error=error.message[:300])}
     errors: dict[str, str] = {}
     for each in found:
         if each.validator == "required":
@@ -152,6 +143,8 @@ def _checked(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
                     errors.setdefault(str(name), say("form.needed"))
         else:
             name, rule = str(each.absolute_path[0]) if each.absolute_path else "", LIMITS.get(each.validator)
+            if name in errors:
+                continue  # one is enough, and there may be thousands
             words = say(rule, limit=each.validator_value) if rule else each.message
             if not name or '"writeOnly": true' in json.dumps(schema["properties"].get(name), default=str):
                 words = words.replace(repr(each.instance), "this")  # a secret that was typed is not shown
