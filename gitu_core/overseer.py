@@ -36,12 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("gitu.admin")
 log.addFilter(DISCREET)
 
-LONGEST = 366
-"""Days that `usage` looks back at most."""
-
-TOKENS = 10_000_000
-"""More tokens than a page of history has."""
-
+LONGEST = 366  # days that `usage` looks back at most
+TOKENS = 10_000_000  # more than a page of history has
 DAY = 86_400.0
 
 

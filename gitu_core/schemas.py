@@ -23,8 +23,8 @@ from referencing import Registry
 
 from gitu_core.errors import ConfigError, ToolInputError
 
+# What one check may take: time of the processor, and letters of messages, of which each step counts as a hundred.
 _SECONDS, _MOST, _STEP = 0.8, 10_000_000, 100
-"""What one check may take: time of the processor, and letters of messages, of which each step counts as a hundred."""
 _STATES = 50_000  # that a pattern may have: the engine needs memory for each, and time for each and every letter
 _work = local()
 
@@ -89,9 +89,8 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
 
 def _pattern_properties(validator: Any, patterns: Any, instance: Any, schema: Any) -> Iterator[Any]:
     for pattern, part in patterns.items() if isinstance(instance, dict) else ():
-        yield from _ALL["properties"](
-            validator, {name: part for name in instance if _found(pattern, name)}, instance, {}
-        )
+        named = {name: part for name in instance if _found(pattern, name)}
+        yield from _ALL["properties"](validator, named, instance, {})
 
 
 def _additional(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
@@ -172,8 +171,8 @@ def _states(pattern: str) -> int:
     return size * times
 
 
+# Stands where `jsonschema` asks about formats, so that patterns are read with the schema that holds them.
 _PATTERNS = SimpleNamespace(check=lambda text, kind: kind == "regex" and isinstance(text, str) and _matcher(text))
-"""Stands where `jsonschema` asks about formats, so that patterns are read with the schema that holds them."""
 _ENGINE: Any = {"type": "str", "regex_engine": "rust-regex"}
 _EACH = {True: {"additionalProperties", "unevaluatedProperties"}, False: {"items", "contains", "unevaluatedItems"}}
 _ALL: dict[str, Any] = {**Draft202012Validator.VALIDATORS}

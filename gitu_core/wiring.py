@@ -66,9 +66,8 @@ UNANSWERED = 86_400.0
 key, sent again, takes it up."""
 
 
+# What a model is asked that is tried, how much it may say to that (some think before they speak), in how many seconds.
 QUESTION, TOKENS, PATIENCE = "Answer with one word: yes.", 64, 30.0
-"""What a model is asked that is tried, how much it may say to that (some think before they speak), and in how many
-seconds."""
 
 
 class House:

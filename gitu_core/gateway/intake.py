@@ -16,14 +16,13 @@ MAX_TEXT = 1_000_000
 
 MAX_PARTS = 100
 
+# Tools that a message may bring, and their size, in bytes of JSON.
 MAX_TOOLS, MAX_TOOLS_SIZE = 128, 256 << 10
-"""Tools that a message may bring, and their size, in bytes of JSON."""
 
 MAX_DEPTH = 64
 """How deep their schemas may be nested: whoever reads them later has less room than whoever read the message."""
 
-TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
-"""What every provider of models takes as the name of a tool."""
+TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch  # what every provider of models takes
 
 
 def normalise(message: Message) -> Message:

@@ -23,12 +23,8 @@ CLOSED = "This question is closed: it was answered, nobody answered it in time, 
 FORGEABLE = "Messages from here could be forged, so that this does not count. Answer from another account of yours, \
 where /questions shows what I asked."
 
-LONGEST = 24
-"""Characters of a message that may be a bare choice; what is longer is for the assistant."""
-
-
-MOST_SHOWN = 1_000
-"""In how many conversations it is remembered which question of another one was shown there last."""
+LONGEST = 24  # characters of a message that may be a bare choice; what is longer is for the assistant
+MOST_SHOWN = 1_000  # conversations of which it is remembered which question of another one was shown there last
 
 
 class Questions:

@@ -13,8 +13,7 @@ from gitu_core.runtime.fold import TurnState
 from gitu_core.runtime.toolbox import DELEGATE
 from gitu_core.runtime.turn import Turn
 
-MOST = 1_000
-"""People whose grants are kept in order."""
+MOST = 1_000  # people whose grants are kept in order
 
 LookUp = Callable[[Turn, ToolSpec], Awaitable[None]]
 """Reads with a tool that needs no arguments, for a decision; the model does not see what it gives."""
