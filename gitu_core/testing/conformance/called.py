@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gitu_core.model import CallInfo, from_outside, user
+from gitu_core.model import CallInfo, Conversation, from_outside, user
 from gitu_core.testing.conformance.base import of
 
 _numbers = itertools.count(1)
@@ -22,9 +22,9 @@ def serial() -> int:
 class Call:
     """A running call; it keeps what the tool says of its progress."""
 
-    def __init__(self, key: str, person: str) -> None:
-        who = user(person)
-        self.info = CallInfo(f"call-{serial()}", key, principal=who, label=from_outside("kit"))
+    def __init__(self, key: str, person: str, where: Conversation | None = None) -> None:
+        label = from_outside("kit")
+        self.info = CallInfo(f"call-{serial()}", key, principal=user(person), label=label, conversation=where)
         self.deps: Any = None
         self.said: list[str] = []
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gitu_core.contracts import Tool
 from gitu_core.errors import GituError
-from gitu_core.model import ToolCall, ToolResult
+from gitu_core.model import Conversation, ToolCall, ToolResult
 from gitu_core.testing.borders import Across
 from gitu_core.testing.conformance.base import _KIT, PATIENCE, Laws, needs, of
 from gitu_core.testing.conformance.called import Call, covers, leaves, new_key, serial, state
@@ -35,12 +35,15 @@ class ToolLaws(Laws):
         state() -> Any       be looked at: any value that is another one when something was changed
         plant(text)          hold *text*, written by somebody else, so that the next call gives it back
 
+    `conversation`, optional, is where its calls come from: for a tool that carries out what messages bring.
+
     With `crash`, the arguments of `crash_test` (``{"tools": "package:function", "model": "package:function"}``),
     processes die under it too.
     """
 
     protocol: Any = Tool
     person = "ana"
+    conversation: Conversation | None = None
     crash: ClassVar[Mapping[str, Any]] = {}
 
     @pytest.fixture
@@ -65,14 +68,14 @@ class ToolLaws(Laws):
     async def called(self, subject: Any, number: int, key: str, arguments: dict[str, Any] | None = None) -> ToolResult:
         """Calls it as the host does."""
         given = self.arguments(subject.spec, number) if arguments is None else arguments
-        result = await subject.run(ToolCall(key, subject.spec.name, given), Call(key, self.person))
+        result = await subject.run(ToolCall(key, subject.spec.name, given), Call(key, self.person, self.conversation))
         assert isinstance(result, ToolResult), f"run gave a {type(result).__name__}"
         return result
 
     async def verified(self, subject: Any, number: int, key: str) -> ToolResult:
         """Asks what became of a call."""
         call = ToolCall(key, subject.spec.name, self.arguments(subject.spec, number))
-        result = await subject.verify(call, Call(key, self.person))
+        result = await subject.verify(call, Call(key, self.person, self.conversation))
         assert isinstance(result, ToolResult), f"verify gave a {type(result).__name__}"
         return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, cast
@@ -10,12 +11,13 @@ import anyio
 import httpx
 import pytest
 
-from gitu_core.contracts import Ask, Conversation, Host
+from gitu_core.contracts import Ask, Conversation, Entry, Host
 from gitu_core.errors import NotReady
 from gitu_core.testing import crash_test
-from gitu_core.testing.conformance import AdapterLaws
+from gitu_core.testing.conformance import AdapterLaws, ToolLaws
 from gitu_web.adapter import WebAdapter
 from gitu_web.app import make_app
+from gitu_web.functions import Carrier, Functions
 from gitu_web.settings import Settings
 from gitu_web.site import Site
 
@@ -126,6 +128,56 @@ class TestLaws(AdapterLaws):
     def conversation(self) -> Conversation:
         """Ana's main chat."""
         return Conversation("web", "ana")
+
+
+class Program:
+    """Ana's program: it carries out every call of its functions, and says so, from the first one on."""
+
+    def __init__(self, host: HostHere) -> None:
+        self._functions, self._words = Functions(cast(Any, host.kv)), ""
+        self._put, host.kv.put = host.kv.put, self._called  # type: ignore[method-assign]
+        self._working: asyncio.Task[None] | None = None
+        self.did: list[str] = []
+
+    async def _called(self, entry: Entry) -> None:
+        await self._put(entry)
+        self._working = self._working or asyncio.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            for each in await self._functions.open("ana"):
+                self.did.append(each.id)
+                await self._functions.done("ana", "phone", {each.id: f"did {each.id} {self._words}"})
+            await asyncio.sleep(0.002)
+
+    def state(self) -> list[str]:
+        """What it did."""
+        return self.did
+
+    def plant(self, text: str) -> None:
+        """It found something that others wrote."""
+        self._words = text
+
+
+class TestCarrier(ToolLaws):
+    """What carries out the functions of programs; beside a program that does what it is told."""
+
+    conversation = Conversation("web", "ana")
+
+    @pytest.fixture
+    def host(self) -> HostHere:
+        """What it runs in."""
+        return HostHere()
+
+    @pytest.fixture
+    def tool(self, host: HostHere) -> Carrier:
+        """The carrier."""
+        return Carrier(cast(Host, host))
+
+    @pytest.fixture(autouse=True)
+    def remote(self, host: HostHere) -> Program:
+        """The program; it works in every test."""
+        return Program(host)
 
 
 @pytest.mark.slow

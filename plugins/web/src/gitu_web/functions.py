@@ -17,7 +17,19 @@ from urllib.parse import quote
 import anyio
 import msgspec
 
-from gitu_core.contracts import Context, Effect, Entry, Host, Kv, ToolCall, ToolResult, ToolSpec, from_outside, outside
+from gitu_core.contracts import (
+    Context,
+    Effect,
+    Entry,
+    ErrorInfo,
+    Host,
+    Kv,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+    from_outside,
+    outside,
+)
 from gitu_core.errors import InputError, ToolError, Unknown
 from gitu_web.visitor import CHANNEL
 
@@ -208,7 +220,8 @@ class Carrier:
         """The same, for a call that a crash cut off. One that no program can have heard of was not made."""
         where = context.info.conversation
         if where is None or await self._kv.get(_folder(where.id) + call.id) is None:
-            raise ToolError(f"{call.tool} was never handed over", hint="call it again")
+            never = ErrorInfo("tool", f"{call.tool} was never handed over", "call it again")
+            return ToolResult("error", error=never)
         return await self._result(where.id, call.id)
 
     async def _result(self, person: str, id: str) -> ToolResult:
