@@ -115,8 +115,8 @@ def _whole(text: str) -> float:
     return int(float(text)) if float(text).is_integer() else float(text)
 
 
-def _unevaluated(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-    found = dict(enumerate(instance)) if isinstance(instance, list) else instance if isinstance(instance, dict) else {}
+def _unevaluated(kind: type, validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    found: Any = {} if not isinstance(instance, kind) else instance if kind is dict else dict(enumerate(instance))
     for name in found.keys() - (_seen(validator, instance, found, schema) if found else ()):
         if not _fits(validator, value, found[name]):
             yield ValidationError(f"{name!r} is not evaluated by the schema, and not allowed")
@@ -177,7 +177,8 @@ _ENGINE: Any = {"type": "str", "regex_engine": "rust-regex"}
 _EACH = {True: {"additionalProperties", "unevaluatedProperties"}, False: {"items", "contains", "unevaluatedItems"}}
 _ALL: dict[str, Any] = {**Draft202012Validator.VALIDATORS}
 _OWN = {"pattern": _pattern, "patternProperties": _pattern_properties, "additionalProperties": _additional,
-        "uniqueItems": _unique, "unevaluatedItems": _unevaluated, "unevaluatedProperties": _unevaluated}  # fmt: skip
+        "uniqueItems": _unique, "unevaluatedItems": partial(_unevaluated, list),
+        "unevaluatedProperties": partial(_unevaluated, dict)}  # fmt: skip
 _extend: Any = validators.extend
 _Validator = _extend(Draft202012Validator, {key: partial(_heard, each) for key, each in (_ALL | _OWN).items()})
 _further, _Validator.evolve, _Validator.descend = _Validator.descend, _evolve, _descend

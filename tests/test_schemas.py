@@ -128,6 +128,17 @@ def test_patterns_that_people_write_are_taken(pattern: str) -> None:
         assert (next(checks.problems(text), None) is None) == bool(re.search(pattern, text)), text
 
 
+@pytest.mark.parametrize(
+    ("rule", "value", "fits"),
+    [
+        ("unevaluatedItems", {"a": 1}, True), ("unevaluatedProperties", [1], True), ("unevaluatedItems", [1], False),
+        ("unevaluatedProperties", {"a": 1}, False), ("unevaluatedItems", "a", True),
+    ],
+)  # fmt: skip
+def test_what_is_not_evaluated_is_of_the_kind_that_is_meant(rule: str, value: Any, fits: bool) -> None:
+    assert (next(Schema({rule: False}).problems(value), None) is None) == fits
+
+
 words = st.sampled_from(["a", "b", "ab", "ba1", "é", ""])
 plain = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([0.0, 1.0, 1.5]) | words
 values = st.recursive(plain, lambda each: st.lists(each, max_size=4) | st.dictionaries(words, each, max_size=4))

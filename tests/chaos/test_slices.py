@@ -25,9 +25,9 @@ def ran(part: Any, *only: str, kills: int = 10) -> Sequence[Any]:
     [
         (("effect", "verifiable", "sqlite", "call.result"), 5),
         (("own", "blind", "postgresql", "outbox.before"), 4),
-        (("budget", "verifiable", "postgresql", "/ model.after"), 2),
-        (("timer", "idempotent", "sqlite", "timer.fired"), 2),
-        (("grow", "verifiable", "sqlite", "/ live.shown"), 5),
+        pytest.param(("budget", "verifiable", "postgresql", "/ model.after"), 2, marks=pytest.mark.slow),
+        pytest.param(("timer", "idempotent", "sqlite", "timer.fired"), 2, marks=pytest.mark.slow),
+        pytest.param(("grow", "verifiable", "sqlite", "/ live.shown"), 5, marks=pytest.mark.slow),
         (("then", "idempotent", "postgresql", "turn.begun"), 2),
     ],
 )
@@ -69,6 +69,7 @@ def test_a_slice_of_what_goes_wrong_with_disks_and_clocks(name: str) -> None:
     assert result.broken == []
 
 
+@pytest.mark.slow
 def test_a_slice_of_the_random_kills() -> None:
     (result,) = ran(random_kills, "sqlite", "verifiable", kills=60)
     assert result.broken == []

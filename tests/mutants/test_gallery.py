@@ -14,11 +14,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
+LONG = ("adapter", "dispatcher")
+"""Those that take a quarter of a minute each."""
+
 AT_LEAST = {"adapter": 20, "dispatcher": 10, "tool action": 14, "memory provider router embedder": 32}
 """How many wrong plugins there are of some seams, which are tried in one process."""
 
 
-@pytest.mark.parametrize("seams", AT_LEAST)
+@pytest.mark.parametrize(
+    "seams", [pytest.param(each, marks=[pytest.mark.slow] if each in LONG else []) for each in AT_LEAST]
+)
 def test_every_wrong_plugin_is_caught_by_the_law_that_it_breaks(seams: str) -> None:
     command = [sys.executable, "-m", "tests.mutants", "--json", "--quick", *seams.split()]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)

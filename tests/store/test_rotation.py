@@ -176,6 +176,7 @@ async def test_people_get_new_keys_and_everything_is_sealed_anew(opened: Callabl
     await whole(await opened())
 
 
+@pytest.mark.slow
 async def test_what_others_write_meanwhile_is_kept(opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_BATCH", 3)
     store, other = await opened(), await opened()

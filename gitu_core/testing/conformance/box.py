@@ -51,6 +51,10 @@ class Box:
         """True if so many messages were accepted."""
         return len(self.messages) >= count
 
+    def keyed(self, count: int) -> bool:
+        """True if messages with so many keys were accepted; the same one may have been handed over again."""
+        return len({each.key for each in self.messages}) >= count
+
     def twice(self, text: str) -> bool:
         """True if a message that says *text* was accepted a second time."""
         return len(self.of(text)) == 2

@@ -134,7 +134,7 @@ class ReceivingLaws(Laws):
             async with self.receiving(subject, box) as tasks:
                 for number in range(3):
                     tasks.start_soon(_say, remote, "the same words", f"lap {lap} message {number}")
-                    await until(partial(box.has, 3 * lap + number + 1), "the message was accepted")
+                    await until(partial(box.keyed, 3 * lap + number + 1), "it was accepted, with a key of its own")
         assert len({each.key for each in box.messages}) == 6, "two messages share a key"
         for each in box.messages:
             check_name(each.key, "the key")
