@@ -115,8 +115,8 @@ def _whole(text: str) -> float:
     return int(float(text)) if float(text).is_integer() else float(text)
 
 
-def _unevaluated(kind: type, validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-    found: Any = {} if not isinstance(instance, kind) else instance if kind is dict else dict(enumerate(instance))
+def _unevaluated(kind: Any, validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    found = {} if not isinstance(instance, kind) else instance if kind is dict else dict(enumerate(instance))
     for name in found.keys() - (_seen(validator, instance, found, schema) if found else ()):
         if not _fits(validator, value, found[name]):
             yield ValidationError(f"{name!r} is not evaluated by the schema, and not allowed")
