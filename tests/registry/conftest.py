@@ -27,7 +27,7 @@ def {name}() -> str:
 
 
 class Site:
-    """A folder that distributions are installed into. Modules imported from it are forgotten afterwards."""
+    """A folder that distributions are installed into."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -84,12 +84,9 @@ def anyio_backend() -> str:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """An empty folder of installed distributions."""
-    modules, path = set(sys.modules), list(sys.path)
+    path = list(sys.path)
     yield Site(tmp_path / "site")
     sys.path[:] = path
-    for name in set(sys.modules) - modules:
-        if name.startswith("x_"):
-            del sys.modules[name]
 
 
 @pytest.fixture
