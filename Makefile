@@ -25,10 +25,10 @@ run: setup-run ## chat in the terminal; with a pipe: one message a line in, answ
 	@$(PYTHON) -m gitu_core chat
 
 test: setup-dev ## run the tests
-	$(PYTEST) -n 3 --dist loadgroup -m "not slow"
+	$(PYTEST) -n 3 -m "not slow"
 
 test-all: check ## check, then run every test, slow ones included
-	$(PYTEST) -n 3 --dist loadgroup
+	$(PYTEST) -n 3
 
 check: setup-dev ## style, types, layers, documentation, size of the core, public names
 	$(PYTHON) -m ruff check .
@@ -61,7 +61,7 @@ index: setup-dev ## build a signed index of the plugins of this repository: make
 
 coverage: setup-dev ## measure the branches of the core that the tests reach
 	$(PYTHON) -m coverage erase
-	$(PYTHON) -m coverage run -m pytest -q -n 3 --dist loadgroup
+	$(PYTHON) -m coverage run -m pytest -q -n 3
 	$(PYTHON) -m coverage combine --quiet
 	$(PYTHON) -m coverage report
 	$(PYTHON) -m coverage json --quiet

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.stories import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
+
 
 @pytest.fixture
 def anyio_backend() -> str:

@@ -24,7 +24,7 @@ from anyio.from_thread import start_blocking_portal  # noqa: E402 - only where a
 from gitu_core.testing.model_server import ModelServer, Say  # noqa: E402
 from plugins.telegram.tests.fake import TOKEN, Fake  # noqa: E402
 from plugins.web.tests.console_world import Installation, until  # noqa: E402
-from plugins.web.tests.test_console import CONFIG, HOSTILE  # noqa: E402
+from plugins.web.tests.test_console_story import CONFIG, HOSTILE  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

@@ -8,6 +8,8 @@ import keyring
 import pytest
 from keyring.backends.null import Keyring
 
+from tests.stories import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
+
 
 @pytest.fixture
 def anyio_backend() -> str:

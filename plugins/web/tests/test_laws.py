@@ -163,6 +163,9 @@ class TestCarrier(ToolLaws):
     """What carries out the functions of programs; beside a program that does what it is told."""
 
     conversation = Conversation("web", "ana")
+    crash: ClassVar[Mapping[str, Any]] = {
+        what: f"plugins.web.tests.program:{what}" for what in ("adapter", "model", "tools", "plugins")
+    }
 
     @pytest.fixture
     def host(self) -> HostHere:

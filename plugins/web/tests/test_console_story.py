@@ -27,7 +27,6 @@ from .console_world import (
 )  # fmt: skip
 
 pytestmark = [
-    pytest.mark.xdist_group("console"),  # one story, in its order
     pytest.mark.slow,
     pytest.mark.skipif(not chromium(), reason="there is no Chromium; get one with: sh scripts/browser.sh"),
 ]

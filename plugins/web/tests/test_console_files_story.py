@@ -14,7 +14,6 @@ import pytest
 from .console_world import KEY, ROOT, Installation, Screen, chromium, connected, nothing_wrong, say, signed_in
 
 pytestmark = [
-    pytest.mark.xdist_group("console_files"),  # one story, in its order
     pytest.mark.slow,
     pytest.mark.skipif(not chromium(), reason="there is no Chromium; get one with: sh scripts/browser.sh"),
 ]

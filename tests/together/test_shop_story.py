@@ -27,7 +27,6 @@ from plugins.web.tests.console_world import (  # noqa: E402
 from tests.wheels import write_plugin  # noqa: E402
 
 pytestmark = [
-    pytest.mark.xdist_group("shop"),  # one story, in its order
     pytest.mark.slow,
     pytest.mark.skipif(not chromium(), reason="there is no Chromium; get one with: sh scripts/browser.sh"),
 ]
