@@ -92,6 +92,7 @@ class ModelServer:
         self._runner: web.AppRunner | None = None
         self.requests: list[Recorded] = []
         self.keep_requests = True
+        self.keep_alive = True  # of connections that streamed an answer
         self.open_streams = 0
         self.url = ""
 
@@ -146,6 +147,8 @@ class ModelServer:
 
     async def _stream(self, http: web.Request, request: ChatRequest, say: Say) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+        if not self.keep_alive:
+            response.force_close()
         await response.prepare(http)
         self.open_streams += 1
         try:

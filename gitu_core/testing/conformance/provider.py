@@ -42,6 +42,7 @@ class ModelProviderLaws(Laws):
         fail(how)               fail next: ``auth``, ``rate``, ``down`` (it says so), ``gone`` (nobody listens),
                                 ``overflow``, ``rejected`` or ``broken`` (after some words)
         open() -> int           how many answers it is streaming right now
+        keep_alive              set to False: close every connection behind its answer
         forget()                no secret is set any more
 
     `failures` of the remote names those that it can make, all by default. `ServedModel` is one, for what speaks the
@@ -142,6 +143,8 @@ class ModelProviderLaws(Laws):
         """Closed after an event, and cancelled at every await: no answer goes on, nothing is left open."""
         if hasattr(remote, "answer"):
             await of(remote.answer(LONG, []))
+        if hasattr(remote, "keep_alive"):
+            remote.keep_alive = False  # whether a connection can be used again depends on how its last bytes came
         request = await self.request(subject, LONG)
 
         async def ask(number: int = 0) -> None:

@@ -61,6 +61,15 @@ class ServedModel:
         else:
             self._next = _FAILS[how]
 
+    @property
+    def keep_alive(self) -> bool:
+        """Whether connections may be used again."""
+        return self._server.keep_alive
+
+    @keep_alive.setter
+    def keep_alive(self, may: bool) -> None:
+        self._server.keep_alive = may
+
     def open(self) -> int:
         """How many answers are streamed now."""
         return self._server.open_streams
