@@ -10,6 +10,7 @@ import html
 import json
 import logging
 import re
+from functools import cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -36,22 +37,18 @@ def keep_secret(name: str, value: str) -> None:
         return
     _known[value] = name
     lines = [value.strip(), *(line.strip() for line in value.splitlines() if len(line.strip()) >= 20)]
-    found = dict(_forms)
-    for line in filter(lambda each: len(each) >= SHORTEST, lines):
-        for form in spellings(line):
-            found.setdefault(form, name)
-    _forms[:] = sorted(found.items(), key=lambda each: -len(each[0]))  # one may be a part of another
+    forms = {form: name for line in lines if len(line) >= SHORTEST for form in spellings(line)} | dict(_forms)
+    _forms[:] = sorted(forms.items(), key=lambda each: -len(each[0]))  # one may be a part of another
 
 
 def spellings(secret: str) -> list[str]:
     """The usual spellings of *secret*, the longest first: one may be a part of another."""
     data = secret.encode("utf-8", "replace")
     quoted = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
-    coded = {quote(data, safe=""), quote(data), quote_plus(data), html.escape(secret)}
+    coded = {quote(data, ""), quote(data), quote_plus(data), html.escape(secret), "".join(f"%{b:02X}" for b in data)}
     found = {secret, *quoted, *(json.dumps(each)[1:-1] for each in quoted), *coded, *(quote(each) for each in coded)}
     found |= {re.sub("%..", lambda escape: escape[0].lower(), each) for each in coded}
     found |= {"".join(escape % ord(each) for each in secret) for escape in ("\\u%04X", "\\u%04x", "&#%d;", "&#x%X;")}
-    found.add("".join(f"%{each:02X}" for each in data))
     if len(secret) >= SHORTEST:
         found |= {data.hex(), data.hex().upper()}
         for before in range(3):  # bytes that stand before it; a character that it shares with others is left out
@@ -119,5 +116,10 @@ DISCREET = Discreet()
 
 def guard_logs() -> None:
     """Lets the loggers of Gitu, those that there are by now, tell no secret."""
+    _guard(len(logging.root.manager.loggerDict))  # they only ever get more
+
+
+@cache
+def _guard(loggers: int) -> None:
     for name in ("gitu", *(name for name in logging.root.manager.loggerDict if name.startswith("gitu"))):
         logging.getLogger(name).addFilter(DISCREET)  # once, however often
