@@ -155,27 +155,27 @@ def _take_in(table: dict[str, Any], kind: type[Value]) -> None:
 def check(manifest: Manifest, file: str | Path = FILE_NAME) -> None:
     """Refuses a manifest that says what cannot be: bad ids, unknown hooks, seams or facets."""
 
-    def fail(what: str, hint: str) -> None:
+    def fail(what: str, hint: str = "write a shorter one") -> None:
         raise ManifestError(f"{file}: {what}", hint=hint, plugin=manifest.id, file=str(file))
 
     if not _ID.fullmatch(manifest.id) or manifest.id == "gitu":
         fail(f"id {manifest.id!r} is not a plugin id", "use lower-case letters, digits, - and _")
-    for name in manifest.hooks:
-        if name not in HOOKS:
-            fail(f"there is no hook {name!r}", nearest(name, HOOKS, _SEE))
-    for facet in manifest.capabilities.facets:
-        if facet not in FACETS:
-            fail(f"there is no facet {facet!r}", nearest(facet, FACETS, _SEE))
+    for kind, said, known in (("hook", manifest.hooks, HOOKS), ("facet", manifest.capabilities.facets, FACETS)):
+        for name in said:
+            if name not in known:
+                fail(f"there is no {kind} {name!r}", nearest(name, known, _SEE))
+    told = manifest.config.get("properties", {})
+    if not isinstance(told, dict) or not all(isinstance(each, dict) for each in told.values()):
+        fail("what its configuration holds is described by no table", "write a JSON Schema for each property, or {}")
     if len(manifest.title) > LONGEST:
-        fail(f"its title has more than {LONGEST} characters", "write a shorter one")
+        fail(f"its title has more than {LONGEST} characters")
     for each in manifest.contributes:
         if each.seam not in SEAMS:
             fail(f"there is no seam {each.seam!r}", nearest(each.seam, SEAMS, _SEE))
         if not SEAMS[each.seam].crosses and manifest.isolation != "host":
             fail(f"{each.seam} {each.name[:64]!r} can only be offered inside the host", 'set isolation = "host"')
         if max(len(each.description), len(str(each.spec.get("description", "")))) > LONGEST:
-            long = f"{each.seam} {each.name[:64]!r}: its description has more than {LONGEST} characters"
-            fail(long, "write a shorter one")
+            fail(f"{each.seam} {each.name[:64]!r}: its description has more than {LONGEST} characters")
 
 
 def check_versions(manifest: Manifest) -> None:
@@ -192,8 +192,7 @@ def check_versions(manifest: Manifest) -> None:
             raise ManifestError(what, hint='write 1 or "1-2"', plugin=manifest.id) from None
         if seam is None or first > seam.version or last < seam.oldest:
             offered = f"version {seam.offered}" if seam else "no such contract"
-            newer = seam is None or first > seam.version
-            hint = "upgrade gitu-core" if newer else f"upgrade the plugin {manifest.id}"
+            hint = "upgrade gitu-core" if not seam or first > seam.version else f"upgrade the plugin {manifest.id}"
             what = f"needs contract {name} {wanted}; this host offers {offered}"
             raise IncompatibleError(what, hint=hint, plugin=manifest.id)
 

@@ -31,14 +31,14 @@ _work = local()
 
 class Schema:
     """A JSON Schema (2020-12, whatever ``$schema`` says) that refers to itself only. `ConfigError` if it is none;
-    one of a *configuration* was read before. Errors begin with *owner*."""
+    one of a *configuration* is not read first, which would cost every start. Errors begin with *owner*."""
 
     def __init__(self, schema: Any, owner: str = "the schema", *, configuration: bool = False) -> None:
         self._owner, self._fails = owner, ConfigError if configuration else ToolInputError
         if not configuration:
             self._checks = _Validator(_Validator.META_SCHEMA, format_checker=_PATTERNS)
             for error in self.problems(schema):
-                raise ConfigError(f"{owner}: its JSON Schema is wrong: {error.message[:300]}",
+                raise ConfigError(f"{owner}: its JSON Schema is wrong at {error.json_path[:99]}: {error.message[:300]}",
                                   hint="correct the schema", field=owner)  # fmt: skip
         self._checks = _Validator(schema, registry=Registry())
 
@@ -48,12 +48,12 @@ class Schema:
         _work.left, _work.until = _MOST, thread_time() + _SECONDS
         try:
             yield from self._checks.iter_errors(value)
-        except RecursionError:
+        except (RecursionError, OverflowError):  # or a number has more digits than can be reckoned with
             raise self._fails(f"{self._owner}: too large or nested too deeply to be checked",
                              hint="send less, or simplify the JSON Schema") from None  # fmt: skip
         except Exception as error:  # a reference or pattern that cannot be followed, of whatever class
             said, hint = getattr(error, "message", f"{type(error).__name__}: {error}"), getattr(error, "hint", "")
-            raise ConfigError(f"{self._owner}: its JSON Schema cannot be used: {said[:300]}",
+            raise ConfigError(f"{self._owner}: its JSON Schema cannot be used: {said.split(chr(10))[0][:300]}",
                               hint=hint or "correct the schema", field=self._owner) from error  # fmt: skip
 
 
@@ -89,14 +89,12 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
 
 def _pattern_properties(validator: Any, patterns: Any, instance: Any, schema: Any) -> Iterator[Any]:
     for pattern, part in patterns.items() if isinstance(instance, dict) else ():
-        named = {name: part for name in instance if _found(pattern, name)}
-        yield from _ALL["properties"](validator, named, instance, {})
+        yield from _ALL["properties"](validator, {key: part for key in instance if _found(pattern, key)}, instance, {})
 
 
 def _additional(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
-    if isinstance(instance, dict) and "patternProperties" in schema:
-        schema = {"properties": dict.fromkeys(_named(instance, schema))}
-    return _ALL["additionalProperties"](validator, value, instance, schema)
+    known = dict.fromkeys(_named(instance, schema)) if isinstance(instance, dict) else {}
+    return _ALL["additionalProperties"](validator, value, instance, {"properties": known})
 
 
 def _named(instance: dict[str, Any], schema: Any) -> set[Any]:
@@ -154,11 +152,18 @@ def _matcher(pattern: str) -> tuple[int, Callable[[str], bool]]:
     states, why = _states(pattern), "it is too large, or has the flag x"
     if states <= _STATES and not re.search(r"\(\?[A-Za-z-]*x", pattern):
         try:
-            return states, pydantic_core.SchemaValidator({**_ENGINE, "pattern": pattern}).isinstance_python
+            written = re.sub(r"(?s)\\([<>])|(\\.)|\[(\^?\]?(?:\\.|[^]\\])*+\])", _meant, pattern)
+            return states, pydantic_core.SchemaValidator({**_ENGINE, "pattern": written}).isinstance_python
         except pydantic_core.SchemaError as error:
             why = str(error).rpartition("rror: ")[2].strip()
     raise ConfigError(f"the pattern {pattern[:100]!r} cannot be used: {why}",
                       hint="write it without look-around and back references, or check in the code")  # fmt: skip
+
+
+def _meant(piece: re.Match[str]) -> str:
+    """A piece of a pattern as `re` means it: to the engine ``\\<`` begins a word, and ``[[a]&&b]`` is a set of sets."""
+    within = re.sub(r"(?s)(\\.)|([\[&~])", lambda each: each[1] or "\\" + each[2], piece[3] or "")
+    return piece[1] or piece[2] or f"[{within}"
 
 
 def _states(pattern: str) -> int:
@@ -182,3 +187,5 @@ _OWN = {"pattern": _pattern, "patternProperties": _pattern_properties, "addition
 _extend: Any = validators.extend
 _Validator = _extend(Draft202012Validator, {key: partial(_heard, each) for key, each in (_ALL | _OWN).items()})
 _further, _Validator.evolve, _Validator.descend = _Validator.descend, _evolve, _descend
+# `contains` asks for each entry again, and counts none of them.
+_Validator.is_valid = lambda self, value: _spend(1) and next(self.iter_errors(value), None) is None

@@ -50,6 +50,12 @@ HOSTILE: dict[str, tuple[Any, Any]] = {
     "itself, dynamically": ({"$dynamicAnchor": "a", "allOf": [{"$dynamicRef": "#a"}] * 2}, 1),
     "names": (tower(30) | {"propertyNames": {"$ref": "#/$defs/d0"}, "$ref": "#/$defs/none"}, {"x": 1}),
     "contains": (tower(30) | {"contains": {"$ref": "#/$defs/d0"}, "$ref": "#/$defs/none"}, ["x"]),
+    "contains, and long lists of choices": ({"contains": {"enum": [*range(20_000), "x"]}}, ["x"] * 20_000),
+    "contains, and long lists of names": (
+        {"contains": {"dependentRequired": {f"p{n}": [] for n in range(5_000)}}},
+        [{}] * 50_000,
+    ),
+    "a number that cannot be divided": ({"multipleOf": 0.1}, 10**400),
     "long lists of choices": (
         {"items": {"enum": [[1] * 5_000 + [n] for n in range(100)]}},
         [[1] * 5_000 + ["x"]] * 900,
@@ -126,6 +132,48 @@ def test_patterns_that_people_write_are_taken(pattern: str) -> None:
     checks = Schema({"pattern": pattern})
     for text in ("a@b.example", "10.0.0.1", "2026-01-02T03:04", "é" * 20, "nats://here", "a b", " ", ""):
         assert (next(checks.problems(text), None) is None) == bool(re.search(pattern, text)), text
+
+
+pieces = st.sampled_from([*"ab[]^-&~()|*<>.", r"\<", r"\>", r"\]", r"\[", r"\\", "&&", "~~", "[a-b]", "[^", r"\d"])
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(pieces, min_size=1, max_size=8).map("".join), st.text("ab[]<&~^-\\", max_size=3))
+@pytest.mark.filterwarnings("ignore:Possible")
+def test_signs_that_mean_more_to_the_engine_than_to_others_mean_what_the_library_says(pattern: str, text: str) -> None:
+    try:
+        expected = bool(re.search(pattern, text))
+        checks = Schema({"pattern": pattern})
+    except (re.error, ConfigError):
+        return
+    assert (next(checks.problems(text), None) is None) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"^\<b\>$", "<b>"),
+        ("^[^[]+$", "a"),
+        ("^[a&&b]+$", "&a"),
+        ("^[a~~b]+$", "~"),
+        (r"^[]\[&]+$", "[]&"),
+        (r"\\<", r"\<"),
+    ],
+)
+def test_signs_that_stand_for_themselves_do(pattern: str, text: str) -> None:
+    assert next(Schema({"pattern": pattern}).problems(text), None) is None
+    assert next(Schema({"pattern": pattern}).problems(""), None) is not None
+
+
+def test_what_is_wrong_in_a_schema_is_told_with_its_place() -> None:
+    with pytest.raises(ConfigError, match=r"tool x: its JSON Schema is wrong at \$\.properties\.a\.type: 'nope'"):
+        Schema({"properties": {"a": {"type": "nope"}}}, "tool x")
+
+
+def test_a_schema_that_nobody_read_is_told_of_without_the_value() -> None:
+    with pytest.raises(ConfigError, match="Unknown type 'nope'") as caught:
+        list(Schema({"properties": {"a": {"type": "nope"}}}, configuration=True).problems({"a": "hidden"}))
+    assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

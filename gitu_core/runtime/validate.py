@@ -17,9 +17,8 @@ class Validators:
         """`ToolInputError` says where *value* does not fit, or that checking it takes too long; `ConfigError` if the
         schema itself is wrong."""
         compiled, _ = self._compiled.get((owner, id(schema))) or self._compile(owner, schema)
-        for error in compiled.problems(value):
-            path = ".".join(str(part) for part in error.absolute_path)
-            message = error.message if len(error.message) <= 300 else error.message[:300] + "…"
+        for each in compiled.problems(value):
+            path, message = ".".join(map(str, each.absolute_path)), each.message[:300] + "…" * (len(each.message) > 300)
             raise ToolInputError(f"{path}: {message}" if path else message, hint="correct the arguments", path=path)
 
     def _compile(self, owner: str, schema: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -28,5 +27,4 @@ class Validators:
         if len(self._compiled) >= 2_000:  # of servers that come and go
             self._compiled.clear()
         # The schema is kept beside what was made of it, so that its id() stays taken.
-        self._compiled[owner, id(schema)] = found = (Schema(schema, owner), schema)
-        return found
+        return self._compiled.setdefault((owner, id(schema)), (Schema(schema, owner), schema))

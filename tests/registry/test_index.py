@@ -209,13 +209,16 @@ def _installer() -> list[str] | None:
             f"[[contributes]]\nseam = 'tool'\nname = 't'\nspec = '{{\"description\": \"{'x' * 10_001}\"}}'",
             "tool 't': its description",
         ),
+        ("[config.properties]\na = true", "configuration"),
+        ('[config]\nproperties = ["a"]', "configuration"),
+        ('[config]\nschema = \'{"properties": "a"}\'', "configuration"),
     ],
-    ids=["file", "title", "description", "spec"],
+    ids=["file", "title", "description", "spec", "yes", "list", "word"],
 )
-def test_what_is_too_large_is_refused_with_the_next_step(
+def test_what_cannot_be_taken_is_refused_with_the_next_step(
     site: Site, make: Make, tmp_path: Path, more: str, words: str
 ) -> None:
-    """So that one manifest can neither fill the memory nor every request to a model."""
+    """So that one manifest can neither fill the memory nor every request to a model, nor keep others from starting."""
     site.install("big", "", more)
     site.tool("good", "wave")
     big = status(make(), "big")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gitu_core import Schema
 from gitu_marketplace import toolbox
 from gitu_marketplace.agent.agreed import Agreed, Server
 from gitu_marketplace.agent.link import said
@@ -52,7 +53,9 @@ def test_a_tool_is_offered_under_the_name_of_its_server_and_counts_as_acting() -
         ("a", {"type": "object", "properties": {"x": {"type": "nonsense"}}}, "its schema is none"),
         ("a", {"type": "object", "x": "y" * 20_000}, "too large"),
         ("a", {"type": "object", "properties": {"x": {"$ref": "http://a.example/x"}}}, "refers to another"),
-        ("a", {"type": "object", "properties": {"x": {"$ref": "#/properties/x"}}}, "refers to another"),
+        ("a", {"type": "object", "properties": {"x": {"$ref": "#/properties/x"}}}, "too deep"),
+        ("a", {"type": "object", "properties": {"x": {"$ref": "#x"}}}, "refers to another"),
+        ("a", {"type": "object", "anyOf": [{}], "properties": {"x": {"$ref": "#/anyOf/7"}}}, "not there"),
         ("a", {"type": "object", "properties": {"x": {"$ref": "#/$defs/y"}}}, "not there"),
         ("a", {"type": "object", "allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"not": {"$ref": "#/$defs/a"}}}},
          "too deep or too large"),
@@ -86,6 +89,47 @@ def test_links_inside_are_followed_and_slow_checks_left_to_the_server() -> None:
         "lamp": {"type": "object", "properties": {"pattern": {}}}, "name": {"type": "string"},
         "$ref": {"type": "string"}}}  # fmt: skip
     assert spec.description == "a of the server house"
+
+
+def fits(schema: Any, value: Any) -> bool:
+    """Whether what is offered of a schema takes a value."""
+    (spec,), _ = read(("a", "", {"type": "object", **schema}))
+    return next(Schema(spec.input_schema).problems(value), None) is None
+
+
+START, END = {"type": "string", "pattern": "^a"}, {"type": "string", "format": "date"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"patternProperties": {"^x-": {}}, "additionalProperties": False}, {"x-a": 1}),
+        ({"properties": {"x": {"oneOf": [START, END]}}}, {"x": "b"}),
+        ({"properties": {"x": {"not": START}}}, {"x": "b"}),
+        ({"properties": {"x": {}}, "if": {"properties": {"x": START}}, "then": {"required": ["y"]}}, {"x": "b"}),
+        ({"properties": {"x": {"contains": START, "maxContains": 1}}}, {"x": ["a", "b"]}),
+        ({"patternProperties": {"^x-": {}}, "unevaluatedProperties": False}, {"x-a": 1}),
+    ],
+)
+def test_what_is_left_out_of_a_schema_makes_it_refuse_nothing_more(schema: Any, value: Any) -> None:
+    assert fits(schema, value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"properties": {"x": {"oneOf": [{"type": "number"}, {"type": "integer"}]}}}, {"x": 1}),
+        ({"properties": {"x": {"oneOf": [START, END]}}}, {"x": 1}),
+        ({"properties": {"x": {"not": {"type": "string"}}}}, {"x": "b"}),
+        ({"properties": {"x": {"items": [{"type": "number"}, {"type": "string"}]}}}, {"x": [1, 2]}),
+        ({"properties": {"x": {"minimum": 0, "exclusiveMinimum": True}}}, {"x": 0}),
+        ({"properties": {"x": {"maximum": 0, "exclusiveMaximum": False}}}, {"x": 1}),
+        ({"properties": {"a": {"type": "string"}, "x": {"$ref": "#/properties/a"}}}, {"x": 1}),
+        ({"properties": {"x": {"$ref": "#/$defs/a~1b%20c/anyOf/0"}}, "$defs": {"a/b c": {"anyOf": [END]}}}, {"x": 1}),
+    ],
+)
+def test_what_servers_write_in_any_draft_is_still_checked(schema: Any, value: Any) -> None:
+    assert not fits(schema, value)
 
 
 def test_names_that_are_too_long_or_the_same_twice() -> None:

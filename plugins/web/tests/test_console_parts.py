@@ -108,6 +108,7 @@ def test_a_schema_that_is_none_or_points_elsewhere_is_an_error_and_no_request() 
                 {"type": "object", "properties": {"a": {"$ref": "https://example.org/schema"}}}):  # fmt: skip
         assert list(fields.read(bad, {"a": "x"})[1]) == [""]
     assert fields.fields_of({"properties": []}, {}) == []  # type: ignore[dict-item]
+    assert fields.read({"properties": {"a": True}}, {"a": "x"}) == ({"a": "x"}, {})
 
 
 def test_a_secret_is_never_sent_back() -> None:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -21,7 +22,8 @@ MOST, MOST_BYTES, MOST_PARTS, DEEPEST, LONGEST = 256, 512 << 10, 2_000, 16, 1_02
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _CHECKS = ("pattern", "patternProperties", "format", "propertyNames", "$id", "$schema", "$anchor",
-           "$dynamicAnchor", "$dynamicRef", "$recursiveRef", "$ref", "$defs", "definitions")  # fmt: skip
+           "$dynamicAnchor", "$dynamicRef", "$recursiveRef", "$ref", "$defs", "definitions",
+           "unevaluatedItems", "unevaluatedProperties")  # fmt: skip
 """What is left to the server to check: patterns are of its dialect, and an identifier changes what a link means."""
 
 
@@ -82,6 +84,17 @@ def _spec(agreed: Agreed, server: str, told: _Told) -> ToolSpec:
     return tool_spec(name, description, schema)
 
 
+def _newer(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema of an older draft in the words of today: lists of items, and limits that are yes or no."""
+    found = dict(schema)
+    if isinstance(found.get("items"), list):
+        found["prefixItems"] = found.pop("items")
+    for word, limit in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if isinstance(found.get(word), bool) and found.pop(word) and limit in found:
+            found[word] = found.pop(limit)
+    return found
+
+
 class _Loose:
     """Copies a schema without what only the server can check safely, every link replaced by what it leads to: what is
     left ends, and refers to nothing. `ValueError` for one that leads outside, is too deep or too large."""
@@ -101,6 +114,7 @@ class _Loose:
         if not isinstance(schema, dict):
             return schema
         kept = self._led_to(schema["$ref"], depth) if "$ref" in schema else {}
+        schema = _newer(schema)
         for word, value in schema.items():
             if word in ("properties", "dependentSchemas") and isinstance(value, dict):
                 kept[word] = {name: self.copied(each, depth + 1) for name, each in value.items()}
@@ -108,15 +122,31 @@ class _Loose:
                 kept[word] = value  # as it is, or the server would not know it
             elif word not in _CHECKS:
                 kept[word] = self.copied(value, depth + 1)
+        return self._weaker(kept, schema)
+
+    @staticmethod
+    def _weaker(kept: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+        """What was *kept* of a schema refuses nothing that the schema takes: what asks that a part does not hold, or
+        nothing else, would, where something was left out."""
+        if "patternProperties" in schema:
+            kept.pop("additionalProperties", None)
+        left = [word for word in ("not", "if", "oneOf", "contains") if word in schema and kept[word] != schema[word]]
+        for word in left:
+            part = kept.pop("maxContains" if word == "contains" else word, None)
+            if word == "oneOf":
+                kept.setdefault("anyOf", part)
         return kept
 
     def _led_to(self, link: Any, depth: int) -> dict[str, Any]:
-        _, *path = link.split("/") if isinstance(link, str) else ["", ""]
-        target: Any = self._schema
-        if len(path) != 2 or not str(link).startswith("#/") or path[0] not in ("$defs", "definitions"):
+        if not isinstance(link, str) or not f"{link}/".startswith("#/") or len(link) > LONGEST:
             raise ValueError("its schema refers to another one")
-        for name in path:
-            target = target.get(name) if isinstance(target, dict) else None
+        target: Any = self._schema
+        for name in unquote(link).split("/")[1:]:
+            name = name.replace("~1", "/").replace("~0", "~")
+            if isinstance(target, list):
+                target = next(iter(target[int(name) :]), None) if name.isdecimal() and len(name) < 6 else None
+            else:
+                target = target.get(name) if isinstance(target, dict) else None
         found = self.copied(target, depth + 1)
         if not isinstance(found, dict):
             raise ValueError("its schema refers to what is not there")

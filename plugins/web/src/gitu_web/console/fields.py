@@ -87,10 +87,10 @@ def read(schema: Mapping[str, Any], typed: Mapping[str, str]) -> tuple[dict[str,
     values: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for each in fields_of(schema, {}):
-        told = schema["properties"][each.name]
+        told = schema["properties"].get(each.name)
         text = typed.get(each.name, "")
         try:
-            value = _value(each.kind, str(told.get("type", "")), text)
+            value = _value(each.kind, str(told.get("type", "")) if isinstance(told, Mapping) else "", text)
         except ValueError as error:
             errors[each.name] = f"{error}"[:200]
             continue
