@@ -10,9 +10,10 @@ import sys
 import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import BaseModel, Field, SecretStr, WithJsonSchema
 
 import gitu_web
 from gitu_core.contracts import Block
@@ -67,6 +68,47 @@ def test_a_form_gives_values_that_fit_its_schema() -> None:
         "map": {"x": 1},
     }
     assert fields.read(SCHEMA, {"name": "Ana"})[0] == {"name": "Ana", "on": False}
+
+
+class Lamp(BaseModel):
+    """As authors write configurations."""
+
+    watts: int | None = Field(None, ge=1)
+    share: float = 1.0
+    tried: bool | None = None
+    shade: Literal["round", "square"] | None = None
+    rooms: list[str] | None = None
+    port: int | str = 1
+    pin: SecretStr | None = Field(None, json_schema_extra={"writeOnly": True})
+    inner: Lamp | None = None
+    either: Annotated[dict[str, int], WithJsonSchema({"type": "object", "anyOf": [{"required": ["a"]}]})] = {}
+
+
+def test_a_form_of_a_pydantic_model_takes_what_is_optional() -> None:
+    schema = Lamp.model_json_schema()["$defs"]["Lamp"] | {"$defs": Lamp.model_json_schema()["$defs"]}
+    kinds = {each.name: each.kind for each in fields.fields_of(schema, {})}
+    assert kinds == {"watts": "number", "share": "number", "tried": "select", "shade": "select", "rooms": "lines",
+                     "port": "text", "pin": "password", "inner": "json", "either": "json"}  # fmt: skip
+    typed = {"watts": "7", "share": "0.5", "tried": "false", "shade": '"round"', "rooms": "a\nb", "port": "80",
+             "pin": "1234", "inner": '{"watts": 3}'}  # fmt: skip
+    assert fields.read(schema, typed) == (
+        {"watts": 7, "share": 0.5, "tried": False, "shade": "round", "rooms": ["a", "b"], "port": 80, "pin": "1234",
+         "inner": {"watts": 3}}, {})  # fmt: skip
+    assert fields.read(schema, {"port": "com1", "tried": ""}) == ({"port": "com1"}, {})
+    errors = fields.read(schema, {"watts": "many", "inner": '{"watts": 0}', "pin": "x"})[1]
+    assert list(errors) == ["watts", "inner"]
+    shown = {each.name: each.value for each in fields.fields_of(schema, {"port": 80, "watts": 7, "tried": False})}
+    assert (shown["port"], shown["watts"], shown["tried"]) == ("80", "7", "false")
+
+
+@pytest.mark.parametrize("part", [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/none"}, {"anyOf": 7}, {"oneOf": []},
+                                  {"type": []}, {"type": [["x"]]}, {"anyOf": [[], 1]}, {"$ref": []}])  # fmt: skip
+def test_a_property_that_leads_nowhere_is_a_field_all_the_same(part: dict[str, Any]) -> None:
+    schema = {"type": "object", "properties": {"x": part}, "$defs": {"a": {"$ref": "#/$defs/a"}, "b": 7}}
+    (field,) = fields.fields_of(schema, {"x": {"y": 1}})
+    assert field.kind == "text"
+    fields.read(schema, {"x": "words"})
+    fields.fields_of({**schema, "$defs": [part]}, {})
 
 
 @pytest.mark.parametrize(

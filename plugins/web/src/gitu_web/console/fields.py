@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,25 +47,53 @@ def fields_of(
         return []
     found = []
     for name, each in list(properties.items())[:LISTED]:
-        each = each if isinstance(each, Mapping) else {}
+        each = _plain(schema, each)
         one = _field(str(name), each, values.get(name, each.get("default")))
         one.required, one.error = name in required, (errors or {}).get(str(name), "")
         found.append(one)
     return found
 
 
+def _plain(schema: Mapping[str, Any], said: Any) -> Mapping[str, Any]:
+    """What a property is where it is given at all, as libraries write it: null is left aside, and links into the
+    definitions are followed. Of the type ``any`` where it may be several things."""
+    part: Mapping[str, Any] = said if isinstance(said, Mapping) else {}
+    for _ in range(4):
+        where, _, name = str(part.get("$ref", "")).rpartition("/")
+        either, types = part.get("anyOf") or part.get("oneOf"), part.get("type")
+        if where in ("#/$defs", "#/definitions"):
+            known = schema.get(where[2:])
+            found = known.get(name) if isinstance(known, Mapping) else None
+            further = [found] if isinstance(found, Mapping) else []
+        elif isinstance(types, str):
+            return part
+        elif isinstance(either, list):
+            further = [each for each in either if isinstance(each, Mapping) and each.get("type") != "null"]
+        elif isinstance(types, list):
+            further = [{"type": each} for each in types if each != "null"]
+        else:
+            return part
+        one = further[0] if len(further) == 1 else {"type": "any"}
+        if one.get("type") == "boolean" and "$ref" not in part:  # a box that is not ticked is no, not null
+            one = {"enum": [True, False]}
+        part = {**one, **{key: each for key, each in part.items() if key not in ("$ref", "anyOf", "oneOf", "type")}}
+    return part
+
+
 def _field(name: str, schema: Mapping[str, Any], value: Any) -> Field:
     title = str(schema.get("title") or name.replace("_", " "))
     hint, kind = str(schema.get("description", "")), str(schema.get("type", ""))
     if isinstance(choices := schema.get("enum"), list):
-        listed = [(json.dumps(each), str(each)) for each in choices]
+        listed = [(json.dumps(each), each if isinstance(each, str) else json.dumps(each)) for each in choices]
         return Field(name, title, "select", "" if value is None else json.dumps(value), hint, choices=listed)
     if schema.get("writeOnly"):
         return Field(name, title, "password", "", hint)
     made = Field(name, title, _KINDS.get(kind, "text"), "", hint)
     if made.kind == "text":
         made.kind = _FORMATS.get(str(schema.get("format", "")), "text")
-        made.value = "" if value is None else str(value)
+        made.value = (
+            "" if value is None else str(value) if kind != "any" or isinstance(value, str) else json.dumps(value)
+        )
     elif made.kind == "number":
         made.value = "" if value is None else str(value)
         limits = {"minimum": "min", "maximum": "max"}
@@ -87,10 +116,9 @@ def read(schema: Mapping[str, Any], typed: Mapping[str, str]) -> tuple[dict[str,
     values: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for each in fields_of(schema, {}):
-        told = schema["properties"].get(each.name)
-        text = typed.get(each.name, "")
+        told = _plain(schema, schema["properties"].get(each.name))
         try:
-            value = _value(each.kind, str(told.get("type", "")) if isinstance(told, Mapping) else "", text)
+            value = _value(each.kind, str(told.get("type", "")), typed.get(each.name, ""))
         except ValueError as error:
             errors[each.name] = f"{error}"[:200]
             continue
@@ -118,6 +146,9 @@ def _value(kind: str, type: str, text: str) -> Any:
         if text.lstrip().startswith("["):
             return _json(text)
         return [line.strip() for line in text.splitlines() if line.strip()]
+    if type == "any":
+        with suppress(ValueError):
+            return _json(text)
     return _json(text) if kind in ("select", "json") else text.strip() if kind != "password" else text
 
 
@@ -146,7 +177,8 @@ def _checked(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
             if name in errors:
                 continue  # one is enough, and there may be thousands
             words = say(rule, limit=each.validator_value) if rule else each.message
-            if not name or '"writeOnly": true' in json.dumps(schema["properties"].get(name), default=str):
+            part = schema["properties"].get(name)
+            if not name or '"writeOnly": true' in json.dumps([part, _plain(schema, part)], default=str):
                 words = words.replace(repr(each.instance), "this")  # a secret that was typed is not shown
             errors.setdefault(name, words[:300])
     return errors
