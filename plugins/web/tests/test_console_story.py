@@ -456,3 +456,45 @@ def test_the_client_for_scripts_hands_out_each_message_once_over_several_connect
     assert len(set(told["heard"])) == len(told["heard"]) == 4
     assert told["heard"][2:] == told["missed"]
     nothing_wrong(screen)
+
+
+def test_what_was_said_before_the_device_was_refused_is_said_after_the_next_sign_in(
+    screen: Screen, place: Installation
+) -> None:
+    page = screen.page.context.browser.new_context().new_page()
+    page.goto(next(each for each in place.run("web", "link")[1].splitlines() if "code=" in each))
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/chat")
+    connected(page)
+    lost: list[Any] = []
+
+    def nobody(route: Any) -> None:
+        lost.append(route)
+
+    page.route_web_socket("**/v1/socket", nobody)
+    page.goto(f"{place.url}/chat?chat=trip")
+    page.get_by_label("Your message").fill("Tell me a joke in time")
+    page.keyboard.press("Enter")
+    page.context.clear_cookies()
+    lost[-1].close(code=4401)
+    page.wait_for_url("**/auth?next=%2Fchat%3Fchat%3Dtrip")
+    page.get_by_label("Code").fill(place.run("web", "code")[1].split()[0])
+    page.route_web_socket("**/v1/socket", lambda each: each.connect_to_server())
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{place.url}/chat?chat=trip")
+    page.wait_for_selector(".said:not(.unsent):has-text('Tell me a joke in time')")
+    page.context.close()
+
+
+def test_a_page_without_tls_can_talk_and_says_why_it_has_no_camera(screen: Screen, place: Installation) -> None:
+    """Browsers keep some of what they can from pages that come over plain http from another machine."""
+    page = screen.page.context.new_page()
+    page.add_init_script("delete Crypto.prototype.randomUUID; delete Navigator.prototype.mediaDevices")
+    page.goto(f"{place.url}/chat?chat=plain")
+    connected(page)
+    say(page, "Tell me a joke without TLS")
+    page.wait_for_selector(".said:not(.unsent):has-text('Tell me a joke without TLS')")
+    page.goto(f"{place.url}/pair")
+    page.get_by_role("button", name="Use the camera").click()
+    page.wait_for_selector(".note:has-text('Paste the address instead')")
+    page.close()

@@ -270,7 +270,8 @@ def wants_html(request: Request) -> bool:
 def error_page(request: Request, error: Exception) -> Response:
     """What went wrong, for a person; a stranger goes to the sign-in."""
     if isinstance(error, AuthFailed) and request.method == "GET":
-        return RedirectResponse(f"/auth?{urlencode({'next': request.url.path})}", 303)
+        wanted = str(request.url.replace(scheme="", netloc=""))  # with what stands behind it: which device asks
+        return RedirectResponse(f"/auth?{urlencode({'next': wanted})}", 303)
     if isinstance(error, HTTPException):
         status, words, hint = error.status_code, say("error.missing") if error.status_code == 404 else error.detail, ""
     else:

@@ -239,7 +239,7 @@ function step(told, words) {
 
 // ---- the talk ---------------------------------------------------------------------------------------------------
 
-const kept = `unsent.${room.dataset.device}`;
+const kept = `unsent.${room.dataset.person}`; // of the person: who signs in again is another device
 const load = () => { try { return JSON.parse(sessionStorage.getItem(kept)) ?? []; } catch { return []; } };
 const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/socket`;
 const gitu = new GituClient(url, { recent: 100, unsent: load() });
@@ -251,7 +251,7 @@ on("state", (now) => {
   state.textContent = say(words);
   state.className = `state ${now}`;
   if (now !== "connected") typing.hidden = true;
-  if (now === "refused") location.href = "/auth?next=/chat";
+  if (now === "refused") location.href = `/auth?next=${encodeURIComponent(location.pathname + location.search)}`;
 });
 on("letter", letter);
 here("delta", delta);
@@ -320,5 +320,6 @@ box.addEventListener("input", grow);
 if (texts.say) {
   history.replaceState(null, "", chat ? `/chat?chat=${encodeURIComponent(chat)}` : "/chat");
   box.value = texts.say;
+  grow();
   box.focus();
 }
