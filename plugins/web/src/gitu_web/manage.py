@@ -258,8 +258,8 @@ async def configure(visit: Visit) -> dict[str, Any]:
     known = (await visit.admin.configuration(id))["schema"].get("properties", {})
     if unknown := set(told.values) - set(known):
         name = min(unknown)
-        raise InputError(f"{id} has no setting {name!r}", hint="see: GET /v1/plugins/{id}/configuration", field=name)
-    await visit.admin.configure([(("plugins", id, name), each) for name, each in told.values.items()], by=visit.by)
+        raise InputError(f"{id} has no setting {name!r}", hint=f"see: GET /v1/plugins/{id}/configuration", field=name)
+    await visit.configure(id, told.values)
     if told.anew:
         await visit.admin.begin_anew(by=visit.by)
     return {"saved": sorted(told.values), "anew": told.anew}

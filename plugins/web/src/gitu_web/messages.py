@@ -251,8 +251,8 @@ async def _everything(site: Site, visitor: Visitor, cursor: str, live: Live) -> 
 
 
 async def _answered(site: Site, visitor: Visitor, taken: Taken, chat: str, live: Live) -> AsyncIterator[bytes]:
-    """The stream of one answer: an ``ack``, what is shown meanwhile, each message, and ``done``; or an ``error`` where the
-    server lets go of it before that."""
+    """The stream of one answer: an ``ack``, what is shown meanwhile, each message, and ``done``. An ``error`` takes the
+    place of the last where the server lets go of it."""
     done = asyncio.ensure_future(site.inbox.finished(taken.id))
     done.add_done_callback(lambda _: live.ring())
     given = set[str]()
