@@ -72,8 +72,8 @@ def browser_of(agent: str) -> str:
 
 
 def _local(to: str) -> str:
-    """Where to go after the sign-in: a page of this site, whatever the address said."""
-    return to if to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable() else "/"
+    """Where to go after the sign-in: a page of this site, whatever the address said, and none about signing in or out."""
+    return to if to.startswith("/") and not to.startswith(("//", "/\\", "/auth")) and to.isprintable() else "/"
 
 
 def routes() -> list[BaseRoute]:
