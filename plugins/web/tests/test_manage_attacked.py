@@ -246,3 +246,10 @@ async def test_what_is_not_there_is_said_with_the_next_step(place: Whole) -> Non
         for found in (await local.get("/v1/nothing"), await local.post("/v1/me")):
             assert found.status_code in (404, 405)
             assert found.json()["hint"] == "/v1/openapi.json says what there is"
+
+
+async def test_the_last_account_goes_where_somebody_says_that_it_is_the_last(place: Whole) -> None:
+    async with await place.client() as local:
+        refused = await local.delete("/v1/accounts/web/local")
+        assert (refused.status_code, refused.json()["field"]) == (400, "last")
+        assert (await local.delete("/v1/accounts/web/local", params={"last": "true"})).status_code == 204

@@ -72,7 +72,7 @@ def browser_of(agent: str) -> str:
 
 
 def _local(to: str) -> str:
-    """Where to go after the sign-in: a page of this site, whatever the address said, and none about signing in or out."""
+    """Where to go after the sign-in: a page of this site, whatever the address said; none about signing out."""
     return to if to.startswith("/") and not to.startswith(("//", "/\\", "/auth")) and to.isprintable() else "/"
 
 
