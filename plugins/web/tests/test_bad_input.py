@@ -261,12 +261,24 @@ async def test_who_says_nothing_is_closed(place: Place, monkeypatch: pytest.Monk
             await socket.wait_closed()
 
 
-async def test_a_forged_token_gets_no_socket(place: Place) -> None:
+async def test_a_forged_token_gets_no_socket(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with place.socket("forged"):
             pass
     assert refused.value.response.status_code == 401
     assert json.loads(refused.value.response.body or b"")["title"] == "AuthFailed"
+    await anyio.sleep(0.1)
+    assert [each.message for each in caplog.records if each.levelname == "ERROR"] == [], "a stranger fills no log"
+
+
+async def test_a_page_whose_visit_is_over_is_told_so(place: Place) -> None:
+    """A browser does not tell its page why there is no connection: the page would try for ever."""
+    async with place.socket(headers={"cookie": "gitu=gb1.old.one", "origin": place.host.url}) as socket:
+        await say(socket, type="hello")
+        assert (await heard(socket))["title"] == "AuthFailed"
+        with anyio.fail_after(3):
+            await socket.wait_closed()
+        assert socket.close_code == 4401
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,16 @@ async def test_the_first_link_signs_the_owner_in_and_is_not_offered_again() -> N
         assert "does not count" in again.text
 
 
+async def test_who_mistypes_the_code_still_gets_where_they_wanted_to() -> None:
+    house = House()
+    async with house.client() as client:
+        wrong = await client.post("/auth/sign-in", data={"code": "WRONG-WRONG", "next": "/pair?request=a1"})
+        assert wrong.status_code == 401
+        assert 'name="next" value="/pair?request=a1"' in wrong.text
+        away = await client.get("/auth", params={"next": "/auth/sign-out"})
+        assert 'name="next" value="/"' in away.text, "who came by signing out would be lost there"
+
+
 async def test_a_site_with_tls_has_cookies_that_go_nowhere_else() -> None:
     house = House(["https://gitu.example.org"])
     async with house.client() as client:

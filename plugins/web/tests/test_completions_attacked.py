@@ -110,6 +110,8 @@ async def test_an_answer_that_the_server_could_not_finish_is_no_whole_one(tmp_pa
         await asyncio.sleep(30)
         return "late"
 
+    from openai import APIError
+
     from gitu_core.testing import FunctionModel
 
     async with whole(tmp_path, FunctionModel(slow)) as place, await client(place) as ai:
@@ -125,6 +127,8 @@ async def test_an_answer_that_the_server_could_not_finish_is_no_whole_one(tmp_pa
             await place.doors.devices.unlink(device.id)
         await asyncio.wait([reading], timeout=10)
         assert "stop" not in reasons
+        with pytest.raises(APIError, match="let go of this request"):  # else the words so far would pass for an answer
+            await reading
 
 
 @pytest.mark.parametrize("path", ["completions", "messages"])

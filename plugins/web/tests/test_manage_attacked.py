@@ -225,3 +225,31 @@ async def test_so_many_opinions_of_a_person_are_kept(place: Whole, monkeypatch: 
             await local.post("/v1/feedback", json={"key": f"k{number}", "good": False})
     kept = await place.host.kv.list("feedback/")
     assert sorted(each.value["key"] for each in kept) == ["hers", "k2", "k3", "k4"]
+
+
+async def test_a_stranger_with_the_address_on_a_terminal_gets_there_after_the_sign_in(place: Whole) -> None:
+    async with httpx.AsyncClient(base_url=place.url, headers={"accept": "text/html"}) as http:
+        sent = await http.get("/pair", params={"request": "a b"})
+        assert (sent.status_code, sent.headers["location"]) == (303, "/auth?next=%2Fpair%3Frequest%3Da%2Bb")
+
+
+async def test_a_code_is_shown_with_the_address_that_its_reader_can_reach(tmp_path: Path) -> None:
+    async with whole(tmp_path, host="0.0.0.0") as place, await place.client() as local:
+        local.headers.update(await terminal(place))
+        port = httpx.URL(place.url).port
+        shown = await local.post("/devices", data={"action": "code"}, headers={"host": f"192.0.2.7:{port}"})
+        assert f"--server http://192.0.2.7:{port}" in shown.text
+
+
+async def test_what_is_not_there_is_said_with_the_next_step(place: Whole) -> None:
+    async with await place.client() as local:
+        for found in (await local.get("/v1/nothing"), await local.post("/v1/me")):
+            assert found.status_code in (404, 405)
+            assert found.json()["hint"] == "/v1/openapi.json says what there is"
+
+
+async def test_the_last_account_goes_where_somebody_says_that_it_is_the_last(place: Whole) -> None:
+    async with await place.client() as local:
+        refused = await local.delete("/v1/accounts/web/local")
+        assert (refused.status_code, refused.json()["field"]) == (400, "last")
+        assert (await local.delete("/v1/accounts/web/local", params={"last": "true"})).status_code == 204

@@ -148,6 +148,22 @@ def test_what_was_linked_counts_after_a_restart(tmp_path: Path) -> None:
             process.terminate()
 
 
+def test_nobody_locks_themselves_out_with_settings_that_do_not_go_together(place: Installation, link: str) -> None:
+    key = place.run("web", "key", "desk", "--admin")[1].split()[0]
+    before = (place.folder / "gitu.toml").read_text("utf-8")
+    with httpx.Client(base_url=place.url, headers={"authorization": f"Bearer {key}"}) as http:
+        path = "/v1/plugins/web/configuration"
+        wrong = http.put(path, json={"values": {"host": "0.0.0.0", "public_url": "http://gitu.example.org"}})
+        assert (wrong.status_code, wrong.json()["field"]) == (422, "public_url"), wrong.text
+        assert (place.folder / "gitu.toml").read_text("utf-8") == before
+        for values in (
+            {"host": "0.0.0.0", "public_url": "https://gitu.example.org"},
+            {"host": None, "public_url": None},
+        ):
+            assert http.put(path, json={"values": values}).status_code == 200
+        assert http.put(path, json={"values": {"hosts": 1}}).json()["hint"] == f"see: GET {path}"
+
+
 def test_addresses_that_a_stranger_makes_up_do_not_count(place: Installation, link: str) -> None:
     """Nobody stands before this server: what a request says of where it comes from is not believed."""
     found = []

@@ -76,6 +76,20 @@ async def test_an_answer_is_streamed() -> None:
         assert kinds == ["ack", "delta", "letter", "done"]
 
 
+async def test_an_answer_that_the_server_lets_go_of_is_not_done() -> None:
+    """The server ends, or the device was unlinked: whoever reads must not take what came so far for all of it."""
+    async with served() as place, place.client("ana-phone", headers={"accept": "text/event-stream"}) as http:
+        seen = list[str]()
+        async with http.stream("POST", "/v1/messages", json={"text": "hello", "key": "k1"}) as sent:
+            async for line in sent.aiter_lines():
+                if line == "event: ack":
+                    place.guard.unlink("ana-phone")
+                seen.append(line)
+        assert [each for each in seen if each.startswith("event: ")] == ["event: ack", "event: error"]
+        told = json.loads(seen[-2].removeprefix("data: "))
+        assert (told["title"], told["key"], bool(told["hint"])) == ("NotReady", "k1", True)
+
+
 async def test_what_a_refused_message_said_is_nowhere() -> None:
     async with served() as place, place.client("ana-phone") as http:
         place.box.refuses = NotReady("the queue is deep", retry_after=2.0)

@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gitu_core.errors import GituError
+from gitu_core.errors import GituError, NotReady
 from gitu_web.functions import LOOK, Waiting
 from gitu_web.limits import json_of
-from gitu_web.messages import LONGEST_WAIT, Streamed
+from gitu_web.messages import LET_GO, LONGEST_WAIT, Streamed
 from gitu_web.openapi import Operation
 from gitu_web.problems import status_of
 from gitu_web.protocol import Delta
@@ -121,7 +121,7 @@ async def _streamed(talk: Talk) -> AsyncIterator[bytes]:
                 "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}  # fmt: skip
         return b"data: " + msgspec.json.encode(told) + b"\n\n"
 
-    given, whole, calls = "", True, list[Waiting]()
+    given, whole, ended, calls = "", True, False, list[Waiting]()
     with talk.ended() as done:
         yield chunk({"role": "assistant", "content": ""})
         await asyncio.sleep(0)
@@ -142,7 +142,8 @@ async def _streamed(talk: Talk) -> AsyncIterator[bytes]:
     if calls:
         await talk.keep(given, calls)
         yield chunk({"tool_calls": [{"index": n, **_called(each)} for n, each in enumerate(calls)]})
-    elif live.left:
+    elif live.left and not ended:  # no answer yet: the program may take nothing for one
+        yield b"data: " + msgspec.json.encode(_failure(NotReady(LET_GO, hint="send it again"))) + b"\n\n"
         return
     else:
         text = await talk.answer()
@@ -155,11 +156,14 @@ async def _streamed(talk: Talk) -> AsyncIterator[bytes]:
 
 def _trouble(error: GituError) -> Response:
     """What went wrong, as such programs expect it."""
-    status, field = status_of(error), error.details.get("field")
-    kind = "invalid_request_error" if status < 500 else "server_error"
-    told = Failed(f"{error.message}; {error.hint}", kind, type(error).__name__, str(field) if field else None)
     headers = {"retry-after": str(math.ceil(wait))} if (wait := getattr(error, "retry_after", None)) else {}
-    return Response(msgspec.json.encode(Failure(told)), status, headers, media_type="application/json")
+    return Response(msgspec.json.encode(_failure(error)), status_of(error), headers, media_type="application/json")
+
+
+def _failure(error: GituError) -> Failure:
+    field = error.details.get("field")
+    kind = "invalid_request_error" if status_of(error) < 500 else "server_error"
+    return Failure(Failed(f"{error.message}; {error.hint}", kind, type(error).__name__, str(field) if field else None))
 
 
 async def models(request: Request) -> Response:

@@ -130,6 +130,12 @@ class Sockets(WebSocketsSansIOProtocol):
         self.scope.update(more)  # type: ignore[typeddict-item]
         await super().run_asgi()
 
+    async def send(self, message: Any) -> None:
+        """Sends it. A refusal is an answer, which the base class takes for none, and reports."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            self.handshake_complete = True
+
     def keepalive_timeout(self) -> None:
         """Nobody answers."""
         super().keepalive_timeout()

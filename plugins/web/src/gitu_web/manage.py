@@ -141,7 +141,8 @@ async def accounts(visit: Visit) -> Listed:
 async def unlink(visit: Visit) -> None:
     """Takes an account off."""
     channel, id = visit.request.path_params["channel"], visit.request.path_params["id"]
-    await visit.admin.people.unlink(Account(channel, id), visit.person or visit.visitor.person, by=visit.by)
+    person, last = visit.person or visit.visitor.person, visit.query.get("last") == "true"
+    await visit.admin.people.unlink(Account(channel, id), person, last=last, by=visit.by)
 
 
 async def grants(visit: Visit) -> Listed:
@@ -258,8 +259,8 @@ async def configure(visit: Visit) -> dict[str, Any]:
     known = (await visit.admin.configuration(id))["schema"].get("properties", {})
     if unknown := set(told.values) - set(known):
         name = min(unknown)
-        raise InputError(f"{id} has no setting {name!r}", hint="see: GET /v1/plugins/{id}/configuration", field=name)
-    await visit.admin.configure([(("plugins", id, name), each) for name, each in told.values.items()], by=visit.by)
+        raise InputError(f"{id} has no setting {name!r}", hint=f"see: GET /v1/plugins/{id}/configuration", field=name)
+    await visit.configure(id, told.values)
     if told.anew:
         await visit.admin.begin_anew(by=visit.by)
     return {"saved": sorted(told.values), "anew": told.anew}
@@ -289,7 +290,8 @@ TABLE: Sequence[Row] = (
     ("DELETE", "/v1/sessions/{id}", end_session, "Ends it.", "chat", None, None, ()),
     ("GET", "/v1/sessions/{id}/messages", history, "What was said in it.", "chat", None, Listed, _PAGED),
     ("GET", "/v1/accounts", accounts, "Accounts that speak for a user.", "chat", None, Listed, (*_PAGED, _USER)),
-    ("DELETE", "/v1/accounts/{channel}/{id}", unlink, "Takes one off.", "chat", None, None, (_USER,)),
+    ("DELETE", "/v1/accounts/{channel}/{id}", unlink, "Takes one off.", "chat", None, None,
+     (_USER, Query("last", "`true` where it may be the last one, without which the user cannot talk.", bool))),
     ("GET", "/v1/grants", grants, "What was allowed beforehand.", "chat", None, Listed, (*_PAGED, _USER)),
     ("DELETE", "/v1/grants/{id}", revoke, "Takes it back.", "chat", None, None, (_USER,)),
     ("GET", "/v1/approvals", approvals, "Questions that wait.", "chat", None, Listed, (*_PAGED, _USER)),

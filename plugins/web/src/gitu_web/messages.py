@@ -19,7 +19,7 @@ from gitu_core.contracts import Answer, Location, Media, Part, Text, new_id
 from gitu_core.errors import InputError
 from gitu_web.limits import json_of
 from gitu_web.openapi import Operation, Query
-from gitu_web.protocol import Ended, Letter, Told, encode
+from gitu_web.protocol import Ended, Letter, Problem, Told, encode
 from gitu_web.settings import MIB
 from gitu_web.site import Site
 from gitu_web.taking import message_of, take
@@ -30,6 +30,9 @@ LONGEST_WAIT = 120.0
 
 BEAT = 15.0
 """Seconds after which a stream shows that it is still there."""
+
+LET_GO = "the server let go of this request"
+"""What is said where an answer is not complete, and its request ends: the server does, or the device was unlinked."""
 
 MOST_WAITING = 1_000
 """Signs of life that wait for a slow reader of a stream; more are not shown to it."""
@@ -248,7 +251,8 @@ async def _everything(site: Site, visitor: Visitor, cursor: str, live: Live) -> 
 
 
 async def _answered(site: Site, visitor: Visitor, taken: Taken, chat: str, live: Live) -> AsyncIterator[bytes]:
-    """The stream of one answer: an ``ack``, what is shown meanwhile, each message, and ``done``."""
+    """The stream of one answer: an ``ack``, what is shown meanwhile, each message, and ``done``. An ``error`` takes the
+    place of the last where the server lets go of it."""
     done = asyncio.ensure_future(site.inbox.finished(taken.id))
     done.add_done_callback(lambda _: live.ring())
     given = set[str]()
@@ -265,18 +269,19 @@ async def _answered(site: Site, visitor: Visitor, taken: Taken, chat: str, live:
                     given.add(letter.cursor)
                     yield _event(letter)
             if ended:
-                break
+                yield b"event: done\ndata: {}\n\n"
+                return
             with anyio.move_on_after(BEAT) as quiet:
                 await live.next()
             if quiet.cancelled_caught:
                 yield b": still here\n\n"
-        yield b"event: done\ndata: {}\n\n"
+        yield _event(Problem("NotReady", LET_GO, "send it again under its key", taken.key, 1.0))
     finally:
         done.cancel()
         site.hub.part(visitor.person, live)
 
 
-def _event(frame: Told) -> bytes:
+def _event(frame: Told | Problem) -> bytes:
     kind = str(type(frame).__struct_config__.tag)
     id = f"id: {frame.cursor}\n" if isinstance(frame, Letter) else ""
     return f"{id}event: {kind}\ndata: {encode(frame)}\n\n".encode()

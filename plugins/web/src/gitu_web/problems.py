@@ -77,7 +77,7 @@ async def on_gitu_error(request: Request, error: Exception) -> Response:
 async def on_http_error(request: Request, error: Exception) -> Response:
     """Answers what the framework refuses: unknown paths, wrong methods."""
     assert isinstance(error, HTTPException)
-    found = problem(error.status_code, "HTTPException", error.detail)
+    found = problem(error.status_code, "HTTPException", error.detail, "/v1/openapi.json says what there is")
     found.headers.update(error.headers or {})
     if error.status_code == 405:
         found.headers["allow"] = ", ".join(sorted(_methods(request)))

@@ -13,13 +13,13 @@ from starlette.requests import HTTPConnection, Request
 from gitu_core.errors import InputError
 from gitu_web.functions import Functions
 from gitu_web.limits import Rates
+from gitu_web.settings import Settings
 
 if TYPE_CHECKING:
     from gitu_core.contracts import Host, Inbox
     from gitu_web.auth.doors import Doors
     from gitu_web.hub import Hub
     from gitu_web.mailbox import Mailboxes
-    from gitu_web.settings import Settings
     from gitu_web.visitor import Guard, Scope, Visitor
 
 UPLOADS = 8
@@ -97,3 +97,11 @@ class Visit:
         if not self.visitor.admin:
             raise InputError("there is no such user", hint="leave out user", status=404)
         return "" if said == "*" else said
+
+    async def configure(self, id: str, changes: Mapping[str, Any]) -> None:
+        """Changes what a plugin is told. `ConfigError` names the setting that is not good. What would keep this server
+        itself from coming back is not good either: nobody could mend it from here."""
+        if id == self.site.host.plugin:
+            told = {**(await self.admin.configuration(id))["values"], **changes}
+            Settings.of({name: str(told[name]) for name in ("host", "public_url") if told.get(name)})
+        await self.admin.configure([(("plugins", id, name), each) for name, each in changes.items()], by=self.by)

@@ -75,8 +75,11 @@ async def serve(site: Site, websocket: WebSocket) -> None:
         origin = websocket.headers.get("origin", "")
         if origin and not site.settings.welcome_origin(origin, websocket.headers.get("host", "")):
             raise Denied(f"pages of {origin[:100]} may not connect here", hint="add it to origins of [plugins.web]")
-        shown = "authorization" in websocket.headers or websocket.cookies
-        visitor = await site.guard.visitor(websocket) if shown else None
+        visitor = None
+        if "authorization" in websocket.headers:
+            visitor = await site.guard.visitor(websocket)
+        elif websocket.cookies:  # a page is not told why it gets no connection: it is sent away when it says hello
+            visitor = await site.guard.maybe(websocket)
     except GituError as error:
         log.info("a WebSocket was refused: %s", error.message)
         await websocket.send_denial_response(of_error(error))

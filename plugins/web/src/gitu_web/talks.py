@@ -21,7 +21,7 @@ import msgspec
 from gitu_core.contracts import UNLABELLED, Entry, Part, Text, from_outside, new_id
 from gitu_core.errors import InputError, NotReady
 from gitu_web.functions import LOOK, MOST, Waiting, listening, origin, spec_of
-from gitu_web.messages import Live
+from gitu_web.messages import LET_GO, Live
 from gitu_web.site import Site
 from gitu_web.taking import message_of, take
 from gitu_web.visitor import Visitor
@@ -212,7 +212,7 @@ class Talk:
             await asyncio.sleep(0)
             while not ended.done():
                 if self.live.left:
-                    raise NotReady("the server let go of this request", hint="send it again")
+                    raise NotReady(LET_GO, hint="send it again")
                 if calls := await self.calls():
                     return calls
                 self.live.frames.clear()

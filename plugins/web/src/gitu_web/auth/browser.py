@@ -32,18 +32,19 @@ async def form(request: Request) -> Response:
 
 async def sign_in(request: Request) -> Response:
     """Takes the code."""
-    guard = doors(request)
+    guard, to = doors(request), "/"
     try:
         guard.same_origin(request)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
             raise InputError(say("sign_in.form"), hint=say("sign_in.form_next", type=FORM_TYPE), status=415)
         told = await form_of(request, LARGEST, 10)
+        to = _local(str(told.get("next", "/")))
         code = await guard.redeem(str(told.get("code", "")), address_of(request))
         name = browser_of(request.headers.get("user-agent", ""))
         _, cookie = await guard.sign_in(code, name, address_of(request))
     except GituError as error:
-        return page(why=f"{error.message}; {error.hint}", status=status_of(error))
-    response = RedirectResponse(_local(str(told.get("next", "/"))), 303)
+        return page(to=to, why=f"{error.message}; {error.hint}", status=status_of(error))
+    response = RedirectResponse(to, 303)
     response.set_cookie(guard.cookie, cookie, max_age=int(LASTS["browser"]), path="/", secure=guard.secure,
                         httponly=True, samesite="lax")  # fmt: skip
     return response
@@ -71,8 +72,8 @@ def browser_of(agent: str) -> str:
 
 
 def _local(to: str) -> str:
-    """Where to go after the sign-in: a page of this site, whatever the address said."""
-    return to if to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable() else "/"
+    """Where to go after the sign-in: a page of this site, whatever the address said; none about signing out."""
+    return to if to.startswith("/") and not to.startswith(("//", "/\\", "/auth")) and to.isprintable() else "/"
 
 
 def routes() -> list[BaseRoute]:

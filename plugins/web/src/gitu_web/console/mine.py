@@ -100,7 +100,7 @@ async def act_on_devices(visit: Visit, action: str, values: dict[str, Any]) -> D
     if action == "code":
         guard.made.take(visitor.person)
         code = await guard.codes.make(visitor.person, ("chat",), PAIRING, visitor.device)
-        return Done(f"{code}: {say('devices.coded', code=code, server=guard.origins[0])}", "info")
+        return Done(f"{code}: {say('devices.coded', code=code, server=guard.address(visit.request))}", "info")
     if action != "unlink" or not await guard.devices.unlink(str(values.get("id", "")), visitor.person):
         raise wrong("device")
     return Done(say("devices.unlinked"))

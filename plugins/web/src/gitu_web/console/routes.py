@@ -269,14 +269,18 @@ def wants_html(request: Request) -> bool:
 
 def error_page(request: Request, error: Exception) -> Response:
     """What went wrong, for a person; a stranger goes to the sign-in."""
-    if isinstance(error, AuthFailed) and request.method == "GET":
-        return RedirectResponse(f"/auth?{urlencode({'next': request.url.path})}", 303)
+    to, go = "/chat", say("error.back")
+    if isinstance(error, AuthFailed):
+        wanted = str(request.url.replace(scheme="", netloc=""))  # with what stands behind it: which device asks
+        to, go = f"/auth?{urlencode({'next': wanted})}", say("sign_in.button")
+        if request.method == "GET":
+            return RedirectResponse(to, 303)
     if isinstance(error, HTTPException):
         status, words, hint = error.status_code, say("error.missing") if error.status_code == 404 else error.detail, ""
     else:
         assert isinstance(error, GituError)
         status, words, hint = status_of(error), error.message, error.hint
-    body = Markup('<p>{}</p><p>{}</p><p><a href="/chat">{}</a></p>').format(words, hint, say("error.back"))
+    body = Markup('<p>{}</p><p>{}</p><p><a href="{}">{}</a></p>').format(words, hint, to, go)
     return render.html("alone.html", say("error.title"), status, None, body=body)
 
 

@@ -77,13 +77,13 @@ async def act_on_plugins(visit: Visit, action: str, values: dict[str, Any]) -> D
     id = str(values.pop("id", ""))
     if action == "configure":
         told = await visit.admin.configuration(id)
-        changes = [
-            (("plugins", id, name), values.get(name))
+        changes = {
+            name: values.get(name)
             for name, each in told["schema"]["properties"].items()
             if (name in values or not each.get("writeOnly")) and values.get(name) != told["values"].get(name)
-        ]
+        }
         try:
-            await visit.admin.configure(changes, by=visit.by)
+            await visit.configure(id, changes)
         except ConfigError as error:
             field = str(error.details.get("field", "")).removeprefix(f"plugins.{id}").strip(".")
             return Done(errors={field.partition(".")[0]: error.message})

@@ -140,10 +140,12 @@ function decide(found, ask, choice) {
 }
 
 const chosen = (choice) => say("chat.chosen", { choice: texts[`chat.choice.${choice}`] ?? choice });
-function answered(found, choice) {
+function answered(found, choice, counts = false) { // what the server says first counts, whatever was pressed here
   found.querySelectorAll("button, input").forEach((each) => { each.disabled = true; });
   found.classList.add("done");
-  if (!found.querySelector(".chosen")) found.append(make("p", "chosen", chosen(choice)));
+  const told = found.querySelector(".chosen") ?? found.appendChild(make("p", "chosen"));
+  if (!found.dataset.answered) told.textContent = chosen(choice);
+  if (counts) found.dataset.answered = choice;
 }
 
 function opinion(found, key) {
@@ -196,7 +198,7 @@ function letter(told) {
   if (told.kind === "said" && told.device && told.device !== room.dataset.device) found.firstChild.append(make("span", "badge", say("chat.elsewhere")));
   for (const each of told.parts) {
     part(each, found.querySelector(".body"), told);
-    if (each.type === "answer") document.querySelectorAll(`[data-ask="${CSS.escape(each.ask)}"]`).forEach((ask) => answered(ask, each.choice));
+    if (each.type === "answer") document.querySelectorAll(`[data-ask="${CSS.escape(each.ask)}"]`).forEach((ask) => answered(ask, each.choice, true));
   }
   if (told.kind === "told") {
     if (told.parts.some((each) => each.type === "text")) opinion(found, told.key);
@@ -239,7 +241,7 @@ function step(told, words) {
 
 // ---- the talk ---------------------------------------------------------------------------------------------------
 
-const kept = `unsent.${room.dataset.device}`;
+const kept = `unsent.${room.dataset.person}`; // of the person: who signs in again is another device
 const load = () => { try { return JSON.parse(sessionStorage.getItem(kept)) ?? []; } catch { return []; } };
 const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/socket`;
 const gitu = new GituClient(url, { recent: 100, unsent: load() });
@@ -251,7 +253,7 @@ on("state", (now) => {
   state.textContent = say(words);
   state.className = `state ${now}`;
   if (now !== "connected") typing.hidden = true;
-  if (now === "refused") location.href = "/auth?next=/chat";
+  if (now === "refused") location.href = `/auth?next=${encodeURIComponent(location.pathname + location.search)}`;
 });
 on("letter", letter);
 here("delta", delta);
@@ -320,5 +322,6 @@ box.addEventListener("input", grow);
 if (texts.say) {
   history.replaceState(null, "", chat ? `/chat?chat=${encodeURIComponent(chat)}` : "/chat");
   box.value = texts.say;
+  grow();
   box.focus();
 }

@@ -8,6 +8,9 @@
 // Events: state ("connecting", "connected", "lost", "refused"), and one for each frame of the server by its type.
 // `cursor` is what to hand over next time; `unsent` holds what is not safe yet.
 
+// (crypto.randomUUID is not there on pages without TLS.)
+const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (each) => each.toString(16).padStart(2, "0")).join("");
+
 const FIRST = 500, LONGEST = 30_000, QUIET = 25_000;
 
 export class GituClient extends EventTarget {
@@ -31,12 +34,12 @@ export class GituClient extends EventTarget {
   }
 
   /** Says something, with files that were sent to /v1/files as parts; gives the key under which it is acknowledged. */
-  say(text, { chat = "", reply_to = "", parts = [], key = crypto.randomUUID() } = {}) {
+  say(text, { chat = "", reply_to = "", parts = [], key = newKey() } = {}) {
     return this.send({ type: "message", key, text, parts, chat, reply_to });
   }
 
   /** Makes a choice at a question. */
-  choose(ask, choice, { chat = "", key = crypto.randomUUID() } = {}) {
+  choose(ask, choice, { chat = "", key = newKey() } = {}) {
     return this.send({ type: "answer", key, ask, choice, chat });
   }
 

@@ -28,6 +28,7 @@ async function reader() {
 }
 
 button?.addEventListener("click", async () => {
+  if (!navigator.mediaDevices) return tell(scan.dataset.blind); // browsers keep it from pages without TLS
   try {
     video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     video.hidden = false;
