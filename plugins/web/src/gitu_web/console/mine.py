@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gitu_core.contracts import Block, Media
+from gitu_core.contracts import Answer, Block, Media, new_id
 from gitu_web.auth.codes import PAIRING
 from gitu_web.console import blocks
 from gitu_web.console.page import Done, Page, wrong
-from gitu_web.console.texts import say, word
+from gitu_web.console.texts import ENGLISH, say, word
 from gitu_web.site import Visit
+from gitu_web.taking import message_of, take
 
 DAYS = 30
 NANO = 1e9
@@ -116,17 +117,28 @@ async def permissions(visit: Visit) -> Sequence[Block]:
     for each in await admin.grants.grants(person):
         acts = [blocks.button("revoke", say("permissions.revoke"), {"id": each.id}, str(each), danger=True)]
         rows.append({"what": str(each), "since": when(each.made_at), "actions": acts})
-    asked = [{"question": each.ask.question, "about": each.ask.details, "until": when(each.expires_at)}
-             for each in await admin.approvals(person)]  # fmt: skip
+    asked = []
+    for one in await admin.approvals(person):
+        acts = [blocks.button("answer", say(f"chat.choice.{choice}") if f"chat.choice.{choice}" in ENGLISH else choice,
+                              {"id": one.ask.id, "choice": choice})
+                for choice in one.ask.choices if choice != "until"]  # fmt: skip
+        asked.append({"question": one.ask.question, "about": one.ask.details, "until": when(one.expires_at),
+                      "actions": acts})  # fmt: skip
     waits = blocks.table(("question", "about", "until"), asked, say("permissions.open"))
-    found = [blocks.table(("what", "since"), rows, say("permissions.grants")), waits]
-    return [*found, blocks.text(say("permissions.answer"))] if asked else found
+    return [blocks.table(("what", "since"), rows, say("permissions.grants")), waits]
 
 
 async def act_on_permissions(visit: Visit, action: str, values: dict[str, Any]) -> Done:
-    """Takes a permission back."""
-    person = visit.visitor.person
-    if action != "revoke" or await visit.admin.grants.revoke_grant(str(values.get("id", "")), person, person) is None:
+    """Takes a permission back, or answers a question, as in the chat."""
+    visitor, id = visit.visitor, str(values.get("id", ""))
+    person = visitor.person
+    if action == "answer":
+        choice = str(values.get("choice", ""))
+        if all(each.ask.id != id or choice not in each.ask.choices for each in await visit.admin.approvals(person)):
+            raise wrong("question")
+        await take(visit.site, visitor, message_of(visitor, new_id(), (Answer(id, choice),), ""))
+        return Done(say("permissions.answered"))
+    if action != "revoke" or await visit.admin.grants.revoke_grant(id, person, person) is None:
         raise wrong("permission")
     return Done(say("permissions.revoked"))
 
