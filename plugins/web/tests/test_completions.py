@@ -48,6 +48,7 @@ async def test_a_talk_goes_on_in_one_session(place: Whole) -> None:
         assert "another talk" in (other.choices[0].message.content or "")
         assert len(await place.gitu.sessions("local")) == 2
         assert [each.id async for each in await ai.models.list()] == ["gitu"]
+        assert (await ai.models.retrieve("gitu")).id == "gitu"
 
 
 async def test_it_streams_and_the_stream_is_the_answer(place: Whole) -> None:

@@ -190,6 +190,9 @@ async def test_the_list_of_models_tells_what_is_wrong_as_its_programs_expect(pla
         with pytest.raises(openai.AuthenticationError) as error:
             await stranger.models.list()
         assert error.value.type == "invalid_request_error"
+    async with await client(place) as ai:
+        with pytest.raises(openai.NotFoundError, match="there is no model 'other'; ask gitu"):
+            await ai.models.retrieve("other")
 
 
 async def test_a_request_that_comes_again_does_not_open_an_earlier_point(place: Whole) -> None:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gitu_core.errors import GituError, NotReady
+from gitu_core.errors import GituError, InputError, NotReady
 from gitu_web.functions import LOOK, Waiting
 from gitu_web.limits import json_of
 from gitu_web.messages import LET_GO, LONGEST_WAIT, Streamed
@@ -167,18 +167,23 @@ def _failure(error: GituError) -> Failure:
 
 
 async def models(request: Request) -> Response:
-    """The one model that there is: the assistant."""
+    """The one model that there is, the assistant: in a list, or by its name."""
+    wanted = request.path_params.get("id")
     try:
         await Site.of(request).guard.visitor(request)
+        if wanted not in (None, MODEL):
+            raise InputError(f"there is no model {wanted[:100]!r}", hint=f"ask {MODEL}", field="model", status=404)
     except GituError as error:
         return _trouble(error)
-    found = {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": MODEL}]}
+    one = {"id": MODEL, "object": "model", "created": 0, "owned_by": MODEL}
+    found = one if wanted else {"object": "list", "data": [one]}
     return Response(msgspec.json.encode(found), media_type="application/json")
 
 
 def routes() -> list[BaseRoute]:
-    """Both."""
-    return [Route("/v1/chat/completions", completions, methods=["POST"]), Route("/v1/models", models, methods=["GET"])]
+    """All of them."""
+    return [Route("/v1/chat/completions", completions, methods=["POST"]), Route("/v1/models", models, methods=["GET"]),
+            Route("/v1/models/{id}", models, methods=["GET"])]  # fmt: skip
 
 
 def operations() -> list[Operation]:
@@ -188,4 +193,6 @@ def operations() -> list[Operation]:
                   body=Wanted, answer=Completion, gives=("text/event-stream",), trouble=Failure),
         Operation("GET", "/v1/models", "The assistant, as the only model.", tag="completions", answer=dict[str, Any],
                   trouble=Failure),
+        Operation("GET", "/v1/models/{id}", "The same, by its name.", tag="completions", answer=dict[str, Any],
+                  trouble=Failure, problems=(404,)),
     ]  # fmt: skip
