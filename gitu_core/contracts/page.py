@@ -15,9 +15,10 @@ __all__ = ["Block", "Command", "CommandSpec", "Page"]
 
 class Block(Value, frozen=True):
     """One block of a page. `data` is what the kind takes: rows for a table, a JSON Schema and values for a form,
-    a label and arguments for an action, series for a chart, words for a text."""
+    a label and arguments for an action, series for a chart, words for a text; markup for ``html``, which is shown as
+    words unless the plugin is trusted to run in the host."""
 
-    kind: Literal["text", "table", "form", "action", "chart"]
+    kind: Literal["text", "table", "form", "action", "chart", "html"]
     title: str = ""
     data: dict[str, Any] = msgspec.field(default_factory=dict)
     action: str = ""

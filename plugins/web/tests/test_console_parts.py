@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+from markupsafe import Markup
 from pydantic import BaseModel, Field, SecretStr, WithJsonSchema
 
 import gitu_web
@@ -157,6 +158,13 @@ def test_a_secret_is_never_sent_back() -> None:
     (field,) = [each for each in fields.fields_of(SCHEMA, {"secret": "hidden-word"}) if each.name == "secret"]
     assert (field.kind, field.value) == ("password", "")
     assert "hidden-word" not in page(Block("form", "", {"schema": SCHEMA, "values": {"secret": "hidden-word"}}, "save"))
+
+
+def test_markup_is_words_unless_its_plugin_is_trusted() -> None:
+    block = Block("html", "", {"html": "<em>a</em>"})
+    assert isinstance(render.shown([block], foreign=True, trusted=True)[0]["data"]["html"], Markup)
+    assert "<em>" not in page(block)
+    assert "&lt;em&gt;a" in page(block)
 
 
 def test_whatever_a_plugin_gives_is_text() -> None:

@@ -51,6 +51,7 @@ class Evil:
             "pick": {"enum": [EVIL, "b"]}}}
         return [
             Block("text", EVIL, {"text": EVIL, "tone": EVIL}),
+            Block("html", EVIL, {"html": EVIL}),
             Block("table", EVIL, {"columns": [{"key": each, "title": EVIL} for each in "ab"], "rows": [row]}),
             Block("form", EVIL, {"schema": schema, "values": {}, "submit": EVIL}, "save"),
             Block("action", EVIL, {"title": EVIL, "values": {"x": EVIL}}, "go"),
@@ -82,6 +83,27 @@ def gitu_tools(host):
 '''
 
 
+TRUSTED = """
+from gitu_core import ToolResult
+from gitu_core.contracts import Block
+
+
+class Leaflet:
+    path, title, icon = "leaflet", "Leaflet", "dot"
+
+    async def blocks(self, principal):
+        markup = "<p>Of a <em>template</em></p><script>document.title='owned'</script>"
+        return [Block("html", "", {"html": markup})]
+
+    async def act(self, principal, action, values):
+        return ToolResult(content="")
+
+
+def gitu_pages(host):
+    return [Leaflet()]
+"""
+
+
 CONFIG = """{"type": "object", "properties": {
   "max_file": {"type": "integer", "minimum": 1, "maximum": 2000, "default": 20, "description": "MiB of a file."},
   "groups": {"enum": ["mentioned", "all"], "default": "mentioned"}, "allow": {"type": "array"}}}"""
@@ -98,7 +120,9 @@ def screen(place: Installation) -> Iterator[Screen]:
     """A browser in front of a server, signed in by the link that the server printed."""
     place.install("hostile", HOSTILE, CONFIG)
     with place.model.serving():
-        place.configure(f'[plugins.openai]\nbase_url = "{place.model.url}"\n[plugins.hostile]\nenabled = true\n')
+        place.install("leaflet", TRUSTED)
+        place.configure(f'[plugins.openai]\nbase_url = "{place.model.url}"\n[plugins.hostile]\nenabled = true\n'
+                        "[plugins.leaflet]\nenabled = true\ntrusted = true\n")  # fmt: skip
         with signed_in(place, SCREENS) as found:
             yield found
 
@@ -354,7 +378,7 @@ def test_who_only_talks_sees_nothing_of_the_installation(screen: Screen, place: 
     page.get_by_label("Code").fill(said.split()[0])
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"{place.url}/chat")
-    assert page.locator("#nav a").count() == page.locator("#nav ul").first.locator("a").count() + 1  # the open page
+    assert page.locator("#nav a").count() == page.locator("#nav ul").first.locator("a").count() + 2  # the open pages
     for name in (*PAGES[1:3], *PAGES[5:], "setup"):
         found = page.goto(f"{place.url}/{name}")
         assert (name, found.status) == (name, 403)
@@ -371,6 +395,14 @@ def test_a_page_of_a_plugin_brings_no_markup_and_no_script(screen: Screen, place
         assert "owned" not in page.title().partition("<script>")[0]
         assert page.locator("main script, main img, [onerror], a[href^='javascript:']").count() == 0
         page.reload()
+    nothing_wrong(screen)
+
+
+def test_a_trusted_plugin_brings_a_template_and_no_script(screen: Screen, place: Installation) -> None:
+    with screen.forgiving("Content Security Policy"):
+        screen.page.goto(f"{place.url}/p/leaflet/leaflet")
+        assert screen.page.locator("main em").inner_text() == "template"
+        assert "owned" not in screen.page.title()
     nothing_wrong(screen)
 
 

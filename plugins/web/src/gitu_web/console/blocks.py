@@ -5,6 +5,7 @@
     form    {"schema": JSON Schema of type object, "values": {}, "submit": words, "hidden": {}}
     action  {"title": words, "values": {}, "confirm": words}; the block's `action` is what is done
     chart   {"labels": [], "series": [{"name", "values"}], "unit": words}
+    html    {"html": markup}, from a plugin that runs in the host; words from any other
 
 What a plugin gives is data to the very end: every word of it is escaped, an address is no link.
 """

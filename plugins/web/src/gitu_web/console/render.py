@@ -101,10 +101,10 @@ def html(template: str, title: str, status: int = 200, visitor: Visitor | None =
 
 def shown(
     blocks: Sequence[Block], typed: Mapping[str, Mapping[str, Any]] | None = None,
-    errors: Mapping[str, Mapping[str, str]] | None = None, *, foreign: bool = False,
+    errors: Mapping[str, Mapping[str, str]] | None = None, *, foreign: bool = False, trusted: bool = False,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Blocks as the template takes them. *typed* values and *errors* are those of a form that was sent, by action.
-    What a *foreign* plugin gives is looked at more closely."""
+    What a *foreign* plugin gives is looked at more closely; markup is such if it is of a *trusted* one."""
     found = []
     for number, block in enumerate(blocks[:100] if foreign else blocks):
         data: dict[str, Any] = dict(block.data)
@@ -113,6 +113,8 @@ def shown(
         if foreign and block.kind == "table":
             for row in one["data"]["rows"]:
                 row["actions"] = [{**each, "href": ""} for each in row["actions"]]
+        if trusted and block.kind == "html":
+            one["data"]["html"] = Markup(one["data"]["html"])
         found.append(one)
     return found
 
@@ -120,6 +122,10 @@ def shown(
 def _text(one: dict[str, Any], number: int, typed: Any, errors: Any) -> None:
     data = one["data"]
     one["data"] = {"text": str(data.get("text", "")), "tone": str(data.get("tone", ""))}
+
+
+def _html(one: dict[str, Any], number: int, typed: Any, errors: Any) -> None:
+    one["data"] = {"html": str(one["data"].get("html", ""))}
 
 
 def _table(one: dict[str, Any], number: int, typed: Any, errors: Any) -> None:
@@ -167,4 +173,4 @@ def _maps(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []
 
 
-_PREPARED = {"text": _text, "table": _table, "form": _form, "action": _action, "chart": _chart}
+_PREPARED = {"text": _text, "table": _table, "form": _form, "action": _action, "chart": _chart, "html": _html}

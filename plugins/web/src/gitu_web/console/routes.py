@@ -69,7 +69,7 @@ async def visit_of(request: Request, scope: Scope = "chat") -> Visit:
 
 async def shown(
     request: Request, visit: Visit, title: str, blocks: Sequence[Block], done: Done | None = None,
-    typed: Mapping[str, Any] | None = None, *, foreign: bool = False,
+    typed: Mapping[str, Any] | None = None, *, foreign: bool = False, trusted: bool = False,
 ) -> Response:  # fmt: skip
     """A page of blocks; with what came of an action there."""
     action, done = str((typed or {}).get("action", "")), done or said_before(request)
@@ -78,7 +78,7 @@ async def shown(
     found = render.html(
         "page.html", title, 422 if errors else 200, visit.visitor, menu=await menu(visit), here=request.url.path,
         url=str(request.url.include_query_params()).replace(str(request.base_url), "/"),
-        blocks=render.shown(blocks, values, errors, foreign=foreign),
+        blocks=render.shown(blocks, values, errors, foreign=foreign, trusted=trusted),
         flash=done.words if done else "", tone=done.tone if done else "",
     )  # fmt: skip
     found.delete_cookie(SAID)
@@ -158,8 +158,11 @@ def _page(request: Request) -> Page:
 async def foreign(request: Request) -> Response:
     """A page of a plugin, to look at or to act on."""
     path = request.path_params["path"]
-    visit = await visit_of(request, "admin" if path.startswith(GUARDED) else "chat")
-    page = await visit.admin.page(request.path_params["plugin"], path)
+    visit, plugin = (
+        await visit_of(request, "admin" if path.startswith(GUARDED) else "chat"),
+        request.path_params["plugin"],
+    )
+    page = await visit.admin.page(plugin, path)
     principal, done, typed = user(visit.visitor.person), None, None
     blocks = _blocks(await page.blocks(principal))
     if request.method == "POST":
@@ -173,19 +176,20 @@ async def foreign(request: Request) -> Response:
             result = await page.act(principal, action, _given(schema, found, values))
             done = Done(result.text[:2_000], "good" if result.status == "ok" else "bad")
             blocks, typed = _blocks(await page.blocks(principal)), None
-    title = str(page.title)[:100]
-    return await shown(request, visit, title, blocks, done, typed, foreign=True)
+    title, states = str(page.title)[:100], {each["id"]: each for each in await visit.admin.plugins()}
+    trusted = states.get(plugin, {}).get("isolation") == "host"
+    return await shown(request, visit, title, blocks, done, typed, foreign=True, trusted=trusted)
 
 
 def _blocks(given: Any) -> list[Block]:
-    """What a plugin gave, as blocks; patterns in its schemas are its own to check, for they can take for ever."""
+    """What a plugin gave, as blocks; patterns in its schemas are its own to check, for they may be of any dialect."""
     found = [msgspec.convert(msgspec.to_builtins(each), Block) for each in list(given)[:100]]
     return [msgspec.structs.replace(each, data=_without_patterns(each.data)) for each in found]
 
 
 def _without_patterns(value: Any) -> Any:
     if isinstance(value, dict):
-        kept = {key: each for key, each in value.items() if key not in ("patternProperties", "$ref")}
+        kept = {key: each for key, each in value.items() if key != "patternProperties"}
         if isinstance(kept.get("pattern"), str):
             del kept["pattern"]
         return {key: _without_patterns(each) for key, each in kept.items()}
