@@ -20,7 +20,7 @@ import gitu_web
 from gitu_core.contracts import Block
 from gitu_web.console import charts, fields, render
 from gitu_web.console.icons import ICONS
-from gitu_web.console.routes import PAGES
+from gitu_web.console.routes import PAGES, in_host
 from gitu_web.console.texts import ENGLISH, for_scripts
 from gitu_web.visitor import Visitor
 
@@ -165,6 +165,15 @@ def test_markup_is_words_unless_its_plugin_is_trusted() -> None:
     assert isinstance(render.shown([block], foreign=True, trusted=True)[0]["data"]["html"], Markup)
     assert "<em>" not in page(block)
     assert "&lt;em&gt;a" in page(block)
+
+
+def test_who_claims_the_id_of_another_plugin_makes_it_no_trusted_one() -> None:
+    mine = {"id": "lamp", "state": "enabled", "isolation": "process"}
+    other = {"id": "lamp", "state": "duplicate", "isolation": "host"}
+    assert not in_host([mine, other], "lamp")
+    assert not in_host([other, mine], "lamp")
+    assert not in_host([other], "lamp")
+    assert in_host([other, mine | {"isolation": "host"}], "lamp")
 
 
 def test_whatever_a_plugin_gives_is_text() -> None:

@@ -158,10 +158,8 @@ def _page(request: Request) -> Page:
 async def foreign(request: Request) -> Response:
     """A page of a plugin, to look at or to act on."""
     path = request.path_params["path"]
-    visit, plugin = (
-        await visit_of(request, "admin" if path.startswith(GUARDED) else "chat"),
-        request.path_params["plugin"],
-    )
+    plugin = request.path_params["plugin"]
+    visit = await visit_of(request, "admin" if path.startswith(GUARDED) else "chat")
     page = await visit.admin.page(plugin, path)
     principal, done, typed = user(visit.visitor.person), None, None
     blocks = _blocks(await page.blocks(principal))
@@ -176,9 +174,13 @@ async def foreign(request: Request) -> Response:
             result = await page.act(principal, action, _given(schema, found, values))
             done = Done(result.text[:2_000], "good" if result.status == "ok" else "bad")
             blocks, typed = _blocks(await page.blocks(principal)), None
-    title, states = str(page.title)[:100], {each["id"]: each for each in await visit.admin.plugins()}
-    trusted = states.get(plugin, {}).get("isolation") == "host"
+    title, trusted = str(page.title)[:100], in_host(await visit.admin.plugins(), plugin)
     return await shown(request, visit, title, blocks, done, typed, foreign=True, trusted=trusted)
+
+
+def in_host(plugins: Sequence[Mapping[str, Any]], id: str) -> bool:
+    """True if a plugin runs in the host. Others may claim its id: they are listed beside it, and are not enabled."""
+    return [each["isolation"] for each in plugins if (each["id"], each["state"]) == (id, "enabled")] == ["host"]
 
 
 def _blocks(given: Any) -> list[Block]:
